@@ -1,0 +1,72 @@
+"""The rubric: the grades a labeler may give, their names and what each means.
+
+What belongs here: reading and checking a rubric file, and its fingerprint. What does not: how a prompt shows it to a
+teacher (core/prompt.py).
+"""
+
+import hashlib
+from functools import cache
+from importlib import resources
+
+import pydantic
+import yaml
+
+from relabel_assets.errors import ConfigError
+
+
+class Grade(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    grade: int = pydantic.Field(ge=0, le=9)
+    name: str = pydantic.Field(min_length=1)
+    meaning: str = pydantic.Field(min_length=1)
+
+
+class Rubric(pydantic.BaseModel):
+    """Grades from 0 upwards without a gap, at least two, at most ten; and rules for the hard cases."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    grades: tuple[Grade, ...] = pydantic.Field(min_length=2, max_length=10)
+    guidance: tuple[str, ...] = ()
+
+    @pydantic.field_validator("grades")
+    @classmethod
+    def _count_up_from_zero(cls, grades: tuple[Grade, ...]) -> tuple[Grade, ...]:
+        if [grade.grade for grade in grades] != list(range(len(grades))):
+            raise ValueError(f"grades must count up from 0 without a gap, not {[grade.grade for grade in grades]}")
+        return grades
+
+    @property
+    def n_grades(self) -> int:
+        return len(self.grades)
+
+    @property
+    def max_grade(self) -> int:
+        return self.grades[-1].grade
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the rubric's content, whatever the file's layout."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def parse_rubric(text: str, *, file: str) -> Rubric:
+    """The rubric in `text`; `file` is how messages name it. Raises ConfigError for anything that is not a rubric."""
+    try:
+        return Rubric.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: not YAML: {error}") from error
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{file}: {path}: {first['msg']}. A rubric has `grades`, a list of grade, name and meaning, and `guidance`."
+        ) from error
+
+
+@cache
+def default_rubric() -> Rubric:
+    """The project's own 0-3."""
+    file = resources.files("relabel_assets") / "prompts" / "rubric.yaml"
+    return parse_rubric(file.read_text(encoding="utf-8"), file="prompts/rubric.yaml")

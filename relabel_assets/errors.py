@@ -1,0 +1,67 @@
+"""One family of errors, and the record of an input that was set aside.
+
+What belongs here: exceptions that a user can act on. Each message says what is wrong, what is allowed and how to
+mend it. What does not: anything that needs another module of the project, and programming errors, which stay plain
+Python exceptions with their tracebacks.
+"""
+
+from dataclasses import dataclass
+
+
+class RelabelError(Exception):
+    """Something a user can mend. `str(error)` is the whole message; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class CorpusError(RelabelError):
+    """A corpus folder cannot be used at all."""
+
+    exit_code = 3
+
+
+class ConfigError(RelabelError):
+    """A setting, a rubric or a prompt file is wrong."""
+
+    exit_code = 4
+
+
+class ContractError(RelabelError):
+    """A frame breaks the declaration of the table it was meant for."""
+
+    exit_code = 5
+
+
+class WarehouseError(RelabelError):
+    """The warehouse cannot be opened, read or written."""
+
+    exit_code = 6
+
+
+class TeacherError(RelabelError):
+    """The teacher cannot be asked: no key, no endpoint, an unknown model."""
+
+    exit_code = 7
+
+
+class StudentError(RelabelError):
+    """A student cannot be trained, loaded or run."""
+
+    exit_code = 8
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing in a corpus folder that was set aside, so that the rest could go on.
+
+    `file` is relative to the corpus folder; `line` counts from 1, and is None where the whole file is meant.
+    """
+
+    file: str
+    line: int | None
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.message} {self.remedy}".rstrip()
