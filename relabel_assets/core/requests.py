@@ -35,17 +35,17 @@ class Dialect:
         words = set(re.findall(r"[a-z_]+", complaint.lower()))
         if words & {"context", "large", "long"}:  # about this prompt's size, not about what the server understands
             return None
-        if "response_format" in body and words & {"response_format", "json_schema", "json_object"}:
-            return replace(self, response_format="json_object" if self.response_format == "json_schema" else "text")
-        if "max_completion_tokens" in body and "max_completion_tokens" in words:
-            return replace(self, token_limit="max_tokens")
-        if "logprobs" in body and words & {"logprobs", "top_logprobs"}:
-            return replace(self, is_logprobs=False)
-        if "temperature" in body and "temperature" in words:
-            return replace(self, is_temperature=False)
-        if "seed" in body and "seed" in words:
-            return replace(self, is_seed=False)
-        return None
+        weaker: ResponseFormat = "json_object" if self.response_format == "json_schema" else "text"
+        concessions: tuple[tuple[str, set[str], dict[str, Any]], ...] = (
+            ("response_format", {"response_format", "json_schema", "json_object"}, {"response_format": weaker}),
+            ("max_completion_tokens", {"max_completion_tokens"}, {"token_limit": "max_tokens"}),
+            ("logprobs", {"logprobs", "top_logprobs"}, {"is_logprobs": False}),
+            ("temperature", {"temperature"}, {"is_temperature": False}),
+            ("seed", {"seed"}, {"is_seed": False}),
+        )
+        changes = (change for field, names, change in concessions if field in body and words & names)
+        change = next(changes, None)
+        return None if change is None else replace(self, **change)
 
     @property
     def name(self) -> str:
