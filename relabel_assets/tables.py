@@ -53,7 +53,9 @@ class SeedDocs(dy.Schema):
     body = dy.String(min_length=1, description="The document's text.")
     author = dy.String(nullable=True, description="Who wrote it, as the document says.")
     path = dy.String(nullable=True, description="Where it lives: a folder path, an address.")
-    updated_at = dy.String(nullable=True, description="When it was last changed, as the document says (ISO 8601 where it can be read).")
+    updated_at = dy.String(
+        nullable=True, description="When it was last changed, as the document says (ISO 8601 where it can be read)."
+    )
     doc_type = dy.String(nullable=True, description="The document's kind: policy, runbook, ticket, ...")
     content_hash = dy.String(min_length=64, max_length=64, description="SHA-256 of title, body and metadata.")
 
@@ -67,10 +69,14 @@ class SyntheticQueries(dy.Schema):
     seed_doc_id = dy.String(nullable=True, description="The seed document the query was written from.")
     split = dy.Enum(SPLITS, description="train and dev make the student; benchmark measures it.")
     source = dy.Enum(QUERY_SOURCES, description="provided by the corpus, or synthetic: written by the teacher.")
-    is_round_trip = dy.Bool(nullable=True, description="Whether BM25 finds the seed document from the query; NULL if not tried.")
+    is_round_trip = dy.Bool(
+        nullable=True, description="Whether BM25 finds the seed document from the query; NULL if not tried."
+    )
     teacher_model = dy.String(nullable=True, description="The model that wrote a synthetic query.")
     prompt_hash = dy.String(nullable=True, description="SHA-256 of the prompt template behind a synthetic query.")
-    content_hash = dy.String(min_length=64, max_length=64, description="SHA-256 of text, intent, persona and seed document.")
+    content_hash = dy.String(
+        min_length=64, max_length=64, description="SHA-256 of text, intent, persona and seed document."
+    )
 
 
 class ReferenceLabels(dy.Schema):
@@ -86,9 +92,13 @@ class Bm25Candidates(dy.Schema):
     corpus = _corpus()
     query_id = _key("The query.")
     doc_id = _key("The document.")
-    rank = dy.Int32(nullable=True, min=1, description="Place in BM25's ranking, from 1; NULL beyond the depth that was asked for.")
+    rank = dy.Int32(
+        nullable=True, min=1, description="Place in BM25's ranking, from 1; NULL beyond the depth that was asked for."
+    )
     bm25_score = dy.Float64(min=0, description="BM25 score; 0 where no term matches.")
-    source = dy.Enum(CANDIDATE_SOURCES, description="Why the pair is here; the first that holds: bm25, seed, judged, random.")
+    source = dy.Enum(
+        CANDIDATE_SOURCES, description="Why the pair is here; the first that holds: bm25, seed, judged, random."
+    )
 
 
 class TeacherLabels(dy.Schema):
@@ -109,7 +119,9 @@ class TeacherLabels(dy.Schema):
     completion_tokens = dy.Int64(nullable=True, min=0, description="Completion tokens, as the endpoint counted them.")
     cost_usd = dy.Float64(nullable=True, min=0, description="Cost in US dollars; NULL where the price is unknown.")
     latency_s = dy.Float64(nullable=True, min=0, metadata=VOLATILE, description="Seconds from request to response.")
-    labeled_at = dy.Datetime(nullable=True, time_zone="UTC", metadata=VOLATILE, description="When the response arrived.")
+    labeled_at = dy.Datetime(
+        nullable=True, time_zone="UTC", metadata=VOLATILE, description="When the response arrived."
+    )
 
     @dy.rule()
     def grade_only_when_ok(cls) -> pl.Expr:
@@ -120,17 +132,28 @@ class StudentModel(dy.Schema):
     corpus = _corpus()
     model_id = _key("The student's id: a hash of its training set, its settings and its base.")
     base_model = dy.String(description="The model it was trained from.")
-    architecture = dy.Enum(("late_interaction", "cross_encoder", "decoder"), description="How the student reads a pair.")
+    architecture = dy.Enum(
+        ("late_interaction", "cross_encoder", "decoder"), description="How the student reads a pair."
+    )
     method = dy.String(description="How it was trained: lora or full.")
     path = dy.String(description="Folder of the model, relative to RELABEL_HOME.")
     n_train_pairs = dy.Int64(min=1, description="Pairs it was trained on.")
     n_dev_pairs = dy.Int64(min=0, description="Pairs that chose when to stop.")
-    training_set_hash = dy.String(min_length=64, max_length=64, description="SHA-256 of the training and dev pairs with their texts and grades.")
-    cut_points = dy.List(dy.Float64(), description="Where the expected grade is cut into grades, ascending; one fewer than there are grades.")
-    dev_ndcg_at_10 = dy.Float64(nullable=True, min=0, max=1, description="NDCG@10 on dev against the teacher's grades; NULL without dev pairs.")
+    training_set_hash = dy.String(
+        min_length=64, max_length=64, description="SHA-256 of the training and dev pairs with their texts and grades."
+    )
+    cut_points = dy.List(
+        dy.Float64(),
+        description="Where the expected grade is cut into grades, ascending; one fewer than there are grades.",
+    )
+    dev_ndcg_at_10 = dy.Float64(
+        nullable=True, min=0, max=1, description="NDCG@10 on dev against the teacher's grades; NULL without dev pairs."
+    )
     dev_pairwise_half = dy.Float64(nullable=True, min=0, max=1, description="Pairwise accuracy on dev, ties as half.")
     dev_kappa_quadratic = dy.Float64(nullable=True, min=-1, max=1, description="Quadratic weighted kappa on dev.")
-    dev_calibration_error = dy.Float64(nullable=True, min=0, max=1, description="Expected calibration error of grade_probs on dev.")
+    dev_calibration_error = dy.Float64(
+        nullable=True, min=0, max=1, description="Expected calibration error of grade_probs on dev."
+    )
     best_epoch = dy.Int32(min=0, description="The epoch that was kept; 0 is the untrained base.")
     train_s = dy.Float64(min=0, metadata=VOLATILE, description="Seconds of training.")
     is_current = dy.Bool(description="Whether this student grades the corpus now.")
@@ -148,7 +171,9 @@ class StudentLabels(dy.Schema):
 
 class BenchmarkReport(dy.Schema):
     corpus = _corpus()
-    labeler = dy.Enum(LABELERS, primary_key=True, description="Who is measured; student-teacher is the paired difference.")
+    labeler = dy.Enum(
+        LABELERS, primary_key=True, description="Who is measured; student-teacher is the paired difference."
+    )
     metric = _key("ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa or kappa_quadratic.")
     slice = _key("all, or one intent: intent=keyword.")
     value = dy.Float64(nullable=True, description="The metric; NULL where it is not defined on the slice.")
@@ -157,6 +182,27 @@ class BenchmarkReport(dy.Schema):
     n_queries = dy.Int64(min=0, description="Queries that count in the metric.")
     n_pairs = dy.Int64(min=0, description="Graded pairs of those queries.")
     reference_kind = dy.Enum(REFERENCE_KINDS, description="What the labeler is measured against.")
+
+
+class Materializations(dy.Schema):
+    """The warehouse's own record of what each partition was made from, written in the same transaction as its rows."""
+
+    corpus = _corpus()
+    table_name = _key("The table.")
+    input_hash = dy.String(
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of all that the rows follow from: code, settings, files, upstream tables.",
+    )
+    content_hash = dy.String(
+        min_length=64, max_length=64, description="SHA-256 of the rows, without how long they took."
+    )
+    n_rows = dy.Int64(min=0, description="Rows of the partition.")
+    n_unfinished = dy.Int64(min=0, description="Pieces of work that failed and are tried again next time.")
+    n_set_aside = dy.Int64(min=0, description="Inputs that were set aside, each with a message.")
+    files = dy.List(dy.String(), description="Files that belong to the partition, relative to RELABEL_HOME.")
+    run_id = dy.String(nullable=True, description="The Dagster run that wrote it.")
+    written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
 
 
 @dataclass(frozen=True)
@@ -178,6 +224,18 @@ class Table:
     schema: type[dy.Schema]
     reads: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
+    derived: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+
+    @property
+    def column_sources(self) -> dict[str, tuple[str, ...]]:
+        """Each column that follows from columns of other tables, as table.column: keys and computed columns."""
+        sources: dict[str, tuple[str, ...]] = {}
+        for reference in self.references:
+            for column, parent_column in zip(reference.columns, reference.parent_columns, strict=True):
+                sources[column] = (*sources.get(column, ()), f"{reference.parent}.{parent_column}")
+        for columns, origins in self.derived:
+            sources.update(dict.fromkeys(columns, origins))
+        return sources
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -208,6 +266,7 @@ class Table:
             raise ContractError(f"table {self.name}: {error}. Nothing was written.") from error
 
 
+_TEXTS = ("synthetic_queries.text", "seed_docs.title", "seed_docs.body", "seed_docs.author", "seed_docs.path", "seed_docs.updated_at", "seed_docs.doc_type")  # fmt: skip
 _DOC = Reference(("doc_id",), "seed_docs", ("doc_id",))
 _QUERY = Reference(("query_id",), "synthetic_queries", ("query_id",))
 _CANDIDATE = Reference(("query_id", "doc_id"), "bm25_candidates", ("query_id", "doc_id"))
@@ -239,6 +298,7 @@ TABLES: dict[str, Table] = {
             Bm25Candidates,
             reads=("seed_docs", "synthetic_queries", "reference_labels"),
             references=(_DOC, _QUERY),
+            derived=((("rank", "bm25_score"), _TEXTS),),
         ),
         Table(
             "teacher_labels",
@@ -247,6 +307,7 @@ TABLES: dict[str, Table] = {
             TeacherLabels,
             reads=("seed_docs", "synthetic_queries", "bm25_candidates"),
             references=(_CANDIDATE,),
+            derived=((("grade", "expected_grade", "grade_probs", "rationale", "request_key"), _TEXTS),),
         ),
         Table(
             "student_model",
@@ -254,6 +315,12 @@ TABLES: dict[str, Table] = {
             "The students trained on the teacher's grades; one is current.",
             StudentModel,
             reads=("seed_docs", "synthetic_queries", "teacher_labels"),
+            derived=(
+                (
+                    ("model_id", "training_set_hash", "cut_points"),
+                    (*_TEXTS, "synthetic_queries.split", "teacher_labels.grade"),
+                ),
+            ),
         ),
         Table(
             "student_labels",
@@ -262,6 +329,12 @@ TABLES: dict[str, Table] = {
             StudentLabels,
             reads=("seed_docs", "synthetic_queries", "bm25_candidates", "student_model"),
             references=(_CANDIDATE, Reference(("model_id",), "student_model", ("model_id",))),
+            derived=(
+                (
+                    ("grade", "expected_grade", "grade_probs"),
+                    (*_TEXTS, "student_model.model_id", "student_model.cut_points"),
+                ),
+            ),
         ),
         Table(
             "benchmark_report",
@@ -277,9 +350,25 @@ TABLES: dict[str, Table] = {
                 "student_model",
                 "student_labels",
             ),
+            derived=(
+                (
+                    ("value", "ci_low", "ci_high"),
+                    (
+                        "reference_labels.grade",
+                        "teacher_labels.grade",
+                        "student_labels.expected_grade",
+                        "student_labels.grade",
+                        "bm25_candidates.bm25_score",
+                    ),
+                ),
+            ),
         ),
     )
 }
+
+
+# Not an asset: no file of assets/ fills it, the warehouse does.
+MATERIALIZATIONS = Table("materializations", "corpus and table", Materializations.__doc__ or "", Materializations)
 
 
 def upstream(names: set[str]) -> Iterator[str]:

@@ -1,0 +1,40 @@
+# The two commands: `make demo` and `make test`. Both make .venv and install exactly what constraints.txt pins.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q install -c constraints.txt
+
+.PHONY: demo test lint ui clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/relabel run --next-steps
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+ui: $(VENV)/.installed
+	@$(BIN)/relabel ui
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and pinned: an unpinned one brings several gigabytes of CUDA packages.
+$(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml
+	@echo "Installing into $(VENV), a minute or two ..."
+	$(PIP) torch==2.13.0
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .relabel build *.egg-info

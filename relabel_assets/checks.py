@@ -1,0 +1,204 @@
+"""The asset checks: every table against its declaration, its parents, and the promises of the pipeline.
+
+What belongs here: turning declarations and pure findings into check results. What does not: the findings themselves
+(core/) and the validation before a write (resources/warehouse.py); these checks look at what is stored.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+import dataframely as dy
+import polars as pl
+
+from relabel_assets.core.benchmark import gate
+from relabel_assets.core.pairs import training_pairs
+from relabel_assets.core.splits import leaking_pairs, leaking_queries
+from relabel_assets.partitions import CORPORA
+from relabel_assets.resources.project import Project
+from relabel_assets.resources.warehouse import Warehouse
+from relabel_assets.tables import TABLES, Table
+
+_CONTRACT_CHECKS = {
+    "not_null": "Columns that are declared not null hold no NULL.",
+    "unique_key": "The key names one row.",
+    "accepted_values": "Columns of named values hold no others, and every value has its type.",
+    "in_range": "Numbers, lengths and the table's own rules are within what is declared.",
+}
+
+
+def contract_checks(table: Table) -> dg.AssetChecksDefinition:
+    """not_null, unique_key, accepted_values, in_range and relationships of one table, from its declaration."""
+    descriptions = dict(_CONTRACT_CHECKS)
+    if table.references:
+        parents = ", ".join(sorted({reference.parent for reference in table.references}))
+        descriptions["relationships"] = f"What a row points at is there: {parents}."
+
+    @dg.multi_asset_check(name=f"{table.name}_contract", specs=_specs(table.name, descriptions))
+    def contract(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+        corpus = context.partition_key
+        rows = warehouse.read(table.name, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
+        broken = broken_rules(table, rows)
+        for name in _CONTRACT_CHECKS:
+            yield _result(table.name, name, broken.get(name, {}))
+        if table.references:
+            yield _result(table.name, "relationships", _orphans(warehouse, table, corpus))
+
+    return contract
+
+
+def broken_rules(table: Table, rows: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """How many of `rows` break each rule of the declaration, by check and rule; empty where all hold."""
+    _, failure = table.schema.filter(rows.select(table.schema.column_names()).pipe(dy.DataFrame), cast=True)
+    broken: dict[str, dict[str, int]] = {}
+    for rule, count in failure.counts().items():
+        kind = rule.split("|")[-1]
+        name = {"nullability": "not_null", "primary_key": "unique_key", "dtype": "accepted_values"}.get(
+            kind, "in_range"
+        )
+        broken.setdefault(name, {})[rule] = count
+    return broken
+
+
+def _orphans(warehouse: Warehouse, table: Table, corpus: str) -> dict[str, int]:
+    found = {}
+    for reference in table.references:
+        matches = " and ".join(
+            f"child.{column} = parent.{parent}"
+            for column, parent in zip(reference.columns, reference.parent_columns, strict=True)
+        )
+        query = f"""
+            select count(*) as orphans
+            from {table.name} as child
+            where child.corpus = $corpus and child.{reference.columns[0]} is not null and not exists (
+                select 1 from {reference.parent} as parent where parent.corpus = child.corpus and {matches}
+            )
+        """
+        orphans = warehouse.query(query, {"corpus": corpus})["orphans"][0]
+        if orphans:
+            found[f"{', '.join(reference.columns)} not in {reference.parent}"] = orphans
+    return found
+
+
+def _specs(table: str, descriptions: dict[str, str]) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
+        for name, description in descriptions.items()
+    ]
+
+
+def _result(
+    table: str,
+    name: str,
+    findings: dict[str, int] | Sequence[str],
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    """Passed where there are no findings; else they are shown, the first twenty."""
+    lines = (
+        [f"{rule}: {count} rows" for rule, count in findings.items()] if isinstance(findings, dict) else list(findings)
+    )
+    return dg.AssetCheckResult(
+        asset_key=table,
+        check_name=name,
+        passed=not lines,
+        severity=severity,
+        metadata={
+            "findings": len(lines),
+            "first": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines[:20]) or "none"),
+        },
+    )
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(
+            "nothing_set_aside",
+            asset=name,
+            description="Every line of the corpus' files could be used.",
+            partitions_def=CORPORA,
+        )
+        for name in ("seed_docs", "synthetic_queries", "reference_labels", "teacher_labels")
+    ],
+    can_subset=True,
+)
+def set_aside(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    receipts = warehouse.receipts()
+    for key in context.selected_asset_check_keys:
+        table = key.asset_key.to_user_string()
+        receipt = receipts.get((context.partition_key, table))
+        count = receipt.n_set_aside if receipt else 0
+        findings = (
+            [f"{count} inputs were set aside; `relabel corpora check {context.partition_key}` lists them"]
+            if count
+            else []
+        )
+        yield _result(table, key.name, findings, dg.AssetCheckSeverity.WARN)
+
+
+@dg.multi_asset_check(
+    specs=_specs(
+        "synthetic_queries",
+        {"splits_do_not_leak": "Near-duplicate queries and shared seed documents do not cross the benchmark's border."},
+    )
+)
+def splits_do_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
+    queries = warehouse.read("synthetic_queries", context.partition_key)
+    return _result("synthetic_queries", "splits_do_not_leak", leaking_queries(queries))
+
+
+@dg.multi_asset_check(
+    specs=_specs(
+        "teacher_labels", {"every_pair_is_graded": "Every candidate has a grade; else how many have none, and why."}
+    )
+)
+def every_pair_is_graded(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
+    statuses = warehouse.query(
+        "select status, status_reason, count(*) as pairs from teacher_labels "
+        "where corpus = $corpus and status <> 'ok' group by all order by pairs desc",
+        {"corpus": context.partition_key},
+    )
+    findings = [
+        f"{pairs} pairs {status}: {reason or 'no reason given'}" for status, reason, pairs in statuses.iter_rows()
+    ]
+    return _result("teacher_labels", "every_pair_is_graded", findings, dg.AssetCheckSeverity.WARN)
+
+
+@dg.multi_asset_check(
+    specs=_specs(
+        "student_model",
+        {"training_does_not_leak": "No benchmark query and no seed document of one is in a training pair."},
+    )
+)
+def training_does_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
+    queries, documents, labels = (
+        warehouse.read(table, context.partition_key) for table in ("synthetic_queries", "seed_docs", "teacher_labels")
+    )
+    findings = leaking_pairs(queries, training_pairs(labels, queries, documents))
+    return _result("student_model", "training_does_not_leak", findings)
+
+
+@dg.multi_asset_check(
+    specs=_specs(
+        "benchmark_report",
+        {
+            "student_is_as_good_as_teacher": "The student is not worse than its teacher by more than the corpus' margins (non-inferiority)."
+        },
+    )
+)
+def student_is_as_good_as_teacher(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
+) -> dg.AssetCheckResult:
+    rows = warehouse.read("benchmark_report", context.partition_key)
+    margins = project.corpora().open(context.partition_key).config.gate
+    verdicts = gate(rows, ndcg_margin=margins.ndcg_margin, pairwise_margin=margins.pairwise_margin)
+    findings = [verdict.sentence for verdict in verdicts if verdict.verdict != "passed"]
+    return _result("benchmark_report", "student_is_as_good_as_teacher", findings, dg.AssetCheckSeverity.WARN)
+
+
+CHECKS: list[dg.AssetChecksDefinition] = [
+    *(contract_checks(table) for table in TABLES.values()),
+    set_aside,
+    splits_do_not_leak,
+    every_pair_is_graded,
+    training_does_not_leak,
+    student_is_as_good_as_teacher,
+]

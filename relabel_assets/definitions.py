@@ -1,0 +1,52 @@
+"""The graph, in flow order.
+
+What belongs here: which assets, checks, sensors and resources make the code location. What does not: any of them.
+"""
+
+import dagster as dg
+
+from relabel_assets.assets.benchmark_report import benchmark_report
+from relabel_assets.assets.bm25_candidates import bm25_candidates
+from relabel_assets.assets.reference_labels import reference_labels
+from relabel_assets.assets.seed_docs import seed_docs
+from relabel_assets.assets.student_labels import student_labels
+from relabel_assets.assets.student_model import student_model
+from relabel_assets.assets.synthetic_queries import synthetic_queries
+from relabel_assets.assets.teacher_labels import teacher_labels
+from relabel_assets.checks import CHECKS
+from relabel_assets.partitions import corpus_folders
+from relabel_assets.resources.project import Project
+from relabel_assets.resources.warehouse import Warehouse
+
+ASSETS = [
+    seed_docs,
+    synthetic_queries,
+    reference_labels,
+    bm25_candidates,
+    teacher_labels,
+    student_model,
+    student_labels,
+    benchmark_report,
+]
+
+
+def build_definitions(project: Project | None = None, warehouse: Warehouse | None = None) -> dg.Definitions:
+    """The whole graph; a test passes its own project and warehouse, the code location takes them from the environment."""
+    project = project or Project.from_environment()
+    return dg.Definitions(
+        assets=ASSETS,
+        asset_checks=CHECKS,
+        sensors=[corpus_folders],
+        jobs=[
+            dg.define_asset_job(
+                "label_corpus",
+                selection="*",
+                description="Every table of one corpus, from its documents to its benchmark.",
+            )
+        ],
+        resources={"project": project, "warehouse": warehouse or Warehouse.at(project.home.warehouse)},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,276 @@
+"""What every asset shares: how a table's function becomes a Dagster asset, and how it knows that nothing changed.
+
+What belongs here: the decorator, the fingerprint of a partition's inputs, the metadata shown in the UI. What does not:
+what any one table holds (assets/).
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pydantic
+
+from relabel_assets.core.progress import Progress
+from relabel_assets.errors import Problem, RelabelError
+from relabel_assets.partitions import CORPORA
+from relabel_assets.resources.corpora import CorpusFolder
+from relabel_assets.resources.project import Project
+from relabel_assets.resources.warehouse import Receipt, Warehouse
+from relabel_assets.tables import TABLES, Table
+
+PROGRESS = logging.getLogger("relabel_assets.progress")
+FORCE_TAG = "relabel/force"
+_PREVIEW_ROWS = 5
+_PREVIEW_CHARACTERS = 120
+_PROBLEMS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a table's function gets: its corpus, the tables before it, and the tools."""
+
+    table: Table
+    corpus: CorpusFolder
+    warehouse: Warehouse
+    project: Project
+    progress: Progress
+
+    def read(self, table: str) -> pl.DataFrame:
+        """The corpus' rows of a table this one declares that it reads."""
+        self._check(table)
+        return self.warehouse.read(table, self.corpus.name)
+
+    def read_batches(self, table: str) -> Iterator[pl.DataFrame]:
+        self._check(table)
+        return self.warehouse.read_batches(table, self.corpus.name)
+
+    def _check(self, table: str) -> None:
+        if table not in self.table.reads:
+            raise ValueError(f"{self.table.name} reads {table}, and tables.py does not say so")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a table's function returns: the new partition, and what to say about it."""
+
+    frame: pl.DataFrame
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    n_unfinished: int = 0
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a table's rows follow from, beside the tables it reads: code, settings and files of the corpus."""
+
+    code_version: str
+    settings: Callable[[CorpusFolder], Any]
+    files: tuple[str, ...]
+
+    def input_hash(self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]) -> str:
+        """SHA-256 of everything that the rows of `table` follow from; an upstream table never made counts as empty."""
+        upstream = {name: receipts.get((corpus.name, name)) for name in table.reads}
+        inputs = {
+            "code": self.code_version,
+            "settings": _plain(self.settings(corpus)),
+            "files": {part: corpus.fingerprint(part) for part in self.files},
+            "tables": {name: receipt.content_hash if receipt else None for name, receipt in upstream.items()},
+        }
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+# Filled by table_asset: the recipe behind each table, for `relabel run` to see what would be done before it is.
+RECIPES: dict[str, Recipe] = {}
+
+
+def table_asset(
+    *,
+    code_version: str,
+    group: str,
+    kinds: set[str],
+    settings: Callable[[CorpusFolder], Any] = lambda corpus: None,
+    files: tuple[str, ...] = (),
+) -> Callable[[Callable[[Step], Rows]], dg.AssetsDefinition]:
+    """Make the asset of the table that `function` is named after.
+
+    `settings` gives the part of the corpus' configuration that the rows depend on, `files` the parts of its folder.
+    A partition whose inputs are what they were is left as it is, unless the run carries the tag relabel/force.
+    """
+
+    def decorate(function: Callable[[Step], Rows]) -> dg.AssetsDefinition:
+        table = TABLES[function.__name__]
+        recipe = RECIPES[table.name] = Recipe(code_version, settings, files)
+
+        @dg.asset(
+            name=table.name,
+            partitions_def=CORPORA,
+            deps=list(table.reads),
+            description=f"{table.description} One row per {table.grain}.",
+            group_name=group,
+            kinds=kinds | {"duckdb"},
+            owners=["team:search"],
+            code_version=code_version,
+            retry_policy=dg.RetryPolicy(
+                max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+            ),
+            metadata={
+                "dagster/column_schema": column_schema(table),
+                "dagster/table_name": f"warehouse.main.{table.name}",
+            },
+        )
+        def compute(context: dg.AssetExecutionContext, warehouse: Warehouse, project: Project) -> dg.MaterializeResult:
+            try:
+                return _materialize(context, table, recipe, function, warehouse, project)
+            except RelabelError as error:
+                raise dg.Failure(str(error), allow_retries=False) from error
+
+        return compute
+
+    return decorate
+
+
+def is_fresh(receipt: Receipt | None, input_hash: str, project: Project) -> bool:
+    """Whether a partition's rows are what its inputs give: same inputs, nothing unfinished, its files still there."""
+    return (
+        receipt is not None
+        and receipt.input_hash == input_hash
+        and receipt.n_unfinished == 0
+        and all((project.home.path / file).exists() for file in receipt.files)
+    )
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The declaration of `table` in the UI's words."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=str(column.dtype).lower().split("(")[0] if "Enum" in str(column.dtype) else str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == ("corpus", name)),
+            )
+            for name, column in table.schema.columns().items()
+        ],
+        constraints=dg.TableConstraints(other=[f"one row per {table.grain}: ({', '.join(table.key)}) is unique"]),
+    )
+
+
+def _materialize(
+    context: dg.AssetExecutionContext,
+    table: Table,
+    recipe: Recipe,
+    function: Callable[[Step], Rows],
+    warehouse: Warehouse,
+    project: Project,
+) -> dg.MaterializeResult:
+    corpus = project.corpora().open(context.partition_key)
+    receipts = warehouse.receipts()
+    input_hash = recipe.input_hash(table, corpus, receipts)
+    receipt = receipts.get((corpus.name, table.name))
+    if receipt and is_fresh(receipt, input_hash, project) and context.run.tags.get(FORCE_TAG) != "true":
+        PROGRESS.info("%s / %s: unchanged, %d rows", corpus.name, table.name, receipt.n_rows)
+        return _result(table, receipt, {"unchanged": True})
+    started = time.monotonic()
+    PROGRESS.info("%s / %s ...", corpus.name, table.name)
+    step = Step(table, corpus, warehouse, project, _progress(context, corpus.name, table.name))
+    rows = function(step)
+    receipt = warehouse.replace(
+        table.name,
+        corpus.name,
+        rows.frame,
+        input_hash=input_hash,
+        n_unfinished=rows.n_unfinished,
+        n_set_aside=len(rows.problems),
+        files=rows.files,
+        run_id=context.run_id,
+    )
+    seconds = time.monotonic() - started
+    PROGRESS.info(
+        "%s / %s: %d rows in %.1f s%s", corpus.name, table.name, receipt.n_rows, seconds, _aside(rows.problems)
+    )
+    for problem in rows.problems[:_PROBLEMS_SHOWN]:
+        context.log.warning(f"set aside: {problem}")
+        PROGRESS.warning("  set aside: %s/%s", corpus.name, problem)
+    metadata = {"preview": _preview(rows.frame), "set_aside": len(rows.problems), "seconds": round(seconds, 2)}
+    if rows.problems:
+        metadata["set_aside_because"] = dg.MetadataValue.md(_problem_list(rows.problems))
+    return _result(table, receipt, metadata | dict(rows.metadata))
+
+
+def _result(table: Table, receipt: Receipt, metadata: dict[str, Any]) -> dg.MaterializeResult:
+    standard = {
+        "dagster/row_count": receipt.n_rows,
+        "dagster/table_name": f"warehouse.main.{table.name}",
+        "dagster/column_schema": column_schema(table),
+        "dagster/column_lineage": _column_lineage(table),
+        "unfinished": receipt.n_unfinished,
+    }
+    return dg.MaterializeResult(metadata=standard | metadata, data_version=dg.DataVersion(receipt.content_hash))
+
+
+def _column_lineage(table: Table) -> dg.TableColumnLineage:
+    def dep(source: str) -> dg.TableColumnDep:
+        parent, column = source.split(".")
+        return dg.TableColumnDep(asset_key=dg.AssetKey(parent), column_name=column)
+
+    return dg.TableColumnLineage(
+        {name: [dep(source) for source in sources] for name, sources in table.column_sources.items() if sources}
+    )
+
+
+def _preview(frame: pl.DataFrame) -> dg.MetadataValue:
+    if frame.is_empty():
+        return dg.MetadataValue.md("_no rows_")
+
+    def cell(value: Any) -> str:
+        text = "" if value is None else str(value)
+        text = text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"
+        return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+    lines = [f"| {' | '.join(frame.columns)} |", f"|{'---|' * frame.width}"]
+    lines += [f"| {' | '.join(cell(value) for value in row)} |" for row in frame.head(_PREVIEW_ROWS).iter_rows()]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _problem_list(problems: list[Problem]) -> str:
+    shown = [f"- {str(problem).replace('<', '&lt;')}" for problem in problems[:_PROBLEMS_SHOWN]]
+    more = len(problems) - len(shown)
+    return "\n".join(shown + ([f"- and {more} more: `relabel corpora check` lists them all"] if more > 0 else []))
+
+
+def _aside(problems: list[Problem]) -> str:
+    return f", {len(problems)} set aside" if problems else ""
+
+
+def _progress(context: dg.AssetExecutionContext, corpus: str, table: str) -> Progress:
+    """A callback that logs at most every five seconds."""
+    last = {"at": time.monotonic()}
+
+    def report(step: str, done: int, total: int, note: str = "") -> None:
+        now = time.monotonic()
+        if now - last["at"] < 5:
+            return
+        last["at"] = now
+        share = f"{done:,}/{total:,}" if total else f"{done:,}"
+        line = f"{corpus} / {table}: {step} {share} {note}".rstrip()
+        context.log.info(line)
+        PROGRESS.info("  %s", line)
+
+    return report
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pydantic.BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,297 @@
+"""The warehouse: one DuckDB file, a table per asset, a partition per corpus. The only module that uses duckdb.
+
+What belongs here: making tables from their declarations, reading them, replacing a partition whole or not at all. What
+does not: what the rows mean, and any computation while a connection is open.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+import polars as pl
+import tenacity
+from dagster_duckdb import DuckDBResource
+
+from relabel_assets.errors import WarehouseError
+from relabel_assets.tables import MATERIALIZATIONS, TABLES, Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+LOCK_TIMEOUT_S = 120
+_READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a partition was made from, and what it holds now: a row of `materializations`."""
+
+    corpus: str
+    table_name: str
+    input_hash: str
+    content_hash: str
+    n_rows: int
+    n_unfinished: int
+    n_set_aside: int
+    files: tuple[str, ...]
+    run_id: str | None
+    written_at: datetime
+
+
+class Warehouse(DuckDBResource):
+    """The DuckDB file at `database`. Every access is short and under one file lock: DuckDB lets one process in at a time."""
+
+    @classmethod
+    def at(cls, path: Path) -> "Warehouse":
+        return cls(database=str(path))
+
+    @contextmanager
+    def get_connection(self, *, is_read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """A connection under the file lock; keep it for the moment of one read or one write.
+
+        Raises WarehouseError where the file cannot be opened: held by another program, damaged, in a read-only folder.
+        """
+        path = Path(self.database)
+        if is_read_only and not path.exists():
+            raise WarehouseError(f"there is no warehouse at {path} yet. Make one with `relabel run`.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S):
+                con = _connect(path, {**self.connection_config, **(_READ_ONLY if is_read_only else {})})
+                try:
+                    yield con
+                finally:
+                    con.close()
+        except filelock.Timeout as error:
+            raise WarehouseError(
+                f"{path}.lock has been held by another process for {LOCK_TIMEOUT_S} s. Wait for that run, or end it."
+            ) from error
+        except OSError as error:
+            raise WarehouseError(
+                f"cannot write to {path.parent}: {error}. Set RELABEL_HOME to a folder you may write to."
+            ) from error
+
+    def read(self, table: str, corpus: str) -> pl.DataFrame:
+        """The rows of `corpus` in `table`, in key order, without the corpus column; empty where there are none."""
+        columns = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
+        order = ", ".join(name for name in TABLES[table].key if name != "corpus")
+        with self._tables() as con:
+            query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"
+            return con.sql(query, params={"corpus": corpus}).pl()
+
+    def read_batches(self, table: str, corpus: str, *, size: int = 20_000) -> Iterator[pl.DataFrame]:
+        """The rows of `read`, `size` at a time in order of the table's one key column, holding no connection in between."""
+        (key,) = (name for name in TABLES[table].key if name != "corpus")
+        columns = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
+        query = (
+            f"select {', '.join(columns)} from {table} "
+            f"where corpus = $corpus and {key} > $after order by {key} limit {size}"
+        )
+        after = ""
+        while True:
+            with self._tables() as con:
+                batch = con.sql(query, params={"corpus": corpus, "after": after}).pl()
+            if batch.is_empty():
+                return
+            yield batch
+            after = batch[key][-1]
+
+    def query(self, sql: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
+        """The result of `sql`, run read-only and without access to other files.
+
+        Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
+        """
+        import duckdb
+
+        with self.get_connection(is_read_only=True) as con:
+            try:
+                relation = con.sql(sql, params=params)
+                return pl.DataFrame() if relation is None else relation.pl()
+            except duckdb.Error as error:
+                raise WarehouseError(f"{str(error).strip()}") from error
+
+    def receipt(self, table: str, corpus: str) -> Receipt | None:
+        """What the partition was last made from; None where it has never been made."""
+        return self.receipts().get((corpus, table))
+
+    def receipts(self) -> dict[tuple[str, str], Receipt]:
+        """Every partition's receipt, by corpus and table name."""
+        if not Path(self.database).exists():
+            return {}
+        with self._tables() as con:
+            rows = con.sql("select * from materializations").pl().to_dicts()
+        receipts = (Receipt(**{**row, "files": tuple(row["files"])}) for row in rows)
+        return {(receipt.corpus, receipt.table_name): receipt for receipt in receipts}
+
+    def replace(
+        self,
+        table: str,
+        corpus: str,
+        frame: pl.DataFrame,
+        *,
+        input_hash: str,
+        n_unfinished: int = 0,
+        n_set_aside: int = 0,
+        files: tuple[str, ...] = (),
+        run_id: str | None = None,
+    ) -> Receipt:
+        """Put `frame` (the table's columns without corpus) in the place of the partition, in one transaction.
+
+        Raises ContractError where the frame breaks the table's declaration; then, and at any other failure, the old
+        rows stay.
+        """
+        rows = TABLES[table].validate(frame.select(pl.lit(corpus).alias("corpus"), pl.all()))
+        receipt = Receipt(
+            corpus=corpus,
+            table_name=table,
+            input_hash=input_hash,
+            content_hash=content_hash(TABLES[table], rows),
+            n_rows=rows.height,
+            n_unfinished=n_unfinished,
+            n_set_aside=n_set_aside,
+            files=files,
+            run_id=run_id,
+            written_at=datetime.now(UTC),
+        )
+        self._write(TABLES[table], rows, receipt)
+        return receipt
+
+    def _write(self, table: Table, rows: pl.DataFrame, receipt: Receipt) -> None:
+        import duckdb
+
+        note = MATERIALIZATIONS.validate(pl.DataFrame([vars(receipt)], schema_overrides={"files": pl.List(pl.String)}))
+        with self._tables() as con:
+            try:
+                con.begin()
+                con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
+                _insert(con, table.name, rows)
+                con.execute(
+                    "delete from materializations where corpus = ? and table_name = ?", [receipt.corpus, table.name]
+                )
+                _insert(con, "materializations", note)
+                con.commit()
+            except duckdb.Error as error:
+                con.rollback()
+                raise WarehouseError(
+                    f"table {table.name}, corpus {receipt.corpus}: {error}. The old rows were kept."
+                ) from error
+
+    @contextmanager
+    def _tables(self) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """A connection to a warehouse that has every table and view."""
+        with self.get_connection() as con:
+            _create_tables(con, self.database)
+            yield con
+
+
+def content_hash(table: Table, rows: pl.DataFrame) -> str:
+    """SHA-256 of the rows in key order, without the columns that say when or how fast they were made."""
+    stable = rows.select(table.stable_columns).sort(table.key)
+    return hashlib.sha256(stable.write_ndjson().encode()).hexdigest()
+
+
+def view_names() -> list[str]:
+    """The views, in the order of their files."""
+    return [file.name.removesuffix(".sql") for file in _view_files()]
+
+
+def _view_files() -> list[Any]:
+    folder = resources.files("relabel_assets") / "sql"
+    return sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+
+
+def _connect(path: Path, config: dict[str, Any]) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    # The file lock keeps our own processes apart; another program (a DuckDB shell, a BI tool) may hold the file for a moment.
+    is_held = tenacity.retry_if_exception(lambda error: "lock on file" in str(error))
+    retrying = tenacity.Retrying(
+        retry=is_held, wait=tenacity.wait_random_exponential(0.1, 2), stop=tenacity.stop_after_delay(20), reraise=True
+    )
+    try:
+        return retrying(duckdb.connect, str(path), config=config)
+    except duckdb.IOException as error:
+        if "lock on file" in str(error):
+            raise WarehouseError(
+                f"{path} is open in another program. Close it there, then run this again. ({error})"
+            ) from error
+        raise WarehouseError(
+            f"{path} cannot be opened: {error}. If the file is damaged, move it away and run `relabel run`: the ledger "
+            "keeps every label that was paid for."
+        ) from error
+
+
+def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) -> None:
+    con.register("incoming", rows.to_arrow())
+    con.execute(f"insert into {table} by name select * from incoming")
+    con.unregister("incoming")
+
+
+def _create_tables(con: "duckdb.DuckDBPyConnection", database: str) -> None:
+    """Make what is missing: tables with their comments and constraints, then the views that read them."""
+    found: dict[str, set[str]] = {}
+    for name, column in con.execute(
+        "select table_name, column_name from duckdb_columns() where not internal"
+    ).fetchall():
+        found.setdefault(name, set()).add(column)
+    for table in (*TABLES.values(), MATERIALIZATIONS):
+        if table.name not in found:
+            for statement in _table_statements(table):
+                con.execute(statement)
+        elif found[table.name] != set(table.schema.column_names()):
+            raise WarehouseError(
+                f"{database}: table {table.name} was made by another version of relabel-assets (columns that differ: "
+                f"{sorted(found[table.name] ^ set(table.schema.column_names()))}). Move the file away and run "
+                "`relabel run`: the ledger keeps every label that was paid for."
+            )
+    existing = {name for (name,) in con.execute("select view_name from duckdb_views() where not internal").fetchall()}
+    for file in _view_files():
+        name = file.name.removesuffix(".sql")
+        if name not in existing:
+            text = file.read_text(encoding="utf-8")
+            con.execute(f"create view {name} as {text}")
+            first_comment = re.match(r"--\s*(.+)", text)
+            if first_comment:
+                con.execute(f"comment on view {name} is {_quoted(first_comment.group(1))}")
+
+
+def _table_statements(table: Table) -> Iterator[str]:
+    columns = []
+    for name, column in table.schema.columns().items():
+        parts = [name, _duckdb_type(column.dtype), "" if column.nullable else "not null"]
+        if isinstance(column.dtype, pl.Enum):
+            allowed = ", ".join(_quoted(value) for value in column.dtype.categories)
+            parts.append(f"check ({name} in ({allowed}))")
+        columns.append(" ".join(part for part in parts if part))
+    yield f"create table {table.name} ({', '.join(columns)})"
+    yield f"comment on table {table.name} is {_quoted(f'One row per {table.grain}. {table.description}')}"
+    for name, column in table.schema.columns().items():
+        yield f"comment on column {table.name}.{name} is {_quoted(column.description or '')}"
+
+
+def _duckdb_type(dtype: pl.DataType) -> str:
+    if isinstance(dtype, pl.List):
+        return f"{_duckdb_type(dtype.inner)}[]"  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Datetime):
+        return "timestamptz"
+    names = {
+        pl.String: "varchar",
+        pl.Enum: "varchar",
+        pl.Int8: "tinyint",
+        pl.Int32: "integer",
+        pl.Int64: "bigint",
+        pl.Float64: "double",
+        pl.Boolean: "boolean",
+    }
+    return names[type(dtype)]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,32 @@
+-- Pairs on which teacher and student differ, with the reference grade where there is one, largest difference first.
+with teacher as (
+    select corpus, query_id, doc_id, grade as teacher_grade, rationale as teacher_rationale
+    from teacher_labels
+    where status = 'ok'
+),
+
+student as (
+    select corpus, query_id, doc_id, grade as student_grade, expected_grade as student_expected_grade
+    from student_labels
+),
+
+reference as (
+    select corpus, query_id, doc_id, median(grade) as reference_grade
+    from reference_labels
+    group by all
+),
+
+final as (
+    select
+        corpus, query_id, queries.text as query, queries.split, doc_id, documents.title, teacher_grade, student_grade,
+        student_expected_grade, reference_grade, abs(teacher_grade - student_grade) as difference, teacher_rationale
+    from teacher
+    inner join student using (corpus, query_id, doc_id)
+    left join reference using (corpus, query_id, doc_id)
+    left join synthetic_queries as queries using (corpus, query_id)
+    left join seed_docs as documents using (corpus, doc_id)
+    where teacher_grade <> student_grade
+    order by difference desc, corpus, query_id, doc_id
+)
+
+select * from final

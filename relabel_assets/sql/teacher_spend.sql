@@ -1,0 +1,13 @@
+-- What the labels cost: requests, tokens and US dollars by corpus, day and model; a day is NULL for recorded grades.
+with final as (
+    select
+        corpus, cast(labeled_at as date) as day, teacher_model, count(*) as pairs,
+        count(*) filter (where status = 'ok') as graded_pairs, sum(attempts) as requests,
+        sum(prompt_tokens) as prompt_tokens, sum(completion_tokens) as completion_tokens, sum(cost_usd) as cost_usd,
+        count(*) filter (where request_key is not null and cost_usd is null) as pairs_of_unknown_price
+    from teacher_labels
+    group by all
+    order by corpus, day, teacher_model
+)
+
+select * from final

@@ -1,0 +1,158 @@
+"""What the `relabel` command prints: problems, how a run ended, the benchmark, what labels cost, query results.
+
+What belongs here: turning frames and outcomes into text for a person. What does not: computing them.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import polars as pl
+import rich.console
+import rich.table
+from rich.markup import escape
+
+from relabel_assets.core.report import summary
+from relabel_assets.errors import ConfigError, Problem, RelabelError
+from relabel_assets.resources.corpora import Corpora
+from relabel_assets.resources.project import Project
+from relabel_assets.resources.warehouse import Warehouse
+from relabel_assets.runner import Outcome
+
+OUT = rich.console.Console()
+ERR = rich.console.Console(stderr=True)
+FORMATS = ("table", "csv", "json")
+_TABLE_ROWS = 100
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        ERR.print(f"  [yellow]{escape(str(problem))}[/]", highlight=False)
+
+
+def print_check(corpus: str, problems: Sequence[Problem]) -> None:
+    OUT.print(f"[bold]{corpus}[/]: {f'{len(problems)} to mend' if problems else '[green]nothing wrong[/]'}")
+    print_problems(problems)
+
+
+def print_plan(corpus: str, stale: dict[str, str]) -> None:
+    """Each table that would be made again, and why."""
+    OUT.print(f"[bold]{corpus}[/]: {'up to date' if not stale else ''}")
+    for table, reason in stale.items():
+        OUT.print(f"  {table}: {reason}", highlight=False)
+
+
+def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
+    """A row per corpus: what its folder holds, or why it cannot be used."""
+    table = rich.table.Table("corpus", "documents", "queries", "teacher", "reference", "description")
+    for name in names:
+        try:
+            folder = corpora.open(name)
+            counts = folder.summary()
+            recorded = f", {counts.n_recorded_labels:,} grades" if counts.n_recorded_labels else ""
+            reference = f"{folder.config.reference.kind}, {counts.n_reference_labels:,} grades"
+            table.add_row(
+                name,
+                f"{counts.n_documents:,}",
+                f"{counts.n_queries:,}",
+                folder.teacher_kind + recorded,
+                reference if counts.n_reference_labels else "none",
+                escape(folder.config.description),
+            )
+        except RelabelError as error:
+            table.add_row(name, "-", "-", "-", "-", f"[red]{escape(str(error))}[/]")
+    OUT.print(table)
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """What failed and what the checks found; nothing for a corpus that went well."""
+    for step, message in outcome.failures.items():
+        ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
+    for check, finding in outcome.findings.items():
+        ERR.print(f"[yellow]{outcome.corpus} / check {check}[/]\n{escape(finding)}", highlight=False)
+
+
+def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str]) -> None:
+    """The benchmark of each corpus: a row per labeler, a column per metric with its 95 % interval; then what it cost."""
+    for corpus in corpora:
+        rows = warehouse.read("benchmark_report", corpus)
+        if rows.is_empty():
+            OUT.print(f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a finished `relabel run`.")
+            continue
+        frame = summary(rows)
+        first = rows.filter(pl.col("slice") == "all").row(0, named=True)
+        title = (
+            f"{corpus}: against {first['reference_kind']} reference labels, "
+            f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
+        )
+        table = rich.table.Table(*frame.columns, title=title, title_justify="left", title_style="bold")
+        for row in frame.iter_rows():
+            table.add_row(*(cell or "-" for cell in row))
+        OUT.print(table)
+        page = project.home.reports / f"{corpus}.html"
+        if page.exists():
+            OUT.print(f"  page: {page}", highlight=False, soft_wrap=True)
+    _print_costs(warehouse, corpora)
+
+
+def print_next_steps(corpus: str) -> None:
+    OUT.print("\n[bold]Next[/]")
+    OUT.print("  open the UI     [cyan]make ui[/]   (then http://127.0.0.1:3000)", highlight=False)
+    OUT.print(
+        f"  query in SQL    [cyan]relabel sql \"select * from label_disagreements where corpus = '{corpus}' limit 5\"[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
+    OUT.print(
+        "  add a corpus    put a folder of documents in [cyan]data/<name>/documents/[/] and run [cyan]relabel run[/]",
+        highlight=False,
+    )
+
+
+def print_frame(frame: pl.DataFrame, output_format: str) -> None:
+    """A query's result as a table for people (the first 100 rows), CSV or one JSON object a line.
+
+    Raises ConfigError for another format.
+    """
+    if output_format == "csv":
+        nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+        sys.stdout.write(
+            frame.with_columns(pl.col(name).map_elements(_as_text, pl.String) for name in nested).write_csv()
+        )
+    elif output_format == "json":
+        sys.stdout.write(frame.write_ndjson())
+    elif output_format == "table":
+        _print_table(frame)
+    else:
+        raise ConfigError(f"--format {output_format!r} is not known. Formats: {', '.join(FORMATS)}.")
+
+
+def _print_table(frame: pl.DataFrame) -> None:
+    table = rich.table.Table(*(escape(column) for column in frame.columns))
+    for row in frame.head(_TABLE_ROWS).iter_rows():
+        table.add_row(*("" if cell is None else escape(_as_text(cell)) for cell in row))
+    OUT.print(table)
+    if frame.height > _TABLE_ROWS:
+        OUT.print(f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv or --format json.")
+
+
+def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
+    spend = warehouse.query(
+        "select corpus, teacher_model, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests, "
+        "sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced from teacher_spend group by all order by all"
+    ).filter(pl.col("corpus").is_in(list(corpora)))
+    if spend.is_empty():
+        return
+    OUT.print("\n[bold]What the labels cost[/]")
+    for row in spend.iter_rows(named=True):
+        if row["requests"]:
+            paid = f"${row['cost_usd'] or 0:.4f} for {row['requests']:,} requests"
+            paid += f", {row['unpriced']:,} of unknown price" if row["unpriced"] else ""
+        else:
+            paid = "nothing: the teacher's grades were recorded"
+        OUT.print(f"  {row['corpus']}: {row['graded']:,} of {row['pairs']:,} pairs graded; {paid}", highlight=False)
+
+
+def _as_text(value: object) -> str:
+    return (
+        f"{value:.4g}" if isinstance(value, float) else str(value.to_list() if isinstance(value, pl.Series) else value)
+    )

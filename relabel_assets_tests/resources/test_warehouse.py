@@ -1,0 +1,179 @@
+"""The warehouse on a real DuckDB file: partitions are replaced whole or not at all, by name, under one lock."""
+
+import multiprocessing
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from relabel_assets.errors import ContractError, WarehouseError
+from relabel_assets.resources.warehouse import Warehouse, view_names
+from relabel_assets.tables import MATERIALIZATIONS, TABLES
+
+HASH = "0" * 64
+
+
+def labels(*queries: str, grade: int = 2) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "query_id": list(queries),
+            "doc_id": ["d"] * len(queries),
+            "grade": [grade] * len(queries),
+            "expected_grade": [float(grade)] * len(queries),
+            "grade_probs": [[0.0, 0.0, 1.0, 0.0]] * len(queries),
+            "model_id": ["m"] * len(queries),
+        }
+    )
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse.at(tmp_path / "home" / "warehouse.duckdb")
+
+
+def test_a_partition_is_replaced_and_its_neighbours_stay(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH)
+    warehouse.replace("student_labels", "two", labels("q9"), input_hash=HASH)
+    warehouse.replace("student_labels", "one", labels("q3"), input_hash=HASH)
+    assert warehouse.read("student_labels", "one")["query_id"].to_list() == ["q3"]
+    assert warehouse.read("student_labels", "two")["query_id"].to_list() == ["q9"]
+
+
+def test_columns_are_stored_by_name_not_by_place(warehouse: Warehouse) -> None:
+    frame = labels("q1").select("model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id")
+    warehouse.replace("student_labels", "c", frame, input_hash=HASH)
+    assert warehouse.read("student_labels", "c").row(0, named=True)["model_id"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        (lambda frame: frame.with_columns(grade=pl.lit(11)), "grade"),
+        (lambda frame: frame.with_columns(grade=pl.lit(None, pl.Int8)), "grade"),
+        (lambda frame: pl.concat([frame, frame]), "primary_key"),
+        (lambda frame: frame.drop("model_id"), "model_id"),
+        (lambda frame: frame.with_columns(score=1), "score"),
+        (lambda frame: frame.with_columns(grade_probs=pl.lit([2.0])), "grade_probs"),
+        (lambda frame: frame.with_columns(grade=pl.lit("two")), "grade"),
+    ],
+)
+def test_a_broken_contract_is_refused_and_the_old_rows_stay(warehouse: Warehouse, change, culprit: str) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with pytest.raises(ContractError, match=culprit):
+        warehouse.replace("student_labels", "c", change(labels("q2")), input_hash=HASH)
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+
+
+def test_a_failure_between_delete_and_insert_keeps_rows_and_receipt(warehouse: Warehouse) -> None:
+    receipt = warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    unchecked = labels("q2").with_columns(corpus=pl.lit("c"), model_id=pl.lit(None, pl.String))
+    with pytest.raises(WarehouseError, match="old rows were kept"):
+        warehouse._write(
+            TABLES["student_labels"], unchecked, receipt
+        )  # past validation, DuckDB itself refuses the NULL
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+    assert warehouse.receipt("student_labels", "c") == receipt
+
+
+def test_a_killed_write_keeps_the_old_rows(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    script = textwrap.dedent(f"""
+        import os, signal
+        from relabel_assets.resources.warehouse import Warehouse
+        with Warehouse(database={warehouse.database!r}).get_connection() as con:
+            con.begin()
+            con.execute("delete from student_labels where corpus = 'c'")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+
+
+def _write_often(database: str, corpus: str) -> None:
+    for round_number in range(5):
+        Warehouse(database=database).replace("student_labels", corpus, labels(f"q{round_number}"), input_hash=HASH)
+
+
+def test_processes_that_write_at_once_wait_for_each_other(warehouse: Warehouse) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_often, args=(warehouse.database, f"c{number}")) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert {corpus for corpus, _ in warehouse.receipts()} == {"c0", "c1", "c2"}
+
+
+def test_the_content_hash_ignores_order_and_time_and_sees_a_grade(warehouse: Warehouse) -> None:
+    one = warehouse.replace("student_labels", "c", labels("q1", "q2"), input_hash=HASH)
+    two = warehouse.replace("student_labels", "c", labels("q2", "q1"), input_hash=HASH)
+    three = warehouse.replace("student_labels", "c", labels("q1", "q2", grade=1), input_hash=HASH)
+    assert one.content_hash == two.content_hash != three.content_hash
+
+
+def test_batches_are_the_table_in_order(warehouse: Warehouse) -> None:
+    ids = [f"d{number}" for number in range(7)]
+    empty = [pl.lit(None, pl.String).alias(name) for name in ("title", "author", "path", "updated_at", "doc_type")]
+    documents = pl.DataFrame({"doc_id": ids, "body": "text", "content_hash": HASH}).with_columns(empty)
+    warehouse.replace("seed_docs", "c", documents, input_hash=HASH)
+    batches = list(warehouse.read_batches("seed_docs", "c", size=3))
+    assert [batch.height for batch in batches] == [3, 3, 1]
+    assert pl.concat(batches).equals(warehouse.read("seed_docs", "c"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from student_labels",
+        "create table t (a int)",
+        "copy labels to 'x.csv'",
+        "select * from read_csv('/etc/hosts')",
+        "nonsense",
+    ],
+)
+def test_a_query_cannot_write_or_leave_the_file(warehouse: Warehouse, statement: str) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with pytest.raises(WarehouseError):
+        warehouse.query(statement)
+    assert warehouse.query("select count(*) as n from student_labels")["n"].to_list() == [1]
+
+
+def test_a_query_before_the_first_run_says_what_to_do(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="relabel run"):
+        warehouse.query("select 1")
+
+
+def test_every_table_column_and_view_is_there_with_its_description(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    comments = warehouse.query(
+        "select table_name, column_name, comment from duckdb_columns() where not internal and schema_name = 'main'"
+    )
+    for table in (*TABLES.values(), MATERIALIZATIONS):
+        stored = comments.filter(pl.col("table_name") == table.name)
+        assert dict(stored.select("column_name", "comment").iter_rows()) == {
+            name: column.description for name, column in table.schema.columns().items()
+        }
+    for view in view_names():
+        warehouse.query(f"select * from {view}")
+
+
+def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(WarehouseError, match="damaged"):
+        Warehouse.at(path).receipts()
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_file_of_another_version_is_refused(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute("create table seed_docs (corpus varchar, doc_id varchar)")
+    with pytest.raises(WarehouseError, match="another version"):
+        warehouse.receipts()
