@@ -153,7 +153,7 @@ def _line(value: Any, is_start: bool = False) -> Line | None:
 
 
 def _circumstances(relabel: Mapping[str, Any]) -> Circumstances:
-    known = {}
+    known: dict[str, Any] = {}
     for name, declared in Circumstances.__dataclass_fields__.items():
         value = relabel.get(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
