@@ -46,6 +46,11 @@ class Step:
         self._check(table)
         return self.warehouse.read(table, self.corpus.name)
 
+    def read_column(self, table: str, column: str) -> pl.Series:
+        """One column of `read`, for tables whose texts are not needed."""
+        self._check(table)
+        return self.warehouse.read(table, self.corpus.name, columns=[column])[column]
+
     def read_batches(self, table: str) -> Iterator[pl.DataFrame]:
         self._check(table)
         return self.warehouse.read_batches(table, self.corpus.name)

@@ -6,7 +6,7 @@ does not: what the rows mean, and any computation while a connection is open.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,9 +78,9 @@ class Warehouse(DuckDBResource):
                 f"cannot write to {path.parent}: {error}. Set RELABEL_HOME to a folder you may write to."
             ) from error
 
-    def read(self, table: str, corpus: str) -> pl.DataFrame:
+    def read(self, table: str, corpus: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of `corpus` in `table`, in key order, without the corpus column; empty where there are none."""
-        columns = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
+        columns = columns or [name for name in TABLES[table].schema.column_names() if name != "corpus"]
         order = ", ".join(name for name in TABLES[table].key if name != "corpus")
         with self._tables() as con:
             query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"

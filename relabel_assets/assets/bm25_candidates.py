@@ -1,0 +1,33 @@
+"""The pairs that are graded: BM25's top documents, the seed document, what is already judged, a few at random."""
+
+import polars as pl
+
+from relabel_assets.core.bm25 import find_candidates
+from relabel_assets.core.grades import with_known_pairs
+from relabel_assets.graph import Rows, Step, table_asset
+
+
+@table_asset(
+    code_version="1",
+    group="candidates",
+    kinds={"tantivy", "polars"},
+    settings=lambda corpus: corpus.config.candidates,
+    files=("teacher_labels",),
+)
+def bm25_candidates(step: Step) -> Rows:
+    queries = step.read("synthetic_queries")
+    doc_ids = step.read_column("seed_docs", "doc_id")
+    recorded = with_known_pairs(
+        step.corpus.recorded_labels(), queries["query_id"], doc_ids, file="teacher_labels.jsonl"
+    )
+    pairs = [frame.select("query_id", "doc_id") for frame in (recorded.frame, step.read("reference_labels"))]
+    candidates = find_candidates(
+        step.read_batches("seed_docs"),
+        queries,
+        pl.concat(pairs).unique(),
+        config=step.corpus.config.candidates,
+        scratch=step.project.home.scratch,
+        progress=step.progress,
+    )
+    by_source = candidates.group_by("source").len().sort("source").iter_rows()
+    return Rows(candidates, metadata={f"pairs_{source}": count for source, count in by_source})

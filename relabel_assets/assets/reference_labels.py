@@ -1,0 +1,20 @@
+"""The grades that every labeler is measured against, as the corpus' qrels give them."""
+
+import polars as pl
+
+from relabel_assets.core.grades import with_known_pairs
+from relabel_assets.graph import Rows, Step, table_asset
+
+
+@table_asset(
+    code_version="1",
+    group="reference",
+    kinds={"polars"},
+    settings=lambda corpus: {"kind": corpus.config.reference.kind, "rubric": corpus.rubric},
+    files=("reference_labels",),
+)
+def reference_labels(step: Step) -> Rows:
+    known = step.read_column("synthetic_queries", "query_id"), step.read_column("seed_docs", "doc_id")
+    reading = with_known_pairs(step.corpus.reference_labels(), *known, file="reference_labels")
+    kind = pl.lit(step.corpus.config.reference.kind).alias("kind")
+    return Rows(reading.frame.with_columns(kind), problems=reading.problems)

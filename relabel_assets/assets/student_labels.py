@@ -1,0 +1,18 @@
+"""The current student's grade of every candidate."""
+
+import polars as pl
+
+from relabel_assets.core.pairs import with_texts
+from relabel_assets.core.plots import grade_distribution
+from relabel_assets.core.student import Labeler
+from relabel_assets.graph import Rows, Step, table_asset
+
+
+@table_asset(code_version="1", group="labels", kinds={"pytorch", "polars"})
+def student_labels(step: Step) -> Rows:
+    student = step.read("student_model").filter(pl.col("is_current")).row(0, named=True)
+    candidates = step.read("bm25_candidates").select("query_id", "doc_id")
+    pairs = with_texts(candidates, step.read("synthetic_queries"), step.read("seed_docs"))
+    labeler = Labeler.load(step.project.home.path / student["path"])
+    labels = labeler.grade(pairs, progress=step.progress)
+    return Rows(labels.with_columns(pl.lit(student["model_id"]).alias("model_id")))
