@@ -20,7 +20,8 @@ class Verdict:
     """`action` is one of
 
     use        a 2xx with a body worth reading
-    retry      the endpoint could not answer now: 408, 409, 425, 429, 5xx, no response, an error inside a 2xx
+    retry      the endpoint could not answer now: 408, 409, 425, 429, 5xx, no response, an error
+               or something else than JSON inside a 2xx
     refused    the endpoint's content filter turned the request down
     rejected   the endpoint does not take this request: 400, 413, 422 and whatever else; trying again would not help
     denied     no key, no right, no such model or address: 401, 403, 404
@@ -41,6 +42,8 @@ def judge(
         return Verdict("retry", f"no response: {error}", is_down=True)
     code, message = error_of(body)
     reason = f"HTTP {status_code}" + (f": {message}" if message else "")
+    if 200 <= status_code < 300 and isinstance(body, str):
+        return Verdict("retry", f"HTTP {status_code} with a body that is not JSON")
     if 200 <= status_code < 300:
         is_error = isinstance(body, Mapping) and bool(body.get("error")) and not body.get("choices")
         return (
