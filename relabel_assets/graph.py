@@ -55,6 +55,19 @@ class Step:
         self._check(table)
         return self.warehouse.read_batches(table, self.corpus.name)
 
+    def write_text(self, file: str, text: str) -> None:
+        """Write a file of RELABEL_HOME whole or not at all."""
+        path = self.project.home.path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = path.with_name(f".{path.name}.half")
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+
+    @staticmethod
+    def markdown(text: str) -> dg.MetadataValue:
+        """Metadata that the UI shows as formatted text."""
+        return dg.MetadataValue.md(text)
+
     def _check(self, table: str) -> None:
         if table not in self.table.reads:
             raise ValueError(f"{self.table.name} reads {table}, and tables.py does not say so")

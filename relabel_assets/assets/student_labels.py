@@ -10,9 +10,12 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 @table_asset(code_version="1", group="labels", kinds={"pytorch", "polars"})
 def student_labels(step: Step) -> Rows:
-    student = step.read("student_model").filter(pl.col("is_current")).row(0, named=True)
+    student = step.read("student_model").filter("is_current").row(0, named=True)
     candidates = step.read("bm25_candidates").select("query_id", "doc_id")
     pairs = with_texts(candidates, step.read("synthetic_queries"), step.read("seed_docs"))
-    labeler = Labeler.load(step.project.home.path / student["path"])
-    labels = labeler.grade(pairs, progress=step.progress)
-    return Rows(labels.with_columns(pl.lit(student["model_id"]).alias("model_id")))
+    labels = Labeler.load(step.project.home.path / student["path"]).grade(pairs, progress=step.progress)
+    counts = labels.group_by("grade").len().sort("grade").iter_rows()
+    return Rows(
+        labels.with_columns(model_id=pl.lit(student["model_id"])),
+        metadata={"grades": step.markdown(grade_distribution({str(grade): count for grade, count in counts}))},
+    )

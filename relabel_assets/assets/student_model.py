@@ -1,0 +1,43 @@
+"""The students of a corpus; the current one is trained on the teacher's grades as they are now."""
+
+import polars as pl
+
+from relabel_assets.core.pairs import training_pairs
+from relabel_assets.core.student import student_id, train_student, training_set_hash
+from relabel_assets.graph import Rows, Step, table_asset
+
+
+@table_asset(
+    code_version="1",
+    group="student",
+    kinds={"pytorch", "huggingface"},
+    settings=lambda corpus: {"student": corpus.config.student, "n_grades": corpus.rubric.n_grades},
+)
+def student_model(step: Step) -> Rows:
+    config, n_grades = step.corpus.config.student, step.corpus.rubric.n_grades
+    pairs = training_pairs(step.read("teacher_labels"), step.read("synthetic_queries"), step.read("seed_docs"))
+    model_id = student_id(training_set_hash(pairs), config, n_grades)
+    path = f"models/{step.corpus.name}/{model_id}"
+    earlier = step.warehouse.read("student_model", step.corpus.name).with_columns(
+        is_current=pl.col("model_id") == model_id
+    )
+    known = earlier.filter("is_current")
+    if known.height and (step.project.home.path / path / "student.json").is_file():
+        return Rows(earlier, metadata={"kept": model_id}, files=(path,))
+    student = train_student(
+        pairs, config=config, n_grades=n_grades, folder=step.project.home.path / path, progress=step.progress
+    )
+    settings = student.settings
+    row = settings.model_dump(
+        include={"model_id", "base_model", "architecture", "method", "n_train_pairs", "n_dev_pairs"}
+    )
+    row |= {"training_set_hash": settings.training_set_hash, "cut_points": settings.cut_points, "path": path}
+    row |= {f"dev_{name}": value for name, value in settings.figures.items()}
+    row |= {"best_epoch": settings.best_epoch, "train_s": student.train_s, "is_current": True}
+    new = pl.DataFrame([row], schema={name: earlier.schema[name] for name in earlier.columns}, orient="row")
+    return Rows(
+        pl.concat([earlier.filter(~pl.col("is_current")), new]),
+        metadata={name: value for name, value in row.items() if name.startswith("dev_") and value is not None}
+        | {"trained": model_id, "epochs": [str(epoch) for epoch in student.history]},
+        files=(path,),
+    )

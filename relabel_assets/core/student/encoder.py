@@ -1,0 +1,98 @@
+"""An encoder and its tokenizer: texts in, one vector a token out.
+
+What belongs here: loading weights and encoding in batches that waste no padding. What does not: comparing vectors
+(late_interaction.py). Imported only where a model is needed: it loads torch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+
+from relabel_assets.errors import StudentError
+
+_BATCH_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A transformer encoder. `model` maps token ids (B, T) to hidden states (B, T, H)."""
+
+    model: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    max_length: int
+
+    @property
+    def width(self) -> int:
+        return int(self.model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids with special tokens; a text longer than max_length becomes several rows' worth, see pieces."""
+        return self.tokenizer(list(texts), add_special_tokens=True, truncation=False, verbose=False)["input_ids"]  # type: ignore[return-value]
+
+    def pieces(self, ids: Sequence[int]) -> list[list[int]]:
+        """`ids` (with its first and last special token) cut into runs of at most max_length, so that nothing is lost."""
+        if len(ids) <= self.max_length:
+            return [list(ids)]
+        first, *inner, last = ids
+        step = self.max_length - 2
+        return [[first, *inner[start : start + step], last] for start in range(0, len(inner), step)]
+
+    def forward(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Unit token vectors (B, T, H) and the mask (B, T) that is true for tokens of the text, special ones left out."""
+        longest = max(len(row) for row in rows)
+        pad = self.tokenizer.pad_token_id or 0
+        ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows])  # (B, T)
+        attention = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+        hidden = self.model(input_ids=ids, attention_mask=attention).last_hidden_state  # (B, T, H)
+        special = torch.tensor(self.tokenizer.all_special_ids)
+        is_word = attention.bool() & ~torch.isin(ids, special)
+        # A text of nothing but special tokens keeps them: it must still have a vector.
+        is_word = torch.where(is_word.any(dim=1, keepdim=True), is_word, attention.bool())
+        return nn.functional.normalize(hidden, dim=-1), is_word
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None) -> list[Tensor]:
+        """Each text's unit token vectors, (tokens, H), in the order given. Texts are batched by length within."""
+        rows = [(place, piece) for place, ids in enumerate(self.token_ids(texts)) for piece in self.pieces(ids)]
+        found: list[list[tuple[int, Tensor]]] = [[] for _ in texts]
+        done = 0
+        for batch in _batches(
+            sorted(range(len(rows)), key=lambda row: len(rows[row][1])), [len(ids) for _, ids in rows]
+        ):
+            vectors, is_word = self.forward([rows[row][1] for row in batch])
+            for row, values, words in zip(batch, vectors, is_word, strict=True):
+                found[rows[row][0]].append((row, values[words]))
+            done += len(batch)
+            progress(done)
+        return [torch.cat([vectors for _, vectors in sorted(parts, key=lambda part: part[0])]) for parts in found]
+
+
+def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Runs of `order` (ascending length) whose padded size stays within the token budget."""
+    batch: list[int] = []
+    for row in order:
+        if batch and (len(batch) + 1) * lengths[row] > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def load_encoder(path: str, max_length: int) -> Encoder:
+    """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot be loaded."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            path, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, attn_implementation="sdpa"
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise StudentError(
+            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. `base_model` must be 'embedded', a folder "
+            "with config.json, tokenizer and model.safetensors, or a name on the hub."
+        ) from error
+    room = int(getattr(model.config, "max_position_embeddings", max_length))
+    return Encoder(model.eval(), tokenizer, min(max_length, room))

@@ -1,0 +1,50 @@
+"""Late interaction: how well each word of a query is met by some word of a document.
+
+What belongs here: the score of a pair from token vectors (MaxSim, Khattab & Zaharia 2020, with a learned weight for each
+query token). What does not: where the vectors come from (encoder.py). Imported only where a model is needed.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from relabel_assets.core.student.encoder import Encoder
+
+
+class QueryScorer(nn.Module):
+    """A query encoder and a weight for each of its tokens; with `token_weight` at zero every token counts the same."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.model = encoder.model  # registered, so that its parameters are this module's
+        self.token_weight = nn.Parameter(torch.zeros(encoder.width))
+
+    def query_vectors(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, T, H) and weights (B, T) that sum to 1 over the tokens of each query."""
+        vectors, is_word = self.encoder.forward(rows)
+        logits = (vectors @ self.token_weight).masked_fill(~is_word, float("-inf"))  # (B, T)
+        return vectors, torch.softmax(logits, dim=-1)
+
+    def scores(self, query: Tensor, weights: Tensor, documents: Sequence[Tensor]) -> Tensor:
+        """The score of one query, (T, H) and (T,), with each document, (tokens, H): a cosine between -1 and 1; (D,)."""
+        met = torch.cat(list(documents)).float() @ query.T  # (all tokens, T)
+        lengths = [len(document) for document in documents]
+        best = torch.stack([part.amax(dim=0) for part in met.split(lengths)])  # (D, T)
+        return best @ weights
+
+    @torch.inference_mode()
+    def grade_queries(self, texts: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
+        """Vectors (T, H) and weights (T,) of each query, special tokens left out; a query over max_length is cut."""
+        found = []
+        for ids in self.encoder.token_ids(texts):
+            vectors, weights = self.query_vectors([query_ids(ids, self.encoder.max_length)])
+            counts = weights[0] > 0
+            found.append((vectors[0][counts], weights[0][counts]))
+        return found
+
+
+def query_ids(ids: Sequence[int], max_length: int) -> list[int]:
+    """A query's token ids, its last special token kept where it has to be cut."""
+    return list(ids) if len(ids) <= max_length else [*ids[: max_length - 1], ids[-1]]
