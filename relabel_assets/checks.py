@@ -4,10 +4,10 @@ What belongs here: turning declarations and pure findings into check results. Wh
 (core/) and the validation before a write (resources/warehouse.py); these checks look at what is stored.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
-import dataframely as dy
 import polars as pl
 
 from relabel_assets.core.benchmark import gate
@@ -17,6 +17,10 @@ from relabel_assets.partitions import CORPORA
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.tables import TABLES, Table
+
+# Checks by partition are what we need, and Dagster calls them a preview: said once here, not at every command.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 _CONTRACT_CHECKS = {
     "not_null": "Columns that are declared not null hold no NULL.",
@@ -48,7 +52,7 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
 
 def broken_rules(table: Table, rows: pl.DataFrame) -> dict[str, dict[str, int]]:
     """How many of `rows` break each rule of the declaration, by check and rule; empty where all hold."""
-    _, failure = table.schema.filter(rows.select(table.schema.column_names()).pipe(dy.DataFrame), cast=True)
+    _, failure = table.schema.filter(rows.select(table.schema.column_names()), cast=True)
     broken: dict[str, dict[str, int]] = {}
     for rule, count in failure.counts().items():
         kind = rule.split("|")[-1]

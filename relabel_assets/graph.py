@@ -223,7 +223,7 @@ def _materialize(
 
 
 def _result(table: Table, receipt: Receipt, metadata: dict[str, Any]) -> dg.MaterializeResult:
-    standard = {
+    standard: dict[str, Any] = {
         "dagster/row_count": receipt.n_rows,
         "dagster/table_name": f"warehouse.main.{table.name}",
         "dagster/column_schema": column_schema(table),

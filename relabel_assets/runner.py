@@ -56,7 +56,7 @@ def select_tables(selection: str | None) -> list[str]:
 
     Raises ConfigError for a selection that names no table.
     """
-    if selection is None:
+    if not selection:
         return list(TABLES)
     graph = build_definitions().resolve_asset_graph()
     try:

@@ -18,8 +18,10 @@ from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.runner import Outcome
 
-OUT = rich.console.Console()
-ERR = rich.console.Console(stderr=True)
+# Piped output gets a width at which no figure has to be folded.
+_WIDTH = None if sys.stdout.isatty() else 160
+OUT = rich.console.Console(width=_WIDTH)
+ERR = rich.console.Console(stderr=True, width=_WIDTH)
 FORMATS = ("table", "csv", "json")
 _TABLE_ROWS = 100
 
@@ -84,7 +86,8 @@ def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str])
             f"{corpus}: against {first['reference_kind']} reference labels, "
             f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
         )
-        table = rich.table.Table(*frame.columns, title=title, title_justify="left", title_style="bold")
+        headers = [name.replace("_", "\n") for name in frame.columns]
+        table = rich.table.Table(*headers, title=title, title_justify="left", title_style="bold")
         for row in frame.iter_rows():
             table.add_row(*(cell or "-" for cell in row))
         OUT.print(table)
@@ -137,7 +140,7 @@ def _print_table(frame: pl.DataFrame) -> None:
 
 def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
     spend = warehouse.query(
-        "select corpus, teacher_model, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests, "
+        "select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests, "
         "sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced from teacher_spend group by all order by all"
     ).filter(pl.col("corpus").is_in(list(corpora)))
     if spend.is_empty():

@@ -69,7 +69,7 @@ def measure(
     n_left_out = truth.height - judged.height
     if judged.is_empty():
         return Measurement(pl.DataFrame(schema=_SCHEMA), 0, n_left_out)
-    n_grades = 1 + int(max(judged["grade"].max() or 0, scores["grade"].max() or 0))  # type: ignore[type-var, arg-type]
+    n_grades = 1 + int(max(judged["grade"].max() or 0, scores["grade"].max() or 0))  # type: ignore[arg-type]
     figures: dict[str, dict[str, _QueryFigures]] = {}
     for labeler in labelers:
         mine = scores.filter(pl.col("labeler") == labeler).select("query_id", "doc_id", "score", given="grade")
@@ -77,7 +77,7 @@ def measure(
     intents = dict(queries.select("query_id", "intent").iter_rows())
     query_ids = judged["query_id"].unique(maintain_order=True).to_list()
     slices = {"all": query_ids}
-    for intent in sorted({intents.get(query) for query in query_ids} - {None}):  # type: ignore[type-var]
+    for intent in sorted({intent for query in query_ids if (intent := intents.get(query))}):
         slices[f"intent={intent}"] = [query for query in query_ids if intents.get(query) == intent]
     rows = [row for name, members in slices.items() for row in _slice_rows(name, members, figures, n_resamples, seed)]
     return Measurement(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), judged.height, n_left_out)

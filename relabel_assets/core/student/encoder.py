@@ -30,7 +30,7 @@ class Encoder:
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens; a text longer than max_length becomes several rows' worth, see pieces."""
-        return self.tokenizer(list(texts), add_special_tokens=True, truncation=False, verbose=False)["input_ids"]  # type: ignore[return-value]
+        return self.tokenizer(list(texts), add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
 
     def pieces(self, ids: Sequence[int]) -> list[list[int]]:
         """`ids` (with its first and last special token) cut into runs of at most max_length, so that nothing is lost."""

@@ -88,7 +88,7 @@ def pair_scores(scorer: QueryScorer, encoder: Encoder, pairs: pl.DataFrame, prog
     with torch.inference_mode():
         for doc_id, vectors in document_vectors(encoder, pairs, progress):
             for row in rows_of[doc_id]:
-                scores[row] = scorer.scores(*queries[query_ids[row]], [vectors]).item()
+                scores[row] = scorer.pair_score(queries[query_ids[row]], vectors)
     return scores
 
 

@@ -34,6 +34,11 @@ class QueryScorer(nn.Module):
         best = torch.stack([part.amax(dim=0) for part in met.split(lengths)])  # (D, T)
         return best @ weights
 
+    def pair_score(self, query: tuple[Tensor, Tensor], document: Tensor) -> float:
+        """The score of one query, as grade_queries gives it, with one document, (tokens, H)."""
+        vectors, weights = query
+        return self.scores(vectors, weights, [document]).item()
+
     @torch.inference_mode()
     def grade_queries(self, texts: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
         """Vectors (T, H) and weights (T,) of each query, special tokens left out; a query over max_length is cut."""

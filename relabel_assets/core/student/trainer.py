@@ -78,7 +78,7 @@ def train_student(
         with torch.inference_mode():
             return np.array(
                 [
-                    scorer.scores(*queries[q], [vectors[places[d]]]).item()
+                    scorer.pair_score(queries[q], vectors[places[d]])
                     for q, d in rows.select("query_id", "doc_id").iter_rows()
                 ]
             )

@@ -9,7 +9,7 @@ queries is then seconds on a CPU, and every document vector is shared by all its
 
 import copy
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,7 +146,7 @@ def _optimizer(
     scorer: QueryScorer, rate: float, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     weights = [p for name, p in scorer.named_parameters() if p.requires_grad and name != "token_weight"]
-    groups: list[Mapping[str, Any]] = [
+    groups: list[dict[str, Any]] = [
         {"params": weights, "lr": rate},
         {"params": [scorer.token_weight], "lr": _TOKEN_WEIGHT_RATE},
     ]
