@@ -189,7 +189,7 @@ def main() -> None:
     except RelabelError as error:
         if os.environ.get("RELABEL_DEBUG"):
             raise
-        err.print(f"[red]error:[/] {escape(str(error))}", highlight=False)
+        err.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         err.print("Stopped. What was finished is kept; run this again to go on.")

@@ -6,7 +6,6 @@ from relabel_assets.core.baselines import bm25_labels, disagreements, labels_in_
 from relabel_assets.core.benchmark import gate, measure
 from relabel_assets.core.pairs import training_pairs, with_texts
 from relabel_assets.core.report import ReportFacts, render_html, render_markdown
-from relabel_assets.core.student import Labeler
 from relabel_assets.graph import Rows, Step, table_asset
 
 
@@ -17,6 +16,8 @@ from relabel_assets.graph import Rows, Step, table_asset
     settings=lambda corpus: {"gate": corpus.config.gate, "student": corpus.config.student},
 )
 def benchmark_report(step: Step) -> Rows:
+    from relabel_assets.core.student import Labeler
+
     queries, documents, candidates = (step.read(name) for name in ("synthetic_queries", "seed_docs", "bm25_candidates"))
     teacher, student, corpus = step.read("teacher_labels"), step.read("student_labels"), step.corpus
     benchmark = queries.filter(pl.col("split") == "benchmark").select("query_id")

@@ -3,7 +3,7 @@
 import polars as pl
 
 from relabel_assets.core.pairs import training_pairs
-from relabel_assets.core.student import student_id, train_student, training_set_hash
+from relabel_assets.core.student import student_id, training_set_hash
 from relabel_assets.graph import Rows, Step, table_asset
 
 
@@ -14,6 +14,8 @@ from relabel_assets.graph import Rows, Step, table_asset
     settings=lambda corpus: {"student": corpus.config.student, "n_grades": corpus.rubric.n_grades},
 )
 def student_model(step: Step) -> Rows:
+    from relabel_assets.core.student import train_student
+
     config, n_grades = step.corpus.config.student, step.corpus.rubric.n_grades
     pairs = training_pairs(step.read("teacher_labels"), step.read("synthetic_queries"), step.read("seed_docs"))
     model_id = student_id(training_set_hash(pairs), config, n_grades)
