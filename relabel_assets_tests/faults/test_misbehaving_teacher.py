@@ -1,0 +1,126 @@
+"""The teacher against a server that misbehaves: every pair ends with a grade or a reason, and no grade is wrong."""
+
+import json
+
+import polars as pl
+import pytest
+
+from relabel_assets.core.corpus_config import TeacherConfig
+from relabel_assets.core.rubric import default_rubric
+from relabel_assets.resources.attempts import Patience
+from relabel_assets.resources.teacher import Teacher
+from relabel_assets.tables import TABLES
+from relabel_assets_tests.faults.teacher_server import (
+    DIFFERENCES,
+    FAULTS,
+    TeacherServer,
+    choose_at_random,
+    true_grade,
+)
+
+KEY = "sk-test-0123456789abcdef"
+IMPATIENT = Patience(first_backoff_s=0.002, longest_backoff_s=0.01, probe_waits_s=(0.001, 0.002, 0.004))
+ENDS_OTHERWISE = {"refusal": "refused"}
+
+
+def make_pairs(n: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "query_id": [f"q{i // 10}" for i in range(n)],
+            "text": [f"query number {i // 10}" for i in range(n)],
+            "doc_id": [f"d{i}" for i in range(n)],
+            "title": [f"Title {i}" for i in range(n)],
+            "body": [f"Body of document {i}." for i in range(n)],
+            "author": ["Ana"] * n,
+            "path": [None] * n,
+            "updated_at": [None] * n,
+            "doc_type": ["policy"] * n,
+        },
+        schema_overrides={"path": pl.String, "updated_at": pl.String},
+    )
+
+
+def make_config(server: TeacherServer, **settings: object) -> TeacherConfig:
+    limits = {"requests_per_minute": None, "tokens_per_minute": None, "max_concurrency": 32, "timeout_s": 10.0}
+    return TeacherConfig(kind="openai", model="fake", base_url=server.base_url, **{**limits, **settings})
+
+
+def grade(folder, server, pairs, **settings):
+    teacher = Teacher(folder, patience=IMPATIENT)
+    labels = teacher.grade(pairs, corpus="demo", config=make_config(server, **settings), rubric=default_rubric())
+    TABLES["teacher_labels"].validate(labels.with_columns(corpus=pl.lit("demo")))
+    return labels
+
+
+def assert_no_wrong_grade(labels: pl.DataFrame, server: TeacherServer) -> None:
+    for row in labels.filter(pl.col("status") == "ok").iter_rows(named=True):
+        assert row["grade"] == true_grade(server.bodies[row["request_key"]]), row
+
+
+@pytest.fixture(autouse=True)
+def key_in_environment(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_fault_then_a_good_reply(fault, tmp_path):
+    with TeacherServer(lambda body, key, nth: fault if nth == 1 else None).running() as server:
+        labels = grade(tmp_path, server, make_pairs(2), timeout_s=0.3 if fault in ("hang", "slow body") else 10.0)
+        assert labels["status"].to_list() == [ENDS_OTHERWISE.get(fault, "ok")] * 2
+        assert_no_wrong_grade(labels, server)
+        assert sum(server.requests.values()) == (2 if fault in ENDS_OTHERWISE else 4)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_stays_is_a_reason_and_never_a_grade(fault, tmp_path):
+    with TeacherServer(lambda body, key, nth: fault).running() as server:
+        labels = grade(
+            tmp_path, server, make_pairs(1), max_retries=1, timeout_s=0.2 if fault in ("hang", "slow body") else 10.0
+        )
+        row = labels.row(0, named=True)
+        assert row["grade"] is None and row["status"] in ("refused", "unparseable", "failed") and row["status_reason"]
+        assert row["attempts"] == sum(server.requests.values())
+        assert sum(server.requests.values()) == (1 if fault in ENDS_OTHERWISE else 2)
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES)
+def test_servers_that_differ_are_all_read(difference, tmp_path):
+    with TeacherServer(lambda body, key, nth: difference).running() as server:
+        labels = grade(tmp_path, server, make_pairs(3))
+        assert labels["status"].to_list() == ["ok"] * 3
+        assert_no_wrong_grade(labels, server)
+
+
+def test_two_thousand_pairs_with_thirty_percent_faults(tmp_path):
+    quick = tuple(fault for fault in FAULTS if fault not in ("hang", "slow body"))
+    pairs = make_pairs(2000)
+    with TeacherServer(choose_at_random(0.3, quick, seed=7)).running() as server:
+        labels = grade(tmp_path, server, pairs)
+        assert labels.select("query_id", "doc_id").equals(pairs.select("query_id", "doc_id"))
+        assert labels["status"].null_count() == 0
+        assert_no_wrong_grade(labels, server)
+        assert (labels["status"] == "ok").mean() > 0.95
+        assert sum(server.requests.values()) <= 1.6 * len(pairs)
+        assert labels["attempts"].sum() == sum(server.requests.values())
+
+        asked_before = server.requests.copy()
+        again = grade(tmp_path, server, pairs)
+        graded = labels.filter(pl.col("status") == "ok")
+        for key in graded["request_key"]:
+            assert server.requests[key] == asked_before[key]
+        assert again.filter(pl.Series(labels["status"] == "ok")).equals(graded)
+
+
+def test_the_ledger_has_every_attempt_and_no_key(tmp_path, capfd):
+    with TeacherServer(choose_at_random(0.5, ("500", "429", "reset", "word"), seed=1)).running() as server:
+        server.answers["500"] = lambda grade: (500, {}, {"error": f"upstream refused Bearer {KEY}"})
+        server.answers["word"] = lambda grade: (200, {}, f"your key {KEY} is nice")
+        grade(tmp_path, server, make_pairs(60))
+        sent = sum(server.requests.values())
+        assert server.authorizations == {f"Bearer {KEY}": sent}
+    text = "".join(file.read_text() for file in tmp_path.glob("**/*.jsonl"))
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert sum("id" in line for line in lines) == sum("method" in line for line in lines) == sent
+    assert KEY not in text and "[key]" in text
+    output = capfd.readouterr()
+    assert KEY not in output.out + output.err
