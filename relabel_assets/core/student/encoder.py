@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from relabel_assets.errors import StudentError
 
@@ -84,6 +85,7 @@ def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]
 
 def load_encoder(path: str, max_length: int) -> Encoder:
     """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot be loaded."""
+    transformers_logging.disable_progress_bar()  # a bar of 103 weights says nothing beside our own progress
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model = AutoModel.from_pretrained(
