@@ -1,0 +1,88 @@
+"""Killed with SIGKILL at random moments: what the ledger has is not asked again, and nothing is lost or doubled.
+
+RELABEL_TEST_KILLS sets how often (4 if left out).
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+
+from relabel_assets.core.ledger_lines import read_line
+from relabel_assets_tests.faults.teacher_server import TeacherServer, true_grade
+from relabel_assets_tests.faults.test_misbehaving_teacher import assert_no_wrong_grade, grade, make_pairs
+
+N_KILLS = int(os.environ.get("RELABEL_TEST_KILLS", "4"))
+N_PAIRS = 150 * N_KILLS
+GRADING = """
+import sys
+from pathlib import Path
+from relabel_assets_tests.faults import test_misbehaving_teacher as faults
+from relabel_assets_tests.faults.teacher_server import TeacherServer
+server = TeacherServer()
+server.port = int(sys.argv[1])
+print("ready", flush=True)
+faults.grade(Path(sys.argv[2]), server, faults.make_pairs(int(sys.argv[3])), max_concurrency=16)
+"""
+
+
+def answers_in(folder) -> Counter[str]:
+    """Answers by key, as a plain reader of the files sees them."""
+    lines = (
+        read_line(raw) for file in folder.glob("**/*.jsonl") for raw in file.read_bytes().splitlines(keepends=True)
+    )
+    return Counter(line.key for line in lines if line is not None and line.is_answer)
+
+
+def test_no_answer_in_the_ledger_is_asked_again(tmp_path):
+    chance = random.Random(3)
+    environment = {**os.environ, "OPENAI_API_KEY": "none"}
+    with TeacherServer(latency_s=0.02).running() as server:
+        for _ in range(N_KILLS):
+            had, asked = answers_in(tmp_path), server.requests.copy()
+            arguments = [sys.executable, "-c", GRADING, str(server.port), str(tmp_path), str(N_PAIRS)]
+            child = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE)
+            assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+            time.sleep(chance.uniform(0.2, 1.2))
+            child.kill()
+            child.wait()
+            child.stdout.close()
+            assert all(server.requests[key] == asked[key] for key in had)
+        had, asked = answers_in(tmp_path), server.requests.copy()
+        labels = grade(tmp_path, server, make_pairs(N_PAIRS))
+        assert all(server.requests[key] == asked[key] for key in had)
+        assert len(had) > 0
+        print(f"{N_KILLS} kills; {len(had)} of {N_PAIRS} answers were in the ledger before the last run")
+        assert labels["status"].to_list() == ["ok"] * N_PAIRS
+        assert labels["request_key"].n_unique() == N_PAIRS
+        assert_no_wrong_grade(labels, server)
+        recorded = answers_in(tmp_path)
+        assert set(recorded) == set(labels["request_key"]) and set(recorded.values()) == {1}
+        assert true_grade(server.bodies[labels["request_key"][0]]) == labels["grade"][0]
+
+
+def test_a_torn_last_line_costs_one_request_and_is_told(tmp_path):
+    with TeacherServer().running() as server:
+        grade(tmp_path, server, make_pairs(20))
+        (file,) = tmp_path.glob("**/*.jsonl")
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-25])
+        asked = sum(server.requests.values())
+        labels = grade(tmp_path, server, make_pairs(20))
+        assert labels["status"].to_list() == ["ok"] * 20
+        assert sum(server.requests.values()) == asked + 1
+        assert grade(tmp_path, server, make_pairs(20)).equals(labels)
+        assert sum(server.requests.values()) == asked + 1
+        torn = [raw for raw in file.read_bytes().splitlines() if not _is_json(raw)]
+        assert len(torn) == 1
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except ValueError:
+        return False
+    return True
