@@ -1,0 +1,83 @@
+"""Running the graph: `relabel run`, `relabel plan`, `relabel report`, `relabel ui`."""
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from relabel_assets.commands.options import CorpusOption, SelectOption, chosen_corpora
+
+
+def run(
+    corpus: CorpusOption = None,
+    select: SelectOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Make the rows again even where nothing changed.")] = False,
+    next_steps: Annotated[bool, typer.Option("--next-steps", help="End with what to try next.")] = False,
+) -> None:
+    """Bring every table of every corpus up to date, through Dagster; only what changed is made again."""
+    from relabel_assets import runner, terminal
+
+    project, warehouse = runner.from_environment()
+    _show_progress()
+    corpora = project.corpora()
+    terminal.print_problems(corpora.refused())
+    names = chosen_corpora(corpus, project.data_path, corpora.names())
+    tables = runner.select_tables(select)
+    outcomes = []
+    for name in names:
+        outcome = runner.bring_up_to_date(project, warehouse, name, tables, is_forced=force)
+        if outcome:
+            terminal.print_outcome(outcome)
+            outcomes.append(outcome)
+    if not outcomes:
+        terminal.OUT.print(f"Nothing to do: {', '.join(names)} up to date.")
+    if "benchmark_report" in tables:
+        terminal.print_report(project, warehouse, names)
+    if next_steps:
+        terminal.print_next_steps(names[0])
+    failed = [outcome.corpus for outcome in outcomes if not outcome.is_success]
+    if failed:
+        terminal.ERR.print(f"[red]Failed:[/] {', '.join(failed)}. What was finished is kept; run this again to go on.")
+        raise typer.Exit(1)
+
+
+def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
+    """Say which tables `relabel run` would make again, and why; change nothing."""
+    from relabel_assets import runner, terminal
+
+    project, warehouse = runner.from_environment()
+    corpora = project.corpora()
+    terminal.print_problems(corpora.refused())
+    tables = runner.select_tables(select)
+    for name in chosen_corpora(corpus, project.data_path, corpora.names()):
+        terminal.print_plan(name, runner.stale_tables(project, warehouse, name, tables))
+
+
+def report(corpus: CorpusOption = None) -> None:
+    """Print the benchmark: teacher, student, the untrained base and BM25 against the reference labels."""
+    from relabel_assets import runner, terminal
+
+    project, warehouse = runner.from_environment()
+    terminal.print_report(project, warehouse, chosen_corpora(corpus, project.data_path, project.corpora().names()))
+
+
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> None:
+    """Open the graph in the Dagster UI, with RELABEL_HOME as its home."""
+    from relabel_assets import runner
+
+    project, _ = runner.from_environment()
+    os.environ.update(RELABEL_HOME=project.home_path, RELABEL_DATA=project.data_path)
+    # dagster dev keeps its own sockets and logs in the working directory's temporary folder: start it in the home.
+    os.chdir(project.home_path)
+    module = ["-m", "relabel_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *module])
+
+
+def _show_progress() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("relabel_assets.progress")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
