@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.commands import corpora, graph, sql
+from relabel_assets.commands import corpora, estimate, graph, ledger, requests, sql
 from relabel_assets.errors import RelabelError
 
 app = typer.Typer(
@@ -36,6 +36,9 @@ app.command()(graph.plan)
 app.command()(graph.report)
 app.command()(sql.sql)
 app.add_typer(corpora.app, name="corpora")
+app.command()(estimate.estimate)
+app.command()(ledger.ledger)
+app.add_typer(requests.app, name="requests")
 app.command()(graph.ui)
 
 

@@ -34,7 +34,7 @@ class TeacherConfig(_Settings):
     base_url: str | None = None
     api: Literal["openai", "azure"] = "openai"
     api_version: str | None = None  # Azure only
-    mode: Literal["live", "batch"] = "live"
+    mode: Literal["live", "batch", "offline"] = "live"  # offline: from the ledger alone, nothing is sent
     temperature: float | None = pydantic.Field(0.0, ge=0, le=2)
     seed: int | None = 13
     max_completion_tokens: int = pydantic.Field(400, ge=1)

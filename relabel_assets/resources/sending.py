@@ -7,7 +7,7 @@ request (resources/attempts.py).
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from relabel_assets.resources.endpoint import Endpoint, base_url_of, endpoint_na
 from relabel_assets.resources.event_loop import run_to_end
 from relabel_assets.resources.ledger import Ledger
 from relabel_assets.resources.ledger_writer import LedgerWriter
+from relabel_assets.resources.request_files import Outgoing
 from relabel_assets.resources.spend import Purse
 
 Read = Callable[[Any], Reading]
@@ -45,6 +46,7 @@ class Sender:
         self.counts: Counter[str] = Counter()
         self.notices: list[str] = []
         self.purse = Purse(None)
+        self.wait_note: Callable[[str], None] = lambda note: None  # told what a wait is for
 
     def send(self, requests: Iterable[Request], read: Read, take: Take) -> None:
         """Call `take` once for every request, in whatever order they end. `read` gets the body of a 2xx response.
@@ -56,7 +58,10 @@ class Sender:
         with self.ledger.sending_for(self.corpus):
             self.notices.extend(self.ledger.notices)
             self.ledger.notices.clear()
-            prices = self._prices()
+            if self.config.mode == "offline":
+                self._answer_offline(requests, read, take)
+                return
+            prices = self.prices()
             self.purse = Purse(self._limit_usd(prices))
             run_to_end(self._run(requests, read, take, prices))
 
@@ -71,7 +76,36 @@ class Sender:
                     return Exchange(index, request, key, "ok", None, history.attempts, cost, line, reading, True)
         return None
 
-    def _prices(self) -> dict[str, Price | None]:
+    def _answer_offline(self, requests: Iterable[Request], read: Read, take: Take) -> None:
+        dialects = Dialects(self.ledger, endpoint_name(self.config))
+        reason = "not sent: teacher.mode is offline. `relabel requests export` writes what is missing"
+        for index, request in enumerate(requests):
+            exchange = self.replay(dialects, index, request, read)
+            if exchange is None:
+                key = request_key(request.body(dialects.current(request.model)))
+                history = self.ledger.history(key)
+                exchange = Exchange(index, request, key, "failed", reason, history.attempts, history.cost_usd)
+            self.counts[exchange.status] += 1
+            self.counts["replayed"] += exchange.is_replayed
+            take(exchange)
+
+    def look_up(self, requests: Iterable[Request], read: Read) -> Iterator[tuple[Request, Outgoing | None]]:
+        """Every request with what would be sent for it now: None where the ledger answers it, or where it is the same
+        as one before it. Sends nothing, waits for no other process."""
+        self.ledger.refresh()
+        dialects, found = Dialects(self.ledger, endpoint_name(self.config)), set[str]()
+        for index, request in enumerate(requests):
+            if self.replay(dialects, index, request, read) is not None:
+                yield request, None
+                continue
+            dialect = dialects.current(request.model)
+            body = request.body(dialect)
+            key = request_key(body)
+            yield request, None if key in found else Outgoing(request, dialect, key, body)
+            found.add(key)
+
+    def prices(self) -> dict[str, Price | None]:
+        """The price of every model of the corpus; None where it is unknown."""
         base_url = base_url_of(self.config)
         return {model: price_of(self.config, model, base_url) for model in (self.config.model, *self.config.panel)}
 

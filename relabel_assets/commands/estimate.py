@@ -1,0 +1,33 @@
+"""Saying what a teacher will cost before it is asked: `relabel estimate`."""
+
+from relabel_assets.commands.options import CorpusOption, chosen_corpora
+
+
+def estimate(corpus: CorpusOption = None) -> None:
+    """Say how many requests, tokens, dollars and minutes grading will take; ask nobody, need no network.
+
+    What the ledger can answer is not counted. Where no candidates are chosen yet, the figures rest on what is assumed.
+    """
+    from relabel_assets import runner, terminal, terminal_teacher
+    from relabel_assets.commands.questions import assumed_pairs, candidate_pairs, grading_questions
+
+    project, warehouse = runner.from_environment()
+    corpora = project.corpora()
+    terminal.print_problems(corpora.refused())
+    for name in chosen_corpora(corpus, project.data_path, corpora.names()):
+        folder = corpora.open(name)
+        if folder.teacher_kind == "recorded":
+            terminal_teacher.print_recorded(name)
+            continue
+        teacher, pairs = project.teacher(), candidate_pairs(warehouse, name)
+        if pairs.is_empty():
+            sample, n_pairs, assumption = assumed_pairs(folder)
+            found = teacher.estimate(grading_questions(folder, sample), corpus=name, n_pairs=n_pairs)
+        else:
+            n_pairs, assumption = pairs.height, ""
+            stale = runner.stale_tables(project, warehouse, name, ["seed_docs", "synthetic_queries", "bm25_candidates"])
+            if stale:
+                assumption = f"the candidates as they are; {', '.join(stale)} would be made again first"
+            found = teacher.estimate(grading_questions(folder, pairs), corpus=name)
+        spent_usd = teacher.ledger.spend(name).usd
+        terminal_teacher.print_estimate(name, n_pairs, found, folder.config.teacher, spent_usd, assumption)
