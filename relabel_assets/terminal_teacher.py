@@ -29,7 +29,10 @@ def print_estimate(
     OUT.print(f"[bold]{corpus}[/]: {n_pairs:,} pairs, {found.n_requests:,} requests to {_models(found)}")
     if assumption:
         _line("assumed", f"{assumption}. `relabel run -s +bm25_candidates -c {corpus}` makes it exact, where it can")
-    _line("answered", f"{found.n_answered:,} in the ledger already or the same as another; {found.n_to_send:,} to send")
+    _line(
+        "answered",
+        f"{found.n_answered:,} in the ledger already, out in a batch or the same as another; {found.n_to_send:,} to send",
+    )
     if not found.n_to_send:
         return
     _line("tokens", f"{found.prompt_tokens:,} prompt, {found.completion_tokens:,} completion")

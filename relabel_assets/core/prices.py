@@ -10,6 +10,8 @@ from typing import Any
 
 from relabel_assets.core.corpus_config import TeacherConfig
 
+_BATCH_SHARE = 0.5
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -56,16 +58,18 @@ class Price:
 def price_of(config: TeacherConfig, model: str, base_url: str | None = None) -> Price | None:
     """The price of `model`: corpus.yaml's; else genai-prices' for the endpoint at `base_url`; else None.
 
-    The same name at an endpoint that genai-prices does not know has no price: it may be anything behind it.
+    In batch mode, genai-prices' is halved, as OpenAI and Azure bill batches; corpus.yaml's is taken as it is. The same name at an endpoint that genai-prices does not know has no price: it may be anything behind it.
     """
     own = config.price_usd_per_million_tokens
     if own is not None:
         return Price(own.input, own.output, own.input)
     import genai_prices
 
+    share = _BATCH_SHARE if config.mode == "batch" else 1.0
+
     def usd(**tokens: int) -> float:
         where = {"provider_api_url": base_url} if base_url else {"provider_id": config.api}
-        return float(genai_prices.calc_price(genai_prices.Usage(**tokens), model, **where).total_price)
+        return share * float(genai_prices.calc_price(genai_prices.Usage(**tokens), model, **where).total_price)
 
     try:
         return Price(

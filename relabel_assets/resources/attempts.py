@@ -24,21 +24,25 @@ from relabel_assets.resources.endpoint import Endpoint
 from relabel_assets.resources.ledger import Ledger
 from relabel_assets.resources.ledger_writer import LedgerWriter
 from relabel_assets.resources.rate_limit import Pace
+from relabel_assets.resources.request_files import API_LIMITS, FileLimits
 from relabel_assets.resources.spend import Purse
 
 REREADS = 2  # more requests for a reply that cannot be read: a cut line mends itself, a stubborn model does not
 _DENIALS = 3  # in a row, once the endpoint has answered: one odd 404 among answers is that request's own
-_TOKEN_SAFETY = 1.4  # money set aside for a prompt, over its estimated tokens: code and tables have more tokens a byte
+TOKEN_SAFETY = 1.4  # money set aside for a prompt, over its estimated tokens: code and tables have more tokens a byte
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait before trying again, in seconds."""
+    """How long to wait before trying again or looking again, in seconds; and how much goes into one batch."""
 
     first_backoff_s: float = 0.5
     longest_backoff_s: float = 30.0
     longest_retry_after_s: float = 120.0
     probe_waits_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    first_poll_s: float = 5.0  # between looks at batches that are out, 1.5 times longer each time
+    longest_poll_s: float = 120.0
+    batch_limits: FileLimits = API_LIMITS
 
 
 @dataclass
@@ -150,7 +154,7 @@ async def _send(
         price = means.prices.get(request.model)
         most_usd = 0.0
         if price is not None:
-            most_usd = (tokens * _TOKEN_SAFETY * price.input + request.max_completion_tokens * price.output) / 1_000_000
+            most_usd = (tokens * TOKEN_SAFETY * price.input + request.max_completion_tokens * price.output) / 1_000_000
         if not await means.purse.reserve(most_usd):
             return _NotSent("over_budget", "not sent: the budget does not hold another request")
         cost_usd: float | None = None

@@ -1,8 +1,8 @@
 """The teacher's endpoint: one POST, and the response as it came.
 
-What belongs here: the openai client, the key and the address. It is the only user of openai. What does not: retries,
-limits and the ledger (resources/sending.py). The key is read from the environment when the client is made, is held by
-the client alone, and is blotted out of whatever the endpoint says.
+What belongs here: the openai client, the key and the address; with batch_endpoint.py the only user of openai. What does
+not: retries, limits and the ledger (resources/sending.py). The key is read from the environment when the client is made,
+is held by the client alone, and is blotted out of whatever the endpoint says.
 """
 
 import asyncio
@@ -57,12 +57,12 @@ class Endpoint:
 
     def _open(self) -> Any:
         if self._client is None:
-            self._key = _read_key(self._config)
+            self._key = read_key(self._config)
             self._client = _client(self._config, self._key)
         return self._client
 
     def _blot(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if len(self._key) >= _SHORTEST_SECRET else text
+        return blot(text, self._key)
 
     async def post(self, body: Mapping[str, Any]) -> Response:
         """Send one chat.completions request, once. Never raises for what the endpoint or the network does; TeacherError
@@ -101,7 +101,12 @@ class Endpoint:
             await self._client.close()
 
 
-def _read_key(config: TeacherConfig) -> str:
+def blot(text: str, key: str) -> str:
+    """`text` without the key."""
+    return text.replace(key, "[key]") if len(key) >= _SHORTEST_SECRET else text
+
+
+def read_key(config: TeacherConfig) -> str:
     variables = ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if config.api == "azure" else ("OPENAI_API_KEY",)
     key = next((os.environ[name].strip() for name in variables if os.environ.get(name, "").strip()), None)
     if key is None and (config.api == "azure" or base_url_of(config) is None):
@@ -115,13 +120,23 @@ def _read_key(config: TeacherConfig) -> str:
 def _client(config: TeacherConfig, key: str) -> Any:
     import openai
 
-    limits = openai.DefaultAsyncHttpxClient(
+    http_client = openai.DefaultAsyncHttpxClient(
         limits=_limits(config.max_concurrency), timeout=config.timeout_s, follow_redirects=True
     )
     # Our own retries: each attempt must be in the ledger, within the limits and within the budget.
-    settings: dict[str, Any] = {"api_key": key, "max_retries": 0, "timeout": config.timeout_s, "http_client": limits}
+    settings: dict[str, Any] = {
+        "api_key": key,
+        "max_retries": 0,
+        "timeout": config.timeout_s,
+        "http_client": http_client,
+    }
     if config.api == "openai":
         return openai.AsyncOpenAI(base_url=base_url_of(config), **settings)
+    return openai.AsyncAzureOpenAI(**azure_settings(config), **settings)
+
+
+def azure_settings(config: TeacherConfig) -> dict[str, Any]:
+    """Address and version. Raises TeacherError where one is missing."""
     address = base_url_of(config)
     if address is None:
         raise TeacherError(
@@ -131,7 +146,7 @@ def _client(config: TeacherConfig, key: str) -> Any:
         raise TeacherError(
             "teacher.api is azure, and there is no version: set teacher.api_version, such as 2024-10-21."
         )
-    return openai.AsyncAzureOpenAI(azure_endpoint=address, api_version=config.api_version, **settings)
+    return {"azure_endpoint": address, "api_version": config.api_version}
 
 
 def _limits(max_concurrency: int) -> Any:

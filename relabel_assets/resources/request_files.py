@@ -128,8 +128,8 @@ class Intake:
     n_failures: int = 0
     n_known: int = 0  # already in the ledger
     n_unknown: int = 0  # whose custom_id was never asked from here
+    usd: float = 0.0  # of those put into the ledger, where it is known
     problems: list[Problem] = field(default_factory=list)
-    keys: set[str] = field(default_factory=set)
 
 
 def take_responses(
@@ -139,6 +139,7 @@ def take_responses(
     about_of: Callable[[str], tuple[Circumstances, Price | None] | None],
     intake: Intake,
     *,
+    took: Callable[[Line], None] = lambda line: None,
     blot: Callable[[str], str] = lambda text: text,
 ) -> None:
     """Put the responses in `lines` (number, raw line) of `file` into the ledger, once each, and count them in `intake`.
@@ -165,8 +166,9 @@ def take_responses(
             message = f"{line.key[:12]}... was never asked from here."
             intake.problems.append(Problem(file, number, message, "It was kept out: nobody can say whose it is."))
             continue
-        intake.keys.add(line.key)
-        about, price = known
+        line = _with_circumstances(line, *known)
+        about = line.about
+        took(line)
         if line.key in waiting.get(about.corpus, {}):
             flush(about.corpus)
         if line.is_answer and any(old.body == line.body for old in ledger.answers(line.key)):
@@ -175,7 +177,8 @@ def take_responses(
         intake.n_answers += line.is_answer
         intake.n_failures += not line.is_answer
         pending = waiting.setdefault(about.corpus, {})
-        pending[line.key] = response_line(_with_circumstances(line, about, price))
+        pending[line.key] = response_line(line)
+        intake.usd += about.cost_usd or 0.0
         if len(pending) >= _LINES_AT_A_TIME:
             flush(about.corpus)
     for corpus in list(waiting):
@@ -210,8 +213,7 @@ def import_responses(
     Raises TeacherError for a file that cannot be read, or a ledger that cannot be written.
     """
     try:
-        keys = {line.key for file in files for _, raw in _numbered(file) if (line := read_line(raw)) is not None}
-        asked, intake = asked_before(ledger, keys), Intake()
+        asked, intake = asked_in(ledger, files), Intake()
         with ExitStack() as held:
             for corpus in sorted({line.about.corpus for line in asked.values()}):
                 held.enter_context(ledger.sending_for(corpus))
@@ -225,12 +227,19 @@ def import_responses(
                 return None if line is None else (line.about, prices[line.about.corpus, line.about.model])
 
             for file in files:
-                take_responses(ledger, _numbered(file), str(file), about_of, intake)
+                take_responses(ledger, numbered(file), str(file), about_of, intake)
     except OSError as error:
         raise TeacherError(f"{error.filename or 'the file'} cannot be read: {error.strerror or error}.") from error
     return intake
 
 
-def _numbered(file: Path) -> Iterator[tuple[int, bytes]]:
+def asked_in(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
+    """The request line that the ledger has for each custom_id in `files` of responses, without its body."""
+    keys = {line.key for file in files for _, raw in numbered(file) if (line := read_line(raw)) is not None}
+    return asked_before(ledger, keys)
+
+
+def numbered(file: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of `file`, from 1."""
     with file.open("rb") as lines:
         yield from enumerate(lines, start=1)

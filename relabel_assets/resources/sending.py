@@ -16,8 +16,10 @@ from relabel_assets.core.exchange import Exchange, Reading
 from relabel_assets.core.prices import Price, Usage, price_of
 from relabel_assets.core.requests import Request, request_key
 from relabel_assets.core.verdict import judge
-from relabel_assets.errors import ConfigError, RelabelError
+from relabel_assets.errors import ConfigError, RelabelError, TeacherError
 from relabel_assets.resources.attempts import Means, Patience, try_until_it_ends
+from relabel_assets.resources.batch import Batches
+from relabel_assets.resources.batches_out import BatchesOut
 from relabel_assets.resources.circuit import Circuit
 from relabel_assets.resources.dialects import Dialects
 from relabel_assets.resources.endpoint import Endpoint, base_url_of, endpoint_name
@@ -63,6 +65,11 @@ class Sender:
                 return
             prices = self.prices()
             self.purse = Purse(self._limit_usd(prices))
+            if self.config.mode == "batch":
+                again = list(requests) if isinstance(requests, Iterator) else requests
+                Batches(self, again, read, prices).run(take)
+                return
+            self._refuse_while_a_batch_is_out(read, prices)
             run_to_end(self._run(requests, read, take, prices))
 
     def replay(self, dialects: Dialects, index: int, request: Request, read: Read) -> Exchange | None:
@@ -85,15 +92,32 @@ class Sender:
                 key = request_key(request.body(dialects.current(request.model)))
                 history = self.ledger.history(key)
                 exchange = Exchange(index, request, key, "failed", reason, history.attempts, history.cost_usd)
-            self.counts[exchange.status] += 1
-            self.counts["replayed"] += exchange.is_replayed
+            self.count(exchange)
             take(exchange)
 
+    def count(self, exchange: Exchange) -> None:
+        self.counts[exchange.status] += 1
+        self.counts["replayed"] += exchange.is_replayed
+
+    def say(self, notice: str) -> None:
+        """Tell people something, once."""
+        if notice and notice not in self.notices:
+            self.notices.append(notice)
+
+    def _refuse_while_a_batch_is_out(self, read: Read, prices: dict[str, Price | None]) -> None:
+        out = BatchesOut(self.ledger.folder, self.corpus)
+        if out.all() and not Batches(self, (), read, prices).collect(is_patient=False):
+            raise TeacherError(
+                f"a batch of corpus {self.corpus!r} is out, and asking live would pay for its requests again. Set "
+                f"teacher.mode back to batch until it has come in, or delete {out.folder} to give it up."
+            )
+
     def look_up(self, requests: Iterable[Request], read: Read) -> Iterator[tuple[Request, Outgoing | None]]:
-        """Every request with what would be sent for it now: None where the ledger answers it, or where it is the same
-        as one before it. Sends nothing, waits for no other process."""
+        """Every request with what would be sent for it now: None where the ledger answers it, where it is in a
+        batch that is out, or the same as one before it. Sends nothing, waits for no other process."""
         self.ledger.refresh()
-        dialects, found = Dialects(self.ledger, endpoint_name(self.config)), set[str]()
+        dialects = Dialects(self.ledger, endpoint_name(self.config))
+        found = BatchesOut(self.ledger.folder, self.corpus).keys()
         for index, request in enumerate(requests):
             if self.replay(dialects, index, request, read) is not None:
                 yield request, None
@@ -198,8 +222,7 @@ class _Queue:
         return await try_until_it_ends(self._means, index, request, self._read)
 
     def _end(self, exchange: Exchange) -> None:
-        self._sender.counts[exchange.status] += 1
-        self._sender.counts["replayed"] += exchange.is_replayed
+        self._sender.count(exchange)
         self._take(exchange)
 
 

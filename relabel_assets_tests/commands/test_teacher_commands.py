@@ -99,7 +99,7 @@ def test_an_estimate_before_during_and_after(home: Path) -> None:
         documents.write_text(documents.read_text().replace("salary dates.", "salary dates, and more of it."))
         assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
         changed = relabel("estimate", "-c", "tiny").stdout
-        assert "112 in the ledger already or the same as another; 16 to send" in changed
+        assert "112 in the ledger already, out in a batch or the same as another; 16 to send" in changed
         assert "as seen in 128 replies" in changed
         tokens = re.search(r"tokens +([\d,]+) prompt, (\d+) completion", changed)
         assert tokens is not None and int(tokens[2]) == 16 * 20  # the server bills 700 and 20 for every request
