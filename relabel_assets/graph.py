@@ -29,6 +29,7 @@ FORCE_TAG = "relabel/force"
 _PREVIEW_ROWS = 5
 _PREVIEW_CHARACTERS = 120
 _PROBLEMS_SHOWN = 20
+_RETRIES, _FIRST_RETRY_S = 2, 5
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,6 @@ def table_asset(
             kinds=kinds | {"duckdb"},
             owners=["team:search"],
             code_version=code_version,
-            retry_policy=dg.RetryPolicy(
-                max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
-            ),
             metadata={
                 "dagster/column_schema": column_schema(table),
                 "dagster/table_name": f"warehouse.main.{table.name}",
@@ -148,6 +146,10 @@ def table_asset(
                 return _materialize(context, table, recipe, function, warehouse, project)
             except RelabelError as error:
                 raise dg.Failure(str(error), allow_retries=False) from error
+            except Exception as error:
+                # Not a RetryPolicy: Dagster has it repeat a step that was stopped with Ctrl-C or from the UI.
+                wait_s = _FIRST_RETRY_S * 2**context.retry_number
+                raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=wait_s) from error
 
         return compute
 

@@ -102,7 +102,10 @@ def bring_up_to_date(
 
 
 def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_forced: bool = False) -> Outcome:
-    """Materialize `tables` of `corpus` in one Dagster run, with their checks; a failure is in the outcome, not raised."""
+    """Materialize `tables` of `corpus` in one Dagster run, with their checks; a failure is in the outcome, not raised.
+
+    Raises KeyboardInterrupt where Ctrl-C or SIGTERM stopped it, so that no other corpus is begun.
+    """
     definitions = build_definitions(project)
     with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
         add_partitions(instance, [corpus])
@@ -118,6 +121,8 @@ def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_force
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
+            if failure.error_source and failure.error_source.name == "INTERRUPT":
+                raise KeyboardInterrupt
             described = failure.user_failure_data and failure.user_failure_data.description
             failures[str(event.step_key)] = described or str(
                 failure.error.to_string() if failure.error else event.message

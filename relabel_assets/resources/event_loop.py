@@ -14,7 +14,7 @@ from typing import Any
 def run_to_end(work: Coroutine[Any, Any, None]) -> None:
     """Run `work` in this thread; in one of its own if this thread has an event loop running already.
 
-    Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run, and then end the process as they would have.
+    Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run, and then do what they would have done without it.
     """
     try:
         asyncio.get_running_loop()
@@ -25,33 +25,49 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _run_here(work: Coroutine[Any, Any, None]) -> None:
-    is_main = threading.current_thread() is threading.main_thread()
-    is_ours = is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    was_terminated = False
+    received: list[int] = []
 
     async def main() -> None:
-        nonlocal was_terminated
-        task = asyncio.current_task()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
 
-        def terminate() -> None:
-            nonlocal was_terminated
-            was_terminated = True
-            task.cancel()
+        def stop(signum: int) -> None:
+            if not received:
+                task.cancel()
+            received.append(signum)
 
-        if is_ours:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-        await work
+        handlers = _handlers()
+        for signum in handlers:
+            loop.add_signal_handler(signum, stop, signum)
+        try:
+            await work
+        finally:
+            for signum, handler in handlers.items():
+                loop.remove_signal_handler(signum)
+                signal.signal(signum, handler)
 
     try:
         asyncio.run(main())
     except asyncio.CancelledError:
-        if was_terminated:
-            raise SystemExit(128 + signal.SIGTERM) from None
-        raise
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if not received:
+            raise
+    if received:
+        _deliver(received[0])
+
+
+def _handlers() -> dict[int, Any]:
+    """Who is told of a stop now. Only the main thread may say."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    found = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    return {signum: handler for signum, handler in found.items() if handler is not None}
+
+
+def _deliver(signum: int) -> None:
+    if signal.getsignal(signum) is signal.SIG_DFL:
+        raise SystemExit(128 + signum)
+    signal.raise_signal(signum)  # Dagster has a handler of its own, which raises
+    raise KeyboardInterrupt
 
 
 def _run_beside(work: Coroutine[Any, Any, None]) -> None:
