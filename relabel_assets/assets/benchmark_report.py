@@ -10,7 +10,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 
 @table_asset(
-    code_version="1",
+    code_version="2",
     group="benchmark",
     kinds={"polars"},
     settings=lambda corpus: {"gate": corpus.config.gate, "student": corpus.config.student},

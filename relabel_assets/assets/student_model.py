@@ -8,7 +8,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 
 @table_asset(
-    code_version="1",
+    code_version="2",
     group="student",
     kinds={"pytorch", "huggingface"},
     settings=lambda corpus: {"student": corpus.config.student, "n_grades": corpus.rubric.n_grades},

@@ -33,6 +33,10 @@ class Encoder:
         """Token ids with special tokens; a text longer than max_length becomes several rows' worth, see pieces."""
         return self.tokenizer(list(texts), add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
 
+    def words(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids without special tokens."""
+        return self.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+
     def pieces(self, ids: Sequence[int]) -> list[list[int]]:
         """`ids` (with its first and last special token) cut into runs of at most max_length, so that nothing is lost."""
         if len(ids) <= self.max_length:

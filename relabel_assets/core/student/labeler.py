@@ -4,7 +4,7 @@ What belongs here: from pairs to grades in bounded memory. What does not: traini
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,20 +21,39 @@ from relabel_assets.core.student import storage
 from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.calibration import Calibration, expected_grades, fit_calibration
 from relabel_assets.core.student.encoder import Encoder, load_encoder
+from relabel_assets.core.student.evidence import (
+    NAMES,
+    Background,
+    Lexicon,
+    ReadDocument,
+    evidence,
+    read_documents,
+    read_queries,
+)
+from relabel_assets.core.student.head import Head
 from relabel_assets.core.student.late_interaction import QueryScorer
-from relabel_assets.core.student.windows import windows
 
 _DOCUMENTS_A_CHUNK = 64
 
 
 @dataclass(frozen=True)
+class Weighing:
+    """What turns the evidence for a pair into its score."""
+
+    lexicon: Lexicon
+    background: Background
+    head: Head
+
+
+@dataclass(frozen=True)
 class Labeler:
-    """Grades pairs. `scorer` reads queries, `document_encoder` documents."""
+    """Grades pairs. `scorer` reads queries, `document_encoder` documents; without `weighing`, late interaction decides alone."""
 
     scorer: QueryScorer
     document_encoder: Encoder
     calibration: Calibration
     points: list[float]
+    weighing: Weighing | None = None
 
     @classmethod
     def load(cls, folder: Path | str) -> "Labeler":
@@ -44,7 +63,8 @@ class Labeler:
         scorer = QueryScorer(load_encoder(str(folder), settings.max_length))
         scorer.token_weight.data = torch.tensor(settings.token_weight)
         documents = load_encoder(str(folder / storage.DOCUMENT_ENCODER), settings.max_length)
-        return cls(scorer, documents, settings.calibration, settings.cut_points)
+        weighing = Weighing(*storage.read_evidence(folder), settings.head)
+        return cls(scorer, documents, settings.calibration, settings.cut_points, weighing)
 
     @classmethod
     def untrained(
@@ -62,7 +82,13 @@ class Labeler:
 
         `pairs` has query_id, doc_id, text and the document's columns. Each document is read once, 64 at a time.
         """
-        probs = self.calibration.grade_probs(pair_scores(self.scorer, self.document_encoder, pairs, progress))
+        if self.weighing is None:
+            scores = pair_scores(self.scorer, self.document_encoder, pairs, progress)
+        else:
+            documents = documents_in_chunks(self.document_encoder, pairs, progress)
+            figures = pair_figures(self.scorer, documents, pairs, self.weighing.lexicon, self.weighing.background)
+            scores = self.weighing.head.scores(figures)
+        probs = self.calibration.grade_probs(scores)
         expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
         return pairs.select("query_id", "doc_id").with_columns(
             grade=pl.Series(grades_from(expected, self.points), dtype=pl.Int64),
@@ -78,35 +104,53 @@ def calibrate(scores: NDArray, grades: NDArray, n_grades: int) -> tuple[Calibrat
 
 
 def pair_scores(scorer: QueryScorer, encoder: Encoder, pairs: pl.DataFrame, progress: Progress) -> NDArray:
-    """The score of each row of `pairs`, (N,), in its order."""
+    """The late interaction of each row of `pairs`, (N,), in its order."""
     texts = pairs.unique("query_id", maintain_order=True).select("query_id", "text")
     queries = dict(zip(texts["query_id"], scorer.grade_queries(texts["text"].to_list()), strict=True))
-    rows_of: dict[str, list[int]] = {}
-    for row, doc_id in enumerate(pairs["doc_id"]):
-        rows_of.setdefault(doc_id, []).append(row)
-    query_ids, scores = pairs["query_id"], np.empty(pairs.height)
+    scores = np.empty(pairs.height)
     with torch.inference_mode():
-        for doc_id, vectors in document_vectors(encoder, pairs, progress):
-            for row in rows_of[doc_id]:
-                scores[row] = scorer.pair_score(queries[query_ids[row]], vectors)
+        for document, asked in _with_queries(documents_in_chunks(encoder, pairs, progress), pairs):
+            for row, query_id in asked:
+                scores[row] = scorer.pair_score(queries[query_id], document.vectors)
     return scores
 
 
-def document_vectors(encoder: Encoder, pairs: pl.DataFrame, progress: Progress) -> Iterator[tuple[str, torch.Tensor]]:
-    """Each document of `pairs` once, with its token vectors (tokens, H), 64 documents in memory at a time."""
+def pair_figures(
+    scorer: QueryScorer,
+    documents: Iterable[tuple[str, ReadDocument]],
+    pairs: pl.DataFrame,
+    lexicon: Lexicon,
+    background: Background,
+) -> NDArray:
+    """The evidence for each row of `pairs`, (N, F), in its order; `documents` are read once."""
+    texts = pairs.unique("query_id", maintain_order=True).select("query_id", "text")
+    read = read_queries(scorer, texts["text"].to_list(), lexicon, background)
+    queries = dict(zip(texts["query_id"], read, strict=True))
+    figures = np.empty((pairs.height, len(NAMES)))
+    with torch.inference_mode():
+        for document, asked in _with_queries(documents, pairs):
+            for row, query_id in asked:
+                figures[row] = evidence(queries[query_id], document, lexicon)
+    return figures
+
+
+def documents_in_chunks(
+    encoder: Encoder, pairs: pl.DataFrame, progress: Progress
+) -> Iterator[tuple[str, ReadDocument]]:
+    """Each document of `pairs` once, read 64 at a time, so that no more are in memory."""
     documents = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
     for start in range(0, documents.height, _DOCUMENTS_A_CHUNK):
         chunk = documents.slice(start, _DOCUMENTS_A_CHUNK).to_dicts()
-        texts = [windows(document) for document in chunk]
-        vectors = iter(encoder.encode([text for several in texts for text in several]))
-        for document, several in zip(chunk, texts, strict=True):
-            yield document["doc_id"], torch.cat([next(vectors) for _ in several])
+        yield from zip((document["doc_id"] for document in chunk), read_documents(encoder, chunk), strict=True)
         progress("reading documents", min(start + _DOCUMENTS_A_CHUNK, documents.height), documents.height)
 
 
-def load_documents(
-    encoder: Encoder, pairs: pl.DataFrame, progress: Progress
-) -> tuple[dict[str, int], Sequence[torch.Tensor]]:
-    """Every document's vectors at once, and each document's place among them: what training needs."""
-    found = list(document_vectors(encoder, pairs, progress))
-    return {doc_id: place for place, (doc_id, _) in enumerate(found)}, [vectors.clone() for _, vectors in found]
+def _with_queries(
+    documents: Iterable[tuple[str, ReadDocument]], pairs: pl.DataFrame
+) -> Iterator[tuple[ReadDocument, list[tuple[int, str]]]]:
+    """Each document with the (row, query_id) of the pairs it is in."""
+    asked: dict[str, list[tuple[int, str]]] = {}
+    for row, (query_id, doc_id) in enumerate(pairs.select("query_id", "doc_id").iter_rows()):
+        asked.setdefault(doc_id, []).append((row, query_id))
+    for doc_id, document in documents:
+        yield document, asked.get(doc_id, [])

@@ -6,13 +6,19 @@ What belongs here: what the files say. What does not: training (trainer.py) and 
 from pathlib import Path
 
 import pydantic
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from relabel_assets.core.student.calibration import Calibration
+from relabel_assets.core.student.evidence import Background, Lexicon
+from relabel_assets.core.student.head import Head
 from relabel_assets.errors import StudentError
 
 SETTINGS = "student.json"
 DOCUMENT_ENCODER = "document_encoder"
 ADAPTER = "adapter"
+EVIDENCE = "evidence.safetensors"
 
 
 class Settings(pydantic.BaseModel):
@@ -26,6 +32,7 @@ class Settings(pydantic.BaseModel):
     method: str
     max_length: int
     n_grades: int
+    head: Head
     calibration: Calibration
     cut_points: list[float]
     token_weight: list[float]
@@ -42,9 +49,37 @@ def read_settings(folder: Path) -> Settings:
     try:
         return Settings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StudentError(
-            f"{folder} is not a student: {SETTINGS} cannot be read ({type(error).__name__}). Train it again: `relabel run --select student_model`."
-        ) from error
+        raise _not_a_student(folder, SETTINGS, error) from error
+
+
+def save_evidence(folder: Path, lexicon: Lexicon, background: Background) -> None:
+    tensors = {
+        "idf": torch.tensor(lexicon.idf),
+        "mean_length": torch.tensor(lexicon.mean_length, dtype=torch.float64),
+        "vectors": background.vectors.half().contiguous(),
+        "lengths": torch.tensor(background.lengths),
+        "words": torch.tensor([i for ids in background.words for i in ids], dtype=torch.int32),
+        "n_words": torch.tensor([len(ids) for ids in background.words]),
+    }
+    save_file(tensors, folder / EVIDENCE)
+
+
+def read_evidence(folder: Path) -> tuple[Lexicon, Background]:
+    """Raises StudentError where the file is missing or not whole."""
+    try:
+        tensors = load_file(folder / EVIDENCE)
+        words = [part.tolist() for part in tensors["words"].split(tensors["n_words"].tolist())]
+        lexicon = Lexicon(tensors["idf"].numpy(), tensors["mean_length"].item())
+        return lexicon, Background(tensors["vectors"].float(), words, tensors["lengths"].tolist())
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise _not_a_student(folder, EVIDENCE, error) from error
+
+
+def _not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
+    return StudentError(
+        f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). Train it again: "
+        "`relabel run --select student_model`."
+    )
 
 
 def model_card(settings: Settings) -> str:
@@ -65,7 +100,8 @@ Grades (query, document) pairs from 0 to {settings.n_grades - 1}, as its teacher
   teacher's grades (SHA-256 {settings.training_set_hash}), seed {settings.seed}; {settings.n_dev_pairs} dev pairs chose
   epoch {settings.best_epoch} (0 is the untrained base).
 - This folder is the query encoder with the adapter merged; `{DOCUMENT_ENCODER}/` encodes documents; `{ADAPTER}/` is the
-  adapter alone; `{SETTINGS}` holds token weights, calibration and cut points.
+  adapter alone; `{SETTINGS}` holds token weights, the head, calibration and cut points; `{EVIDENCE}` word statistics and
+  the background that the head's figures need.
 
 | figure on dev, against the teacher | value |
 |---|---|
