@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from relabel_assets.core.baselines import bm25_labels, disagreements, labels_in_one
+from relabel_assets.core.baselines import bm25_labels, confusions, disagreements, labels_in_one
 from relabel_assets.core.benchmark import gate, measure
 from relabel_assets.core.pairs import training_pairs, with_texts
 from relabel_assets.core.report import ReportFacts, render_html, render_markdown
@@ -11,7 +11,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 @table_asset(
     code_version="2",
-    group="benchmark",
+    group="student",
     kinds={"polars"},
     settings=lambda corpus: {"gate": corpus.config.gate, "student": corpus.config.student},
 )
@@ -46,6 +46,7 @@ def benchmark_report(step: Step) -> Rows:
             name: current[name]
             for name in ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pairs", "best_epoch")
         },
+        confusion=confusions(labels, reference, n_grades=corpus.rubric.n_grades),
         disagreements=disagreements(student, teacher, reference, queries, documents),
     )
     page = f"reports/{corpus.name}.html"

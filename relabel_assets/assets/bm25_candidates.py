@@ -9,7 +9,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 @table_asset(
     code_version="1",
-    group="candidates",
+    group="labels",
     kinds={"tantivy", "polars"},
     settings=lambda corpus: corpus.config.candidates,
     files=("teacher_labels",),

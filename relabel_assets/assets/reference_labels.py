@@ -8,7 +8,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 @table_asset(
     code_version="1",
-    group="reference",
+    group="labels",
     kinds={"polars"},
     settings=lambda corpus: {"kind": corpus.config.reference.kind, "rubric": corpus.rubric},
     files=("reference_labels",),

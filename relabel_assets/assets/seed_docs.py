@@ -4,7 +4,7 @@ from relabel_assets.errors import CorpusError
 from relabel_assets.graph import Rows, Step, table_asset
 
 
-@table_asset(code_version="1", group="documents", kinds={"polars"}, files=("documents",))
+@table_asset(code_version="1", group="corpus", kinds={"polars"}, files=("documents",))
 def seed_docs(step: Step) -> Rows:
     reading = step.corpus.documents()
     if reading.frame.is_empty():

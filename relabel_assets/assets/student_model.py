@@ -3,6 +3,7 @@
 import polars as pl
 
 from relabel_assets.core.pairs import training_pairs
+from relabel_assets.core.plots import training_curve
 from relabel_assets.core.student import student_id, training_set_hash
 from relabel_assets.graph import Rows, Step, table_asset
 
@@ -40,6 +41,9 @@ def student_model(step: Step) -> Rows:
     return Rows(
         pl.concat([earlier.filter(~pl.col("is_current")), new]),
         metadata={name: value for name, value in row.items() if name.startswith("dev_") and value is not None}
-        | {"trained": model_id, "epochs": [str(epoch) for epoch in student.history]},
+        | {
+            "trained": model_id,
+            "epochs": step.markdown(training_curve([(epoch.number, epoch.dev_figure) for epoch in student.history])),
+        },
         files=(path,),
     )

@@ -12,7 +12,7 @@ _FILE = "queries.jsonl"
 
 @table_asset(
     code_version="1",
-    group="queries",
+    group="corpus",
     kinds={"polars"},
     settings=lambda corpus: {"queries": corpus.config.queries, "teacher": corpus.teacher_kind},
     files=("queries", "reference_labels"),

@@ -38,6 +38,22 @@ def labels_in_one(**by_labeler: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def confusions(labels: pl.DataFrame, reference: pl.DataFrame, *, n_grades: int) -> dict[str, list[list[int]]]:
+    """For each labeler, how often it gave each grade (columns) for each reference grade (rows).
+
+    `labels` as labels_in_one gives them; several assessors count as their median, rounded down.
+    """
+    from sklearn.metrics import confusion_matrix
+
+    truth = reference.group_by("query_id", "doc_id").agg(true=pl.col("grade").median().floor().cast(pl.Int64))
+    both = labels.drop_nulls("grade").join(truth, on=["query_id", "doc_id"])
+    return {
+        labeler: confusion_matrix(rows["true"], rows["grade"], labels=list(range(n_grades))).tolist()
+        for labeler in both["labeler"].unique().sort()
+        if not (rows := both.filter(pl.col("labeler") == labeler)).is_empty()
+    }
+
+
 def disagreements(
     student: pl.DataFrame,
     teacher: pl.DataFrame,

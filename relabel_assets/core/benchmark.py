@@ -95,7 +95,7 @@ def gate(rows: pl.DataFrame, *, ndcg_margin: float, pairwise_margin: float) -> l
             verdict = "passed" if low > -margin else "failed" if high < -margin else "inconclusive"
             sentence = (
                 f"{metric}: student minus teacher is {value:+.3f} [{low:+.3f}, {high:+.3f}] on {row['n_queries']} queries; "
-                f"not worse than by {margin} : {verdict}."
+                f"non-inferiority within {margin}: {verdict}."
             )
             verdicts.append(Verdict(metric, margin, value, low, verdict, sentence))
     return verdicts

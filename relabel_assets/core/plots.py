@@ -51,5 +51,23 @@ def grade_distribution(counts: Mapping[str, int]) -> str:
     return as_markdown(_svg(figure), "pairs by grade")
 
 
+def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
+    """The figure on dev after each epoch (0 is the base), as Markdown with the picture inside; a sentence without dev."""
+    from matplotlib.figure import Figure
+
+    known = [(number, value) for number, value in epochs if value is not None]
+    if not known:
+        return "no dev queries, so nothing was measured"
+    figure = Figure(figsize=(4.6, 2.4))
+    axes = figure.add_subplot()
+    axes.plot([number for number, _ in known], [value for _, value in known], "o-", color="#3667c9")
+    axes.set_xticks([number for number, _ in known])
+    axes.set_xlabel("epoch (0 is the untrained base)")
+    axes.set_title("mean of NDCG@10 and pairwise accuracy on dev", loc="left", fontsize=10)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return as_markdown(_svg(figure), "dev figure by epoch")
+
+
 def as_markdown(svg: str, alt: str) -> str:
     return f"![{alt}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
