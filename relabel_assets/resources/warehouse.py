@@ -251,15 +251,16 @@ def _create_tables(con: "duckdb.DuckDBPyConnection", database: str) -> None:
                 f"{sorted(found[table.name] ^ set(table.schema.column_names()))}). Move the file away and run "
                 "`relabel run`: the ledger keeps every label that was paid for."
             )
-    existing = {name for (name,) in con.execute("select view_name from duckdb_views() where not internal").fetchall()}
+    existing = dict(con.execute("select view_name, comment from duckdb_views() where not internal").fetchall())
     for file in _view_files():
-        name = file.name.removesuffix(".sql")
-        if name not in existing:
-            text = file.read_text(encoding="utf-8")
-            con.execute(f"create view {name} as {text}")
-            first_comment = re.match(r"--\s*(.+)", text)
-            if first_comment:
-                con.execute(f"comment on view {name} is {_quoted(first_comment.group(1))}")
+        name, text = file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")
+        first_comment = re.match(r"--\s*(.+)", text)
+        # The comment carries a digest of the file, so that a view made by an earlier version is made again.
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        comment = f"{first_comment.group(1) if first_comment else name} [{digest}]"
+        if existing.get(name) != comment:
+            con.execute(f"create or replace view {name} as {text}")
+            con.execute(f"comment on view {name} is {_quoted(comment)}")
 
 
 def _table_statements(table: Table) -> Iterator[str]:

@@ -85,6 +85,21 @@ def test_a_broken_corpus_fails_with_a_message_and_costs_no_other_its_run(home: P
     assert runner.bring_up_to_date(project, warehouse, "tiny", ["seed_docs"]).is_success  # type: ignore[union-attr]
 
 
+def test_a_corpus_of_one_document_and_one_query_ends_in_a_plain_message(home: Path) -> None:
+    folder = write_corpus(home / "data" / "single")
+    for name in ("documents.jsonl", "queries.jsonl", "teacher_labels.jsonl"):
+        (folder / name).write_text((folder / name).read_text().splitlines(keepends=True)[0])
+    (folder / "reference_labels.qrels").unlink()
+    outcome = up_to_date("single")
+    assert outcome is not None
+    _, warehouse = runner.from_environment()
+    assert warehouse.read("teacher_labels", "single").select("query_id", "doc_id", "grade").rows() == [("q00", "d0", 3)]
+    if outcome.is_success:
+        assert warehouse.read("benchmark_report", "single")["value"].drop_nulls().is_empty()
+    else:
+        assert "Traceback" not in " ".join(outcome.failures.values())
+
+
 def test_loading_the_graph_imports_neither_torch_nor_openai(home: Path) -> None:
     script = "import sys, relabel_assets.definitions; print([m for m in ('torch', 'openai', 'transformers', 'peft') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)

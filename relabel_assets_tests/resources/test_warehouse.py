@@ -177,3 +177,12 @@ def test_a_file_of_another_version_is_refused(warehouse: Warehouse) -> None:
         con.execute("create table seed_docs (corpus varchar, doc_id varchar)")
     with pytest.raises(WarehouseError, match="another version"):
         warehouse.receipts()
+
+
+def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1"), input_hash=HASH)
+    with duckdb.connect(warehouse.database) as con:
+        con.execute("create or replace view labels as select 'old' as labeler")
+        con.execute("comment on view labels is 'every label [00000000]'")
+    warehouse.replace("student_labels", "one", labels("q2"), input_hash=HASH)
+    assert warehouse.query("select query_id from labels")["query_id"].to_list() == ["q2"]
