@@ -1,0 +1,76 @@
+"""Screenshots for the documentation, in a real browser: `python relabel_assets_tests/browser/screenshots.py`.
+
+Needs Chromium or Chrome on the PATH and a RELABEL_HOME in which `relabel run` has made the demo corpora. Starts the UI
+on a free port, takes the pictures into docs/images, and stops it.
+"""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from relabel_assets.resources.project import Project
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+UI_PAGES = {
+    "partition": ("assets/benchmark_report?view=partitions&partition=people_handbook", "1500,760"),
+    "table": ("assets/teacher_labels?view=overview", "1500,1100"),
+}
+BROWSER_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--virtual-time-budget=20000",
+)  # fmt: skip
+
+
+def main() -> None:
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        sys.exit("No chromium, chromium-browser or google-chrome on the PATH. Install one of them.")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    home = Project.from_environment().home
+    for page in sorted(home.reports.glob("people_handbook.html")):
+        take(browser, page.absolute().as_uri(), "report", "1300,900")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    entry = [sys.executable, "-c", "from relabel_assets.cli import main; main()", "ui", "--port", str(port)]
+    ui = subprocess.Popen(entry, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_and_skip_greeting(f"http://127.0.0.1:{port}/graphql")
+        for name, (path, size) in UI_PAGES.items():
+            take(browser, f"http://127.0.0.1:{port}/{path}", name, size)
+    finally:
+        ui.send_signal(signal.SIGINT)
+        ui.wait(30)
+
+
+def wait_and_skip_greeting(graphql: str) -> None:
+    """Wait until the UI answers, and tell it that its first-visit greeting was seen."""
+    body = json.dumps({"query": "mutation { setNuxSeen }"}).encode()
+    request = urllib.request.Request(graphql, body, {"content-type": "application/json"})
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(request, timeout=5).read()
+            return
+        except OSError:
+            time.sleep(0.5)
+    sys.exit("The UI did not start within a minute.")
+
+
+def take(browser: str, url: str, name: str, size: str) -> None:
+    with tempfile.TemporaryDirectory() as profile:
+        command = [browser, *BROWSER_FLAGS, f"--user-data-dir={profile}", f"--window-size={size}"]
+        subprocess.run(
+            [*command, f"--screenshot={IMAGES / name}.png", url], check=True, capture_output=True, timeout=120
+        )
+    print(IMAGES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
