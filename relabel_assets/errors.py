@@ -64,4 +64,4 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.message} {self.remedy}".rstrip()
+        return f"{place}: {self.message.rstrip('.')}. {self.remedy}".rstrip()

@@ -56,7 +56,10 @@ def _judge_error(status_code: int, code: str | None, reason: str, headers: Mappi
     if status_code == 402 or (status_code == 429 and code in ("insufficient_quota", "billing_hard_limit_reached")):
         return Verdict("exhausted", reason)
     if status_code in (408, 409, 425, 429) or status_code >= 500:
-        return Verdict("retry", reason, is_down=status_code >= 500, retry_after_s=retry_after_s(headers))
+        # llama.cpp answers 500 where the reply was cut and so does not fit the schema: that is this request's own
+        is_about_reply = "model produced output" in reason.lower()
+        is_down = status_code >= 500 and not is_about_reply
+        return Verdict("retry", reason, is_down=is_down, retry_after_s=retry_after_s(headers))
     if status_code in (401, 403, 404):
         return Verdict("denied", reason)
     if code in ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"):
