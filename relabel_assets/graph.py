@@ -250,6 +250,8 @@ def _preview(frame: pl.DataFrame) -> dg.MetadataValue:
         return dg.MetadataValue.md("_no rows_")
 
     def cell(value: Any) -> str:
+        if isinstance(value, float):
+            value = f"{value:.4g}"
         text = "" if value is None else str(value)
         text = text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"
         return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

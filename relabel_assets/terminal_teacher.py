@@ -10,7 +10,7 @@ from pathlib import Path
 import rich.table
 
 from relabel_assets.core.corpus_config import TeacherConfig
-from relabel_assets.core.estimate import ASSUMED_COMPLETION_TOKENS, ASSUMED_LATENCY_S, Estimate, Part
+from relabel_assets.core.estimate import ASSUMED_LATENCY_S, Estimate, Part
 from relabel_assets.resources.ledger_report import Group, LedgerReport
 from relabel_assets.resources.request_files import Intake
 from relabel_assets.terminal import OUT, print_problems
@@ -29,12 +29,28 @@ def print_estimate(
     OUT.print(f"[bold]{corpus}[/]: {n_pairs:,} pairs, {found.n_requests:,} requests to {_models(found)}")
     if assumption:
         _line("assumed", f"{assumption}. `relabel run -s +bm25_candidates -c {corpus}` makes it exact, where it can")
+    if not _figures(found):
+        return
+    for line in _budget(found, config, spent_usd):
+        _line("budget", line)
+
+
+def print_queries_estimate(corpus: str, found: Estimate) -> None:
+    """What writing queries takes, one request a seed document."""
+    OUT.print(
+        f"[bold]{corpus}[/]: queries of {found.n_requests:,} seed documents, {found.n_requests:,} requests to {_models(found)}"
+    )
+    _figures(found)
+
+
+def _figures(found: Estimate) -> bool:
+    """Tokens, dollars and minutes; False where there is nothing to send."""
     _line(
         "answered",
         f"{found.n_answered:,} in the ledger already, out in a batch or the same as another; {found.n_to_send:,} to send",
     )
     if not found.n_to_send:
-        return
+        return False
     _line("tokens", f"{found.prompt_tokens:,} prompt, {found.completion_tokens:,} completion")
     for part in found.parts:
         _line("", _source(part))
@@ -43,8 +59,7 @@ def print_estimate(
         _line("minutes", f"unknown: {found.slowest}; a batch takes up to 24 hours")
     else:
         _line("minutes", f"{found.minutes:,.1f}, set by {found.slowest}; retries not counted")
-    for line in _budget(found, config, spent_usd):
-        _line("budget", line)
+    return True
 
 
 def _line(label: str, text: str) -> None:
@@ -63,7 +78,8 @@ def _source(part: Part) -> str:
             f"reply, as seen in {part.n_replies_seen:,} replies of the ledger"
         )
     return (
-        f"{part.load.model}: {part.bytes_per_token:g} bytes a token, {ASSUMED_COMPLETION_TOKENS:g} completion tokens and "
+        f"{part.load.model}: {part.bytes_per_token:g} bytes a token, "
+        f"{part.completion_tokens / max(1, part.load.n_to_send):.0f} completion tokens and "
         f"{ASSUMED_LATENCY_S:g} s a reply, assumed: the ledger has too few of its replies"
     )
 

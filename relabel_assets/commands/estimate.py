@@ -4,12 +4,12 @@ from relabel_assets.commands.options import CorpusOption, chosen_corpora
 
 
 def estimate(corpus: CorpusOption = None) -> None:
-    """Say how many requests, tokens, dollars and minutes grading will take; ask nobody, need no network.
+    """Say how many requests, tokens, dollars and minutes a teacher will take; ask nobody, need no network.
 
     What the ledger can answer is not counted. Where no candidates are chosen yet, the figures rest on what is assumed.
     """
     from relabel_assets import runner, terminal, terminal_teacher
-    from relabel_assets.commands.questions import assumed_pairs, candidate_pairs, grading_questions
+    from relabel_assets.commands.questions import assumed_pairs, candidate_pairs, grading_questions, queries_estimate
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
@@ -19,6 +19,8 @@ def estimate(corpus: CorpusOption = None) -> None:
         if folder.teacher_kind == "recorded":
             terminal_teacher.print_recorded(name)
             continue
+        if not folder.has_queries:
+            terminal_teacher.print_queries_estimate(name, queries_estimate(project, folder))
         teacher, pairs = project.teacher(), candidate_pairs(warehouse, name)
         if pairs.is_empty():
             sample, n_pairs, assumption = assumed_pairs(folder)

@@ -6,8 +6,12 @@ does not: any figure (core/estimate.py) and any request (resources/teacher.py).
 
 import polars as pl
 
+from relabel_assets.core.estimate import Estimate
 from relabel_assets.core.pairs import DOCUMENT_COLUMNS, with_texts
+from relabel_assets.core.synthesis import queries_prompt
 from relabel_assets.resources.corpora import CorpusFolder
+from relabel_assets.resources.project import Project
+from relabel_assets.resources.query_writer import estimate_queries
 from relabel_assets.resources.teacher import GradingQuestions
 from relabel_assets.resources.warehouse import Warehouse
 
@@ -41,9 +45,21 @@ def assumed_pairs(folder: CorpusFolder) -> tuple[pl.DataFrame, int, str]:
     else:
         n_seeds = min(settings.seed_documents, n_documents)
         n_queries = n_seeds * settings.per_document
-        said = f"{n_seeds:,} seed documents x {settings.per_document} queries, whose own writing is not counted,"
+        said = f"{n_seeds:,} seed documents x {settings.per_document} queries"
     chosen = folder.config.candidates
     per_query = min(n_documents, chosen.bm25_top_k + chosen.include_seed + chosen.random)
     sample = documents.sample(min(_SAMPLE, n_documents), seed=chosen.seed).select("doc_id", *DOCUMENT_COLUMNS)
     pairs = sample.with_columns(query_id=pl.lit("q"), text=pl.lit(_ASSUMED_QUERY))
     return pairs, n_queries * per_query, f"{said} x {per_query} candidates; the length of {sample.height} documents"
+
+
+def queries_estimate(project: Project, folder: CorpusFolder) -> Estimate:
+    """What having the teacher write the queries of a corpus without any will take."""
+    settings = folder.config.queries
+    prompt = queries_prompt(
+        folder.read_text(settings.prompt) if settings.prompt else None, file=settings.prompt or "the queries prompt"
+    )
+    return estimate_queries(
+        project.teacher(), folder.documents().frame, corpus=folder.name, config=folder.config.teacher,
+        queries=settings, prompt=prompt,
+    )  # fmt: skip

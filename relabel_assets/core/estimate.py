@@ -127,10 +127,16 @@ class Estimate:
 
 
 def estimate(
-    loads: Sequence[Load], seen: Mapping[str, Seen], prices: Mapping[str, Price | None], config: TeacherConfig
+    loads: Sequence[Load],
+    seen: Mapping[str, Seen],
+    prices: Mapping[str, Price | None],
+    config: TeacherConfig,
+    *,
+    assumed_completion_tokens: float = ASSUMED_COMPLETION_TOKENS,
 ) -> Estimate:
     """The estimate of `loads`, from what was `seen` of each model and its price."""
-    parts = tuple(_part(load, seen.get(load.model), prices.get(load.model)) for load in loads)
+    assumed = Seen(0, 1.0, assumed_completion_tokens, ASSUMED_LATENCY_S)
+    parts = tuple(_part(load, seen.get(load.model), prices.get(load.model), assumed) for load in loads)
     if config.mode != "live":
         return Estimate(parts, None, f"teacher.mode is {config.mode}")
     n_to_send = sum(part.load.n_to_send for part in parts)
@@ -145,9 +151,9 @@ def estimate(
     return Estimate(parts, times[slowest], slowest)
 
 
-def _part(load: Load, seen: Seen | None, price: Price | None) -> Part:
+def _part(load: Load, seen: Seen | None, price: Price | None, assumed: Seen) -> Part:
     is_enough = seen is not None and seen.n_replies >= ENOUGH_SEEN
-    rates = seen if seen is not None and is_enough else Seen(0, 1.0, ASSUMED_COMPLETION_TOKENS, ASSUMED_LATENCY_S)
+    rates = seen if seen is not None and is_enough else assumed
     prompt_tokens = round(load.prompt_tokens * rates.token_ratio)
     completion_tokens = round(load.n_to_send * rates.completion_tokens)
     most_tokens = max(load.most_completion_tokens, completion_tokens)

@@ -1,6 +1,6 @@
 """Having the teacher write queries: one request a seed document, through the ledger like every other.
 
-What belongs here: sending and collecting. What does not: what is asked and kept (core/synthesis.py).
+What belongs here: sending and collecting, and saying what that will take. What does not: what is asked and kept (core/synthesis.py).
 """
 
 from collections import Counter
@@ -11,13 +11,18 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.core.corpus_config import QueriesConfig, TeacherConfig
+from relabel_assets.core.estimate import Estimate, Load, estimate
 from relabel_assets.core.exchange import Exchange
 from relabel_assets.core.progress import Progress, silent
 from relabel_assets.core.prompt import Prompt
-from relabel_assets.core.requests import Request
+from relabel_assets.core.requests import Request, estimate_prompt_tokens
 from relabel_assets.core.synthesis import kept_queries, queries_request, read_queries, seed_documents, wanted_queries
+from relabel_assets.resources.ledger_report import seen
 from relabel_assets.resources.sending import Sender
 from relabel_assets.resources.teacher import Teacher
+
+PURPOSE = "queries"
+_ASSUMED_TOKENS_A_QUERY = 30.0  # its words, its intent and the JSON around them
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,12 @@ def write_queries(
 
     Raises ConfigError and TeacherError as Sender.send does; whatever was answered by then is in the ledger.
     """
-    seeds = seed_documents(documents, queries).to_dicts()
-    wanted = [wanted_queries(seed["doc_id"], queries) for seed in seeds]
+    seeds, wanted = _wanted(documents, queries)
     answers: list[list[tuple[str, str]] | None] = [None] * len(seeds)
     failed: Counter[str] = Counter()
     reasons: dict[str, str] = {}
     costs: list[float] = []
-    sender = Sender(teacher.ledger, config, corpus=corpus, purpose="queries", patience=teacher.patience)
+    sender = Sender(teacher.ledger, config, corpus=corpus, purpose=PURPOSE, patience=teacher.patience)
 
     def requests() -> Iterator[Request]:
         for seed, several in zip(seeds, wanted, strict=True):
@@ -81,3 +85,31 @@ def write_queries(
     )
     found, rejected = kept_queries(replies, teacher_model=config.model, prompt_hash=prompt.content_hash)
     return Written(found, rejected, failed, reasons, sum(costs), sender.notices)
+
+
+def estimate_queries(
+    teacher: Teacher,
+    documents: pl.DataFrame,
+    *,
+    corpus: str,
+    config: TeacherConfig,
+    queries: QueriesConfig,
+    prompt: Prompt,
+) -> Estimate:
+    """What write_queries would take, without network; what the ledger answers is not counted as to be sent."""
+    seeds, wanted = _wanted(documents, queries)
+    sender = Sender(teacher.ledger, config, corpus=corpus, purpose=PURPOSE, patience=teacher.patience)
+    requests = (queries_request(seed, several, prompt, config) for seed, several in zip(seeds, wanted, strict=True))
+    load = Load(config.model)
+    for request, outgoing in sender.look_up(requests, read_queries):
+        tokens = estimate_prompt_tokens(outgoing.body) if outgoing else 0
+        most = request.max_completion_tokens if outgoing else 0
+        load = load.plus(is_answered=outgoing is None, prompt_tokens=tokens, most_completion_tokens=most)
+    known = seen(teacher.ledger, PURPOSE, [config.model])
+    assumed = queries.per_document * _ASSUMED_TOKENS_A_QUERY
+    return estimate([load], known, sender.prices(), config, assumed_completion_tokens=assumed)
+
+
+def _wanted(documents: pl.DataFrame, queries: QueriesConfig) -> tuple[list[dict[str, Any]], list[Any]]:
+    seeds = seed_documents(documents, queries).to_dicts()
+    return seeds, [wanted_queries(seed["doc_id"], queries) for seed in seeds]

@@ -196,3 +196,16 @@ def test_files_that_cannot_be_read_or_written_are_told(home: Path, tmp_path: Pat
     ):
         failed = relabel("requests", *arguments)
         assert (failed.returncode, words in failed.stderr, "Traceback" in failed.stderr) == (7, True, False)
+
+
+def test_an_estimate_counts_the_writing_of_queries(home: Path) -> None:
+    folder = home / "data" / "plain"
+    (folder / "documents").mkdir(parents=True)
+    for number in range(6):
+        words = " ".join(f"word{number}x{place}" for place in range(60))
+        (folder / "documents" / f"d{number}.md").write_text(f"# Title {number}\n\n{words}\n")
+    (folder / "corpus.yaml").write_text("teacher: {kind: openai, model: gpt-4o-mini}\nqueries: {per_document: 2}\n")
+    found = relabel("estimate", "-c", "plain").stdout
+    assert "queries of 6 seed documents, 6 requests to gpt-4o-mini" in found
+    assert "360 completion" in found  # 6 replies of two queries of 30 tokens
+    assert "6 seed documents x 2 queries" in found

@@ -1,5 +1,7 @@
 """The report for people: what it says, and that text from documents stays text."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -58,6 +60,11 @@ def test_the_markdown_says_each_slice_and_how_sure_it_is(rows: pl.DataFrame) -> 
     assert "| teacher | 1.000 [1.00, 1.00] |" in text
     assert "No person gave the reference grades" in text
     assert summary(rows)["labeler"].to_list() == ["teacher", "student", "base", "bm25", "student-teacher"]
+
+
+def test_the_markdown_is_what_was_looked_at(rows: pl.DataFrame) -> None:
+    golden = Path(__file__).parent.parent / "golden" / "report.md"
+    assert render_markdown(rows, ReportFacts("tiny", reference_kind="adjudicated")) == golden.read_text("utf-8")
 
 
 def test_nothing_measured_is_said() -> None:
