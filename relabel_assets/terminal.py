@@ -5,6 +5,7 @@ What belongs here: turning frames and outcomes into text for a person. What does
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 import rich.console
@@ -22,7 +23,8 @@ from relabel_assets.runner import Outcome
 _WIDTH = None if sys.stdout.isatty() else 160
 OUT = rich.console.Console(width=_WIDTH)
 ERR = rich.console.Console(stderr=True, width=_WIDTH)
-FORMATS = ("table", "csv", "json")
+FORMATS = ("table", "csv", "json", "parquet")
+_ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 _TABLE_ROWS = 100
 
 
@@ -111,22 +113,50 @@ def print_next_steps(corpus: str) -> None:
     )
 
 
-def print_frame(frame: pl.DataFrame, output_format: str) -> None:
-    """A query's result as a table for people (the first 100 rows), CSV or one JSON object a line.
+def output_format(asked: str | None, out: Path | None) -> str:
+    """The format of a query's result: the one asked for, else by the ending of `out`, else a table.
 
-    Raises ConfigError for another format.
+    Raises ConfigError for an unknown format, and for one that does not fit where it would go.
     """
-    if output_format == "csv":
-        nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-        sys.stdout.write(
-            frame.with_columns(pl.col(name).map_elements(_as_text, pl.String) for name in nested).write_csv()
+    chosen = asked or (_ENDINGS.get(out.suffix.lower()) if out else "table")
+    if chosen not in FORMATS:
+        raise ConfigError(
+            f"--format {asked!r} is not known. Formats: {', '.join(FORMATS)}."
+            if asked
+            else f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}; or say --format."
         )
-    elif output_format == "json":
-        sys.stdout.write(frame.write_ndjson())
-    elif output_format == "table":
+    if out is None and chosen == "parquet":
+        raise ConfigError("--format parquet is for files: say which with --out FILE.parquet.")
+    if out is not None and chosen == "table":
+        raise ConfigError("--format table is for reading: with --out use csv, json or parquet.")
+    return chosen
+
+
+def print_frame(frame: pl.DataFrame, chosen: str) -> None:
+    """A query's result as a table for people (the first 100 rows), CSV or one JSON object a line."""
+    if chosen == "table":
         _print_table(frame)
     else:
-        raise ConfigError(f"--format {output_format!r} is not known. Formats: {', '.join(FORMATS)}.")
+        sys.stdout.write(_csv(frame) if chosen == "csv" else frame.write_ndjson())
+
+
+def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
+    """A query's result as a file, whole or not at all. Raises ConfigError where it cannot be written."""
+    half = out.with_name(f".{out.name}.half")
+    try:
+        if chosen == "parquet":
+            frame.write_parquet(half)
+        else:
+            half.write_text(_csv(frame) if chosen == "csv" else frame.write_ndjson(), encoding="utf-8")
+        half.replace(out)
+    except OSError as error:
+        raise ConfigError(f"--out {out} cannot be written: {error}.") from error
+    ERR.print(f"{frame.height:,} rows in {out}", highlight=False)
+
+
+def _csv(frame: pl.DataFrame) -> str:
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    return frame.with_columns(pl.col(name).map_elements(_as_text, pl.String) for name in nested).write_csv()
 
 
 def _print_table(frame: pl.DataFrame) -> None:
@@ -135,7 +165,7 @@ def _print_table(frame: pl.DataFrame) -> None:
         table.add_row(*("" if cell is None else escape(_as_text(cell)) for cell in row))
     OUT.print(table)
     if frame.height > _TABLE_ROWS:
-        OUT.print(f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv or --format json.")
+        OUT.print(f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv, or --out FILE.")
 
 
 def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:

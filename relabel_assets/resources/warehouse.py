@@ -1,11 +1,13 @@
 """The warehouse: one DuckDB file, a table per asset, a partition per corpus. The only module that uses duckdb.
 
-What belongs here: making tables from their declarations, reading them, replacing a partition whole or not at all. What
-does not: what the rows mean, and any computation while a connection is open.
+What belongs here: making tables from their declarations, reading them, replacing a partition whole or not at all, and
+keeping the copies that readers open. What does not: what the rows mean, and any computation while a connection is open.
 """
 
 import hashlib
+import logging
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +27,10 @@ from relabel_assets.tables import MATERIALIZATIONS, TABLES, Table
 if TYPE_CHECKING:
     import duckdb
 
+LOG = logging.getLogger("relabel_assets.warehouse")
 LOCK_TIMEOUT_S = 120
+REPLICA = "labels.duckdb"
+PARQUET = "parquet"
 _READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
 
 
@@ -108,14 +113,8 @@ class Warehouse(DuckDBResource):
 
         Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
         """
-        import duckdb
-
         with self.get_connection(is_read_only=True) as con:
-            try:
-                relation = con.sql(sql, params=params)
-                return pl.DataFrame() if relation is None else relation.pl()
-            except duckdb.Error as error:
-                raise WarehouseError(f"{str(error).strip()}") from error
+            return _frame(con, sql, params)
 
     def receipt(self, table: str, corpus: str) -> Receipt | None:
         """What the partition was last made from; None where it has never been made."""
@@ -182,6 +181,38 @@ class Warehouse(DuckDBResource):
                 raise WarehouseError(
                     f"table {table.name}, corpus {receipt.corpus}: {error}. The old rows were kept."
                 ) from error
+            self._publish(con, table.name, receipt.corpus, rows)
+
+    def read_replica(self, sql: str) -> pl.DataFrame:
+        """The result of `sql` on the read replica, which no run ever locks; on the warehouse where there is none yet.
+
+        Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
+        """
+        path = Path(self.database).with_name(REPLICA)
+        if not path.exists():
+            return self.query(sql)
+        con = _connect(path, _READ_ONLY)
+        try:
+            return _frame(con, sql, None)
+        finally:
+            con.close()
+
+    def _publish(self, con: "duckdb.DuckDBPyConnection", table: str, corpus: str, rows: pl.DataFrame) -> None:
+        """Copy what was committed to where readers look: each file whole or as it was. A reader keeps the file it opened.
+
+        A copy that fails (a full disk) is said and costs no rows: the next materialization copies again.
+        """
+        home = Path(self.database).parent
+        part = home / PARQUET / table / f"corpus={corpus}" / "rows.parquet"
+        try:
+            con.execute("checkpoint")  # the file alone holds everything: nothing is left in the write-ahead log
+            with _whole(home / REPLICA) as half:
+                shutil.copyfile(self.database, half)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            with _whole(part) as half:
+                rows.drop("corpus").write_parquet(half)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            LOG.warning("%s and %s are behind the warehouse: %s", home / REPLICA, home / PARQUET, error)
 
     @contextmanager
     def _tables(self) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -195,6 +226,27 @@ def content_hash(table: Table, rows: pl.DataFrame) -> str:
     """SHA-256 of the rows in key order, without the columns that say when or how fast they were made."""
     stable = rows.select(table.stable_columns).sort(table.key)
     return hashlib.sha256(stable.write_ndjson().encode()).hexdigest()
+
+
+def _frame(con: "duckdb.DuckDBPyConnection", sql: str, params: dict[str, Any] | None) -> pl.DataFrame:
+    import duckdb
+
+    try:
+        relation = con.sql(sql, params=params)
+        return pl.DataFrame() if relation is None else relation.pl()
+    except duckdb.Error as error:
+        raise WarehouseError(f"{str(error).strip()}") from error
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which then takes its place."""
+    half = path.with_name(f".{path.name}.half")
+    try:
+        yield half
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def view_names() -> list[str]:

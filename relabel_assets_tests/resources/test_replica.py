@@ -1,0 +1,117 @@
+"""What readers open: the replica and the Parquet files, after a real run; and the twenty queries of docs/sql.md."""
+
+import re
+import threading
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from relabel_assets import runner
+from relabel_assets.errors import WarehouseError
+from relabel_assets.resources.warehouse import PARQUET, REPLICA, Warehouse
+from relabel_assets.tables import TABLES
+from relabel_assets_tests.commands.test_teacher_commands import relabel
+from relabel_assets_tests.conftest import write_corpus
+
+PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+MAY_BE_EMPTY = ("status <> 'ok'", "relevant_documents = 0", "rank is null", "not in (select")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the whole graph was run on the tiny corpus."""
+    folder = tmp_path_factory.mktemp("replica")
+    write_corpus(folder / "data" / "tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RELABEL_HOME", str(folder / "home"))
+        patch.setenv("RELABEL_DATA", str(folder / "data"))
+        project, _ = runner.from_environment()
+        outcome = runner.run_corpus(project, "tiny", list(TABLES))
+    assert outcome.is_success, outcome.failures
+    return folder / "home"
+
+
+def test_there_are_twenty_queries() -> None:
+    assert len(QUERIES) == 20
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_worked_query_runs(made: Path, query: str) -> None:
+    found = Warehouse.at(made / "warehouse.duckdb").read_replica(query)
+    assert found.width > 0
+    assert found.height > 0 or any(words in query for words in MAY_BE_EMPTY)
+
+
+def test_the_copies_hold_what_the_warehouse_holds(made: Path) -> None:
+    warehouse = Warehouse.at(made / "warehouse.duckdb")
+    for table in TABLES:
+        rows = warehouse.query(f"select * from {table} order by all")
+        assert rows.height
+        assert warehouse.read_replica(f"select * from {table} order by all").equals(rows)
+        files = pl.read_parquet(made / PARQUET / table / "**" / "*.parquet", hive_partitioning=True)
+        assert files.height == rows.height
+        assert set(files.columns) == set(rows.columns)
+
+
+def test_readers_neither_wait_nor_fail_while_the_warehouse_is_written(tmp_path: Path) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    rows = pl.DataFrame({"doc_id": [f"d{n}" for n in range(50)], "title": "t", "body": "b", "content_hash": "0" * 64})
+    for name in TABLES["seed_docs"].schema.column_names():
+        if name not in (*rows.columns, "corpus"):
+            rows = rows.with_columns(pl.lit(None, pl.String).alias(name))
+    warehouse.replace("seed_docs", "tiny", rows, input_hash="0" * 64)
+    is_done, seen, errors = threading.Event(), [], []
+
+    def read() -> None:
+        while not is_done.is_set():
+            try:
+                con = duckdb.connect(str(tmp_path / REPLICA), read_only=True)
+                seen.append(con.execute("select count(*) from seed_docs").fetchone()[0])
+                con.close()
+            except duckdb.Error as error:
+                errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for n in range(20):
+        warehouse.replace("seed_docs", "tiny", rows.head(50 - n % 2), input_hash="0" * 64)
+    is_done.set()
+    for reader in readers:
+        reader.join()
+    assert not errors
+    assert set(seen) <= {49, 50}
+    assert len(seen) > 3
+    assert not list(tmp_path.glob(".*.half"))
+
+
+def test_a_copy_that_cannot_be_made_costs_no_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    (tmp_path / REPLICA).mkdir()  # nothing can be renamed to where a folder is
+    (tmp_path / REPLICA / "x").touch()
+    empty = warehouse.read("seed_docs", "tiny")
+    receipt = warehouse.replace("seed_docs", "tiny", empty, input_hash="0" * 64)
+    assert warehouse.receipt("seed_docs", "tiny") == receipt
+    assert "behind the warehouse" in caplog.text
+
+
+def test_sql_writes_files_and_refuses_what_does_not_fit(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELABEL_HOME", str(made))
+    query = "select doc_id, grade_probs from student_labels order by all"
+    expected = Warehouse.at(made / "warehouse.duckdb").read_replica(query)
+    for ending in ("parquet", "csv", "jsonl"):
+        assert relabel("sql", query, "--out", str(tmp_path / f"x.{ending}")).returncode == 0
+    assert pl.read_parquet(tmp_path / "x.parquet").equals(expected)
+    assert pl.read_csv(tmp_path / "x.csv").height == pl.read_ndjson(tmp_path / "x.jsonl").height == expected.height
+    for wrong in (["--format", "parquet"], ["--out", "x.txt"], ["-f", "xml"], ["-f", "table", "--out", "x.csv"]):
+        refused = relabel("sql", query, *wrong)
+        assert refused.returncode == 4
+        assert "error:" in refused.stderr
+    assert relabel("sql", query, "--out", str(tmp_path / "no" / "x.csv")).returncode == 4
+    with pytest.raises(WarehouseError):
+        Warehouse.at(made / "warehouse.duckdb").read_replica("delete from seed_docs")

@@ -1,0 +1,97 @@
+"""A real third-party server: llama.cpp grades and writes queries through the same code as any endpoint.
+
+It needs the extra `llama-cpp` (100 MB): `pip install -e ".[llama-cpp]"`, then pytest on this folder.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from relabel_assets.core.corpus_config import QueriesConfig, TeacherConfig
+from relabel_assets.core.rubric import default_rubric
+from relabel_assets.core.synthesis import queries_prompt
+from relabel_assets.resources.ledger_report import report
+from relabel_assets.resources.query_writer import write_queries
+from relabel_assets.resources.teacher import Teacher
+
+pytest.importorskip("xllamacpp")
+pytest.importorskip("gguf")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("llama")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "relabel_assets_tests.third_party.tiny_llama", str(folder), str(port)]
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            _wait_until_healthy(port, process, folder / "log")
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.kill()
+
+
+def _wait_until_healthy(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def config(server: str, **changes: object) -> TeacherConfig:
+    settings = {"kind": "openai", "model": "tiny.gguf", "base_url": server, "temperature": 1.0, "max_concurrency": 2,
+                "requests_per_minute": None, "tokens_per_minute": None, "max_completion_tokens": 1500}  # fmt: skip
+    return TeacherConfig.model_validate(settings | changes)
+
+
+def documents(n: int) -> pl.DataFrame:
+    body = "The canteen opens at noon and closes at two. Visitors pay with a badge that the front desk hands out. "
+    rows = [
+        dict.fromkeys(("author", "path", "updated_at", "doc_type"))
+        | {"doc_id": f"d{number}", "title": f"Canteen {number}", "body": body * 2}
+        for number in range(n)
+    ]
+    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(("author", "path", "updated_at", "doc_type"), pl.String))
+
+
+def test_it_grades_and_no_answer_is_asked_for_twice(server: str, tmp_path: Path) -> None:
+    pairs = documents(12).with_columns(query_id=pl.lit("q"), text=pl.lit("when does the canteen open"))
+    teacher = Teacher(tmp_path)
+    asked = [
+        teacher.grade(pairs, corpus="tiny", config=config(server, is_logprobs=True), rubric=default_rubric())
+        for _ in range(2)
+    ]
+    for labels in asked:
+        assert set(labels["status"]) <= {"ok", "failed", "unparseable"}
+        assert labels.filter(pl.col("status") == "ok")["grade"].is_between(0, 3).all()
+        assert labels.filter(pl.col("status") != "ok")["grade"].null_count() == (labels["status"] != "ok").sum()
+    assert (asked[0]["status"] == "ok").sum() >= 6
+    first = asked[0].filter(pl.col("status") == "ok").select("doc_id", "grade", "request_key")
+    assert first.join(asked[1], on=["doc_id", "grade", "request_key"], how="anti").is_empty()
+    assert not report(teacher.ledger, is_thorough=True).problems
+
+
+def test_it_writes_queries_that_fit_the_schema(server: str, tmp_path: Path) -> None:
+    written = write_queries(
+        Teacher(tmp_path), documents(3), corpus="tiny", config=config(server),
+        queries=QueriesConfig(per_document=1), prompt=queries_prompt(),
+    )  # fmt: skip
+    assert not written.failed, written.reasons
+    assert written.queries.height + written.rejected.total() == 3
+    lines = [json.loads(line) for file in tmp_path.rglob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
+    assert lines
