@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.commands import corpora, estimate, graph, ledger, requests, sql
+from relabel_assets.commands import corpora, estimate, graph, label, ledger, requests, sql
 from relabel_assets.errors import RelabelError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command()(graph.run)
 app.command()(graph.plan)
 app.command()(graph.report)
 app.command()(sql.sql)
+app.command()(label.label)
 app.add_typer(corpora.app, name="corpora")
 app.command()(estimate.estimate)
 app.command()(ledger.ledger)

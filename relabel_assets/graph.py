@@ -166,6 +166,24 @@ def is_fresh(receipt: Receipt | None, input_hash: str, project: Project) -> bool
     )
 
 
+def logged_progress(what: str, also: Callable[[str], object] | None = None) -> Progress:
+    """A callback that logs at most every five seconds, to the terminal and to `also`."""
+    last = {"at": time.monotonic()}
+
+    def report(step: str, done: int, total: int, note: str = "") -> None:
+        now = time.monotonic()
+        if now - last["at"] < 5:
+            return
+        last["at"] = now
+        share = f"{done:,}/{total:,}" if total else f"{done:,}"
+        line = f"{what}: {step} {share} {note}".rstrip()
+        if also:
+            also(line)
+        PROGRESS.info("  %s", line)
+
+    return report
+
+
 def column_schema(table: Table) -> dg.TableSchema:
     """The declaration of `table` in the UI's words."""
     return dg.TableSchema(
@@ -199,7 +217,7 @@ def _materialize(
         return _result(table, receipt, {"unchanged": True})
     started = time.monotonic()
     PROGRESS.info("%s / %s ...", corpus.name, table.name)
-    step = Step(table, corpus, warehouse, project, _progress(context, corpus.name, table.name))
+    step = Step(table, corpus, warehouse, project, logged_progress(f"{corpus.name} / {table.name}", context.log.info))
     rows = function(step)
     receipt = warehouse.replace(
         table.name,
@@ -269,23 +287,6 @@ def _problem_list(problems: list[Problem]) -> str:
 
 def _aside(problems: list[Problem]) -> str:
     return f", {len(problems)} set aside" if problems else ""
-
-
-def _progress(context: dg.AssetExecutionContext, corpus: str, table: str) -> Progress:
-    """A callback that logs at most every five seconds."""
-    last = {"at": time.monotonic()}
-
-    def report(step: str, done: int, total: int, note: str = "") -> None:
-        now = time.monotonic()
-        if now - last["at"] < 5:
-            return
-        last["at"] = now
-        share = f"{done:,}/{total:,}" if total else f"{done:,}"
-        line = f"{corpus} / {table}: {step} {share} {note}".rstrip()
-        context.log.info(line)
-        PROGRESS.info("  %s", line)
-
-    return report
 
 
 def _plain(value: Any) -> Any:

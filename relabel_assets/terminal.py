@@ -154,6 +154,13 @@ def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
     ERR.print(f"{frame.height:,} rows in {out}", highlight=False)
 
 
+def print_labeled(out: Path, counts: pl.DataFrame) -> None:
+    """How many rows were graded, how many not and why."""
+    OUT.print(f"{counts['rows'].sum():,} rows in {out}", highlight=False, soft_wrap=True)
+    for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
+        ERR.print(f"  [yellow]{n_rows:,} without a grade: {reason}[/]", highlight=False)
+
+
 def _csv(frame: pl.DataFrame) -> str:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     return frame.with_columns(pl.col(name).map_elements(_as_text, pl.String) for name in nested).write_csv()

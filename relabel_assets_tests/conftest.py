@@ -60,3 +60,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
     write_corpus(tmp_path / "data" / "tiny")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the whole graph was run on the corpus `tiny`, which lies in ../data; for tests that only read."""
+    from relabel_assets import runner
+    from relabel_assets.tables import TABLES
+
+    folder = tmp_path_factory.mktemp("made")
+    write_corpus(folder / "data" / "tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RELABEL_HOME", str(folder / "home"))
+        patch.setenv("RELABEL_DATA", str(folder / "data"))
+        project, _ = runner.from_environment()
+        outcome = runner.run_corpus(project, "tiny", list(TABLES))
+    assert outcome.is_success, outcome.failures
+    return folder / "home"

@@ -20,7 +20,7 @@ def run(
     from relabel_assets import runner, terminal
 
     project, warehouse = runner.from_environment()
-    _show_progress()
+    show_progress()
     corpora = project.corpora()
     terminal.print_problems(corpora.refused())
     names = chosen_corpora(corpus, project.data_path, corpora.names())
@@ -75,7 +75,8 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> 
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *module])
 
 
-def _show_progress() -> None:
+def show_progress() -> None:
+    """Let what the steps say of their progress appear on stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("relabel_assets.progress")

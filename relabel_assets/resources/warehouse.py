@@ -108,6 +108,15 @@ class Warehouse(DuckDBResource):
             yield batch
             after = batch[key][-1]
 
+    def texts(self, corpus: str, column: str, ids: pl.Series) -> pl.DataFrame:
+        """The words behind ids: query_id and text, or doc_id and the document's columns; unknown ids have no row."""
+        table, columns = {
+            "query_id": ("synthetic_queries", "text"),
+            "doc_id": ("seed_docs", "title, body, author, path, updated_at, doc_type"),
+        }[column]
+        query = f"select {column}, {columns} from {table} where corpus = $corpus and {column} in (select unnest($ids))"
+        return self.query(query, {"corpus": corpus, "ids": ids.drop_nulls().unique().to_list()})
+
     def query(self, sql: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
         """The result of `sql`, run read-only and without access to other files.
 

@@ -8,30 +8,14 @@ import duckdb
 import polars as pl
 import pytest
 
-from relabel_assets import runner
 from relabel_assets.errors import WarehouseError
 from relabel_assets.resources.warehouse import PARQUET, REPLICA, Warehouse
 from relabel_assets.tables import TABLES
 from relabel_assets_tests.commands.test_teacher_commands import relabel
-from relabel_assets_tests.conftest import write_corpus
 
 PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 MAY_BE_EMPTY = ("status <> 'ok'", "relevant_documents = 0", "rank is null", "not in (select")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the whole graph was run on the tiny corpus."""
-    folder = tmp_path_factory.mktemp("replica")
-    write_corpus(folder / "data" / "tiny")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RELABEL_HOME", str(folder / "home"))
-        patch.setenv("RELABEL_DATA", str(folder / "data"))
-        project, _ = runner.from_environment()
-        outcome = runner.run_corpus(project, "tiny", list(TABLES))
-    assert outcome.is_success, outcome.failures
-    return folder / "home"
 
 
 def test_there_are_twenty_queries() -> None:
