@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.commands import corpora, estimate, graph, label, ledger, requests, sql
+from relabel_assets.commands import corpora, estimate, graph, label, ledger, requests, sql, upkeep
 from relabel_assets.errors import RelabelError
 
 app = typer.Typer(
@@ -40,6 +40,9 @@ app.add_typer(corpora.app, name="corpora")
 app.command()(estimate.estimate)
 app.command()(ledger.ledger)
 app.add_typer(requests.app, name="requests")
+app.command()(upkeep.doctor)
+app.command()(upkeep.backup)
+app.command()(upkeep.restore)
 app.command()(graph.ui)
 
 

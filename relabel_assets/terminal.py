@@ -15,6 +15,7 @@ from rich.markup import escape
 from relabel_assets.core.report import summary
 from relabel_assets.errors import ConfigError, Problem, RelabelError
 from relabel_assets.resources.corpora import Corpora
+from relabel_assets.resources.doctor import Finding
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.runner import Outcome
@@ -152,6 +153,19 @@ def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
     except OSError as error:
         raise ConfigError(f"--out {out} cannot be written: {error}.") from error
     ERR.print(f"{frame.height:,} rows in {out}", highlight=False)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """A line for each part of a home: well, mended, or what is wrong with it."""
+    for finding in findings:
+        said = "[green]well[/]" if not finding.problem else "[green]mended[/]" if finding.is_mended else "[red]wrong[/]"
+        OUT.print(f"{said}  {escape(finding.what)}{escape(f': {finding.problem}') if finding.problem else ''}",
+                  highlight=False, soft_wrap=True)  # fmt: skip
+
+
+def print_backup(out: Path, sizes: dict[str, int]) -> None:
+    parts = ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in sizes.items())
+    OUT.print(f"{out}: {out.stat().st_size / 1e6:,.1f} MB ({parts})", highlight=False, soft_wrap=True)
 
 
 def print_labeled(out: Path, counts: pl.DataFrame) -> None:

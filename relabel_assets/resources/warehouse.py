@@ -192,15 +192,32 @@ class Warehouse(DuckDBResource):
                 ) from error
             self._publish(con, table.name, receipt.corpus, rows)
 
+    @property
+    def replica(self) -> Path:
+        """The copy that readers open."""
+        return Path(self.database).with_name(REPLICA)
+
+    def copy_to(self, path: Path) -> None:
+        """A consistent copy of the whole file, made between two writes."""
+        with self._tables() as con:
+            con.execute("checkpoint")
+            shutil.copyfile(self.database, path)
+
+    def publish_all(self) -> None:
+        """Make the copies that readers open anew, from the warehouse as it is."""
+        for corpus, table in self.receipts():
+            rows = self.read(table, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
+            with self._tables() as con:
+                self._publish(con, table, corpus, rows)
+
     def read_replica(self, sql: str) -> pl.DataFrame:
         """The result of `sql` on the read replica, which no run ever locks; on the warehouse where there is none yet.
 
         Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
         """
-        path = Path(self.database).with_name(REPLICA)
-        if not path.exists():
+        if not self.replica.exists():
             return self.query(sql)
-        con = _connect(path, _READ_ONLY)
+        con = _connect(self.replica, _READ_ONLY)
         try:
             return _frame(con, sql, None)
         finally:
