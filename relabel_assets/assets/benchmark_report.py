@@ -25,7 +25,7 @@ def benchmark_report(step: Step) -> Rows:
     training = training_pairs(teacher, queries, documents)
     judged = reference.select("query_id", "doc_id").unique().sort("query_id", "doc_id")
     base = Labeler.untrained(
-        training, config=corpus.config.student, n_grades=corpus.rubric.n_grades, progress=step.progress
+        training, config=corpus.config.student, rubric=corpus.rubric, progress=step.progress
     ).grade(with_texts(judged, queries, documents), progress=step.progress)
     bm25 = bm25_labels(candidates, training, n_grades=corpus.rubric.n_grades)
     labels = labels_in_one(teacher=teacher.filter(pl.col("status") == "ok"), student=student, base=base, bm25=bm25)

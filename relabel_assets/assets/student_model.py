@@ -3,23 +3,26 @@
 import polars as pl
 
 from relabel_assets.core.pairs import training_pairs
-from relabel_assets.core.plots import training_curve
-from relabel_assets.core.student import student_id, training_set_hash
+from relabel_assets.core.plots import reliability_plot, training_curve
+from relabel_assets.core.student import rubric_read, student_id, training_set_hash
 from relabel_assets.graph import Rows, Step, table_asset
 
 
 @table_asset(
-    code_version="2",
+    code_version="3",
     group="student",
     kinds={"pytorch", "huggingface"},
-    settings=lambda corpus: {"student": corpus.config.student, "n_grades": corpus.rubric.n_grades},
+    settings=lambda corpus: {
+        "student": corpus.config.student,
+        "rubric": rubric_read(corpus.config.student, corpus.rubric),
+    },
 )
 def student_model(step: Step) -> Rows:
     from relabel_assets.core.student import train_student
 
-    config, n_grades = step.corpus.config.student, step.corpus.rubric.n_grades
+    config, rubric = step.corpus.config.student, step.corpus.rubric
     pairs = training_pairs(step.read("teacher_labels"), step.read("synthetic_queries"), step.read("seed_docs"))
-    model_id = student_id(training_set_hash(pairs), config, n_grades)
+    model_id = student_id(training_set_hash(pairs), config, rubric)
     path = f"models/{step.corpus.name}/{model_id}"
     earlier = step.warehouse.read("student_model", step.corpus.name).with_columns(
         is_current=pl.col("model_id") == model_id
@@ -28,7 +31,7 @@ def student_model(step: Step) -> Rows:
     if known.height and (step.project.home.path / path / "student.json").is_file():
         return Rows(earlier, metadata={"kept": model_id}, files=(path,))
     student = train_student(
-        pairs, config=config, n_grades=n_grades, folder=step.project.home.path / path, progress=step.progress
+        pairs, config=config, rubric=rubric, folder=step.project.home.path / path, progress=step.progress
     )
     settings = student.settings
     row = settings.model_dump(
@@ -44,6 +47,7 @@ def student_model(step: Step) -> Rows:
         | {
             "trained": model_id,
             "epochs": step.markdown(training_curve([(epoch.number, epoch.dev_figure) for epoch in student.history])),
+            "reliability": step.markdown(reliability_plot(student.reliability)),
         },
         files=(path,),
     )

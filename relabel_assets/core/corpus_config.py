@@ -83,16 +83,37 @@ class CandidatesConfig(_Settings):
     seed: int = 13
 
 
-class StudentConfig(_Settings):
-    """What is trained, from what, and how long."""
+PRESETS: dict[str, dict[str, Any]] = {
+    "minilm": {},
+    "modernbert": {
+        "base_model": "answerdotai/ModernBERT-base", "architecture": "cross_encoder", "max_length": 1024, "epochs": 2,
+    },
+    "qwen3-0.6b": {"base_model": "Qwen/Qwen3-0.6B", "architecture": "decoder", "max_length": 1024, "epochs": 2},
+    "phi-3.5-mini": {
+        "base_model": "microsoft/Phi-3.5-mini-instruct", "architecture": "decoder", "max_length": 1024, "epochs": 2,
+    },
+}  # fmt: skip
 
+
+class StudentConfig(_Settings):
+    """What is trained, from what, and how long. A preset fills what is not given."""
+
+    preset: Literal["minilm", "modernbert", "qwen3-0.6b", "phi-3.5-mini"] | None = None
     base_model: str = "embedded"  # embedded: the MiniLM that is installed with the project; else a hub name or a folder
     architecture: Literal["late_interaction", "cross_encoder", "decoder"] = "late_interaction"
     method: Literal["lora", "full"] = "lora"
     max_length: int = pydantic.Field(192, ge=16, le=32768)
     epochs: int = pydantic.Field(3, ge=0, le=1000)
     learning_rate: float | None = pydantic.Field(None, gt=0)  # None: the architecture's own default
+    train_documents: bool | None = None  # late interaction, both sides learn; None: from 5,000 training pairs on
     seed: int = 13
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("preset"), str):
+            return given
+        return PRESETS.get(given["preset"], {}) | given
 
 
 class ReferenceConfig(_Settings):

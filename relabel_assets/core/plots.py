@@ -69,5 +69,24 @@ def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
     return as_markdown(_svg(figure), "dev figure by epoch")
 
 
+def reliability_plot(curve: Sequence[tuple[float, float, float]]) -> str:
+    """What was said beside what came true, for (said, came true, share) bins, as Markdown with the picture inside."""
+    from matplotlib.figure import Figure
+
+    if not curve:
+        return "no dev queries, so nothing was measured"
+    figure = Figure(figsize=(3.6, 3.2))
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#8888", linewidth=1)
+    said, true, share = zip(*curve, strict=True)
+    axes.scatter(said, true, s=[20 + 400 * part for part in share], color="#3667c9", alpha=0.8)
+    axes.set_xlabel("probability said, P(grade at least k)")
+    axes.set_ylabel("share that came true")
+    axes.set_title("calibration on dev", loc="left", fontsize=10)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return as_markdown(_svg(figure), "reliability on dev")
+
+
 def as_markdown(svg: str, alt: str) -> str:
     return f"![{alt}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

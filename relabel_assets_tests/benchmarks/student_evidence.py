@@ -22,7 +22,7 @@ from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.encoder import Encoder, load_encoder
 from relabel_assets.core.student.evidence import NAMES, Background, Lexicon
 from relabel_assets.core.student.head import fit_head
-from relabel_assets.core.student.labeler import documents_in_chunks, pair_figures
+from relabel_assets.core.student.interaction import documents_in_chunks, pair_figures
 from relabel_assets.core.student.late_interaction import QueryScorer
 
 SEED = 13

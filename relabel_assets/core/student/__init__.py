@@ -5,7 +5,7 @@ What belongs here: the public names, loaded when they are first used: importing 
 
 from typing import Any
 
-__all__ = ["Labeler", "student_id", "train_student", "training_set_hash"]
+__all__ = ["Labeler", "rubric_read", "student_id", "train_student", "training_set_hash"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,6 +16,7 @@ def __getattr__(name: str) -> Any:
         "train_student": "trainer",
         "training_set_hash": "identity",
         "student_id": "identity",
+        "rubric_read": "identity",
     }
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -58,17 +58,22 @@ def fit_calibration(scores: Sequence[float] | NDArray, grades: Sequence[int] | N
     return Calibration(slope=slope / spread, thresholds=(_to_thresholds(best[1:]) + slope * centre / spread).tolist())
 
 
-def expected_calibration_error(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> float:
-    """Mean gap between what was said and what came true, over ten equal bins of P(grade >= k), all k pooled.
-
-    The expected calibration error of Guo et al. 2017, on the cumulative probabilities of an ordinal grade; 0 to 1.
-    """
+def reliability(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> list[tuple[float, float, float]]:
+    """(probability said, share that came true, share of all) in ten equal bins of P(grade >= k), all k pooled."""
     at_least = 1 - np.cumsum(grade_probs, axis=1)[:, :-1]  # (N, n_grades - 1)
     said = at_least.ravel()
     true = (np.asarray(grades)[:, None] >= np.arange(1, grade_probs.shape[1])).ravel()
     bins = np.minimum((said * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(said[bins == b].mean() - true[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
-    return float(np.sum(gaps))
+    found = ((bins == b) for b in np.unique(bins))
+    return [(float(said[mine].mean()), float(true[mine].mean()), float(mine.mean())) for mine in found]
+
+
+def expected_calibration_error(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> float:
+    """Mean gap between what was said and what came true, over the bins of `reliability`.
+
+    The expected calibration error of Guo et al. 2017, on the cumulative probabilities of an ordinal grade; 0 to 1.
+    """
+    return float(sum(abs(said - true) * share for said, true, share in reliability(grade_probs, grades)))
 
 
 def _to_free(thresholds: NDArray) -> NDArray:

@@ -4,17 +4,18 @@ What belongs here: loading weights and encoding in batches that waste no padding
 (late_interaction.py). Imported only where a model is needed: it loads torch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from relabel_assets.core.student.batches import batch_tokens, by_length, device
 from relabel_assets.errors import StudentError
-
-_BATCH_TOKENS = 4096
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Encoder:
         pad = self.tokenizer.pad_token_id or 0
         ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows])  # (B, T)
         attention = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-        hidden = self.model(input_ids=ids, attention_mask=attention).last_hidden_state  # (B, T, H)
+        place = next(self.model.parameters()).device
+        found = self.model(input_ids=ids.to(place), attention_mask=attention.to(place))
+        hidden = found.last_hidden_state.float().cpu()  # (B, T, H)
         special = torch.tensor(self.tokenizer.all_special_ids)
         is_word = attention.bool() & ~torch.isin(ids, special)
         # A text of nothing but special tokens keeps them: it must still have a vector.
@@ -64,9 +67,7 @@ class Encoder:
         rows = [(place, piece) for place, ids in enumerate(self.token_ids(texts)) for piece in self.pieces(ids)]
         found: list[list[tuple[int, Tensor]]] = [[] for _ in texts]
         done = 0
-        for batch in _batches(
-            sorted(range(len(rows)), key=lambda row: len(rows[row][1])), [len(ids) for _, ids in rows]
-        ):
+        for batch in by_length([len(ids) for _, ids in rows], batch_tokens()):
             vectors, is_word = self.forward([rows[row][1] for row in batch])
             for row, values, words in zip(batch, vectors, is_word, strict=True):
                 found[rows[row][0]].append((row, values[words]))
@@ -75,30 +76,38 @@ class Encoder:
         return [torch.cat([vectors for _, vectors in sorted(parts, key=lambda part: part[0])]) for parts in found]
 
 
-def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Runs of `order` (ascending length) whose padded size stays within the token budget."""
-    batch: list[int] = []
-    for row in order:
-        if batch and (len(batch) + 1) * lengths[row] > _BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
 def load_encoder(path: str, max_length: int) -> Encoder:
     """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot be loaded."""
+    model, tokenizer, _ = load_model(AutoModel, path)
+    return Encoder(model, tokenizer, min(max_length, room_of(model, max_length)))
+
+
+def load_model(
+    kind: Any, path: str, *, dtype: torch.dtype = torch.float32, **options: Any
+) -> tuple[Any, Any, set[str]]:
+    """A model of a transformers Auto class, its tokenizer, and the names of weights that the folder or hub name lacks.
+
+    Safetensors only, and never code from the folder. Raises StudentError where it cannot be loaded.
+    """
     transformers_logging.disable_progress_bar()  # a bar of 103 weights says nothing beside our own progress
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # a fresh head is ours to speak of
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model = AutoModel.from_pretrained(
-            path, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, attn_implementation="sdpa"
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        model, about = kind.from_pretrained(
+            path, use_safetensors=True, trust_remote_code=False, dtype=dtype, attn_implementation="sdpa",
+            output_loading_info=True, **options,
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise StudentError(
             f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. `base_model` must be 'embedded', a folder "
             "with config.json, tokenizer and model.safetensors, or a name on the hub."
         ) from error
-    room = int(getattr(model.config, "max_position_embeddings", max_length))
-    return Encoder(model.eval(), tokenizer, min(max_length, room))
+    finally:
+        transformers_logging.set_verbosity(level)
+    return model.eval().to(device()), tokenizer, set(about["missing_keys"])
+
+
+def room_of(model: Any, otherwise: int) -> int:
+    """How many tokens `model` can read."""
+    return int(getattr(model.config, "max_position_embeddings", otherwise))

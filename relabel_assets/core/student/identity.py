@@ -10,9 +10,10 @@ import polars as pl
 
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.pairs import DOCUMENT_COLUMNS
+from relabel_assets.core.rubric import Rubric
 from relabel_assets.core.student.base import weights_identity
 
-RECIPE_VERSION = 2  # counts up when the same pairs and settings would train another student
+RECIPE_VERSION = 3  # counts up when the same pairs and settings would train another student
 _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")
 
 
@@ -21,7 +22,13 @@ def training_set_hash(pairs: pl.DataFrame) -> str:
     return hashlib.sha256(pairs.select(_COLUMNS).sort("query_id", "doc_id").write_ndjson().encode()).hexdigest()
 
 
-def student_id(set_hash: str, config: StudentConfig, n_grades: int) -> str:
+def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
+    """What of the rubric a student follows from: decoders read it, others know how many grades there are."""
+    return rubric.content_hash if config.architecture == "decoder" else rubric.n_grades
+
+
+def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
     """A short name that changes with the training set, the settings, the base's weights or the recipe."""
-    parts = [set_hash, config.model_dump(mode="json"), n_grades, weights_identity(config.base_model), RECIPE_VERSION]
+    settings = config.model_dump(mode="json")
+    parts = [set_hash, settings, rubric_read(config, rubric), weights_identity(config.base_model), RECIPE_VERSION]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,9 +4,11 @@ What belongs here: what the files say. What does not: training (trainer.py) and 
 """
 
 from pathlib import Path
+from typing import Any
 
 import pydantic
 import torch
+import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -32,10 +34,11 @@ class Settings(pydantic.BaseModel):
     method: str
     max_length: int
     n_grades: int
-    head: Head
     calibration: Calibration
     cut_points: list[float]
-    token_weight: list[float]
+    head: Head | None = None  # late interaction only, as token_weight
+    token_weight: list[float] = []
+    prompt: dict[str, str] | None = None  # decoders only
     training_set_hash: str
     seed: int
     n_train_pairs: int
@@ -49,7 +52,27 @@ def read_settings(folder: Path) -> Settings:
     try:
         return Settings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _not_a_student(folder, SETTINGS, error) from error
+        raise not_a_student(folder, SETTINGS, error) from error
+
+
+def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
+    return StudentError(
+        f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). Train it again: "
+        "`relabel run --select student_model`."
+    )
+
+
+def save_merged(model: Any, tokenizer: Any, folder: Path) -> None:
+    """The model with its adapter merged, which is kept alone in ADAPTER too, and its tokenizer."""
+    if hasattr(model, "merge_and_unload"):
+        model.save_pretrained(folder / ADAPTER)
+        model = model.merge_and_unload()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def yaml_of(values: dict[str, str]) -> str:
+    return yaml.safe_dump(values)
 
 
 def save_evidence(folder: Path, lexicon: Lexicon, background: Background) -> None:
@@ -72,14 +95,20 @@ def read_evidence(folder: Path) -> tuple[Lexicon, Background]:
         lexicon = Lexicon(tensors["idf"].numpy(), tensors["mean_length"].item())
         return lexicon, Background(tensors["vectors"].float(), words, tensors["lengths"].tolist())
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _not_a_student(folder, EVIDENCE, error) from error
+        raise not_a_student(folder, EVIDENCE, error) from error
 
 
-def _not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
-    return StudentError(
-        f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). Train it again: "
-        "`relabel run --select student_model`."
-    )
+_FILES = {
+    "late_interaction": (
+        f"this folder is the query encoder, adapter merged; `{DOCUMENT_ENCODER}/` encodes documents, where it is there, else "
+        f"this folder does too; `{EVIDENCE}` has the word statistics and background that the head's figures need."
+    ),
+    "cross_encoder": (
+        "this folder loads as a sequence classifier with one logit in plain transformers, and as a CrossEncoder in "
+        "sentence-transformers; a pair is the query, and the document's header and body."
+    ),
+    "decoder": "this folder loads as a causal language model; its prompt is in `student.json`.",
+}
 
 
 def model_card(settings: Settings) -> str:
@@ -89,19 +118,17 @@ def model_card(settings: Settings) -> str:
     )
     return f"""---
 library_name: transformers
-tags: [relevance, late-interaction]
+tags: [relevance, {settings.architecture.replace("_", "-")}]
 ---
 # Student {settings.model_id}
 
 Grades (query, document) pairs from 0 to {settings.n_grades - 1}, as its teacher does.
 
 - Base: {settings.base_model}. The embedded base is all-MiniLM-L6-v2, Apache-2.0.
-- Training: {settings.method} on the query side, over document vectors of the base; {settings.n_train_pairs} pairs of a
-  teacher's grades (SHA-256 {settings.training_set_hash}), seed {settings.seed}; {settings.n_dev_pairs} dev pairs chose
-  epoch {settings.best_epoch} (0 is the untrained base).
-- This folder is the query encoder with the adapter merged; `{DOCUMENT_ENCODER}/` encodes documents; `{ADAPTER}/` is the
-  adapter alone; `{SETTINGS}` holds token weights, the head, calibration and cut points; `{EVIDENCE}` word statistics and
-  the background that the head's figures need.
+- Training: {settings.method}; {settings.n_train_pairs} pairs of a teacher's grades (SHA-256
+  {settings.training_set_hash}), seed {settings.seed}; {settings.n_dev_pairs} dev pairs chose epoch
+  {settings.best_epoch} (0 is the untrained base).
+- Files: {_FILES[settings.architecture]} `{ADAPTER}/` is the adapter alone; `{SETTINGS}` holds calibration and cut points.
 
 | figure on dev, against the teacher | value |
 |---|---|

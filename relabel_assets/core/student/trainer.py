@@ -1,171 +1,133 @@
 """From graded pairs to a student's folder.
 
-What belongs here: the order of things: encode, train, weigh, calibrate, measure on dev, save. Imported only where a model is
-needed.
+What belongs here: the order of things: train, calibrate, measure on dev, save. Imported only where a model is needed.
 """
 
-import copy
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.cut_points import grades_from
 from relabel_assets.core.metrics import kappa, ndcg_at_10, pairwise
-from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.progress import Progress, silent
-from relabel_assets.core.student import storage, training
-from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.calibration import expected_calibration_error, expected_grades
-from relabel_assets.core.student.encoder import Encoder, load_encoder
-from relabel_assets.core.student.evidence import NAMES, Background, Lexicon, ReadDocument
-from relabel_assets.core.student.head import fit_head
+from relabel_assets.core.rubric import Rubric
+from relabel_assets.core.student import cross_encoder, decoder, interaction, storage, training
+from relabel_assets.core.student.calibration import expected_calibration_error, expected_grades, reliability
 from relabel_assets.core.student.identity import student_id, training_set_hash
-from relabel_assets.core.student.labeler import Weighing, calibrate, documents_in_chunks, pair_figures
-from relabel_assets.core.student.late_interaction import QueryScorer
+from relabel_assets.core.student.labeler import calibrate
 from relabel_assets.errors import StudentError
-
-_BACKGROUND = 64  # documents; each costs every query one more comparison
 
 
 @dataclass(frozen=True)
 class TrainedStudent:
-    """What student_model says of a student, and its figures by epoch."""
+    """What student_model says of a student: its figures by epoch, and (said, came true, share) of dev probabilities."""
 
     settings: storage.Settings
     history: list[training.Epoch]
+    reliability: list[tuple[float, float, float]]
     train_s: float
 
 
 def train_student(
-    pairs: pl.DataFrame, *, config: StudentConfig, n_grades: int, folder: Path, progress: Progress = silent
+    pairs: pl.DataFrame, *, config: StudentConfig, rubric: Rubric, folder: Path, progress: Progress = silent
 ) -> TrainedStudent:
     """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the student in `folder`.
 
-    Raises StudentError where no train pair is graded, or the architecture is not there.
+    Raises StudentError where no train pair is graded, or the base cannot be loaded.
     """
     started = time.monotonic()
-    if config.architecture != "late_interaction":
-        raise StudentError(
-            f"student.architecture {config.architecture!r} is not there yet. There is: late_interaction."
-        )
-    train, dev = (pairs.filter(pl.col("split") == split) for split in ("train", "dev"))
+    is_train = pairs["split"] == "train"
+    train, dev = pairs.filter(is_train), pairs.filter(~is_train)
     if train.is_empty():
         raise StudentError(
             "no training pair has a grade, so there is nothing to learn from. See teacher_labels.status."
         )
-    documents_encoder = load_encoder(base_path(config.base_model), config.max_length)
-    scorer = QueryScorer(
-        Encoder(copy.deepcopy(documents_encoder.model), documents_encoder.tokenizer, documents_encoder.max_length)
-    )
-    documents = dict(documents_in_chunks(documents_encoder, pairs, progress))
-    places = {doc_id: place for place, doc_id in enumerate(documents)}
-    vectors = [document.vectors.clone() for document in documents.values()]  # out of inference mode
-
-    def graded(rows: pl.DataFrame) -> list[training.GradedQuery]:
-        queries = (
-            rows.sort("query_id", "doc_id").group_by("query_id", "text", maintain_order=True).agg("doc_id", "grade")
-        )
-        ids = scorer.encoder.token_ids(queries["text"].to_list()) if queries.height else []
-        return [
-            training.GradedQuery(
-                query, [places[doc_id] for doc_id in doc_ids], torch.tensor(grades, dtype=torch.float32)
-            )
-            for query, doc_ids, grades in zip(ids, queries["doc_id"].to_list(), queries["grade"].to_list(), strict=True)
-        ]
-
-    def scores(rows: pl.DataFrame) -> np.ndarray:
-        asked = rows.unique("query_id", maintain_order=True)
-        queries = dict(zip(asked["query_id"], scorer.grade_queries(asked["text"].to_list()), strict=True))
-        with torch.inference_mode():
-            return np.array(
-                [
-                    scorer.pair_score(queries[q], vectors[places[d]])
-                    for q, d in rows.select("query_id", "doc_id").iter_rows()
-                ]
-            )
-
-    def figure(_: QueryScorer) -> float | None:
-        if dev.is_empty():
-            return None
-        graded_dev = dev.select("query_id", "doc_id", "grade", score=pl.Series(scores(dev)))
-        return float(
-            np.mean(
-                [
-                    value
-                    for value in (ndcg_at_10(graded_dev), pairwise(graded_dev)["pairwise_half"])
-                    if value is not None
-                ]
-                or [0.0]
-            )
-        )
-
-    history = training.fit(
-        scorer, graded(train), vectors, method=config.method, epochs=config.epochs, learning_rate=config.learning_rate,
-        seed=config.seed, figure=figure, progress=progress,
-    )  # fmt: skip
-    weighing, train_figures = _weigh(scorer, documents_encoder, documents, train, config.seed)
-    calibration, points = calibrate(weighing.head.scores(train_figures), train["grade"].to_numpy(), n_grades)
+    grader, scores, history = _trained(pairs, is_train, config, rubric, progress)
+    calibration, points = calibrate(scores[is_train.to_numpy()], train["grade"].to_numpy(), rubric.n_grades)
     figures: dict[str, float | None] = dict.fromkeys(
         ("ndcg_at_10", "pairwise_half", "kappa_quadratic", "calibration_error")
     )
+    curve: list[tuple[float, float, float]] = []
     if not dev.is_empty():
-        dev_figures = pair_figures(scorer, documents.items(), dev, weighing.lexicon, weighing.background)
-        probs = calibration.grade_probs(weighing.head.scores(dev_figures))
-        expected = expected_grades(probs)
+        probs = calibration.grade_probs(scores[~is_train.to_numpy()])
+        expected, grades = expected_grades(probs), dev["grade"].to_numpy()
         frame = dev.select("query_id", "doc_id", "grade", score=pl.Series(expected))
         figures = {
             "ndcg_at_10": ndcg_at_10(frame),
             "pairwise_half": pairwise(frame)["pairwise_half"],
-            "kappa_quadratic": kappa(dev["grade"].to_numpy(), grades_from(expected, points), weights="quadratic"),
-            "calibration_error": expected_calibration_error(probs, dev["grade"].to_numpy()),
+            "kappa_quadratic": kappa(grades, grades_from(expected, points), weights="quadratic"),
+            "calibration_error": expected_calibration_error(probs, grades),
         }
+        curve = reliability(probs, grades)
     set_hash = training_set_hash(pairs)
-    settings = storage.Settings(
-        model_id=student_id(set_hash, config, n_grades), base_model=config.base_model, architecture=config.architecture,
-        method=config.method, max_length=config.max_length, n_grades=n_grades, head=weighing.head, calibration=calibration, cut_points=points,
-        token_weight=scorer.token_weight.tolist(), training_set_hash=set_hash, seed=config.seed, n_train_pairs=train.height,
-        n_dev_pairs=dev.height, best_epoch=training.best_epoch(history), figures=figures,
+    settings = {
+        "model_id": student_id(set_hash, config, rubric), "base_model": config.base_model,
+        "architecture": config.architecture, "method": config.method, "max_length": config.max_length,
+        "n_grades": rubric.n_grades, "calibration": calibration, "cut_points": points, "training_set_hash": set_hash,
+        "seed": config.seed, "n_train_pairs": train.height, "n_dev_pairs": dev.height,
+        "best_epoch": training.best_epoch(history), "figures": figures,
+    }  # fmt: skip
+    saved = _save(grader, settings, folder)
+    return TrainedStudent(saved, history, curve, time.monotonic() - started)
+
+
+def _trained(
+    pairs: pl.DataFrame, is_train: pl.Series, config: StudentConfig, rubric: Rubric, progress: Progress
+) -> tuple[Any, NDArray, list[training.Epoch]]:
+    """The trained grader, its score of each of `pairs`, and its epochs."""
+    torch.manual_seed(config.seed)  # adapters and fresh heads are drawn before training begins
+    dev = pairs.filter(~is_train)
+    graded = [
+        training.GradedQuery(text, doc_ids, torch.tensor(grades, dtype=torch.float32))
+        for text, doc_ids, grades in pairs.filter(is_train)
+        .sort("query_id", "doc_id")
+        .group_by("query_id", "text", maintain_order=True)
+        .agg("doc_id", "grade")
+        .select("text", "doc_id", "grade")
+        .iter_rows()
+    ]
+
+    def figure(scores: NDArray) -> float | None:
+        if dev.is_empty():
+            return None
+        frame = dev.select("query_id", "doc_id", "grade", score=pl.Series(scores))
+        found = (ndcg_at_10(frame), pairwise(frame)["pairwise_half"])
+        return float(np.mean([value for value in found if value is not None] or [0.0]))
+
+    if config.architecture == "late_interaction":
+        return interaction.train(
+            pairs, config, rubric.n_grades, graded=graded, is_train=is_train, figure=figure, progress=progress
+        )
+    grader: cross_encoder.CrossEncoder | decoder.Decoder
+    if config.architecture == "cross_encoder":
+        grader = cross_encoder.start(config)
+        learner = cross_encoder.learner(grader, config, pairs, rubric.n_grades)
+    else:
+        grader = decoder.start(config, rubric)
+        learner = decoder.learner(grader, config, pairs, rubric.n_grades)
+    history = training.fit(
+        learner, graded, epochs=config.epochs, seed=config.seed,
+        figure=lambda: None if dev.is_empty() else figure(grader.scores(dev)), progress=progress,
     )  # fmt: skip
-    _save(scorer, documents_encoder, weighing, settings, folder)
-    return TrainedStudent(settings, history, time.monotonic() - started)
+    return grader, grader.scores(pairs, progress), history
 
 
-def _weigh(
-    scorer: QueryScorer, encoder: Encoder, documents: Mapping[str, ReadDocument], train: pl.DataFrame, seed: int
-) -> tuple[Weighing, np.ndarray]:
-    """The head fitted on the train pairs, with the words and the background it needs; and their figures, (N, F)."""
-    lexicon = Lexicon.of(list(documents.values()), len(encoder.tokenizer))
-    texts = train.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
-    background = Background.of(encoder, texts.sample(min(_BACKGROUND, texts.height), seed=seed).to_dicts())
-    figures = pair_figures(scorer, documents.items(), train, lexicon, background)
-    head = fit_head(figures, train["grade"].to_numpy(), train["query_id"].to_list(), names=NAMES, seed=seed)
-    return Weighing(lexicon, background, head), figures
-
-
-def _save(
-    scorer: QueryScorer, documents_encoder: Encoder, weighing: Weighing, settings: storage.Settings, folder: Path
-) -> None:
+def _save(grader: Any, settings: dict[str, Any], folder: Path) -> storage.Settings:
     """Write beside `folder`, then rename: a half-written student is never where one is looked for."""
     half = folder.with_name(f".{folder.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    model = scorer.model
-    if hasattr(model, "merge_and_unload"):
-        model.save_pretrained(half / storage.ADAPTER)  # type: ignore[operator]
-        model = model.merge_and_unload()  # type: ignore[operator]
-    model.save_pretrained(half)  # type: ignore[operator]
-    scorer.encoder.tokenizer.save_pretrained(half)
-    documents_encoder.model.save_pretrained(half / storage.DOCUMENT_ENCODER)  # type: ignore[operator]
-    documents_encoder.tokenizer.save_pretrained(half / storage.DOCUMENT_ENCODER)
-    storage.save_evidence(half, weighing.lexicon, weighing.background)
-    (half / "README.md").write_text(storage.model_card(settings), encoding="utf-8")
-    (half / storage.SETTINGS).write_text(settings.model_dump_json(indent=1), encoding="utf-8")
+    saved = storage.Settings(**settings, **grader.save(half))
+    (half / "README.md").write_text(storage.model_card(saved), encoding="utf-8")
+    (half / storage.SETTINGS).write_text(saved.model_dump_json(indent=1), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     half.replace(folder)
+    return saved

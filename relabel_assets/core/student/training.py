@@ -1,41 +1,53 @@
-"""Training: teach a query encoder to score documents as the teacher grades them.
+"""Training: teach a model to score documents as the teacher grades them.
 
-What belongs here: the losses, the epochs and when to stop. What does not: how documents become vectors (encoder.py),
-what is saved (storage.py). Imported only where a model is needed.
-
-Document vectors are made once, by the base, and stay as they are; only the query side learns. An epoch over hundreds of
-queries is then seconds on a CPU, and every document vector is shared by all its queries.
+What belongs here: the losses, the epochs, which documents a step reads and when to stop. What does not: how a pair becomes
+a score (late_interaction.py, cross_encoder.py, decoder.py), what is saved (storage.py). Imported only where a model is
+needed.
 """
 
-import copy
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from torch import Tensor, nn
 
 from relabel_assets.core.progress import Progress
-from relabel_assets.core.student.late_interaction import QueryScorer, query_ids
 
-_LORA = {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "target_modules": "all-linear"}
-_LEARNING_RATE = {"lora": 1e-4, "full": 1e-5}
-_TOKEN_WEIGHT_RATE = 3e-2
-_QUERIES_A_STEP = 8
-_SHARPNESS = 20.0  # cosines of pairs differ by hundredths: what a logistic loss needs to see them
 _WARM_UP_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class GradedQuery:
-    """A query with its graded documents: `documents` index the document vectors, `grades` (D,) go with them."""
+    """A query with its graded documents: `documents` are their ids, `grades` (D,) go with them."""
 
-    ids: Sequence[int]
-    documents: Sequence[int]
+    text: str
+    documents: Sequence[str]
     grades: Tensor
+
+
+class Learner(Protocol):
+    """What is trained: `module` holds all that learns; a step reads `queries_a_step` queries.
+
+    With `documents_a_visit`, a query is visited with that many of its documents at a time, because a step that reads
+    documents cannot read a hundred; `visits_an_epoch` times at most, else until all its documents could be met.
+    """
+
+    module: nn.Module
+    queries_a_step: int
+    documents_a_visit: int | None
+    visits_an_epoch: int | None
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The optimizer's parameter groups."""
+        ...
+
+    def loss(self, batch: Sequence[GradedQuery]) -> Tensor:
+        """The mean loss of some queries, a scalar."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,39 +58,50 @@ class Epoch:
 
 
 def fit(
-    scorer: QueryScorer,
+    learner: Learner,
     train: Sequence[GradedQuery],
-    documents: Sequence[Tensor],
     *,
-    method: str,
     epochs: int,
-    learning_rate: float | None,
     seed: int,
-    figure: Callable[[QueryScorer], float | None],
+    figure: Callable[[], float | None],
     progress: Progress,
 ) -> list[Epoch]:
-    """Train `scorer` in place and leave it at its best epoch; epoch 0 is the base.
+    """Train in place and leave the module at its best epoch; epoch 0 is what it started as.
 
     `figure` measures it on dev, more is better; None means there is no dev, and the last epoch stays. The same seed,
-    inputs and number of threads give the same weights.
+    inputs and number of threads give the same weights on a CPU.
     """
     was_deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     torch.manual_seed(seed)
     draw = random.Random(seed)
     try:
-        _make_trainable(scorer, method)
-        steps = epochs * -(-len(train) // _QUERIES_A_STEP)
-        optimizer, schedule = _optimizer(scorer, learning_rate or _LEARNING_RATE[method], steps)
-        history = [Epoch(0, None, figure(scorer))]
-        best, kept = history[0], _trainable_state(scorer)
+        steps_an_epoch = -(-len(_visits(train, learner, random.Random(seed))) // learner.queries_a_step)
+        optimizer, schedule = _optimizer(learner, epochs * steps_an_epoch)
+        history = [Epoch(0, None, figure())]
+        best, kept = history[0], _trainable_state(learner.module)
         for number in range(1, epochs + 1):
-            loss = _epoch(scorer, train, documents, optimizer, schedule, draw)
-            history.append(Epoch(number, loss, figure(scorer)))
+            visits = _visits(train, learner, draw)
+            losses = []
+            for start in range(0, len(visits), learner.queries_a_step):
+                loss = learner.loss(visits[start : start + learner.queries_a_step])
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_([p for p in learner.module.parameters() if p.requires_grad], 1.0)
+                optimizer.step()
+                schedule.step()
+                losses.append(loss.item())
+                progress(
+                    f"training, epoch {number} of {epochs}, steps",
+                    len(losses),
+                    steps_an_epoch,
+                    f"loss {losses[-1]:.4f}",
+                )
+            history.append(Epoch(number, float(np.mean(losses)), figure()))
             progress("training, epochs", number, epochs, _note(history[-1]))
             if history[-1].dev_figure is None or history[-1].dev_figure > (best.dev_figure or 0.0):
-                best, kept = history[-1], _trainable_state(scorer)
-        scorer.load_state_dict(kept, strict=False)
+                best, kept = history[-1], _trainable_state(learner.module)
+        learner.module.load_state_dict(kept, strict=False)
     finally:
         torch.use_deterministic_algorithms(was_deterministic)
     return history
@@ -91,34 +114,13 @@ def best_epoch(history: Sequence[Epoch]) -> int:
     return max(history, key=lambda epoch: (epoch.dev_figure or 0.0, -epoch.number)).number
 
 
-def _epoch(
-    scorer: QueryScorer,
-    train: Sequence[GradedQuery],
-    documents: Sequence[Tensor],
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    draw: random.Random,
-) -> float:
-    order = draw.sample(range(len(train)), len(train))
-    losses = []
-    for start in range(0, len(order), _QUERIES_A_STEP):
-        batch = [train[place] for place in order[start : start + _QUERIES_A_STEP]]
-        vectors, weights = scorer.query_vectors([query_ids(query.ids, scorer.encoder.max_length) for query in batch])
-        losses_of_batch = []
-        for row, query in enumerate(batch):
-            is_word = weights[row] > 0
-            scores = scorer.scores(
-                vectors[row][is_word], weights[row][is_word], [documents[d] for d in query.documents]
-            )
-            losses_of_batch.append(ranking_loss(scores, query.grades))
-        loss = torch.stack(losses_of_batch).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([p for p in scorer.parameters() if p.requires_grad], 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-    return float(np.mean(losses))
+def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> PeftModel:
+    """`model` with LoRA adapters (Hu et al. 2021) on every linear layer but the output's; peft finds them.
+
+    With `task` SEQ_CLS the classification head learns whole beside them.
+    """
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type=task)
+    return get_peft_model(model, config)
 
 
 def ranking_loss(scores: Tensor, grades: Tensor) -> Tensor:
@@ -130,27 +132,52 @@ def ranking_loss(scores: Tensor, grades: Tensor) -> Tensor:
     better = gaps > 0
     if not bool(better.any()):
         return scores.sum() * 0.0
-    margins = _SHARPNESS * (scores[:, None] - scores[None, :])
+    margins = scores[:, None] - scores[None, :]
     return (nn.functional.softplus(-margins) * gaps)[better].sum() / gaps[better].sum()
 
 
-def _make_trainable(scorer: QueryScorer, method: str) -> None:
-    """Give the model its LoRA adapters, or unfreeze it whole; the targets are peft's own for the architecture."""
-    if method == "lora":
-        adapted = get_peft_model(copy.copy(scorer.model), LoraConfig(**_LORA))  # type: ignore[arg-type]
-        scorer.model = adapted
-        object.__setattr__(scorer.encoder, "model", adapted)
+class GradeLoss(nn.Module):
+    """The cumulative logit loss (McCullagh 1980) of scores; `thresholds` (n_grades - 1,) learn with the model."""
+
+    def __init__(self, n_grades: int, centre: float = 0.0) -> None:
+        super().__init__()
+        self.thresholds = nn.Parameter(centre + torch.arange(1, n_grades, dtype=torch.float32) - n_grades / 2)
+
+    def forward(self, scores: Tensor, grades: Tensor) -> Tensor:
+        """scores, grades: (D,); a scalar."""
+        at_least = (grades[:, None] >= torch.arange(1, len(self.thresholds) + 1)).float()
+        return nn.functional.binary_cross_entropy_with_logits(scores[:, None] - self.thresholds, at_least)
 
 
-def _optimizer(
-    scorer: QueryScorer, rate: float, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    weights = [p for name, p in scorer.named_parameters() if p.requires_grad and name != "token_weight"]
-    groups: list[dict[str, Any]] = [
-        {"params": weights, "lr": rate},
-        {"params": [scorer.token_weight], "lr": _TOKEN_WEIGHT_RATE},
-    ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+def _visits(train: Sequence[GradedQuery], learner: Learner, draw: random.Random) -> list[GradedQuery]:
+    """Each query as often as its documents need, in a drawn order; each visit takes its grades in turn."""
+    size = learner.documents_a_visit
+    if size is None:
+        return draw.sample(train, len(train))
+    visits = []
+    for query in train:
+        needed = -(-len(query.documents) // size)
+        for _ in range(min(needed, learner.visits_an_epoch or needed)):
+            places = _balanced(query.grades.tolist(), size, draw)
+            visits.append(GradedQuery(query.text, [query.documents[p] for p in places], query.grades[places]))
+    return draw.sample(visits, len(visits))
+
+
+def _balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]:
+    """`n` places, as evenly over the grades as they allow: most documents have grade 0, and teach least."""
+    by_grade: dict[float, list[int]] = {}
+    for place in draw.sample(range(len(grades)), len(grades)):
+        by_grade.setdefault(grades[place], []).append(place)
+    chosen: list[int] = []
+    while len(chosen) < min(n, len(grades)):
+        for places in by_grade.values():
+            if places and len(chosen) < n:
+                chosen.append(places.pop())
+    return chosen
+
+
+def _optimizer(learner: Learner, steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    optimizer = torch.optim.AdamW(learner.groups(), weight_decay=0.01)
     warm_up = max(1, round(_WARM_UP_SHARE * steps))
 
     def scale(step: int) -> float:
@@ -159,8 +186,8 @@ def _optimizer(
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
 
 
-def _trainable_state(scorer: QueryScorer) -> dict[str, Tensor]:
-    return {name: p.detach().clone() for name, p in scorer.named_parameters() if p.requires_grad}
+def _trainable_state(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad}
 
 
 def _note(epoch: Epoch) -> str:

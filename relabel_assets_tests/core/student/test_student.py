@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.core.corpus_config import StudentConfig
+from relabel_assets.core.rubric import default_rubric
 from relabel_assets.core.student import Labeler, student_id, train_student, training_set_hash
 from relabel_assets.core.student.calibration import expected_calibration_error, fit_calibration
 from relabel_assets.core.student.windows import windows
@@ -14,6 +15,7 @@ from relabel_assets.errors import StudentError
 
 SUBJECTS = ("parental leave", "travel expenses", "laptop repair", "visitor badges")
 CONFIG = StudentConfig(epochs=1)
+RUBRIC = default_rubric()
 
 
 def pairs() -> pl.DataFrame:
@@ -27,11 +29,11 @@ def pairs() -> pl.DataFrame:
 
 
 def test_the_same_pairs_give_the_same_weights_and_a_reload_the_same_grades(tmp_path: Path) -> None:
-    trained = [train_student(pairs(), config=CONFIG, n_grades=4, folder=tmp_path / name) for name in ("one", "two")]
+    trained = [train_student(pairs(), config=CONFIG, rubric=RUBRIC, folder=tmp_path / name) for name in ("one", "two")]
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two")]
     assert files[0] == files[1]
     assert trained[0].settings == trained[1].settings
-    assert trained[0].settings.model_id == student_id(training_set_hash(pairs().reverse()), CONFIG, 4)
+    assert trained[0].settings.model_id == student_id(training_set_hash(pairs().reverse()), CONFIG, RUBRIC)
     grades = [Labeler.load(tmp_path / name).grade(pairs()) for name in ("one", "two")]
     assert grades[0].equals(grades[1])
     one_by_one = pl.concat(Labeler.load(tmp_path / "one").grade(pairs().slice(row, 1)) for row in range(3))
@@ -45,12 +47,12 @@ def test_the_folder_loads_in_plain_transformers(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    train_student(pairs(), config=CONFIG, n_grades=4, folder=tmp_path / "s")
+    train_student(pairs(), config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
     labeler = Labeler.load(tmp_path / "s")
     ids = AutoTokenizer.from_pretrained(tmp_path / "s")("parental leave", return_tensors="pt")
     with torch.inference_mode():
         plain = AutoModel.from_pretrained(tmp_path / "s")(**ids).last_hidden_state[0, 1:-1]
-    vectors, weights = labeler.scorer.grade_queries(["parental leave"])[0]
+    vectors, weights = labeler.grader.scorer.grade_queries(["parental leave"])[0]
     assert torch.allclose(torch.nn.functional.normalize(plain, dim=-1), vectors, atol=1e-5)
     assert weights.sum().item() == pytest.approx(1.0)
 
@@ -67,11 +69,11 @@ def test_a_score_is_the_mean_best_cosine_by_hand() -> None:
 
 def test_what_cannot_be_trained_or_loaded_says_so(tmp_path: Path) -> None:
     with pytest.raises(StudentError, match="no training pair"):
-        train_student(pairs().clear(), config=CONFIG, n_grades=4, folder=tmp_path / "s")
-    with pytest.raises(StudentError, match="not there yet"):
-        train_student(pairs(), config=StudentConfig(architecture="decoder"), n_grades=4, folder=tmp_path / "s")
+        train_student(pairs().clear(), config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
     with pytest.raises(StudentError, match="cannot be loaded"):
-        train_student(pairs(), config=StudentConfig(base_model=str(tmp_path)), n_grades=4, folder=tmp_path / "s")
+        train_student(pairs(), config=StudentConfig(architecture="decoder"), rubric=RUBRIC, folder=tmp_path / "s")
+    with pytest.raises(StudentError, match="cannot be loaded"):
+        train_student(pairs(), config=StudentConfig(base_model=str(tmp_path)), rubric=RUBRIC, folder=tmp_path / "s")
     with pytest.raises(StudentError, match="is not a student"):
         Labeler.load(tmp_path)
     assert not (tmp_path / "s").exists()

@@ -1,0 +1,319 @@
+"""The late-interaction student: how it grades pairs and how it is trained.
+
+What belongs here: from pairs to scores in bounded memory, and the order of training. What does not: one pair's score
+(late_interaction.py) and its evidence (evidence.py). Imported only where a model is needed.
+
+Document vectors are made once and shared by all queries. With few pairs they stay those of the base and only the query
+side learns: an epoch is then seconds on a CPU. With many, one encoder reads both sides and learns.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from relabel_assets.core.corpus_config import StudentConfig
+from relabel_assets.core.pairs import DOCUMENT_COLUMNS
+from relabel_assets.core.progress import Progress, silent
+from relabel_assets.core.student import storage, training
+from relabel_assets.core.student.base import base_path
+from relabel_assets.core.student.encoder import Encoder, load_encoder
+from relabel_assets.core.student.evidence import (
+    NAMES,
+    Background,
+    Lexicon,
+    ReadDocument,
+    evidence,
+    read_documents,
+    read_queries,
+)
+from relabel_assets.core.student.head import Head, fit_head
+from relabel_assets.core.student.late_interaction import QueryScorer, query_ids
+from relabel_assets.core.student.windows import windows
+
+ENOUGH_PAIRS = 5_000  # below it a step through documents costs more than it teaches, see docs/student.md
+_DOCUMENTS_A_CHUNK = 64
+_BACKGROUND = 64  # documents; each costs every query one more comparison
+_RATE = {("lora", False): 1e-4, ("full", False): 1e-5, ("lora", True): 5e-4, ("full", True): 4e-5}
+_RANK = {False: 8, True: 16}
+_TOKEN_WEIGHT_RATE = 3e-2
+_SHARPNESS = 20.0  # cosines of pairs differ by hundredths: what a logistic loss needs to see them
+_MIDDLE = 0.45  # the cosine at which an untrained pair is neither good nor bad
+_ROWS_A_FORWARD = 8
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """What turns the evidence for a pair into its score."""
+
+    lexicon: Lexicon
+    background: Background
+    head: Head
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """Scores pairs. `scorer` reads queries, `document_encoder` documents; without `weighing`, late interaction decides alone."""
+
+    scorer: QueryScorer
+    document_encoder: Encoder
+    weighing: Weighing | None = None
+
+    @classmethod
+    def load(cls, folder: Path, settings: storage.Settings) -> "Interaction":
+        scorer = QueryScorer(load_encoder(str(folder), settings.max_length))
+        scorer.token_weight.data = torch.tensor(settings.token_weight)
+        own = folder / storage.DOCUMENT_ENCODER
+        documents = load_encoder(str(own), settings.max_length) if own.is_dir() else scorer.encoder
+        if settings.head is None:
+            raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no head"))
+        return cls(scorer, documents, Weighing(*storage.read_evidence(folder), settings.head))
+
+    @classmethod
+    def untrained(cls, config: StudentConfig) -> "Interaction":
+        """The base model as it is."""
+        encoder = load_encoder(base_path(config.base_model), config.max_length)
+        return cls(QueryScorer(encoder), encoder)
+
+    def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
+        """The score of each row of `pairs`, (N,), in its order. Each document is read once, 64 at a time."""
+        return self.scores_of(pairs, documents_in_chunks(self.document_encoder, pairs, progress))
+
+    def scores_of(self, pairs: pl.DataFrame, documents: Iterable[tuple[str, ReadDocument]]) -> NDArray:
+        """`scores` with documents that are read already."""
+        if self.weighing is None:
+            return pair_scores(self.scorer, documents, pairs)
+        figures = pair_figures(self.scorer, documents, pairs, self.weighing.lexicon, self.weighing.background)
+        return self.weighing.head.scores(figures)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the files of this architecture, and give its part of student.json."""
+        assert self.weighing is not None
+        storage.save_merged(self.scorer.model, self.scorer.encoder.tokenizer, folder)
+        if self.document_encoder is not self.scorer.encoder:
+            storage.save_merged(
+                self.document_encoder.model, self.document_encoder.tokenizer, folder / storage.DOCUMENT_ENCODER
+            )
+        storage.save_evidence(folder, self.weighing.lexicon, self.weighing.background)
+        return {"head": self.weighing.head, "token_weight": self.scorer.token_weight.tolist()}
+
+
+def train(
+    rows: pl.DataFrame,
+    config: StudentConfig,
+    n_grades: int,
+    *,
+    graded: Sequence[training.GradedQuery],
+    is_train: pl.Series,
+    figure: Callable[[NDArray], float | None],
+    progress: Progress,
+) -> tuple[Interaction, NDArray, list[training.Epoch]]:
+    """Train on `graded`, the train rows of `rows`; `figure` measures scores of the other ones, (M,).
+
+    Returns the student, its score of each of `rows`, and its epochs.
+    """
+    both = config.train_documents
+    if both is None:
+        both = int(is_train.sum()) >= ENOUGH_PAIRS
+    documents_encoder = load_encoder(base_path(config.base_model), config.max_length)
+    query_encoder = documents_encoder
+    if not both:
+        query_encoder = Encoder(
+            copy.deepcopy(documents_encoder.model), documents_encoder.tokenizer, documents_encoder.max_length
+        )
+    scorer = QueryScorer(query_encoder)
+    if config.method == "lora":
+        scorer.model = training.with_lora(query_encoder.model, rank=_RANK[both])
+        object.__setattr__(query_encoder, "model", scorer.model)
+    rate = config.learning_rate or _RATE[config.method, both]
+    dev = rows.filter(~is_train)
+    if both:
+        learner: _Learner = _BothSides(scorer, rate, rows, n_grades)
+        read: dict[str, ReadDocument] = {}
+    else:
+        read = dict(documents_in_chunks(documents_encoder, rows, progress))
+        vectors = {doc_id: document.vectors.clone() for doc_id, document in read.items()}  # out of inference mode
+        learner = _QuerySide(scorer, rate, vectors)
+
+    def dev_figure() -> float | None:
+        if dev.is_empty():
+            return None
+        documents = documents_in_chunks(documents_encoder, dev, silent) if both else read.items()
+        return figure(pair_scores(scorer, documents, dev))
+
+    history = training.fit(
+        learner, graded, epochs=config.epochs, seed=config.seed, figure=dev_figure, progress=progress
+    )
+    documents = read or dict(documents_in_chunks(documents_encoder, rows, progress))
+    weighing, figures = _weigh(scorer, documents_encoder, documents, rows, is_train, config.seed)
+    return Interaction(scorer, documents_encoder, weighing), weighing.head.scores(figures), history
+
+
+class _Learner:
+    """What both ways of training share: the parameters, and a query's scores."""
+
+    queries_a_step: int
+    documents_a_visit: int | None = None
+    visits_an_epoch: int | None = None
+
+    def __init__(self, scorer: QueryScorer, rate: float) -> None:
+        self.module: nn.Module = scorer
+        self.scorer, self.rate = scorer, rate
+
+    def groups(self) -> list[dict[str, Any]]:
+        # Word vectors stay: rows that training never meets would fall behind those that it does.
+        for name, p in self.scorer.named_parameters():
+            p.requires_grad = p.requires_grad and ".embeddings." not in f".{name}"
+        weights = [p for name, p in self.scorer.named_parameters() if p.requires_grad and name != "token_weight"]
+        return [
+            {"params": weights, "lr": self.rate},
+            {"params": [self.scorer.token_weight], "lr": _TOKEN_WEIGHT_RATE},
+        ]
+
+    def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
+        raise NotImplementedError
+
+    def query_scores(
+        self, batch: Sequence[training.GradedQuery], vectors: Callable[[str], Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Late interaction and grades of each query's documents, (D,) each."""
+        ids = self.scorer.encoder.token_ids([query.text for query in batch])
+        found, weights = self.scorer.query_vectors([query_ids(row, self.scorer.encoder.max_length) for row in ids])
+        for row, query in enumerate(batch):
+            is_word = weights[row] > 0
+            documents = [vectors(doc_id) for doc_id in query.documents]
+            yield self.scorer.scores(found[row][is_word], weights[row][is_word], documents), query.grades
+
+
+class _QuerySide(_Learner):
+    """Only queries are read: documents keep the base's vectors, and the order within a query is all there is to learn."""
+
+    queries_a_step = 8
+
+    def __init__(self, scorer: QueryScorer, rate: float, vectors: Mapping[str, Tensor]) -> None:
+        super().__init__(scorer, rate)
+        self.vectors = vectors
+
+    def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
+        found = self.query_scores(batch, self.vectors.__getitem__)
+        return torch.stack([training.ranking_loss(_SHARPNESS * scores, grades) for scores, grades in found]).mean()
+
+
+class _BothSides(_Learner):
+    """Queries and documents are read by one encoder that learns; grades count as well as their order."""
+
+    queries_a_step = 2
+    documents_a_visit = 16
+    visits_an_epoch = 3  # more teaches the training queries by heart, see docs/student.md
+
+    def __init__(self, scorer: QueryScorer, rate: float, rows: pl.DataFrame, n_grades: int) -> None:
+        super().__init__(scorer, rate)
+        self.grade_loss = training.GradeLoss(n_grades, centre=_SHARPNESS * _MIDDLE)
+        self.module: nn.Module = nn.ModuleList([scorer, self.grade_loss])
+        documents = rows.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS).to_dicts()
+        encoder = scorer.encoder
+        self.pieces = {
+            document["doc_id"]: [piece for ids in encoder.token_ids(windows(document)) for piece in encoder.pieces(ids)]
+            for document in documents
+        }
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [*super().groups(), {"params": list(self.grade_loss.parameters()), "lr": 2e-2}]
+
+    def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
+        wanted = list(dict.fromkeys(doc_id for query in batch for doc_id in query.documents))
+        rows = sorted(
+            ((doc_id, piece) for doc_id in wanted for piece in self.pieces[doc_id]), key=lambda row: len(row[1])
+        )
+        parts: dict[str, list[Tensor]] = {doc_id: [] for doc_id in wanted}
+        for start in range(0, len(rows), _ROWS_A_FORWARD):
+            some = rows[start : start + _ROWS_A_FORWARD]
+            vectors, is_word = self.scorer.encoder.forward([piece for _, piece in some])
+            for (doc_id, _), values, words in zip(some, vectors, is_word, strict=True):
+                parts[doc_id].append(values[words])
+        losses = []
+        for scores, grades in self.query_scores(batch, lambda doc_id: torch.cat(parts[doc_id])):
+            sharp = _SHARPNESS * scores
+            losses.append(training.ranking_loss(sharp, grades) + self.grade_loss(sharp, grades))
+        return torch.stack(losses).mean()
+
+
+def _weigh(
+    scorer: QueryScorer,
+    encoder: Encoder,
+    documents: Mapping[str, ReadDocument],
+    rows: pl.DataFrame,
+    is_train: pl.Series,
+    seed: int,
+) -> tuple[Weighing, NDArray]:
+    """The head fitted on the train rows, with the words and the background it needs; and all rows' figures, (N, F)."""
+    train_rows = rows.filter(is_train)
+    lexicon = Lexicon.of([documents[doc_id] for doc_id in train_rows["doc_id"].unique()], len(encoder.tokenizer))
+    texts = train_rows.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
+    background = Background.of(encoder, texts.sample(min(_BACKGROUND, texts.height), seed=seed).to_dicts())
+    figures = pair_figures(scorer, documents.items(), rows, lexicon, background)
+    known = is_train.to_numpy()
+    head = fit_head(
+        figures[known], train_rows["grade"].to_numpy(), train_rows["query_id"].to_list(), names=NAMES, seed=seed
+    )
+    return Weighing(lexicon, background, head), figures
+
+
+def pair_scores(scorer: QueryScorer, documents: Iterable[tuple[str, ReadDocument]], pairs: pl.DataFrame) -> NDArray:
+    """The late interaction of each row of `pairs`, (N,), in its order; `documents` are read once."""
+    texts = pairs.unique("query_id", maintain_order=True).select("query_id", "text")
+    queries = dict(zip(texts["query_id"], scorer.grade_queries(texts["text"].to_list()), strict=True))
+    scores = np.empty(pairs.height)
+    with torch.inference_mode():
+        for document, asked in _with_queries(documents, pairs):
+            for row, query_id in asked:
+                scores[row] = scorer.pair_score(queries[query_id], document.vectors)
+    return scores
+
+
+def pair_figures(
+    scorer: QueryScorer,
+    documents: Iterable[tuple[str, ReadDocument]],
+    pairs: pl.DataFrame,
+    lexicon: Lexicon,
+    background: Background,
+) -> NDArray:
+    """The evidence for each row of `pairs`, (N, F), in its order; `documents` are read once."""
+    texts = pairs.unique("query_id", maintain_order=True).select("query_id", "text")
+    read = read_queries(scorer, texts["text"].to_list(), lexicon, background)
+    queries = dict(zip(texts["query_id"], read, strict=True))
+    figures = np.empty((pairs.height, len(NAMES)))
+    with torch.inference_mode():
+        for document, asked in _with_queries(documents, pairs):
+            for row, query_id in asked:
+                figures[row] = evidence(queries[query_id], document, lexicon)
+    return figures
+
+
+def documents_in_chunks(
+    encoder: Encoder, pairs: pl.DataFrame, progress: Progress
+) -> Iterator[tuple[str, ReadDocument]]:
+    """Each document of `pairs` once, read 64 at a time, so that no more are in memory."""
+    documents = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
+    for start in range(0, documents.height, _DOCUMENTS_A_CHUNK):
+        chunk = documents.slice(start, _DOCUMENTS_A_CHUNK).to_dicts()
+        yield from zip((document["doc_id"] for document in chunk), read_documents(encoder, chunk), strict=True)
+        progress("reading documents", min(start + _DOCUMENTS_A_CHUNK, documents.height), documents.height)
+
+
+def _with_queries(
+    documents: Iterable[tuple[str, ReadDocument]], pairs: pl.DataFrame
+) -> Iterator[tuple[ReadDocument, list[tuple[int, str]]]]:
+    """Each document with the (row, query_id) of the pairs it is in."""
+    asked: dict[str, list[tuple[int, str]]] = {}
+    for row, (query_id, doc_id) in enumerate(pairs.select("query_id", "doc_id").iter_rows()):
+        asked.setdefault(doc_id, []).append((row, query_id))
+    for doc_id, document in documents:
+        yield document, asked.get(doc_id, [])
