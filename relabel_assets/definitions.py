@@ -5,6 +5,7 @@ What belongs here: which assets, checks, sensors and resources make the code loc
 
 import dagster as dg
 
+from relabel_assets import automation
 from relabel_assets.assets.benchmark_report import benchmark_report
 from relabel_assets.assets.bm25_candidates import bm25_candidates
 from relabel_assets.assets.reference_labels import reference_labels
@@ -36,14 +37,9 @@ def build_definitions(project: Project | None = None, warehouse: Warehouse | Non
     return dg.Definitions(
         assets=ASSETS,
         asset_checks=CHECKS,
-        sensors=[corpus_folders],
-        jobs=[
-            dg.define_asset_job(
-                "label_corpus",
-                selection="*",
-                description="Every table of one corpus, from its documents to its benchmark.",
-            )
-        ],
+        sensors=[corpus_folders, *automation.SENSORS],
+        schedules=automation.SCHEDULES,
+        jobs=automation.JOBS,
         resources={"project": project, "warehouse": warehouse or Warehouse.at(project.home.warehouse)},
         executor=dg.in_process_executor,
     )

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -26,6 +27,8 @@ from relabel_assets.tables import TABLES, Table
 
 PROGRESS = logging.getLogger("relabel_assets.progress")
 FORCE_TAG = "relabel/force"
+# A nightly run touches every partition: two days without one is odd, eight are a fault.
+FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8), warn_window=timedelta(days=2))
 _PREVIEW_ROWS = 5
 _PREVIEW_CHARACTERS = 120
 _PROBLEMS_SHOWN = 20
@@ -92,6 +95,7 @@ class Recipe:
     code_version: str
     settings: Callable[[CorpusFolder], Any]
     files: tuple[str, ...]
+    function: Callable[[Step], Rows]
 
     def input_hash(self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]) -> str:
         """SHA-256 of everything that the rows of `table` follow from; an upstream table never made counts as empty."""
@@ -116,16 +120,18 @@ def table_asset(
     kinds: set[str],
     settings: Callable[[CorpusFolder], Any] = lambda corpus: None,
     files: tuple[str, ...] = (),
+    pool: str | None = None,
 ) -> Callable[[Callable[[Step], Rows]], dg.AssetsDefinition]:
     """Make the asset of the table that `function` is named after.
 
-    `settings` gives the part of the corpus' configuration that the rows depend on, `files` the parts of its folder.
+    `settings` gives the part of the corpus' configuration that the rows depend on, `files` the parts of its folder; `pool` is
+    what it shares with other runs: the teacher's rate limit, or the machine's GPU.
     A partition whose inputs are what they were is left as it is, unless the run carries the tag relabel/force.
     """
 
     def decorate(function: Callable[[Step], Rows]) -> dg.AssetsDefinition:
         table = TABLES[function.__name__]
-        recipe = RECIPES[table.name] = Recipe(code_version, settings, files)
+        recipe = RECIPES[table.name] = Recipe(code_version, settings, files, function)
 
         @dg.asset(
             name=table.name,
@@ -136,6 +142,9 @@ def table_asset(
             kinds=kinds | {"duckdb"},
             owners=["team:search"],
             code_version=code_version,
+            pool=pool,
+            automation_condition=dg.AutomationCondition.eager() if table.reads else None,
+            freshness_policy=FRESHNESS,
             metadata={
                 "dagster/column_schema": column_schema(table),
                 "dagster/table_name": f"warehouse.main.{table.name}",

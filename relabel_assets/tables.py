@@ -205,6 +205,19 @@ class Materializations(dy.Schema):
     written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
 
 
+class GradeHistory(dy.Schema):
+    """Every grade that a pair was given and that was not what it had before; written with the rows that changed it."""
+
+    corpus = _corpus()
+    labeler = dy.String(nullable=False, description="teacher or student.")
+    query_id = dy.String(nullable=False, description="The query.")
+    doc_id = dy.String(nullable=False, description="The document.")
+    grade = dy.Int8(nullable=True, description="The new grade; NULL where the pair lost its grade.")
+    model = dy.String(nullable=True, description="The teacher's model, or the student's id.")
+    run_id = dy.String(nullable=True, description="The Dagster run that changed it.")
+    noted_at = dy.Datetime(time_zone="UTC", nullable=False, description="When it changed.")
+
+
 @dataclass(frozen=True)
 class Reference:
     """A relationship: `columns` of a table name a row of `parent` by the same columns, in the same corpus."""
@@ -367,7 +380,7 @@ TABLES: dict[str, Table] = {
 }
 
 
-# Not an asset: no file of assets/ fills it, the warehouse does.
+# Not assets: no file of assets/ fills them, the warehouse does.
 MATERIALIZATIONS = Table("materializations", "corpus and table", Materializations.__doc__ or "", Materializations)
 
 
@@ -378,3 +391,6 @@ def upstream(names: set[str]) -> Iterator[str]:
         if table.name in wanted:
             wanted.update(table.reads)
     return (name for name in TABLES if name in wanted)
+
+
+GRADE_HISTORY = Table("grade_history", "change of a grade", GradeHistory.__doc__ or "", GradeHistory)

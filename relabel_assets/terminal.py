@@ -18,7 +18,7 @@ from relabel_assets.resources.corpora import Corpora
 from relabel_assets.resources.doctor import Finding
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
-from relabel_assets.runner import Outcome
+from relabel_assets.runner import Changes, Outcome
 
 # Piped output gets a width at which no figure has to be folded.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -39,11 +39,13 @@ def print_check(corpus: str, problems: Sequence[Problem]) -> None:
     print_problems(problems)
 
 
-def print_plan(corpus: str, stale: dict[str, str]) -> None:
-    """Each table that would be made again, and why."""
+def print_plan(corpus: str, stale: dict[str, str], foretold: dict[str, Changes]) -> None:
+    """Each table that would be made again, why, and how many rows that changes."""
     OUT.print(f"[bold]{corpus}[/]: {'up to date' if not stale else ''}")
     for table, reason in stale.items():
-        OUT.print(f"  {table}: {reason}", highlight=False)
+        rows = foretold.get(table)
+        said = f"; {rows.added:,} new, {rows.changed:,} changed, {rows.removed:,} removed rows" if rows else ""
+        OUT.print(f"  {table}: {reason}{said}", highlight=False, soft_wrap=True)
 
 
 def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:

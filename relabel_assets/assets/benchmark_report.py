@@ -10,6 +10,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 
 @table_asset(
+    pool="student",
     code_version="2",
     group="student",
     kinds={"polars"},

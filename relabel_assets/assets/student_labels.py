@@ -7,7 +7,7 @@ from relabel_assets.core.plots import grade_distribution
 from relabel_assets.graph import Rows, Step, table_asset
 
 
-@table_asset(code_version="1", group="student", kinds={"pytorch", "polars"})
+@table_asset(pool="student", code_version="1", group="student", kinds={"pytorch", "polars"})
 def student_labels(step: Step) -> Rows:
     from relabel_assets.core.student import Labeler
 

@@ -9,6 +9,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 
 @table_asset(
+    pool="student",
     code_version="3",
     group="student",
     kinds={"pytorch", "huggingface"},

@@ -24,7 +24,12 @@ def _settings(corpus: CorpusFolder) -> dict[str, Any]:
 
 
 @table_asset(
-    code_version="2", group="corpus", kinds={"polars"}, settings=_settings, files=("queries", "reference_labels")
+    pool="teacher",
+    code_version="2",
+    group="corpus",
+    kinds={"polars"},
+    settings=_settings,
+    files=("queries", "reference_labels"),
 )
 def synthetic_queries(step: Step) -> Rows:
     if step.corpus.has_queries:

@@ -19,7 +19,12 @@ def _settings(corpus: CorpusFolder) -> dict[str, Any]:
 
 
 @table_asset(
-    code_version="1", group="labels", kinds={"openai", "polars"}, settings=_settings, files=("teacher_labels",)
+    pool="teacher",
+    code_version="1",
+    group="labels",
+    kinds={"openai", "polars"},
+    settings=_settings,
+    files=("teacher_labels",),
 )
 def teacher_labels(step: Step) -> Rows:
     corpus, candidates = step.corpus, step.read("bm25_candidates").select("query_id", "doc_id")

@@ -44,7 +44,10 @@ def run(
 
 
 def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
-    """Say which tables `relabel run` would make again, and why; change nothing."""
+    """Say which tables `relabel run` would make again, why, and how many rows that changes; change nothing.
+
+    Rows are counted as far as they follow without a teacher or a model; `relabel estimate` counts a live teacher's requests.
+    """
     from relabel_assets import runner, terminal
 
     project, warehouse = runner.from_environment()
@@ -52,7 +55,8 @@ def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
     terminal.print_problems(corpora.refused())
     tables = runner.select_tables(select)
     for name in chosen_corpora(corpus, project.data_path, corpora.names()):
-        terminal.print_plan(name, runner.stale_tables(project, warehouse, name, tables))
+        stale = runner.stale_tables(project, warehouse, name, tables)
+        terminal.print_plan(name, stale, runner.foretell(project, warehouse, name, stale))
 
 
 def report(corpus: CorpusOption = None) -> None:

@@ -139,12 +139,13 @@ class CorpusFolder:
         )
 
     def fingerprint(self, part: str) -> str:
-        """SHA-256 of the names and contents of the files behind documents, queries, teacher_labels or reference_labels."""
+        """SHA-256 of the names and contents of the files behind documents, queries, teacher_labels or reference_labels; or of everything."""
         patterns = {
             "documents": ("documents/**/*", *_DOCUMENT_FILES),
             "queries": ("queries.jsonl",),
             "teacher_labels": ("teacher_labels.jsonl",),
             "reference_labels": ("reference_labels.qrels", "qrels/*.tsv"),
+            "everything": ("**/*",),
         }[part]
         digest = hashlib.sha256()
         for file in sorted({file for pattern in patterns for file in self.path.glob(pattern) if file.is_file()}):

@@ -7,6 +7,7 @@ sending uses (resources/ledger.py) and printing (terminal_teacher.py).
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
@@ -165,3 +166,16 @@ def asked_keys(ledger: Ledger) -> set[bytes]:
     """The keys of all requests that the ledger has."""
     lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
     return {bytes.fromhex(line.key) for line in lines if line is not None and line.kind == "request"}
+
+
+def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
+    """US dollars of the responses of `corpus` that arrived at `moment` (UTC) or later; unknown prices count as nothing."""
+    spent = 0.0
+    for file in ledger.files():
+        for _, raw in ledger.lines(file):
+            line, fault = _check(raw, is_thorough=False) if raw.strip() else (None, None)
+            if line is None or fault or line.kind != "response" or line.about.corpus != corpus or not line.about.at:
+                continue
+            if datetime.fromisoformat(line.about.at).astimezone(UTC) >= moment:
+                spent += line.about.cost_usd or 0.0
+    return spent

@@ -22,7 +22,7 @@ import tenacity
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.tables import MATERIALIZATIONS, TABLES, Table
+from relabel_assets.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,6 +31,7 @@ LOG = logging.getLogger("relabel_assets.warehouse")
 LOCK_TIMEOUT_S = 120
 REPLICA = "labels.duckdb"
 PARQUET = "parquet"
+_GRADED_BY = {"teacher_labels": ("teacher", "teacher_model"), "student_labels": ("student", "model_id")}
 _READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
 
 
@@ -178,6 +179,8 @@ class Warehouse(DuckDBResource):
         with self._tables() as con:
             try:
                 con.begin()
+                if table.name in _GRADED_BY:
+                    _note_changed_grades(con, table.name, rows, receipt)
                 con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
                 _insert(con, table.name, rows)
                 con.execute(
@@ -312,6 +315,21 @@ def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) ->
     con.unregister("incoming")
 
 
+def _note_changed_grades(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame, receipt: Receipt) -> None:
+    """Add to grade_history every pair that is new or whose grade is not what it was."""
+    labeler, model = _GRADED_BY[table]
+    con.register("incoming", rows.select("corpus", "query_id", "doc_id", "grade", model=model).to_arrow())
+    con.execute(
+        f"""insert into grade_history by name
+        select incoming.*, $labeler as labeler, $run_id as run_id, $at as noted_at
+        from incoming left join {table} as old
+            on (old.corpus, old.query_id, old.doc_id) = (incoming.corpus, incoming.query_id, incoming.doc_id)
+        where old.query_id is null or old.grade is distinct from incoming.grade""",
+        {"labeler": labeler, "run_id": receipt.run_id, "at": receipt.written_at},
+    )
+    con.unregister("incoming")
+
+
 def _create_tables(con: "duckdb.DuckDBPyConnection", database: str) -> None:
     """Make what is missing: tables with their comments and constraints, then the views that read them."""
     found: dict[str, set[str]] = {}
@@ -319,11 +337,17 @@ def _create_tables(con: "duckdb.DuckDBPyConnection", database: str) -> None:
         "select table_name, column_name from duckdb_columns() where not internal"
     ).fetchall():
         found.setdefault(name, set()).add(column)
-    for table in (*TABLES.values(), MATERIALIZATIONS):
+    for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY):
         if table.name not in found:
             for statement in _table_statements(table):
                 con.execute(statement)
-        elif found[table.name] != set(table.schema.column_names()):
+            continue
+        declared = table.schema.columns()
+        for name in [name for name, column in declared.items() if column.nullable and name not in found[table.name]]:
+            # A later version's column that may be empty: the rows that are there stay, and have none yet.
+            con.execute(f"alter table {table.name} add column {name} {_duckdb_type(declared[name].dtype)}")
+            found[table.name].add(name)
+        if found[table.name] != set(declared):
             raise WarehouseError(
                 f"{database}: table {table.name} was made by another version of relabel-assets (columns that differ: "
                 f"{sorted(found[table.name] ^ set(table.schema.column_names()))}). Move the file away and run "

@@ -138,3 +138,50 @@ def test_the_command_answers_and_fails_plainly(home: Path) -> None:
         failed = relabel(*arguments)
         assert (failed.returncode, message in failed.stderr + failed.stdout) == (code, True), failed.stderr
         assert "Traceback" not in failed.stderr
+
+
+def test_the_plan_foretells_exactly_the_rows_that_a_changed_document_changes(home: Path) -> None:
+    project, warehouse = runner.from_environment()
+    tables = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
+    write_corpus(home / "data" / "other")
+    plan = runner.foretell(project, warehouse, "tiny", tables)
+    assert plan["seed_docs"] == runner.Changes(8, 0, 0)
+    for corpus in ("tiny", "other"):
+        assert runner.bring_up_to_date(project, warehouse, corpus, tables).is_success  # type: ignore[union-attr]
+    before = {name: warehouse.read(name, "tiny") for name in tables}
+    others = {name: warehouse.receipt(name, "other") for name in tables}
+    file = home / "data" / "tiny" / "documents.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[1]["body"] += " And more about bicycle parking."
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stale = runner.stale_tables(project, warehouse, "tiny", tables)
+    plan = runner.foretell(project, warehouse, "tiny", stale)
+    assert plan["seed_docs"] == runner.Changes(0, 1, 0)
+    assert {name: warehouse.read(name, "tiny").equals(before[name]) for name in tables} == dict.fromkeys(tables, True)
+    assert runner.bring_up_to_date(project, warehouse, "tiny", tables).is_success  # type: ignore[union-attr]
+    done = {name: runner._changes(TABLES[name], before[name], warehouse.read(name, "tiny")) for name in plan}
+    assert done == plan
+    assert {name: warehouse.receipt(name, "other") for name in tables} == others
+    assert not runner.stale_tables(project, warehouse, "other", tables)
+
+
+def test_a_killed_runs_pools_are_free_for_the_next(home: Path) -> None:
+    import os
+    import socket
+
+    import dagster as dg
+
+    project, warehouse = runner.from_environment()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        tags = {"relabel/host": socket.gethostname(), "relabel/process": str(ended.pid)}
+        run = dg.DagsterRun(job_name="__ASSET_JOB", run_id="0" * 32, tags=tags, status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        storage = instance.event_log_storage
+        storage.initialize_concurrency_limit_to_default("teacher")
+        assert storage.claim_concurrency_slot("teacher", run.run_id, "teacher_labels").is_claimed
+    assert runner.bring_up_to_date(project, warehouse, "tiny", ["seed_docs", "synthetic_queries"]).is_success  # type: ignore[union-attr]
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+        assert str(os.getpid()) != tags["relabel/process"]

@@ -13,7 +13,7 @@ import pytest
 
 from relabel_assets.errors import ContractError, WarehouseError
 from relabel_assets.resources.warehouse import Warehouse, view_names
-from relabel_assets.tables import MATERIALIZATIONS, TABLES
+from relabel_assets.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
 
 HASH = "0" * 64
 
@@ -154,7 +154,7 @@ def test_every_table_column_and_view_is_there_with_its_description(warehouse: Wa
     comments = warehouse.query(
         "select table_name, column_name, comment from duckdb_columns() where not internal and schema_name = 'main'"
     )
-    for table in (*TABLES.values(), MATERIALIZATIONS):
+    for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY):
         stored = comments.filter(pl.col("table_name") == table.name)
         assert dict(stored.select("column_name", "comment").iter_rows()) == {
             name: column.description for name, column in table.schema.columns().items()
@@ -186,3 +186,28 @@ def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> Non
         con.execute("comment on view labels is 'every label [00000000]'")
     warehouse.replace("student_labels", "one", labels("q2"), input_hash=HASH)
     assert warehouse.query("select query_id from labels")["query_id"].to_list() == ["q2"]
+
+
+def test_a_warehouse_without_a_later_versions_columns_and_tables_is_brought_forward(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1"), input_hash=HASH)
+    with duckdb.connect(warehouse.database) as con:
+        for view in view_names():
+            con.execute(f"drop view {view}")
+        con.execute("alter table materializations drop column run_id")
+        con.execute("drop table grade_history")
+    assert warehouse.read("student_labels", "one").height == 1
+    assert warehouse.receipt("student_labels", "one").run_id is None  # type: ignore[union-attr]
+    warehouse.replace("student_labels", "one", labels("q2"), input_hash=HASH, run_id="r")
+    assert warehouse.receipt("student_labels", "one").run_id == "r"  # type: ignore[union-attr]
+
+
+def test_a_grade_that_changes_is_noted_and_one_that_stays_is_not(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="first")
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="second")
+    mixed = pl.concat([labels("q1", grade=3), labels("q2", "q3")])
+    warehouse.replace("student_labels", "one", mixed, input_hash=HASH, run_id="third")
+    found = warehouse.query("select query_id, grade_before, grade, run_id from grade_changes")
+    assert found.rows() == [("q1", 2, 3, "third")]
+    assert warehouse.query("select count(*) as n from grade_history").item() == 4
+    lineage = warehouse.query("select run_id, model from label_lineage where query_id = 'q3'")
+    assert lineage.rows() == [("third", "m")]

@@ -75,7 +75,12 @@ class Decoder:
     def load(cls, path: str, max_length: int, prompt: Prompt, n_grades: int) -> "Decoder":
         """Raises StudentError where there is no such model, or its tokenizer has no token for a digit."""
         dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-        model, tokenizer, _ = load_model(AutoModelForCausalLM, path, dtype=dtype)
+        model, tokenizer, missing = load_model(AutoModelForCausalLM, path, dtype=dtype)
+        if missing:
+            raise StudentError(
+                f"the model {path!r} is no causal language model: it lacks {sorted(missing)[0]}. `architecture: decoder` "
+                "needs one; an encoder may be a late_interaction or a cross_encoder student."
+            )
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
         found = cls(model, tokenizer, max_length, prompt, _digits(tokenizer, n_grades, path))

@@ -70,7 +70,7 @@ def test_a_score_is_the_mean_best_cosine_by_hand() -> None:
 def test_what_cannot_be_trained_or_loaded_says_so(tmp_path: Path) -> None:
     with pytest.raises(StudentError, match="no training pair"):
         train_student(pairs().clear(), config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
-    with pytest.raises(StudentError, match="cannot be loaded"):
+    with pytest.raises(StudentError, match="no causal language model"):
         train_student(pairs(), config=StudentConfig(architecture="decoder"), rubric=RUBRIC, folder=tmp_path / "s")
     with pytest.raises(StudentError, match="cannot be loaded"):
         train_student(pairs(), config=StudentConfig(base_model=str(tmp_path)), rubric=RUBRIC, folder=tmp_path / "s")

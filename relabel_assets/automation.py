@@ -1,0 +1,124 @@
+"""What happens without a click: sensors and schedules, all off until they are turned on.
+
+What belongs here: when runs are started and what is said of one that failed. What does not: what a run does (assets/), and
+finding new folders (partitions.py).
+
+RELABEL_AUTOMATION=on turns all of it on where the code location is loaded; the UI turns each on by itself.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from relabel_assets.errors import RelabelError
+from relabel_assets.partitions import CORPORA
+from relabel_assets.resources.ledger import Ledger
+from relabel_assets.resources.ledger_report import spent_since
+from relabel_assets.resources.project import Project
+
+IS_ON = os.environ.get("RELABEL_AUTOMATION", "").lower() in ("1", "on", "true", "yes")
+_SENSORS = dg.DefaultSensorStatus.RUNNING if IS_ON else dg.DefaultSensorStatus.STOPPED
+_SCHEDULES = dg.DefaultScheduleStatus.RUNNING if IS_ON else dg.DefaultScheduleStatus.STOPPED
+
+LABEL_CORPUS = dg.define_asset_job(
+    "label_corpus", selection="*", description="Every table of one corpus, from its documents to its benchmark."
+)
+REFRESH_LABELS = dg.define_asset_job(
+    "refresh_labels",
+    selection=dg.AssetSelection.assets("teacher_labels").upstream(),
+    description="The teacher's labels of one corpus and all that they follow from; no student is trained.",
+)
+
+
+@dg.sensor(
+    name="changed_corpora",
+    job=LABEL_CORPUS,
+    description="Runs a corpus when the content of its folder is not what it was; clocks and file times do not count.",
+    minimum_interval_seconds=60,
+    default_status=_SENSORS,
+)
+def changed_corpora(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult | dg.SkipReason:
+    corpora = project.corpora()
+    seen: dict[str, str] = json.loads(context.cursor or "{}")
+    now = {}
+    for name in corpora.names():
+        try:
+            now[name] = corpora.open(name).fingerprint("everything")
+        except (RelabelError, OSError) as error:
+            context.log.warning(f"{name} is left as it is: {error}")
+    changed = [name for name, content in now.items() if seen.get(name) != content]
+    if not changed:
+        return dg.SkipReason(f"Nothing changed in {len(now)} corpus folders.")
+    known = set(context.instance.get_dynamic_partitions("corpus"))
+    new = [name for name in changed if name not in known]
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(partition_key=name) for name in changed],
+        dynamic_partitions_requests=[CORPORA.build_add_request(new)] if new else [],
+        cursor=json.dumps(seen | now),
+    )
+
+
+FOLLOW = dg.AutomationConditionSensorDefinition(
+    "follow_upstream",
+    target="*",
+    default_status=_SENSORS,
+    description="Makes a table again when one that it reads was made (AutomationCondition.eager).",
+)
+
+
+@dg.schedule(
+    name="nightly_labels",
+    job=REFRESH_LABELS,
+    cron_schedule="0 2 * * *",
+    description="Every corpus' labels, each night: what did not change costs nothing.",
+    default_status=_SCHEDULES,
+)
+def nightly_labels(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    for name in context.instance.get_dynamic_partitions("corpus"):
+        yield dg.RunRequest(partition_key=name)
+
+
+@dg.schedule(
+    name="weekly_students",
+    job=LABEL_CORPUS,
+    cron_schedule="0 3 * * 0",
+    description="Every corpus from end to end, each Sunday: a student is trained where its labels changed.",
+    default_status=_SCHEDULES,
+)
+def weekly_students(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    for name in context.instance.get_dynamic_partitions("corpus"):
+        yield dg.RunRequest(partition_key=name)
+
+
+@dg.run_failure_sensor(
+    name="failed_runs",
+    description="Says what failed and what the teacher cost meanwhile, here and as a line of RELABEL_HOME/failures.jsonl.",
+    default_status=_SENSORS,
+)
+def failed_runs(context: dg.RunFailureSensorContext, project: Project) -> None:
+    run = context.dagster_run
+    record = context.instance.get_run_record_by_id(run.run_id)
+    started = record.start_time if record and record.start_time else datetime.now(UTC).timestamp()
+    corpus = run.tags.get("dagster/partition", "")
+    steps = {
+        str(event.step_key): str(
+            event.step_failure_data.error.message if event.step_failure_data.error else event.message
+        )
+        for event in context.get_step_failure_events()
+    }
+    cost_usd = spent_since(Ledger(project.home.ledger), corpus, datetime.fromtimestamp(started, UTC))
+    line = {
+        "run_id": run.run_id, "corpus": corpus, "failed": steps or {"run": context.failure_event.message or ""},
+        "cost_usd": round(cost_usd, 6), "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    context.log.error(f"{corpus}: {', '.join(steps) or 'the run'} failed, after ${cost_usd:.4f} for the teacher")
+    with (project.home.path / "failures.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+JOBS = [LABEL_CORPUS, REFRESH_LABELS]
+SENSORS = [changed_corpora, FOLLOW, failed_runs]
+SCHEDULES = [nightly_labels, weekly_students]
