@@ -71,3 +71,7 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("Stopped. What was finished is kept; run this again to go on.")
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

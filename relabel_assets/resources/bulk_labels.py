@@ -1,14 +1,18 @@
 """Labeling a file of pairs with a student: any number of rows in bounded memory, each exactly once, whatever interrupts.
 
 What belongs here: reading PAIRS in batches, keeping each batch's labels as a file of its own until all are there, and
-making OUT of them. What does not: grading (core/student) and finding the texts behind ids (the caller's `Texts`).
+making OUT of them. What does not: grading (core/student), finding the texts behind ids (the caller's `Texts`) and other
+machines (ray_labels.py).
 """
 
 import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +38,21 @@ class Grades(Protocol):
     def grade(self, pairs: pl.DataFrame) -> pl.DataFrame: ...
 
 
+class Engine(Protocol):
+    """What grades batches: the rows of each, with their texts, become the file beside it, whole or not at all."""
+
+    def __call__(self, batches: "Iterable[Batch]", done: Callable[["Batch"], None]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A run of rows of PAIRS: `rows()` gives them with their texts, `part` is the file that their labels go to."""
+
+    part: Path
+    rows: Callable[[], pl.DataFrame]
+    n_rows: int
+
+
 # Given the name of an id column and ids, the rows of that table that have them: (query_id, text), or (doc_id, *DOCUMENT_COLUMNS).
 Texts = Callable[[str, pl.Series], pl.DataFrame]
 
@@ -42,7 +61,7 @@ def label_file(
     pairs: Path,
     out: Path,
     *,
-    labeler: Grades,
+    engine: Engine,
     texts: Texts,
     model_id: str,
     model_hash: str,
@@ -59,23 +78,28 @@ def label_file(
     writer, source = _writer(out), _scan(pairs)
     parts = out.with_name(f"{out.name}.parts")
     _begin(parts, pairs, out, {"model_id": model_id, "model_hash": model_hash, "rows_a_batch": rows_a_batch})
-    n_rows, done, started, n_before = source.select(pl.len()).collect().item(), 0, time.monotonic(), 0
-    for number, batch in enumerate(_batches(source, rows_a_batch, file=pairs)):
-        part = parts / f"{number:08}.parquet"
-        if part.exists():
-            n_before += batch.height
-        else:
-            rows = _graded(batch, labeler, texts).with_columns(
-                row=pl.int_range(done, done + batch.height, dtype=pl.Int64),
-                model_id=pl.lit(model_id),
-                model_hash=pl.lit(model_hash),
-            )
-            half = part.with_suffix(".half")
-            rows.select("row", pl.exclude("row")).write_parquet(half)
-            half.replace(part)
-        done += batch.height
-        left_s = (time.monotonic() - started) / max(1, done - n_before) * (n_rows - done)
-        progress("labeling, pairs", done, n_rows, f"{left_s:,.0f} s left" if done > n_before else "done before")
+    n_rows, started = source.select(pl.len()).collect().item(), time.monotonic()
+    n_done = {"before": 0, "now": 0}
+
+    def report(batch: Batch) -> None:
+        n_done["now"] += batch.n_rows
+        n_all = n_done["before"] + n_done["now"]
+        left_s = (time.monotonic() - started) / n_done["now"] * (n_rows - n_all)
+        progress("labeling, pairs", n_all, n_rows, f"{left_s:,.0f} s left")
+
+    def waiting() -> Iterator[Batch]:
+        first = 0
+        for number, frame in enumerate(_batches(source, rows_a_batch, file=pairs)):
+            part = parts / f"{number:08}.parquet"
+            if part.exists():
+                n_done["before"] += frame.height
+            else:
+                about = {"row": pl.int_range(first, first + frame.height, dtype=pl.Int64), "model_id": pl.lit(model_id)}
+                rows = frame.with_columns(**about, model_hash=pl.lit(model_hash))
+                yield Batch(part, partial(_with_texts, rows, texts), frame.height)
+            first += frame.height
+
+    engine(waiting(), report)
     return _finish(parts, out, writer)
 
 
@@ -138,8 +162,27 @@ def _batches(source: pl.LazyFrame, size: int, *, file: Path) -> Iterator[pl.Data
         yield waiting
 
 
-def _graded(batch: pl.DataFrame, labeler: Grades, texts: Texts) -> pl.DataFrame:
-    rows = batch.with_row_index("place")
+def in_process(labeler: Grades) -> Engine:
+    """The engine that grades here, a batch after the other."""
+
+    def grade(batches: Iterable[Batch], done: Callable[[Batch], None]) -> None:
+        for batch in batches:
+            write_part(batch.part, batch.rows(), labeler)
+            done(batch)
+
+    return grade
+
+
+def write_part(part: Path, rows: pl.DataFrame, labeler: Grades) -> None:
+    """Grade `rows`, as Batch.rows gives them, into `part`, whole or not at all. Done twice, it is the same file."""
+    half = part.with_name(f".{part.name}.{uuid.uuid4().hex}.half")
+    _graded(rows, labeler).write_parquet(half)
+    half.replace(part)
+
+
+def _with_texts(batch: pl.DataFrame, texts: Texts) -> pl.DataFrame:
+    """`batch` with `text`, the document's columns, and status_reason where a row cannot be graded."""
+    rows = batch
     if _QUERY in rows.columns:
         rows = rows.rename({_QUERY: "text"})
     else:
@@ -156,14 +199,18 @@ def _graded(batch: pl.DataFrame, labeler: Grades, texts: Texts) -> pl.DataFrame:
         .when(pl.concat_str(pl.col("title", "body").fill_null("")).str.strip_chars() == "")
         .then(pl.lit("the document is not known or has no text"))
     )
-    rows = rows.with_columns(status_reason=reason)
+    return rows.with_columns(status_reason=reason)
+
+
+def _graded(rows: pl.DataFrame, labeler: Grades) -> pl.DataFrame:
     usable = rows.filter(pl.col("status_reason").is_null())
     # The labeler takes an id for its text, and a file may give one id to two texts: here the text is the id.
     pairs = usable.with_columns(
         query_id=pl.col("text").hash().cast(pl.String), doc_id=pl.struct(DOCUMENT_COLUMNS).hash().cast(pl.String)
     )
-    grades = labeler.grade(pairs).drop("query_id", "doc_id").with_columns(place=usable["place"])
-    return rows.join(grades, on="place", how="left", maintain_order="left").select(
+    grades = labeler.grade(pairs).drop("query_id", "doc_id").with_columns(row=usable["row"])
+    return rows.join(grades, on="row", how="left", maintain_order="left").select(
+        "row",
         "query_id",
         "doc_id",
         pl.when(pl.col("status_reason").is_null()).then(pl.lit("ok")).otherwise(pl.lit("set_aside")).alias("status"),
@@ -171,6 +218,8 @@ def _graded(batch: pl.DataFrame, labeler: Grades, texts: Texts) -> pl.DataFrame:
         pl.col("grade").cast(pl.Int8),
         "expected_grade",
         "grade_probs",
+        "model_id",
+        "model_hash",
     )
 
 
@@ -188,7 +237,7 @@ def _writer(out: Path) -> Callable[[pl.LazyFrame, Path], object]:
 
 
 def _finish(parts: Path, out: Path, writer: Callable[[pl.LazyFrame, Path], object]) -> pl.DataFrame:
-    files = sorted(parts.glob("*.parquet"))
+    files = sorted(parts.glob("[0-9]*.parquet"))
     if not files:
         raise ConfigError(f"there is no row to label, so {out} was not made.")
     rows = pl.scan_parquet(files)

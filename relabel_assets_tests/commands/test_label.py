@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.resources.bulk_labels import label_file
+from relabel_assets.resources.bulk_labels import in_process, label_file
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets_tests.commands.test_teacher_commands import relabel
 
@@ -18,13 +18,13 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from relabel_assets.core.student import Labeler
-from relabel_assets.resources.bulk_labels import label_file
+from relabel_assets.resources.bulk_labels import in_process, label_file
 from relabel_assets.resources.warehouse import Warehouse
 
 home, student, pairs, out = map(Path, sys.argv[1:])
 def stop(step, done, total, note=""):
     if done >= 50: os.kill(os.getpid(), signal.SIGKILL)
-label_file(pairs, out, labeler=Labeler.load(student), model_id="m", model_hash="h", rows_a_batch=10, progress=stop,
+label_file(pairs, out, engine=in_process(Labeler.load(student)), model_id="m", model_hash="h", rows_a_batch=10, progress=stop,
            texts=lambda column, ids: Warehouse.at(home / "warehouse.duckdb").texts("tiny", column, ids))
 """
 
@@ -106,7 +106,7 @@ def test_a_kill_loses_and_repeats_nothing(made: Path, known: pl.DataFrame, tmp_p
     def texts(column: str, ids: pl.Series) -> pl.DataFrame:
         return Warehouse.at(made / "warehouse.duckdb").texts("tiny", column, ids)
 
-    again = {"labeler": Counting(), "texts": texts, "model_hash": "h", "rows_a_batch": 10}
+    again = {"engine": in_process(Counting()), "texts": texts, "model_hash": "h", "rows_a_batch": 10}
     with pytest.raises(ConfigError, match="another student"):
         label_file(pairs, out, model_id="other", **again)  # type: ignore[arg-type]
     label_file(pairs, out, model_id="m", **again)  # type: ignore[arg-type]
