@@ -105,7 +105,7 @@ class StudentConfig(_Settings):
     max_length: int = pydantic.Field(192, ge=16, le=32768)
     epochs: int = pydantic.Field(3, ge=0, le=1000)
     learning_rate: float | None = pydantic.Field(None, gt=0)  # None: the architecture's own default
-    train_documents: bool | None = None  # late interaction, both sides learn; None: from 5,000 training pairs on
+    train_documents: bool = False  # late interaction: documents' vectors learn too, see docs/student.md
     seed: int = 13
 
     @pydantic.model_validator(mode="before")

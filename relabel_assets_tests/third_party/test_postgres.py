@@ -45,7 +45,7 @@ def postgres() -> Iterator[str]:
             if subprocess.run([BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True, check=False).returncode == 0:  # fmt: skip
                 break
             time.sleep(0.1)
-        yield f"postgresql://dagster@127.0.0.1:{port}/postgres"
+        yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()
         server.wait()

@@ -3,8 +3,8 @@
 What belongs here: from pairs to scores in bounded memory, and the order of training. What does not: one pair's score
 (late_interaction.py) and its evidence (evidence.py). Imported only where a model is needed.
 
-Document vectors are made once and shared by all queries. With few pairs they stay those of the base and only the query
-side learns: an epoch is then seconds on a CPU. With many, one encoder reads both sides and learns.
+Document vectors are made once and shared by all queries. They stay those of the base and only the query side learns, in
+seconds an epoch on a CPU; with `train_documents` one encoder reads both sides and learns.
 """
 
 import copy
@@ -38,7 +38,6 @@ from relabel_assets.core.student.head import Head, fit_head
 from relabel_assets.core.student.late_interaction import QueryScorer, query_ids
 from relabel_assets.core.student.windows import windows
 
-ENOUGH_PAIRS = 5_000  # below it a step through documents costs more than it teaches, see docs/student.md
 _DOCUMENTS_A_CHUNK = 64
 _BACKGROUND = 64  # documents; each costs every query one more comparison
 _RATE = {("lora", False): 1e-4, ("full", False): 1e-5, ("lora", True): 5e-4, ("full", True): 4e-5}
@@ -120,8 +119,6 @@ def train(
     Returns the student, its score of each of `rows`, and its epochs.
     """
     both = config.train_documents
-    if both is None:
-        both = int(is_train.sum()) >= ENOUGH_PAIRS
     documents_encoder = load_encoder(base_path(config.base_model), config.max_length)
     query_encoder = documents_encoder
     if not both:
