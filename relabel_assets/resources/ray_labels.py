@@ -9,7 +9,9 @@ none comes twice. PAIRS.parts and the student must be on storage that all nodes 
 """
 
 import logging
+import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,17 @@ class _Actor:
         return {"part": np.array([str(name) for name in batch["part"]])}
 
 
+def _must_answer(address: str) -> None:
+    """Raises ConfigError where nothing listens at a HOST:PORT address: Ray itself tries for minutes, and says little."""
+    host, found, port = address.removeprefix("ray://").rpartition(":")
+    if not found:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"no Ray cluster at {address!r}: {error}. Start one with `ray start --head`.") from error
+
+
 def on_ray(student: Path, *, address: str, n_actors: int = 1) -> Engine:
     """The engine that grades on the Ray cluster at `address` ("local" starts one here), with `n_actors` students.
 
@@ -55,22 +68,15 @@ def on_ray(student: Path, *, address: str, n_actors: int = 1) -> Engine:
             half = staged.with_suffix(".half")
             batch.rows().write_parquet(half)
             half.replace(staged)
-            waiting[str(batch.part)] = batch
+            # The rows are in the file now: keeping them here too would hold all of PAIRS in memory.
+            waiting[str(batch.part)] = Batch(batch.part, partial(pl.read_parquet, staged), batch.n_rows)
         if not waiting:
             return
-        try:
-            # Ray takes a loopback address for this machine's outer one, where such a cluster does not listen.
-            loopback: dict[str, Any] = (
-                {"_node_ip_address": "127.0.0.1"} if address.startswith(("127.0.0.1", "localhost")) else {}
-            )
-            ray.init(
-                address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR, **loopback
-            )  # fmt: skip
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
-            raise ConfigError(f"no Ray cluster at {address!r}: {first} Start one with `ray start --head`.") from error
+        _must_answer(address)
+        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
         ray.data.DataContext.get_current().enable_progress_bars = False
-        parts = ray.data.from_items([{"part": part} for part in waiting]).repartition(target_num_rows_per_block=1)
+        parts = ray.data.from_items([{"part": part} for part in waiting], override_num_blocks=len(waiting))
         found = parts.map_batches(
             _Actor, batch_size=1, fn_constructor_args=(str(student),), num_cpus=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),

@@ -66,7 +66,7 @@ def test_two_processes_share_postgres_and_one_home(
         command = [sys.executable, "-m", "relabel_assets.cli", "run", "-c", name]
         processes.append(subprocess.Popen(command, cwd=tmp_path / name, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))  # fmt: skip
     said = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
     receipts = Warehouse.at(home / "warehouse.duckdb").receipts()
     assert set(receipts) == {(name, table) for name in ("one", "two") for table in TABLES}
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres)

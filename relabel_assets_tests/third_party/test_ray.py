@@ -21,14 +21,14 @@ ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "node_ip_address": "127.0.0.1"})
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     yield found
     ray.shutdown()
     found.shutdown()
 
 
 def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluster: Any) -> None:
-    node = cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    node = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     student = next((made / "models" / "tiny").iterdir())
     queries = [f"rules about {word} {number}" for word in ("leave", "badges", "salary") for number in range(20)]
