@@ -8,7 +8,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 
 @table_asset(
-    code_version="1",
+    code_version="2",
     group="labels",
     kinds={"tantivy", "polars"},
     settings=lambda corpus: corpus.config.candidates,

@@ -25,7 +25,7 @@ def _settings(corpus: CorpusFolder) -> dict[str, Any]:
 
 @table_asset(
     pool="teacher",
-    code_version="2",
+    code_version="3",
     group="corpus",
     kinds={"polars"},
     settings=_settings,

@@ -2,10 +2,15 @@
 
 What belongs here: the search index and the choice of pairs. What does not: grading them. Ties in BM25 scores are broken
 by document id, ascending.
+
+One document that changes must not move the candidates of every query, because each new pair is asked of a teacher. So
+BM25's collection statistics (how many documents, how long on average) move in steps of a fifth: the index is filled up to
+the next step with documents that no query finds. A score then changes only where a word of the query came into a
+document or went out of it, or, seldom, where a step is crossed.
 """
 
 import hashlib
-import random
+import math
 import shutil
 import tempfile
 from collections import Counter, defaultdict
@@ -14,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import tantivy
 
@@ -24,6 +30,8 @@ FIELDS = ("title", "body", "metadata")
 METADATA = ("author", "path", "updated_at", "doc_type")
 _ANALYZER = "english"
 _WRITER_BYTES = 64 * 1024 * 1024
+_STEPS = 4  # of the collection statistics, for every doubling: 2 ** (1/4) is a fifth more
+_FILLER = "\U00010900"  # a Phoenician letter: the only word of a document that fills up
 _SCHEMA = {"query_id": pl.String, "doc_id": pl.String, "rank": pl.Int32, "bm25_score": pl.Float64, "source": pl.String}
 
 
@@ -33,7 +41,8 @@ class Bm25:
 
     index: tantivy.Index
     analyzer: tantivy.TextAnalyzer
-    doc_ids: Sequence[str]  # in order, for drawing at random
+    doc_ids: Sequence[str]
+    doc_hashes: np.ndarray  # (documents,) uint64, for drawing at random
 
     def top(self, text: str, depth: int) -> list[tuple[str, float]]:
         """The `depth` best documents of a query with their scores, best first; fewer where fewer share a word with it."""
@@ -57,7 +66,7 @@ class Bm25:
         searcher = self.index.searcher()
         hits = searcher.search(query, limit).hits
         found = [(searcher.doc(address)["doc_id"][0], float(score)) for score, address in hits]
-        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+        return sorted((hit for hit in found if hit[0] != _FILLER), key=lambda hit: (-hit[1], hit[0]))
 
     def _query(self, text: str) -> tantivy.Query | None:
         """Any of the text's words in any field. Built from analysed words: nothing a person types is query syntax."""
@@ -65,6 +74,7 @@ class Bm25:
             (tantivy.Occur.Should, tantivy.Query.boost_query(self._term(field, word), float(count)))
             for word, count in sorted(Counter(self.analyzer.analyze(text)).items())
             for field in FIELDS
+            if word != _FILLER
         ]
         return tantivy.Query.boolean_query(terms) if terms else None
 
@@ -78,26 +88,23 @@ def bm25_index(documents: Iterable[pl.DataFrame], *, scratch: Path, progress: Pr
     scratch.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bm25-", dir=scratch))
     try:
-        index, doc_ids = tantivy.Index(_schema(), path=str(folder)), []
+        index, doc_ids, n_words = tantivy.Index(_schema(), path=str(folder)), list[str](), Counter[str]()
         analyzer = _analyzer()
         index.register_tokenizer(_ANALYZER, analyzer)
         writer = index.writer(heap_size=_WRITER_BYTES, num_threads=1)
         for batch in documents:
             for row in batch.iter_rows(named=True):
                 metadata = " ".join(row[name] for name in METADATA if row[name])
-                fields = {
-                    "doc_id": row["doc_id"],
-                    "title": row["title"] or "",
-                    "body": row["body"],
-                    "metadata": metadata,
-                }
-                writer.add_document(tantivy.Document(**{name: [value] for name, value in fields.items()}))
+                fields = {"title": row["title"] or "", "body": row["body"], "metadata": metadata}
+                _add(writer, row["doc_id"], fields)
+                n_words.update({name: len(analyzer.analyze(text)) for name, text in fields.items()})
             doc_ids += batch["doc_id"].to_list()
             progress("indexing documents", len(doc_ids), 0)
+        _fill_up(writer, len(doc_ids), n_words)
         writer.commit()
         writer.wait_merging_threads()
         index.reload()
-        yield Bm25(index, analyzer, sorted(doc_ids))
+        yield Bm25(index, analyzer, doc_ids, np.array([_hash(doc_id) for doc_id in doc_ids], dtype=np.uint64))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -115,7 +122,7 @@ def find_candidates(
 
     `documents` are frames of seed_docs rows, `queries` has query_id, text and seed_doc_id, `judged` the pairs
     (query_id, doc_id) that carry a grade already. A query gets the `bm25_top_k` best documents (with their rank, from
-    1), its seed document, its judged ones, and `random` others, drawn by a seed that follows from the query's id.
+    1), its seed document, its judged ones, and `random` others.
     """
     by_query: dict[str, list[str]] = defaultdict(list)
     for query_id, doc_id in judged.select("query_id", "doc_id").sort("query_id", "doc_id").iter_rows():
@@ -148,18 +155,57 @@ def _candidates_of(
         sources.setdefault(seed, "seed")
     for doc_id in judged:
         sources.setdefault(doc_id, "judged")
-    for doc_id in _drawn(bm25.doc_ids, set(sources), config.random, f"{config.seed}:{query_id}"):
+    for doc_id in _drawn(bm25, set(sources), config.random, f"{config.seed}:{query_id}"):
         sources[doc_id] = "random"
     ranks = {doc_id: rank for rank, (doc_id, _) in enumerate(best, start=1)}
     scores = bm25.scores(text, set(sources) - set(ranks)) | dict(best)
     return [(query_id, doc_id, ranks.get(doc_id), scores[doc_id], source) for doc_id, source in sources.items()]
 
 
-def _drawn(doc_ids: Sequence[str], taken: set[str], count: int, salt: str) -> list[str]:
-    """`count` documents that are not `taken`, or all there are; the same for the same salt and documents."""
-    draw = random.Random(hashlib.sha256(salt.encode()).digest())
-    wanted = min(count + len(taken), len(doc_ids))
-    return [doc_ids[place] for place in draw.sample(range(len(doc_ids)), wanted) if doc_ids[place] not in taken][:count]
+def _drawn(bm25: Bm25, taken: set[str], count: int, salt: str) -> list[str]:
+    """`count` documents that are not `taken`, or all there are: those with the lowest hashes of salt and document
+    (rendezvous hashing, Thaler and Ravishankar 1998), so that a document that comes or goes moves few draws."""
+    n_looked_at = min(count + len(taken), len(bm25.doc_ids)) if count else 0
+    if not n_looked_at:
+        return []
+    order = _mixed(bm25.doc_hashes ^ np.uint64(_hash(salt)))
+    lowest = np.argpartition(order, n_looked_at - 1)[:n_looked_at]
+    drawn = (bm25.doc_ids[place] for place in lowest[np.argsort(order[lowest])])
+    return [doc_id for doc_id in drawn if doc_id not in taken][:count]
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """Each 64-bit value as another that looks drawn at random: the finalizer of SplitMix64 (Steele et al. 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _add(writer: tantivy.IndexWriter, doc_id: str, fields: Mapping[str, str]) -> None:
+    writer.add_document(tantivy.Document(doc_id=[doc_id], **{name: [text] for name, text in fields.items()}))
+
+
+def _fill_up(writer: tantivy.IndexWriter, n_docs: int, n_words: Mapping[str, int]) -> None:
+    """Add documents of _FILLER alone until documents, and words of each field, are as many as the next step says."""
+    n_fillers = next_step(n_docs) - n_docs
+    missing = {name: next_step(n_words[name]) - n_words[name] if n_words[name] else 0 for name in FIELDS}
+    for number in range(n_fillers):
+        shares = {
+            name: (count * (number + 1)) // n_fillers - (count * number) // n_fillers for name, count in missing.items()
+        }
+        _add(writer, _FILLER, {name: " ".join([_FILLER] * share) for name, share in shares.items()})
+
+
+def next_step(count: int) -> int:
+    """The least number above `count` that a collection statistic may have."""
+    step = math.floor(_STEPS * math.log2(max(count, 1)))
+    while (found := math.ceil(2 ** (step / _STEPS))) <= count:
+        step += 1
+    return found
 
 
 def _schema() -> tantivy.Schema:

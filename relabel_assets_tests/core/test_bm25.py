@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.core.bm25 import bm25_index, find_candidates, retrievable
+from relabel_assets.core.bm25 import bm25_index, find_candidates, next_step, retrievable
 from relabel_assets.core.corpus_config import CandidatesConfig
 
 BODIES = {"d1": "cat cat dog", "d2": "dog bird fish fish", "d3": "bird", "d4": "tree house garden wall door"}
@@ -29,13 +29,14 @@ NONE_JUDGED = pl.DataFrame(schema={"query_id": pl.String, "doc_id": pl.String})
 
 
 def bm25_by_hand(query: str, body: str) -> float:
-    """Robertson & Zaragoza 2009 with Lucene's idf, k1 1.2, b 0.75."""
+    """Robertson & Zaragoza 2009 with Lucene's idf, k1 1.2, b 0.75; 4 documents count as 5, their 13 words as 14."""
     words = {doc_id: text.split() for doc_id, text in BODIES.items()}
-    mean = sum(map(len, words.values())) / len(words)
+    assert sum(map(len, words.values())) == 13
+    n_documents, mean = 5, 14 / 5
     counts, total = Counter(body.split()), 0.0
     for term in query.split():
         holding = sum(term in text for text in words.values())
-        idf = math.log(1 + (len(words) - holding + 0.5) / (holding + 0.5))
+        idf = math.log(1 + (n_documents - holding + 0.5) / (holding + 0.5))
         tf = counts[term]
         total += idf * tf * 2.2 / (tf + 1.2 * (1 - 0.75 + 0.75 * len(body.split()) / mean))
     return total
@@ -146,3 +147,54 @@ def test_a_failure_leaves_no_index_behind(tmp_path: Path) -> None:
 def test_the_round_trip_finds_the_seed(tmp_path: Path) -> None:
     asked = queries(("q1", "garden wall", "d4"), ("q2", "garden wall", "d1"))
     assert retrievable([documents(BODIES)], asked, depth=3, scratch=tmp_path).to_list() == [True, False]
+
+
+WORDS = ("cat", "dog", "bird", "fish", "tree", "house", "garden", "wall", "door", "lamp")
+MANY = {f"d{number:02}": f"{WORDS[number % 10]} {WORDS[number % 7]} text{number}" for number in range(40)}
+ASKED = queries(*((f"q{number}", word, None) for number, word in enumerate(WORDS)))
+
+
+def candidates(bodies: dict[str, str], tmp_path: Path) -> pl.DataFrame:
+    config = CandidatesConfig(bm25_top_k=3, random=2)
+    return find_candidates([documents(bodies)], ASKED, NONE_JUDGED, config=config, scratch=tmp_path)
+
+
+def test_a_longer_document_moves_no_pair_of_a_query_without_its_words(tmp_path: Path) -> None:
+    before = candidates(MANY, tmp_path)
+    after = candidates(MANY | {"d00": MANY["d00"] + " zebra giraffe"}, tmp_path)
+    # d00 is about cats: it is longer now, and its score for that query is another.
+    untouched = (pl.col("query_id") != "q0") & (pl.col("doc_id") != "d00")
+    assert before.filter(untouched).equals(after.filter(untouched))
+    assert not before.equals(after)
+
+
+def test_a_document_more_takes_the_place_of_few_random_ones_and_moves_no_score(tmp_path: Path) -> None:
+    before, after = candidates(MANY, tmp_path), candidates(MANY | {"new": "zebra giraffe"}, tmp_path)
+    both = before.join(after, on=["query_id", "doc_id"], suffix="_after")
+    assert both["bm25_score"].equals(both["bm25_score_after"].alias("bm25_score"))
+    gone = before.join(after, on=["query_id", "doc_id"], how="anti")
+    assert gone.height <= 3
+    assert set(gone["source"]) <= {"random"}
+    assert set(after.join(before, on=["query_id", "doc_id"], how="anti")["doc_id"]) <= {"new"}
+
+
+def test_random_documents_are_drawn_alike(tmp_path: Path) -> None:
+    asked = queries(*((f"q{number}", "zzz", None) for number in range(2000)))
+    config = CandidatesConfig(bm25_top_k=0, random=2)
+    found = find_candidates([documents(MANY)], asked, NONE_JUDGED, config=config, scratch=tmp_path)
+    counts = found["doc_id"].value_counts()["count"]
+    assert counts.len() == 40
+    # Binomial with mean 100 and standard deviation 10; 40 documents stay within five of it unless the draw is not even.
+    assert 50 < counts.min() <= counts.max() < 150  # type: ignore[operator]
+
+
+def test_a_document_that_fills_up_is_never_found(tmp_path: Path) -> None:
+    asked = queries(("q", "\U00010900 cat", None))
+    config = CandidatesConfig(random=10)
+    found = find_candidates([documents(BODIES)], asked, NONE_JUDGED, config=config, scratch=tmp_path)
+    assert set(found["doc_id"]) == set(BODIES)
+
+
+@pytest.mark.parametrize(("count", "step"), [(0, 1), (1, 2), (110, 128), (128, 153), (1_000_000, 1_048_576)])
+def test_statistics_move_in_steps_of_a_fifth(count: int, step: int) -> None:
+    assert next_step(count) == step
