@@ -6,8 +6,9 @@ model is needed.
 A published reranker keeps its head; any other encoder gets a fresh one, which needs thousands of pairs to be of use.
 """
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from relabel_assets.core.student import storage, training
 from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.batches import batch_tokens, by_length, prepared
 from relabel_assets.core.student.encoder import load_model, room_of
+from relabel_assets.core.student.precision import Reader
 from relabel_assets.core.student.windows import header
 
 _RATE = {"lora": 5e-4, "full": 4e-5}
@@ -46,9 +48,10 @@ class CrossEncoder:
     tokenizer: Any
     max_length: int
     is_fresh: bool = False
+    reader: Reader = field(default_factory=Reader)
 
     @classmethod
-    def load(cls, path: str, max_length: int) -> "CrossEncoder":
+    def load(cls, path: str, max_length: int, precision: str = "auto") -> "CrossEncoder":
         """Raises StudentError where there is no such model."""
         model, tokenizer, missing = load_model(
             AutoModelForSequenceClassification, path, num_labels=1, ignore_mismatched_sizes=True
@@ -58,7 +61,8 @@ class CrossEncoder:
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         model.config.pad_token_id = tokenizer.pad_token_id
-        return cls(model, tokenizer, min(max_length, room_of(model, max_length)), is_fresh=not is_reranker)
+        room = min(max_length, room_of(model, max_length))
+        return cls(model, tokenizer, room, is_fresh=not is_reranker, reader=Reader(precision))
 
     def rows(self, pairs: Sequence[dict[str, Any]]) -> list[dict[str, list[int]]]:
         """The tokenizer's fields of each pair; of a pair over max_length, the longer text is cut."""
@@ -68,21 +72,23 @@ class CrossEncoder:
         )  # fmt: skip
         return [{name: found[name][row] for name in found} for row in range(len(pairs))]
 
-    def logits(self, rows: Sequence[dict[str, list[int]]]) -> Tensor:
-        """One number a row, (B,)."""
-        batch = self.tokenizer.pad(list(rows), return_tensors="pt").to(next(self.model.parameters()).device)
-        return self.model(**batch).logits[:, 0].float().cpu()
+    def logits(self, rows: Sequence[dict[str, list[int]]], model: Any = None) -> Tensor:
+        """One number a row, (B,); `model` reads in place of this one's own."""
+        model = self.model if model is None else model
+        batch = self.tokenizer.pad(list(rows), return_tensors="pt").to(next(model.parameters()).device)
+        return model(**batch).logits[:, 0].float().cpu()
 
     @torch.inference_mode()
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
         """The score of each row of `pairs`, (N,), in its order."""
         self.model.eval()
+        model = self.reader(self.model)
         chunks = [pairs.slice(start, _PAIRS_A_CHUNK) for start in range(0, pairs.height, _PAIRS_A_CHUNK)]
         found = [np.empty(0)]
         for rows in prepared(chunks, lambda chunk: self.rows(chunk.to_dicts())):
             part = np.empty(len(rows))
             for places in by_length([len(row["input_ids"]) for row in rows], batch_tokens()):
-                part[places] = self.logits([rows[place] for place in places]).numpy()
+                part[places] = self.logits([rows[place] for place in places], model).numpy()
             found.append(part)
             progress("reading pairs", sum(map(len, found)), pairs.height)
         return np.concatenate(found)
@@ -130,11 +136,11 @@ class PairLearner:
 
 def start(config: StudentConfig) -> CrossEncoder:
     """The cross-encoder that training starts from."""
-    grader = CrossEncoder.load(base_path(config.base_model), config.max_length)
+    grader = CrossEncoder.load(base_path(config.base_model), config.max_length, config.precision)
     model = (
         training.with_lora(grader.model, rank=_RANK, task=TaskType.SEQ_CLS) if config.method == "lora" else grader.model
     )
-    return CrossEncoder(model, grader.tokenizer, grader.max_length, grader.is_fresh)
+    return dataclasses.replace(grader, model=model)
 
 
 def learner(grader: CrossEncoder, config: StudentConfig, rows: pl.DataFrame, n_grades: int) -> PairLearner:

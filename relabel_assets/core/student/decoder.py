@@ -7,7 +7,7 @@ The score of a pair is the grade expected under the probabilities of the grades'
 first in the prompt and is the same for all pairs: its keys and values are computed once.
 """
 
-import copy
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from peft import TaskType
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import AutoModelForCausalLM
 
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.progress import Progress, silent
@@ -30,6 +30,8 @@ from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.batches import batch_tokens, by_length, prepared
 from relabel_assets.core.student.cross_encoder import PairLearner, document_text
 from relabel_assets.core.student.encoder import load_model, room_of
+from relabel_assets.core.student.precision import Reader
+from relabel_assets.core.student.shared_prefix import shared_prefix
 from relabel_assets.errors import StudentError
 
 _RATE = {"lora": 2e-4, "full": 1e-5}
@@ -69,12 +71,18 @@ class Decoder:
     max_length: int
     prompt: Prompt
     digits: tuple[int, ...]
-    _shared: dict[str, Any] = field(default_factory=dict)
+    reader: Reader = field(default_factory=Reader)
 
     @classmethod
-    def load(cls, path: str, max_length: int, prompt: Prompt, n_grades: int) -> "Decoder":
-        """Raises StudentError where there is no such model, or its tokenizer has no token for a digit."""
-        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    def load(
+        cls, path: str, max_length: int, prompt: Prompt, n_grades: int, precision: str = "auto", *, trains: bool = False
+    ) -> "Decoder":
+        """Raises StudentError where there is no such model, or its tokenizer has no token for a digit.
+
+        With `trains` on a CPU its weights are fp32; on a GPU only the adapter's are, which peft sees to.
+        """
+        reader = Reader(precision)
+        dtype = torch.float32 if trains and not torch.cuda.is_available() else reader.dtype
         model, tokenizer, missing = load_model(AutoModelForCausalLM, path, dtype=dtype)
         if missing:
             raise StudentError(
@@ -83,14 +91,14 @@ class Decoder:
             )
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
-        found = cls(model, tokenizer, max_length, prompt, _digits(tokenizer, n_grades, path))
+        found = cls(model, tokenizer, max_length, prompt, _digits(tokenizer, n_grades, path), reader)
         room = room_of(model, 10**6) - len(found.rows([{"text": "", "body": ""}])[0]["input_ids"])
         if room < 16:
             raise StudentError(
                 f"the model {path!r} reads {room_of(model, 0)} tokens: the rubric leaves no room for a document. "
                 "Choose a model with a longer window, or a shorter rubric."
             )
-        return cls(model, tokenizer, min(max_length, room), prompt, found.digits)
+        return dataclasses.replace(found, max_length=min(max_length, room))
 
     def rows(self, pairs: Sequence[dict[str, Any]]) -> list[dict[str, list[int]]]:
         """The token ids of each pair's whole prompt. A long query is cut at half of max_length, a document at the rest."""
@@ -102,10 +110,14 @@ class Decoder:
         found = self.tokenizer(texts, add_special_tokens=not has_template, truncation=False, verbose=False)
         return [{"input_ids": ids} for ids in found["input_ids"]]
 
-    def digit_logits(self, rows: Sequence[dict[str, list[int]]], *, share: bool = False) -> Tensor:
-        """The logits of the digits as the next token, (B, n_grades); with `share`, from the rubric's cached keys and values."""
-        place = next(self.model.parameters()).device
-        cache, prefix = self._rubric_cache(rows) if share else (None, 0)
+    def digit_logits(self, rows: Sequence[dict[str, list[int]]], shared: "_Shared | None" = None) -> Tensor:
+        """The logits of the digits as the next token, (B, n_grades); with `shared`, after a rubric that was read already."""
+        model, cache, prefix = self.model, None, 0
+        if shared is not None:
+            model = shared.model
+            # A tokenizer may join a prompt's last letters with a query's first: those rows pay for the whole prompt.
+            if shared.cache is not None and all(shared.begins(row["input_ids"]) for row in rows):
+                cache, prefix = shared.cache, len(shared.ids)
         tails = [row["input_ids"][prefix:] for row in rows]
         longest = max(map(len, tails))
         # Padding goes before a tail, so that the last position is every row's own last token.
@@ -113,14 +125,17 @@ class Decoder:
         mask = torch.tensor([[0] * (longest - len(tail)) + [1] * len(tail) for tail in tails])
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0) + prefix
         mask = torch.cat([torch.ones(len(rows), prefix, dtype=mask.dtype), mask], dim=1)
-        given: dict[str, Any] = {}
-        if cache is not None:
-            given = {"past_key_values": cache, "use_cache": True}
-        logits = self.model(
-            input_ids=ids.to(place), attention_mask=mask.to(place), position_ids=positions.to(place), logits_to_keep=1,
-            **given,
-        ).logits  # fmt: skip
-        return logits[:, -1, list(self.digits)].float().cpu()
+        place = next(model.parameters()).device
+        given = {"past_key_values": cache} if cache is not None else {}
+        hook = model.get_output_embeddings().register_forward_hook(self._only_digits)
+        try:
+            logits = model(
+                input_ids=ids.to(place), attention_mask=mask.to(place), position_ids=positions.to(place),
+                logits_to_keep=1, use_cache=cache is not None, **given,
+            ).logits  # fmt: skip
+        finally:
+            hook.remove()
+        return logits[:, -1].float().cpu()
 
     def logits(self, rows: Sequence[dict[str, list[int]]]) -> Tensor:
         """The expected grade of each row, (B,), with gradients: its place on a line, as training's losses want it."""
@@ -130,16 +145,15 @@ class Decoder:
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
         """The score of each row of `pairs`, (N,), in its order."""
         self.model.eval()
-        self._shared.clear()
+        shared = self._read_rubric()
         chunks = [pairs.slice(start, _PAIRS_A_CHUNK) for start in range(0, pairs.height, _PAIRS_A_CHUNK)]
         found = [np.empty(0)]
         for rows in prepared(chunks, lambda chunk: self.rows(chunk.to_dicts())):
             part = np.empty(len(rows))
             for places in by_length([len(row["input_ids"]) for row in rows], batch_tokens()):
-                part[places] = _expected(self.digit_logits([rows[p] for p in places], share=True)).numpy()
+                part[places] = _expected(self.digit_logits([rows[place] for place in places], shared)).numpy()
             found.append(part)
             progress("reading pairs", sum(map(len, found)), pairs.height)
-        self._shared.clear()
         return np.concatenate(found)
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -163,22 +177,31 @@ class Decoder:
             for text, ids, offsets, room in zip(texts, found["input_ids"], found["offset_mapping"], rooms, strict=True)
         ]
 
-    def _rubric_cache(self, rows: Sequence[dict[str, list[int]]]) -> tuple[Any, int]:
-        """Keys and values of the tokens that all prompts begin with, one copy a row; and how many tokens those are."""
-        if not self._shared:
-            probes = [row["input_ids"] for row in self.rows([{"text": "a", "body": "a"}, {"text": "0", "body": "0"}])]
-            n = next(place for place, (a, b) in enumerate(zip(*probes, strict=False)) if a != b)
-            ids = torch.tensor([probes[0][:n]]).to(next(self.model.parameters()).device)
-            cache = DynamicCache(config=self.model.config)
-            self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            self._shared.update(cache=cache, ids=probes[0][:n])
-        prefix = self._shared["ids"]
-        # A tokenizer may join a prompt's last letters with a query's first: those rows pay for the whole prompt.
-        if any(row["input_ids"][: len(prefix)] != prefix or len(row["input_ids"]) == len(prefix) for row in rows):
-            return None, 0
-        copied = copy.deepcopy(self._shared["cache"])
-        copied.batch_repeat_interleave(len(rows))
-        return copied, len(prefix)
+    def _only_digits(self, head: Any, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
+        """The digits' logits of the last layer, in fp32: rounded to bf16, expected grades would tie."""
+        digits = list(self.digits)
+        bias = None if getattr(head, "bias", None) is None else head.bias[digits].float()
+        return nn.functional.linear(given[0].float(), head.weight[digits].float(), bias)
+
+    def _read_rubric(self) -> "_Shared":
+        model = self.reader(self.model)
+        probes = [row["input_ids"] for row in self.rows([{"text": "a", "body": "a"}, {"text": "0", "body": "0"}])]
+        n = next(place for place, (a, b) in enumerate(zip(*probes, strict=False)) if a != b)
+        # Escaped delimiters can make a text some tokens longer than max_length.
+        longest = len(probes[0]) + 2 * self.max_length
+        return _Shared(model, tuple(probes[0][:n]), shared_prefix(model, probes[0][:n], longest))
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The model that reads, the token ids that all prompts begin with, and their keys and values, where they can be kept."""
+
+    model: Any
+    ids: tuple[int, ...]
+    cache: Any
+
+    def begins(self, prompt: Sequence[int]) -> bool:
+        return len(prompt) > len(self.ids) and tuple(prompt[: len(self.ids)]) == self.ids
 
 
 class _DigitLearner(PairLearner):
@@ -197,14 +220,15 @@ class _DigitLearner(PairLearner):
 def start(config: StudentConfig, rubric: Rubric) -> Decoder:
     """The decoder that training starts from."""
     path = base_path(config.base_model)
-    found = Decoder.load(path, config.max_length, student_prompt(rubric), rubric.n_grades)
+    prompt = student_prompt(rubric)
+    found = Decoder.load(path, config.max_length, prompt, rubric.n_grades, config.precision, trains=True)
     model = found.model
     if config.method == "lora":
         model = training.with_lora(model, rank=_RANK, task=TaskType.CAUSAL_LM)
     if sum(p.numel() for p in model.parameters()) > _LARGE:
         found.model.enable_input_require_grads()
         model.gradient_checkpointing_enable()
-    return Decoder(model, found.tokenizer, found.max_length, found.prompt, found.digits)
+    return dataclasses.replace(found, model=model)
 
 
 def learner(grader: Decoder, config: StudentConfig, rows: pl.DataFrame, n_grades: int) -> PairLearner:

@@ -2,10 +2,13 @@
 
 What belongs here: loading weights and encoding in batches that waste no padding. What does not: comparing vectors
 (late_interaction.py). Imported only where a model is needed: it loads torch.
+
+Documents are read by the thousand and in bf16 where that is quicker (precision.py); queries are short, and what trains is
+fp32.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,16 +18,18 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from relabel_assets.core.student.batches import batch_tokens, by_length, device
+from relabel_assets.core.student.precision import Reader
 from relabel_assets.errors import StudentError
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A transformer encoder. `model` maps token ids (B, T) to hidden states (B, T, H)."""
+    """A transformer encoder. `model` maps token ids (B, T) to hidden states (B, T, H); `reader` says in which format."""
 
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
     max_length: int
+    reader: Reader = field(default_factory=Reader)
 
     @property
     def width(self) -> int:
@@ -46,19 +51,24 @@ class Encoder:
         step = self.max_length - 2
         return [[first, *inner[start : start + step], last] for start in range(0, len(inner), step)]
 
-    def forward(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Unit token vectors (B, T, H) and the mask (B, T) that is true for tokens of the text, special ones left out."""
-        longest = max(len(row) for row in rows)
+    def forward(self, rows: Sequence[Sequence[int]], model: Any = None) -> tuple[Tensor, Tensor]:
+        """Unit token vectors (B, T, H) and the mask (B, T) that is true for tokens of the text, special ones left out.
+
+        `model` reads in place of this encoder's own.
+        """
+        model = self.model if model is None else model
+        lengths = torch.tensor([len(row) for row in rows])
+        longest = int(lengths.max())
         pad = self.tokenizer.pad_token_id or 0
         ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows])  # (B, T)
-        attention = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-        place = next(self.model.parameters()).device
-        found = self.model(input_ids=ids.to(place), attention_mask=attention.to(place))
+        attention = torch.arange(longest) < lengths[:, None]
+        place = next(model.parameters()).device
+        found = model(input_ids=ids.to(place), attention_mask=attention.long().to(place))
         hidden = found.last_hidden_state.float().cpu()  # (B, T, H)
         special = torch.tensor(self.tokenizer.all_special_ids)
-        is_word = attention.bool() & ~torch.isin(ids, special)
+        is_word = attention & ~torch.isin(ids, special)
         # A text of nothing but special tokens keeps them: it must still have a vector.
-        is_word = torch.where(is_word.any(dim=1, keepdim=True), is_word, attention.bool())
+        is_word = torch.where(is_word.any(dim=1, keepdim=True), is_word, attention)
         return nn.functional.normalize(hidden, dim=-1), is_word
 
     @torch.inference_mode()
@@ -66,9 +76,9 @@ class Encoder:
         """Each text's unit token vectors, (tokens, H), in the order given. Texts are batched by length within."""
         rows = [(place, piece) for place, ids in enumerate(self.token_ids(texts)) for piece in self.pieces(ids)]
         found: list[list[tuple[int, Tensor]]] = [[] for _ in texts]
-        done = 0
+        done, model = 0, self.reader(self.model)
         for batch in by_length([len(ids) for _, ids in rows], batch_tokens()):
-            vectors, is_word = self.forward([rows[row][1] for row in batch])
+            vectors, is_word = self.forward([rows[row][1] for row in batch], model)
             for row, values, words in zip(batch, vectors, is_word, strict=True):
                 found[rows[row][0]].append((row, values[words]))
             done += len(batch)
@@ -76,10 +86,10 @@ class Encoder:
         return [torch.cat([vectors for _, vectors in sorted(parts, key=lambda part: part[0])]) for parts in found]
 
 
-def load_encoder(path: str, max_length: int) -> Encoder:
+def load_encoder(path: str, max_length: int, precision: str = "auto") -> Encoder:
     """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot be loaded."""
     model, tokenizer, _ = load_model(AutoModel, path)
-    return Encoder(model, tokenizer, min(max_length, room_of(model, max_length)))
+    return Encoder(model, tokenizer, min(max_length, room_of(model, max_length)), Reader(precision))
 
 
 def load_model(

@@ -67,10 +67,12 @@ class Interaction:
 
     @classmethod
     def load(cls, folder: Path, settings: storage.Settings) -> "Interaction":
-        scorer = QueryScorer(load_encoder(str(folder), settings.max_length))
+        scorer = QueryScorer(load_encoder(str(folder), settings.max_length, settings.precision))
         scorer.token_weight.data = torch.tensor(settings.token_weight)
         own = folder / storage.DOCUMENT_ENCODER
-        documents = load_encoder(str(own), settings.max_length) if own.is_dir() else scorer.encoder
+        documents = scorer.encoder
+        if own.is_dir():
+            documents = load_encoder(str(own), settings.max_length, settings.precision)
         if settings.head is None:
             raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no head"))
         return cls(scorer, documents, Weighing(*storage.read_evidence(folder), settings.head))
@@ -78,7 +80,7 @@ class Interaction:
     @classmethod
     def untrained(cls, config: StudentConfig) -> "Interaction":
         """The base model as it is."""
-        encoder = load_encoder(base_path(config.base_model), config.max_length)
+        encoder = load_encoder(base_path(config.base_model), config.max_length, config.precision)
         return cls(QueryScorer(encoder), encoder)
 
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
@@ -119,7 +121,7 @@ def train(
     Returns the student, its score of each of `rows`, and its epochs.
     """
     both = config.train_documents
-    documents_encoder = load_encoder(base_path(config.base_model), config.max_length)
+    documents_encoder = load_encoder(base_path(config.base_model), config.max_length, config.precision)
     query_encoder = documents_encoder
     if not both:
         query_encoder = Encoder(

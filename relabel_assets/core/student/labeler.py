@@ -44,11 +44,12 @@ class Labeler:
         settings = storage.read_settings(folder)
         grader: Grader
         if settings.architecture == "cross_encoder":
-            grader = CrossEncoder.load(str(folder), settings.max_length)
+            grader = CrossEncoder.load(str(folder), settings.max_length, settings.precision)
         elif settings.architecture == "decoder":
             if settings.prompt is None:
                 raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no prompt"))
-            grader = Decoder.load(str(folder), settings.max_length, saved_prompt(**settings.prompt), settings.n_grades)
+            prompt = saved_prompt(**settings.prompt)
+            grader = Decoder.load(str(folder), settings.max_length, prompt, settings.n_grades, settings.precision)
         else:
             grader = Interaction.load(folder, settings)
         return cls(grader, settings.calibration, settings.cut_points)
@@ -89,9 +90,10 @@ def _untrained_grader(config: StudentConfig, rubric: Rubric) -> Grader:
     from relabel_assets.core.student.base import base_path
 
     if config.architecture == "decoder":
-        return Decoder.load(base_path(config.base_model), config.max_length, student_prompt(rubric), rubric.n_grades)
+        path, prompt = base_path(config.base_model), student_prompt(rubric)
+        return Decoder.load(path, config.max_length, prompt, rubric.n_grades, config.precision)
     if config.architecture == "cross_encoder":
-        reranker = CrossEncoder.load(base_path(config.base_model), config.max_length)
+        reranker = CrossEncoder.load(base_path(config.base_model), config.max_length, config.precision)
         if not reranker.is_fresh:
             return reranker
     return Interaction.untrained(config)

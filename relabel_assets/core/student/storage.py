@@ -33,6 +33,7 @@ class Settings(pydantic.BaseModel):
     architecture: str
     method: str
     max_length: int
+    precision: str = "auto"
     n_grades: int
     calibration: Calibration
     cut_points: list[float]

@@ -71,6 +71,7 @@ def train_student(
     settings = {
         "model_id": student_id(set_hash, config, rubric), "base_model": config.base_model,
         "architecture": config.architecture, "method": config.method, "max_length": config.max_length,
+        "precision": config.precision,
         "n_grades": rubric.n_grades, "calibration": calibration, "cut_points": points, "training_set_hash": set_hash,
         "seed": config.seed, "n_train_pairs": train.height, "n_dev_pairs": dev.height,
         "best_epoch": training.best_epoch(history), "figures": figures,
