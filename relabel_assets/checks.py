@@ -5,7 +5,7 @@ What belongs here: turning declarations and pure findings into check results. Wh
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import dagster as dg
 import polars as pl
@@ -39,13 +39,15 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name=f"{table.name}_contract", specs=_specs(table.name, descriptions))
     def contract(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        corpus = context.partition_key
-        rows = warehouse.read(table.name, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
-        broken = broken_rules(table, rows)
+        broken = {}
+        for corpus in context.partition_keys:
+            rows = warehouse.read(table.name, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
+            broken[corpus] = broken_rules(table, rows)
         for name in _CONTRACT_CHECKS:
-            yield _result(table.name, name, broken.get(name, {}))
+            yield _result(table.name, name, _of_each(context, lambda corpus: _counted(broken[corpus].get(name, {}))))  # noqa: B023
         if table.references:
-            yield _result(table.name, "relationships", _orphans(warehouse, table, corpus))
+            orphans = _of_each(context, lambda corpus: _counted(_orphans(warehouse, table, corpus)))
+            yield _result(table.name, "relationships", orphans)
 
     return contract
 
@@ -83,6 +85,18 @@ def _orphans(warehouse: Warehouse, table: Table, corpus: str) -> dict[str, int]:
     return found
 
 
+def _of_each(context: dg.AssetCheckExecutionContext, find: Callable[[str], Sequence[str]]) -> list[str]:
+    """What `find` says of the run's corpus; in a single run over several, each line with its corpus' name before it."""
+    corpora = context.partition_keys
+    if len(corpora) == 1:
+        return list(find(corpora[0]))
+    return [f"{corpus}: {line}" for corpus in corpora for line in find(corpus)]
+
+
+def _counted(rules: Mapping[str, int]) -> list[str]:
+    return [f"{rule}: {count} rows" for rule, count in rules.items()]
+
+
 def _specs(table: str, descriptions: dict[str, str]) -> list[dg.AssetCheckSpec]:
     return [
         dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
@@ -93,18 +107,16 @@ def _specs(table: str, descriptions: dict[str, str]) -> list[dg.AssetCheckSpec]:
 def _result(
     table: str,
     name: str,
-    findings: dict[str, int] | Sequence[str],
+    lines: Sequence[str],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
     """Passed where there are no findings; else they are shown, the first twenty."""
-    lines = (
-        [f"{rule}: {count} rows" for rule, count in findings.items()] if isinstance(findings, dict) else list(findings)
-    )
     return dg.AssetCheckResult(
         asset_key=table,
         check_name=name,
         passed=not lines,
         severity=severity,
+        description="\n".join(lines[:3]) or None,
         metadata={
             "findings": len(lines),
             "first": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines[:20]) or "none"),
@@ -128,14 +140,14 @@ def set_aside(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> I
     receipts = warehouse.receipts()
     for key in context.selected_asset_check_keys:
         table = key.asset_key.to_user_string()
-        receipt = receipts.get((context.partition_key, table))
-        count = receipt.n_set_aside if receipt else 0
-        findings = (
-            [f"{count} inputs were set aside; `relabel corpora check {context.partition_key}` lists them"]
-            if count
-            else []
-        )
-        yield _result(table, key.name, findings, dg.AssetCheckSeverity.WARN)
+
+        def count(corpus: str) -> list[str]:
+            receipt = receipts.get((corpus, table))  # noqa: B023
+            if not receipt or not receipt.n_set_aside:
+                return []
+            return [f"{receipt.n_set_aside} inputs were set aside; `relabel corpora check {corpus}` lists them"]
+
+        yield _result(table, key.name, _of_each(context, count), dg.AssetCheckSeverity.WARN)
 
 
 @dg.multi_asset_check(
@@ -145,8 +157,8 @@ def set_aside(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> I
     )
 )
 def splits_do_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
-    queries = warehouse.read("synthetic_queries", context.partition_key)
-    return _result("synthetic_queries", "splits_do_not_leak", leaking_queries(queries))
+    findings = _of_each(context, lambda corpus: leaking_queries(warehouse.read("synthetic_queries", corpus)))
+    return _result("synthetic_queries", "splits_do_not_leak", findings)
 
 
 @dg.multi_asset_check(
@@ -155,15 +167,15 @@ def splits_do_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Wareho
     )
 )
 def every_pair_is_graded(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
-    statuses = warehouse.query(
-        "select status, status_reason, count(*) as pairs from teacher_labels "
-        "where corpus = $corpus and status <> 'ok' group by all order by pairs desc",
-        {"corpus": context.partition_key},
-    )
-    findings = [
-        f"{pairs} pairs {status}: {reason or 'no reason given'}" for status, reason, pairs in statuses.iter_rows()
-    ]
-    return _result("teacher_labels", "every_pair_is_graded", findings, dg.AssetCheckSeverity.WARN)
+    def find(corpus: str) -> list[str]:
+        statuses = warehouse.query(
+            "select status, status_reason, count(*) as pairs from teacher_labels "
+            "where corpus = $corpus and status <> 'ok' group by all order by pairs desc",
+            {"corpus": corpus},
+        ).iter_rows()
+        return [f"{pairs} pairs {status}: {reason or 'no reason given'}" for status, reason, pairs in statuses]
+
+    return _result("teacher_labels", "every_pair_is_graded", _of_each(context, find), dg.AssetCheckSeverity.WARN)
 
 
 @dg.multi_asset_check(
@@ -173,11 +185,12 @@ def every_pair_is_graded(context: dg.AssetCheckExecutionContext, warehouse: Ware
     )
 )
 def training_does_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
-    queries, documents, labels = (
-        warehouse.read(table, context.partition_key) for table in ("synthetic_queries", "seed_docs", "teacher_labels")
-    )
-    findings = leaking_pairs(queries, training_pairs(labels, queries, documents))
-    return _result("student_model", "training_does_not_leak", findings)
+    def find(corpus: str) -> list[str]:
+        tables = ("synthetic_queries", "seed_docs", "teacher_labels")
+        queries, documents, labels = (warehouse.read(table, corpus) for table in tables)
+        return leaking_pairs(queries, training_pairs(labels, queries, documents))
+
+    return _result("student_model", "training_does_not_leak", _of_each(context, find))
 
 
 @dg.multi_asset_check(
@@ -191,10 +204,13 @@ def training_does_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Wa
 def student_is_as_good_as_teacher(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
 ) -> dg.AssetCheckResult:
-    rows = warehouse.read("benchmark_report", context.partition_key)
-    margins = project.corpora().open(context.partition_key).config.gate
-    verdicts = gate(rows, ndcg_margin=margins.ndcg_margin, pairwise_margin=margins.pairwise_margin)
-    findings = [verdict.sentence for verdict in verdicts if verdict.verdict != "passed"]
+    def find(corpus: str) -> list[str]:
+        margins = project.corpora().open(corpus).config.gate
+        rows = warehouse.read("benchmark_report", corpus)
+        verdicts = gate(rows, ndcg_margin=margins.ndcg_margin, pairwise_margin=margins.pairwise_margin)
+        return [verdict.sentence for verdict in verdicts if verdict.verdict != "passed"]
+
+    findings = _of_each(context, find)
     return _result("benchmark_report", "student_is_as_good_as_teacher", findings, dg.AssetCheckSeverity.WARN)
 
 

@@ -56,7 +56,6 @@ def benchmark_report(step: Step) -> Rows:
         found.rows.with_columns(reference_kind=pl.lit(kind)),
         metadata={
             "report": step.markdown(render_markdown(found.rows, facts)),
-            "page": page,
             "left_out": found.n_left_out,
         },
         files=(page,),

@@ -1,4 +1,4 @@
-"""Pictures for the report and the UI, as text: SVG, the same for the same input.
+"""Pictures for the report and the UI, as text: SVG or Markdown, the same for the same input.
 
 What belongs here: drawing with matplotlib. What does not: the numbers.
 """
@@ -7,6 +7,8 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_BAR = 30  # characters of the longest bar
 
 
 def _svg(figure: Any) -> str:
@@ -38,17 +40,11 @@ def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -
 
 
 def grade_distribution(counts: Mapping[str, int]) -> str:
-    """A bar for each grade or status, as Markdown with the picture inside: what the UI shows."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.6, 2.2))
-    axes = figure.add_subplot()
-    bars = axes.bar(list(counts), list(counts.values()), color="#3667c9")
-    axes.bar_label(bars)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.set_yticks([])
-    return as_markdown(_svg(figure), "pairs by grade")
+    """A bar for each grade, as a Markdown table: short enough that the UI shows it without a click."""
+    largest = max([*counts.values(), 1])
+    lines = ["| grade | pairs | |", "|---|---|---|"]
+    lines += [f"| {grade} | {count:,} | {'█' * round(_BAR * count / largest)} |" for grade, count in counts.items()]
+    return "\n".join(lines)
 
 
 def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
