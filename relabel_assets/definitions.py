@@ -30,6 +30,16 @@ ASSETS = [
     benchmark_report,
 ]
 
+_EITHER = dg.multi_or_in_process_executor
+# Steps of one corpus wait for each other, and a process a step costs seconds: one process is the default. A run's config
+# chooses the other: execution: {config: {multiprocess: {max_concurrent: 2}}}.
+EXECUTOR = dg.ExecutorDefinition(
+    name="in_process_or_multiprocess",
+    config_schema=dg.Field(_EITHER.config_schema.config_type, default_value={"in_process": {}}),
+    requirements=_EITHER.get_requirements,
+    executor_creation_fn=_EITHER.executor_creation_fn,
+)
+
 
 def build_definitions(project: Project | None = None, warehouse: Warehouse | None = None) -> dg.Definitions:
     """The whole graph; a test passes its own project and warehouse, the code location takes them from the environment."""
@@ -41,7 +51,7 @@ def build_definitions(project: Project | None = None, warehouse: Warehouse | Non
         schedules=automation.SCHEDULES,
         jobs=automation.JOBS,
         resources={"project": project, "warehouse": warehouse or Warehouse.at(project.home.warehouse)},
-        executor=dg.in_process_executor,
+        executor=EXECUTOR,
     )
 
 

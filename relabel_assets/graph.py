@@ -1,7 +1,7 @@
 """What every asset shares: how a table's function becomes a Dagster asset, and how it knows that nothing changed.
 
-What belongs here: the decorator, the fingerprint of a partition's inputs, the metadata shown in the UI. What does not:
-what any one table holds (assets/).
+What belongs here: the decorator, the fingerprint of a partition's inputs, what a run says of it. What does not: what
+the UI shows of it (catalog.py), and what any one table holds (assets/).
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import dagster as dg
 import polars as pl
 import pydantic
 
+from relabel_assets import catalog
 from relabel_assets.core.progress import Progress
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.partitions import CORPORA
@@ -29,8 +30,6 @@ PROGRESS = logging.getLogger("relabel_assets.progress")
 FORCE_TAG = "relabel/force"
 # A nightly run touches every partition: two days without one is odd, eight are a fault.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8), warn_window=timedelta(days=2))
-_PREVIEW_ROWS = 5
-_PREVIEW_CHARACTERS = 120
 _PROBLEMS_SHOWN = 20
 _RETRIES, _FIRST_RETRY_S = 2, 5
 
@@ -97,16 +96,45 @@ class Recipe:
     files: tuple[str, ...]
     function: Callable[[Step], Rows]
 
-    def input_hash(self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]) -> str:
-        """SHA-256 of everything that the rows of `table` follow from; an upstream table never made counts as empty."""
+    def inputs(self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]) -> "Inputs":
+        """Everything that the rows of `table` follow from; an upstream table never made counts as empty."""
         upstream = {name: receipts.get((corpus.name, name)) for name in table.reads}
-        inputs = {
-            "code": self.code_version,
-            "settings": _plain(self.settings(corpus)),
-            "files": {part: corpus.fingerprint(part) for part in self.files},
-            "tables": {name: receipt.content_hash if receipt else None for name, receipt in upstream.items()},
+        return Inputs(
+            {
+                "code": self.code_version,
+                "settings": _plain(self.settings(corpus)),
+                "files": {part: corpus.fingerprint(part) for part in self.files},
+                "tables": {name: receipt.content_hash if receipt else None for name, receipt in upstream.items()},
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a partition's rows follow from, by kind: code, settings, files, tables."""
+
+    values: Mapping[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of all of it."""
+        return hashlib.sha256(json.dumps(self.values, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """A short hash of each input by its name, such as "settings teacher.model": a value itself may be a secret."""
+        return {
+            name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+            for name, value in _flat(self.values)
         }
-        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+    def changed_since(self, receipt: Receipt) -> str:
+        """The inputs that are not what `receipt` was made from, by name."""
+        if receipt.inputs is None:  # made by an earlier version
+            return "its files, settings, code or the tables it reads"
+        before, now = json.loads(receipt.inputs), self.parts
+        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        return ", ".join(changed) or "how inputs are counted"
 
 
 # Filled by table_asset: the recipe behind each table, for `relabel run` to see what would be done before it is.
@@ -137,22 +165,23 @@ def table_asset(
             name=table.name,
             partitions_def=CORPORA,
             deps=list(table.reads),
-            description=f"{table.description} One row per {table.grain}.",
+            description=catalog.description(table),
             group_name=group,
             kinds=kinds | {"duckdb"},
             owners=["team:search"],
+            tags={"resource": pool or "cpu"},
             code_version=code_version,
             pool=pool,
-            automation_condition=dg.AutomationCondition.eager() if table.reads else None,
+            automation_condition=dg.AutomationCondition.eager(),
             freshness_policy=FRESHNESS,
             metadata={
-                "dagster/column_schema": column_schema(table),
+                "dagster/column_schema": catalog.column_schema(table),
                 "dagster/table_name": f"warehouse.main.{table.name}",
             },
         )
         def compute(context: dg.AssetExecutionContext, warehouse: Warehouse, project: Project) -> dg.MaterializeResult:
             try:
-                return _materialize(context, table, recipe, function, warehouse, project)
+                return _materialize(context, table, recipe, warehouse, project)
             except RelabelError as error:
                 raise dg.Failure(str(error), allow_retries=False) from error
             except Exception as error:
@@ -193,46 +222,54 @@ def logged_progress(what: str, also: Callable[[str], object] | None = None) -> P
     return report
 
 
-def column_schema(table: Table) -> dg.TableSchema:
-    """The declaration of `table` in the UI's words."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=name,
-                type=str(column.dtype).lower().split("(")[0] if "Enum" in str(column.dtype) else str(column.dtype),
-                description=column.description,
-                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == ("corpus", name)),
-            )
-            for name, column in table.schema.columns().items()
-        ],
-        constraints=dg.TableConstraints(other=[f"one row per {table.grain}: ({', '.join(table.key)}) is unique"]),
-    )
-
-
 def _materialize(
-    context: dg.AssetExecutionContext,
-    table: Table,
-    recipe: Recipe,
-    function: Callable[[Step], Rows],
-    warehouse: Warehouse,
-    project: Project,
+    context: dg.AssetExecutionContext, table: Table, recipe: Recipe, warehouse: Warehouse, project: Project
 ) -> dg.MaterializeResult:
-    corpus = project.corpora().open(context.partition_key)
+    """Bring the run's partition up to date; or, in a single run over several, each of them, whatever becomes of the others.
+
+    Raises RelabelError for what went wrong with any of them, after all were tried.
+    """
+    made, failed = [], list[str]()
+    for name in context.partition_keys:
+        try:
+            receipt, metadata = _bring_up_to_date(context, table, recipe, warehouse, project, name)
+        except RelabelError as error:
+            if len(context.partition_keys) == 1:
+                raise
+            failed.append(f"{name}: {error}")
+        else:
+            context.add_asset_metadata(metadata, partition_key=name)
+            made.append(receipt.content_hash)
+    if failed:
+        raise RelabelError("\n".join(failed))
+    # Dagster keeps one data version for all partitions of a run.
+    version = made[0] if len(made) == 1 else hashlib.sha256("".join(made).encode()).hexdigest()
+    return dg.MaterializeResult(data_version=dg.DataVersion(version))
+
+
+def _bring_up_to_date(
+    context: dg.AssetExecutionContext, table: Table, recipe: Recipe, warehouse: Warehouse, project: Project, name: str
+) -> tuple[Receipt, dict[str, Any]]:
+    """The receipt of corpus `name`, whose rows are what their inputs give now, and what the UI is to show."""
+    corpus = project.corpora().open(name)
     receipts = warehouse.receipts()
-    input_hash = recipe.input_hash(table, corpus, receipts)
+    inputs = recipe.inputs(table, corpus, receipts)
     receipt = receipts.get((corpus.name, table.name))
-    if receipt and is_fresh(receipt, input_hash, project) and context.run.tags.get(FORCE_TAG) != "true":
+    if receipt and is_fresh(receipt, inputs.hash, project) and context.run.tags.get(FORCE_TAG) != "true":
         PROGRESS.info("%s / %s: unchanged, %d rows", corpus.name, table.name, receipt.n_rows)
-        return _result(table, receipt, {"unchanged": True})
+        before = catalog.said_before(context.instance, table, corpus.name)
+        said = before | {"unchanged_since": receipt.written_at.isoformat(timespec="seconds")}
+        return receipt, catalog.metadata(table, receipt, project.home.path, said)
     started = time.monotonic()
     PROGRESS.info("%s / %s ...", corpus.name, table.name)
     step = Step(table, corpus, warehouse, project, logged_progress(f"{corpus.name} / {table.name}", context.log.info))
-    rows = function(step)
+    rows = recipe.function(step)
     receipt = warehouse.replace(
         table.name,
         corpus.name,
         rows.frame,
-        input_hash=input_hash,
+        input_hash=inputs.hash,
+        inputs=json.dumps(inputs.parts),
         n_unfinished=rows.n_unfinished,
         n_set_aside=len(rows.problems),
         files=rows.files,
@@ -245,57 +282,23 @@ def _materialize(
     for problem in rows.problems[:_PROBLEMS_SHOWN]:
         context.log.warning(f"set aside: {problem}")
         PROGRESS.warning("  set aside: %s/%s", corpus.name, problem)
-    metadata = {"preview": _preview(rows.frame), "set_aside": len(rows.problems), "seconds": round(seconds, 2)}
+    said = dict(rows.metadata) | {"preview": catalog.preview(rows.frame), "set_aside": len(rows.problems)}
     if rows.problems:
-        metadata["set_aside_because"] = dg.MetadataValue.md(_problem_list(rows.problems))
-    return _result(table, receipt, metadata | dict(rows.metadata))
-
-
-def _result(table: Table, receipt: Receipt, metadata: dict[str, Any]) -> dg.MaterializeResult:
-    standard: dict[str, Any] = {
-        "dagster/row_count": receipt.n_rows,
-        "dagster/table_name": f"warehouse.main.{table.name}",
-        "dagster/column_schema": column_schema(table),
-        "dagster/column_lineage": _column_lineage(table),
-        "unfinished": receipt.n_unfinished,
-    }
-    return dg.MaterializeResult(metadata=standard | metadata, data_version=dg.DataVersion(receipt.content_hash))
-
-
-def _column_lineage(table: Table) -> dg.TableColumnLineage:
-    def dep(source: str) -> dg.TableColumnDep:
-        parent, column = source.split(".")
-        return dg.TableColumnDep(asset_key=dg.AssetKey(parent), column_name=column)
-
-    return dg.TableColumnLineage(
-        {name: [dep(source) for source in sources] for name, sources in table.column_sources.items() if sources}
-    )
-
-
-def _preview(frame: pl.DataFrame) -> dg.MetadataValue:
-    if frame.is_empty():
-        return dg.MetadataValue.md("_no rows_")
-
-    def cell(value: Any) -> str:
-        if isinstance(value, float):
-            value = f"{value:.4g}"
-        text = "" if value is None else str(value)
-        text = text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"
-        return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-
-    lines = [f"| {' | '.join(frame.columns)} |", f"|{'---|' * frame.width}"]
-    lines += [f"| {' | '.join(cell(value) for value in row)} |" for row in frame.head(_PREVIEW_ROWS).iter_rows()]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def _problem_list(problems: list[Problem]) -> str:
-    shown = [f"- {str(problem).replace('<', '&lt;')}" for problem in problems[:_PROBLEMS_SHOWN]]
-    more = len(problems) - len(shown)
-    return "\n".join(shown + ([f"- and {more} more: `relabel corpora check` lists them all"] if more > 0 else []))
+        said["set_aside_because"] = catalog.problem_list(rows.problems)
+    return receipt, catalog.metadata(table, receipt, project.home.path, said | {"seconds": seconds})
 
 
 def _aside(problems: list[Problem]) -> str:
     return f", {len(problems)} set aside" if problems else ""
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested mappings under its name: `settings teacher.model`, `files documents`, `tables seed_docs`."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}{'.' if ' ' in name else ' '}{key}" if name else str(key))
+    else:
+        yield name, value
 
 
 def _plain(value: Any) -> Any:

@@ -1,28 +1,27 @@
-"""Running the graph from a command: what is out of date, corpus by corpus, and one Dagster run for each that is.
+"""Running the graph from a command: one Dagster run for each corpus that is out of date.
 
-What belongs here: what `relabel run` does that the UI does with clicks. What does not: printing (cli.py) and what a
-step computes (assets/).
+What belongs here: what `relabel run` does that the UI does with clicks. What does not: what is out of date (plan.py),
+printing (terminal.py) and what a step computes (assets/).
 """
 
 import os
 import socket
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import psutil
+from dagster._core.storage.runs import SqliteRunStorage
 
-from relabel_assets.core.progress import silent
 from relabel_assets.definitions import build_definitions
-from relabel_assets.errors import ConfigError, CorpusError, WarehouseError
-from relabel_assets.graph import FORCE_TAG, RECIPES, Step, is_fresh
-from relabel_assets.partitions import add_partitions
+from relabel_assets.errors import ConfigError, CorpusError, RelabelError, WarehouseError
+from relabel_assets.graph import FORCE_TAG
+from relabel_assets.partitions import add_partitions, folder_seen
+from relabel_assets.plan import stale_tables
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
-from relabel_assets.tables import TABLES, Table
+from relabel_assets.tables import TABLES
 
 _DAGSTER_YAML = """\
 # Written by relabel-assets when this folder was made; yours to change.
@@ -38,8 +37,7 @@ run_monitoring:
   free_slots_after_run_end_seconds: 60
 """
 _HOST_TAG, _PROCESS_TAG = "relabel/host", "relabel/process"
-# Tables whose rows `plan` can make without a teacher or a model.
-_FORETOLD = ("seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels")
+_SAME_PROCESS_S = 5  # a run begins after its process; clocks and boot times are rounded
 
 
 @dataclass(frozen=True)
@@ -51,15 +49,6 @@ class Outcome:
     run_id: str | None = None
     failures: dict[str, str] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Changes:
-    """How many rows of a partition a run would add, change and remove."""
-
-    added: int
-    changed: int
-    removed: int
 
 
 def from_environment() -> tuple[Project, Warehouse]:
@@ -95,62 +84,6 @@ def select_tables(selection: str | None) -> list[str]:
     return [name for name in TABLES if name in chosen]
 
 
-def stale_tables(project: Project, warehouse: Warehouse, corpus: str, tables: Sequence[str]) -> dict[str, str]:
-    """The tables of `tables` whose rows are not what their inputs would give, and why; with all of these that read them.
-
-    Raises CorpusError or ConfigError where the corpus folder cannot be used.
-    """
-    folder = project.corpora().open(corpus)
-    receipts = warehouse.receipts()
-    stale: dict[str, str] = {}
-    for name in (name for name in TABLES if name in tables):
-        receipt = receipts.get((corpus, name))
-        parents = [parent for parent in TABLES[name].reads if parent in stale]
-        if receipt is None:
-            stale[name] = "never made"
-        elif receipt.n_unfinished:
-            stale[name] = f"{receipt.n_unfinished:,} pieces of work are unfinished"
-        elif not is_fresh(receipt, RECIPES[name].input_hash(TABLES[name], folder, receipts), project):
-            stale[name] = "its files, settings, code or the tables it reads changed"
-        elif parents:
-            stale[name] = f"if {' or '.join(parents)} changes"
-    return stale
-
-
-def foretell(project: Project, warehouse: Warehouse, corpus: str, stale: Iterable[str]) -> dict[str, Changes]:
-    """What `stale` tables' rows would change, as far as it follows without a teacher or a model; nothing is written.
-
-    The tables are made in a copy of the warehouse, which is thrown away.
-    """
-    folder, found, wanted = project.corpora().open(corpus), {}, set(stale)
-    with tempfile.TemporaryDirectory(prefix="relabel-plan-") as scratch:
-        copied = Warehouse.at(Path(scratch) / "warehouse.duckdb")
-        if Path(warehouse.database).exists():
-            warehouse.copy_to(Path(copied.database))
-        for name in (name for name in _FORETOLD if name in wanted):
-            if name == "synthetic_queries" and not folder.has_queries:
-                break  # the teacher writes them
-            if name == "teacher_labels" and folder.teacher_kind != "recorded":
-                break
-            table, before = TABLES[name], copied.read(name, corpus)
-            rows = RECIPES[name].function(Step(table, folder, copied, project, silent))
-            copied.replace(name, corpus, rows.frame, input_hash="0" * 64)
-            found[name] = _changes(table, before, copied.read(name, corpus))
-    return found
-
-
-def _changes(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Changes:
-    key = [name for name in table.key if name != "corpus"]
-    columns = [name for name in table.stable_columns if name != "corpus"]
-
-    def hashed(rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.select(*key, content=rows.select(columns).hash_rows(seed=7))
-
-    both = hashed(before).join(hashed(after), on=key, how="inner", suffix="_after")
-    n_changed = both.filter(pl.col("content") != pl.col("content_after")).height
-    return Changes(after.height - both.height, n_changed, before.height - both.height)
-
-
 def bring_up_to_date(
     project: Project, warehouse: Warehouse, corpus: str, tables: Sequence[str], *, is_forced: bool = False
 ) -> Outcome | None:
@@ -171,6 +104,8 @@ def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_force
     with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
         _bury_the_dead(instance)
         add_partitions(instance, [corpus])
+        with suppress(RelabelError, OSError):  # a folder that cannot be read is said by the step that reads it
+            instance.report_runless_asset_event(folder_seen(project.corpora().open(corpus)))
         result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             partition_key=corpus,
@@ -199,10 +134,37 @@ def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_force
 
 
 def _bury_the_dead(instance: dg.DagsterInstance) -> None:
-    """Mark runs of this machine whose process was killed as failed, and free what they held of a pool."""
-    mine = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={_HOST_TAG: socket.gethostname()})
-    for run in instance.get_runs(mine):
-        if psutil.pid_exists(int(run.tags.get(_PROCESS_TAG, "0"))):
+    """Mark runs of this machine whose process was killed as failed, and free what they held of a pool.
+
+    A run of `relabel run` carries its host. One that the UI or `dagster` started says only its process: it is of this
+    machine where Dagster's state is, in SQLite.
+    """
+    begun = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    is_local = isinstance(instance.run_storage, SqliteRunStorage)
+    for record in instance.get_run_records(dg.RunsFilter(statuses=begun)):
+        run, began_s = record.dagster_run, record.start_time or record.create_timestamp.timestamp()
+        host = run.tags.get(_HOST_TAG)
+        if host != socket.gethostname() if host else not is_local:
+            continue
+        process = run.tags.get(_PROCESS_TAG) or _process_in_log(instance, run.run_id)
+        if process is None or _is_alive(int(process), began_s):
             continue
         instance.report_run_failed(run, "Its process ended before it did: killed, or the machine went down.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """The process that the run's executor said it is; None where the run did not get so far."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+        if pid is not None:
+            return str(pid.value)
+    return None
+
+
+def _is_alive(process: int, began_s: float) -> bool:
+    """Whether `process` runs, and is not another that was given its number after the run began."""
+    try:
+        return psutil.Process(process).create_time() < began_s + _SAME_PROCESS_S
+    except psutil.Error:
+        return False

@@ -194,6 +194,10 @@ class Materializations(dy.Schema):
         max_length=64,
         description="SHA-256 of all that the rows follow from: code, settings, files, upstream tables.",
     )
+    inputs = dy.String(
+        nullable=True,
+        description="JSON: a short hash of each input by name, so that a plan can say which one changed.",
+    )
     content_hash = dy.String(
         min_length=64, max_length=64, description="SHA-256 of the rows, without how long they took."
     )

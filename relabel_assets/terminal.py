@@ -14,11 +14,12 @@ from rich.markup import escape
 
 from relabel_assets.core.report import summary
 from relabel_assets.errors import ConfigError, Problem, RelabelError
+from relabel_assets.plan import Planned
 from relabel_assets.resources.corpora import Corpora
 from relabel_assets.resources.doctor import Finding
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
-from relabel_assets.runner import Changes, Outcome
+from relabel_assets.runner import Outcome
 
 # Piped output gets a width at which no figure has to be folded.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -39,13 +40,17 @@ def print_check(corpus: str, problems: Sequence[Problem]) -> None:
     print_problems(problems)
 
 
-def print_plan(corpus: str, stale: dict[str, str], foretold: dict[str, Changes]) -> None:
-    """Each table that would be made again, why, and how many rows that changes."""
-    OUT.print(f"[bold]{corpus}[/]: {'up to date' if not stale else ''}")
-    for table, reason in stale.items():
-        rows = foretold.get(table)
-        said = f"; {rows.added:,} new, {rows.changed:,} changed, {rows.removed:,} removed rows" if rows else ""
-        OUT.print(f"  {table}: {reason}{said}", highlight=False, soft_wrap=True)
+def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
+    """Each table that would be made again, why, how many rows that changes, and what cannot be known before."""
+    OUT.print(f"[bold]{corpus}[/]: {'' if planned else 'up to date'}")
+    for table in planned:
+        rows, said = table.changes, [table.reason]
+        if rows:
+            most = "at most " if rows.is_most else ""
+            said.append(f"{most}{rows.added:,} new, {rows.changed:,} changed, {rows.removed:,} removed rows")
+        if table.note:
+            said.append(table.note)
+        OUT.print(f"  {table.table}: {escape('; '.join(said))}", highlight=False, soft_wrap=True)
 
 
 def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ def estimate(corpus: CorpusOption = None) -> None:
     """
     from relabel_assets import runner, terminal, terminal_teacher
     from relabel_assets.commands.questions import assumed_pairs, candidate_pairs, grading_questions, queries_estimate
+    from relabel_assets.plan import stale_tables
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
@@ -27,7 +28,7 @@ def estimate(corpus: CorpusOption = None) -> None:
             found = teacher.estimate(grading_questions(folder, sample), corpus=name, n_pairs=n_pairs)
         else:
             n_pairs, assumption = pairs.height, ""
-            stale = runner.stale_tables(project, warehouse, name, ["seed_docs", "synthetic_queries", "bm25_candidates"])
+            stale = stale_tables(project, warehouse, name, ["seed_docs", "synthetic_queries", "bm25_candidates"])
             if stale:
                 assumption = f"the candidates as they are; {', '.join(stale)} would be made again first"
             found = teacher.estimate(grading_questions(folder, pairs), corpus=name)

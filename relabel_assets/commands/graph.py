@@ -46,8 +46,9 @@ def run(
 def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
     """Say which tables `relabel run` would make again, why, and how many rows that changes; change nothing.
 
-    Rows are counted as far as they follow without a teacher or a model; `relabel estimate` counts a live teacher's requests.
+    What a live teacher is asked is counted against its ledger. What only a teacher or a new student can tell is said so.
     """
+    from relabel_assets import plan as plans
     from relabel_assets import runner, terminal
 
     project, warehouse = runner.from_environment()
@@ -55,8 +56,7 @@ def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
     terminal.print_problems(corpora.refused())
     tables = runner.select_tables(select)
     for name in chosen_corpora(corpus, project.data_path, corpora.names()):
-        stale = runner.stale_tables(project, warehouse, name, tables)
-        terminal.print_plan(name, stale, runner.foretell(project, warehouse, name, stale))
+        terminal.print_plan(name, plans.plan(project, warehouse, name, tables))
 
 
 def report(corpus: CorpusOption = None) -> None:

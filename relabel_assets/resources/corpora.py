@@ -42,6 +42,7 @@ class CorpusFolder:
 
     name: str
     path: Path
+    is_offline: bool = False  # a live teacher answers from its ledger alone, whatever corpus.yaml says
 
     @cached_property
     def config(self) -> CorpusConfig:
@@ -53,6 +54,8 @@ class CorpusFolder:
                 f"{self.name}/corpus.yaml: name is {config.name!r}, and the folder is {self.name!r}. "
                 "Rename one of them, or leave name out."
             )
+        if self.is_offline:
+            return config.model_copy(update={"teacher": config.teacher.model_copy(update={"mode": "offline"})})
         return config
 
     @cached_property

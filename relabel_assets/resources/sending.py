@@ -57,12 +57,13 @@ class Sender:
         where the endpoint denies access or the ledger cannot be written. Whatever ends it, all that was received is
         in the ledger.
         """
+        if self.config.mode == "offline":  # nothing is sent: another run may be sending meanwhile
+            self.ledger.refresh()
+            self._answer_offline(requests, read, take)
+            return
         with self.ledger.sending_for(self.corpus):
             self.notices.extend(self.ledger.notices)
             self.ledger.notices.clear()
-            if self.config.mode == "offline":
-                self._answer_offline(requests, read, take)
-                return
             prices = self.prices()
             self.purse = Purse(self._limit_usd(prices))
             if self.config.mode == "batch":

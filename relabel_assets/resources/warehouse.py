@@ -49,6 +49,7 @@ class Receipt:
     files: tuple[str, ...]
     run_id: str | None
     written_at: datetime
+    inputs: str | None = None
 
 
 class Warehouse(DuckDBResource):
@@ -146,6 +147,7 @@ class Warehouse(DuckDBResource):
         frame: pl.DataFrame,
         *,
         input_hash: str,
+        inputs: str | None = None,
         n_unfinished: int = 0,
         n_set_aside: int = 0,
         files: tuple[str, ...] = (),
@@ -168,6 +170,7 @@ class Warehouse(DuckDBResource):
             files=files,
             run_id=run_id,
             written_at=datetime.now(UTC),
+            inputs=inputs,
         )
         self._write(TABLES[table], rows, receipt)
         return receipt

@@ -10,6 +10,7 @@ import pytest
 
 from relabel_assets import runner
 from relabel_assets.graph import RECIPES
+from relabel_assets.plan import stale_tables
 from relabel_assets.tables import TABLES
 from relabel_assets_tests.conftest import write_corpus
 
@@ -33,7 +34,7 @@ def test_from_documents_to_benchmark_and_then_nothing_to_do(home: Path) -> None:
     labels = warehouse.read("student_labels", "tiny")
     assert labels.select(pl.col("grade_probs").list.sum().is_between(1 - 1e-9, 1 + 1e-9).all()).item()
     assert labels.height == warehouse.read("bm25_candidates", "tiny").height
-    assert runner.stale_tables(project, warehouse, "tiny", list(TABLES)) == {}
+    assert stale_tables(project, warehouse, "tiny", list(TABLES)) == {}
     assert up_to_date() is None
     assert up_to_date(is_forced=True).is_success  # type: ignore[union-attr]
     assert {key: receipt.content_hash for key, receipt in warehouse.receipts().items()} == before
@@ -47,7 +48,7 @@ def test_a_changed_document_is_seen_and_a_removed_one_goes(home: Path) -> None:
     rows = [json.loads(line) for line in file.read_text().splitlines()][1:]
     rows[0]["body"] += " And more."
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert runner.stale_tables(project, warehouse, "tiny", tables)["seed_docs"].startswith("its files")
+    assert stale_tables(project, warehouse, "tiny", tables)["seed_docs"] == "changed: files documents"
     assert runner.bring_up_to_date(project, warehouse, "tiny", tables).is_success  # type: ignore[union-attr]
     assert warehouse.read("seed_docs", "tiny").height == 7
     assert warehouse.receipt("synthetic_queries", "tiny").n_set_aside == 2  # type: ignore[union-attr]
@@ -138,31 +139,6 @@ def test_the_command_answers_and_fails_plainly(home: Path) -> None:
         failed = relabel(*arguments)
         assert (failed.returncode, message in failed.stderr + failed.stdout) == (code, True), failed.stderr
         assert "Traceback" not in failed.stderr
-
-
-def test_the_plan_foretells_exactly_the_rows_that_a_changed_document_changes(home: Path) -> None:
-    project, warehouse = runner.from_environment()
-    tables = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
-    write_corpus(home / "data" / "other")
-    plan = runner.foretell(project, warehouse, "tiny", tables)
-    assert plan["seed_docs"] == runner.Changes(8, 0, 0)
-    for corpus in ("tiny", "other"):
-        assert runner.bring_up_to_date(project, warehouse, corpus, tables).is_success  # type: ignore[union-attr]
-    before = {name: warehouse.read(name, "tiny") for name in tables}
-    others = {name: warehouse.receipt(name, "other") for name in tables}
-    file = home / "data" / "tiny" / "documents.jsonl"
-    rows = [json.loads(line) for line in file.read_text().splitlines()]
-    rows[1]["body"] += " And more about bicycle parking."
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    stale = runner.stale_tables(project, warehouse, "tiny", tables)
-    plan = runner.foretell(project, warehouse, "tiny", stale)
-    assert plan["seed_docs"] == runner.Changes(0, 1, 0)
-    assert {name: warehouse.read(name, "tiny").equals(before[name]) for name in tables} == dict.fromkeys(tables, True)
-    assert runner.bring_up_to_date(project, warehouse, "tiny", tables).is_success  # type: ignore[union-attr]
-    done = {name: runner._changes(TABLES[name], before[name], warehouse.read(name, "tiny")) for name in plan}
-    assert done == plan
-    assert {name: warehouse.receipt(name, "other") for name in tables} == others
-    assert not runner.stale_tables(project, warehouse, "other", tables)
 
 
 def test_a_killed_runs_pools_are_free_for_the_next(home: Path) -> None:
