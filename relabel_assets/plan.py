@@ -142,7 +142,7 @@ class _Forecast:
     def _read(self, table: str) -> pl.DataFrame:
         return self.warehouse.read(table, self.folder.name)
 
-    def _made(self, table: Table, inputs: Inputs, is_partial: bool) -> tuple[Changes, str]:
+    def _made(self, table: Table, inputs: Inputs, is_partial: bool) -> tuple[Changes | None, str]:
         """Make the rows in the copy, from the ledger where a teacher is asked."""
         before = self._read(table.name)
         rows = RECIPES[table.name].function(Step(table, self.offline, self.warehouse, self.project, silent))
@@ -151,10 +151,10 @@ class _Forecast:
         )
         if is_partial:
             self.unknown.add(table.name)
-        found = changes(table, before, self._read(table.name))
-        return (found, "as far as it is known without the teacher's queries") if is_partial else (found, "")
+            return None, "its rows are known after the teacher's answer"
+        return changes(table, before, self._read(table.name)), ""
 
-    def _queries(self, table: Table, inputs: Inputs, is_partial: bool) -> tuple[Changes, str]:
+    def _queries(self, table: Table, inputs: Inputs, is_partial: bool) -> tuple[Changes | None, str]:
         folder, queries = self.folder, self.folder.config.queries
         if folder.has_queries or folder.teacher_kind != "openai":
             return self._made(table, inputs, is_partial)
@@ -167,14 +167,14 @@ class _Forecast:
         )  # fmt: skip
         if load.n_to_send == 0:
             return self._made(table, inputs, is_partial)
-        self.unknown.add(table.name)
         found = Changes(0, 0, self._read(table.name).height)
         if load.n_answered:
-            found, _ = self._made(table, inputs, is_partial)
+            found = self._made(table, inputs, False)[0] or found
+        self.unknown.add(table.name)
         most = replace(found, added=found.added + load.n_to_send * queries.per_document, is_most=True)
         return most, f"the teacher is asked about {load.n_to_send:,} documents{_dollars(load)}"
 
-    def _labels(self, table: Table, inputs: Inputs, is_partial: bool) -> tuple[Changes, str]:
+    def _labels(self, table: Table, inputs: Inputs, is_partial: bool) -> tuple[Changes | None, str]:
         before = self._read(table.name)
         found, note = self._made(table, inputs, is_partial)
         if self.folder.teacher_kind == "recorded":
@@ -196,8 +196,9 @@ class _Forecast:
         questions = GradingQuestions(pairs, config, self.folder.rubric, prompt)
         load = self.project.teacher().estimate(questions, corpus=self.folder.name)
         said = f"the teacher is asked about {asked.height:,} pairs with {load.n_to_send:,} requests{_dollars(load)}"
-        total = Changes(settled.added + asked.height - again, settled.changed + again, settled.removed)
-        return total, "; ".join(filter(None, (said, note)))
+        if is_partial:
+            return None, f"{said} at least; {note}"
+        return Changes(settled.added + asked.height - again, settled.changed + again, settled.removed), said
 
     def _student(self, table: Table, inputs: Inputs, is_partial: bool) -> tuple[Changes, str]:
         earlier = self._read(table.name)

@@ -7,7 +7,6 @@ printing (terminal.py) and what a step computes (assets/).
 import os
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -15,9 +14,9 @@ import psutil
 from dagster._core.storage.runs import SqliteRunStorage
 
 from relabel_assets.definitions import build_definitions
-from relabel_assets.errors import ConfigError, CorpusError, RelabelError, WarehouseError
+from relabel_assets.errors import ConfigError, CorpusError, WarehouseError
 from relabel_assets.graph import FORCE_TAG
-from relabel_assets.partitions import add_partitions, folder_seen
+from relabel_assets.partitions import add_partitions
 from relabel_assets.plan import stale_tables
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
@@ -104,8 +103,6 @@ def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_force
     with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
         _bury_the_dead(instance)
         add_partitions(instance, [corpus])
-        with suppress(RelabelError, OSError):  # a folder that cannot be read is said by the step that reads it
-            instance.report_runless_asset_event(folder_seen(project.corpora().open(corpus)))
         result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             partition_key=corpus,
