@@ -1,9 +1,10 @@
 """What happens without a click: sensors and schedules, all off until they are turned on.
 
 What belongs here: when runs are started and what is said of one that failed. What does not: what a run does (assets/), and
-finding new folders (partitions.py).
+looking at folders (partitions.py).
 
-RELABEL_AUTOMATION=on turns all of it on where the code location is loaded; the UI turns each on by itself.
+RELABEL_AUTOMATION=on turns all of it on where the code location is loaded, and changes nothing else; the UI turns each on
+by itself.
 """
 
 import json
@@ -13,13 +14,15 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from relabel_assets.errors import RelabelError
-from relabel_assets.partitions import CORPORA
+from relabel_assets.errors import ConfigError
 from relabel_assets.resources.ledger import Ledger
 from relabel_assets.resources.ledger_report import spent_since
 from relabel_assets.resources.project import Project
 
-IS_ON = os.environ.get("RELABEL_AUTOMATION", "").lower() in ("1", "on", "true", "yes")
+_SETTING = os.environ.get("RELABEL_AUTOMATION") or "off"
+if _SETTING not in ("on", "off"):
+    raise ConfigError(f"RELABEL_AUTOMATION is {_SETTING!r}. It is on or off; off if it is not set.")
+IS_ON = _SETTING == "on"
 _SENSORS = dg.DefaultSensorStatus.RUNNING if IS_ON else dg.DefaultSensorStatus.STOPPED
 _SCHEDULES = dg.DefaultScheduleStatus.RUNNING if IS_ON else dg.DefaultScheduleStatus.STOPPED
 
@@ -33,39 +36,11 @@ REFRESH_LABELS = dg.define_asset_job(
 )
 
 
-@dg.sensor(
-    name="changed_corpora",
-    job=LABEL_CORPUS,
-    description="Runs a corpus when the content of its folder is not what it was; clocks and file times do not count.",
-    minimum_interval_seconds=60,
-    default_status=_SENSORS,
-)
-def changed_corpora(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult | dg.SkipReason:
-    corpora = project.corpora()
-    seen: dict[str, str] = json.loads(context.cursor or "{}")
-    now = {}
-    for name in corpora.names():
-        try:
-            now[name] = corpora.open(name).fingerprint("everything")
-        except (RelabelError, OSError) as error:
-            context.log.warning(f"{name} is left as it is: {error}")
-    changed = [name for name, content in now.items() if seen.get(name) != content]
-    if not changed:
-        return dg.SkipReason(f"Nothing changed in {len(now)} corpus folders.")
-    known = set(context.instance.get_dynamic_partitions("corpus"))
-    new = [name for name in changed if name not in known]
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(partition_key=name) for name in changed],
-        dynamic_partitions_requests=[CORPORA.build_add_request(new)] if new else [],
-        cursor=json.dumps(seen | now),
-    )
-
-
-FOLLOW = dg.AutomationConditionSensorDefinition(
-    "follow_upstream",
+KEEP_FRESH = dg.AutomationConditionSensorDefinition(
+    "keep_fresh",
     target="*",
     default_status=_SENSORS,
-    description="Makes a table again when one that it reads was made (AutomationCondition.eager).",
+    description="Makes a table again when a corpus folder or a table that it reads changed (AutomationCondition.eager).",
 )
 
 
@@ -120,5 +95,5 @@ def failed_runs(context: dg.RunFailureSensorContext, project: Project) -> None:
 
 
 JOBS = [LABEL_CORPUS, REFRESH_LABELS]
-SENSORS = [changed_corpora, FOLLOW, failed_runs]
+SENSORS = [KEEP_FRESH, failed_runs]
 SCHEDULES = [nightly_labels, weekly_students]

@@ -4,7 +4,6 @@ What belongs here: turning declarations and pure findings into check results. Wh
 (core/) and the validation before a write (resources/warehouse.py); these checks look at what is stored.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import dagster as dg
@@ -17,10 +16,6 @@ from relabel_assets.partitions import CORPORA
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.tables import TABLES, Table
-
-# Checks by partition are what we need, and Dagster calls them a preview: said once here, not at every command.
-warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 _CONTRACT_CHECKS = {
     "not_null": "Columns that are declared not null hold no NULL.",

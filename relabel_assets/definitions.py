@@ -15,7 +15,7 @@ from relabel_assets.assets.student_model import student_model
 from relabel_assets.assets.synthetic_queries import synthetic_queries
 from relabel_assets.assets.teacher_labels import teacher_labels
 from relabel_assets.checks import CHECKS
-from relabel_assets.partitions import corpus_folders
+from relabel_assets.partitions import corpus_folder, corpus_folders
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 
@@ -45,7 +45,7 @@ def build_definitions(project: Project | None = None, warehouse: Warehouse | Non
     """The whole graph; a test passes its own project and warehouse, the code location takes them from the environment."""
     project = project or Project.from_environment()
     return dg.Definitions(
-        assets=ASSETS,
+        assets=[corpus_folder, *ASSETS],
         asset_checks=CHECKS,
         sensors=[corpus_folders, *automation.SENSORS],
         schedules=automation.SCHEDULES,

@@ -20,7 +20,7 @@ import pydantic
 from relabel_assets import catalog
 from relabel_assets.core.progress import Progress
 from relabel_assets.errors import Problem, RelabelError
-from relabel_assets.partitions import CORPORA
+from relabel_assets.partitions import CORPORA, FOLDER
 from relabel_assets.resources.corpora import CorpusFolder
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Receipt, Warehouse
@@ -164,7 +164,7 @@ def table_asset(
         @dg.asset(
             name=table.name,
             partitions_def=CORPORA,
-            deps=list(table.reads),
+            deps=[*table.reads, *([FOLDER] if files else [])],
             description=catalog.description(table),
             group_name=group,
             kinds=kinds | {"duckdb"},
