@@ -22,8 +22,9 @@ from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.encoder import Encoder, load_encoder
 from relabel_assets.core.student.evidence import NAMES, Background, Lexicon
 from relabel_assets.core.student.head import fit_head
-from relabel_assets.core.student.interaction import documents_in_chunks, pair_figures
+from relabel_assets.core.student.interaction import pair_figures
 from relabel_assets.core.student.late_interaction import QueryScorer
+from relabel_assets.core.student.reading import documents_in_runs
 
 SEED = 13
 BACKGROUND = tuple(name for name in NAMES if name.endswith("_z") or name.startswith("ordinary"))
@@ -60,7 +61,7 @@ def main(corpora: list[str]) -> None:
         )
         encoder = load_encoder(base_path("embedded"), 192)
         scorer = QueryScorer(Encoder(copy.deepcopy(encoder.model), encoder.tokenizer, encoder.max_length))
-        read = dict(documents_in_chunks(encoder, pairs, silent))
+        read = dict(documents_in_runs(encoder, pairs, silent))
         lexicon = Lexicon.of(list(read.values()), len(encoder.tokenizer))
         texts = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
         background = Background.of(encoder, texts.sample(min(64, texts.height), seed=SEED).to_dicts())

@@ -10,7 +10,8 @@ documents of the training set, tells what is ordinary for a query (z-norm, Aucke
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,10 @@ class ReadDocument:
     title: frozenset[int]
     header: frozenset[int]
 
+    @cached_property
+    def n_words(self) -> int:
+        return sum(self.counts.values())
+
 
 @dataclass(frozen=True)
 class ReadQuery:
@@ -71,16 +76,15 @@ class Lexicon:
         seen = np.zeros(vocabulary)
         for document in documents:
             seen[list(document.counts)] += 1
-        lengths = [sum(document.counts.values()) for document in documents]
+        lengths = [document.n_words for document in documents]
         return cls(np.log(1 + (len(documents) - seen + 0.5) / (seen + 0.5)), float(np.mean(lengths)) or 1.0)
 
-    def bm25(self, ids: Sequence[int], document: ReadDocument) -> tuple[float, float]:
-        """The score of `document`, and its share of the highest that any document could have for these words."""
-        length = _K1 * (1 - _B + _B * sum(document.counts.values()) / self.mean_length)
-        score = sum(
-            self.idf[i] * found * (_K1 + 1) / (found + length) for i in ids if (found := document.counts.get(i, 0))
-        )
-        return float(score), float(score / (sum(self.idf[i] for i in ids) * (_K1 + 1) + 1e-6))
+    def bm25_shares(self, ids: Sequence[int], counts: NDArray, n_words: NDArray) -> NDArray:
+        """BM25 of documents with these `counts` (M, T) and lengths (M,), as shares of the most there could be; (M,)."""
+        length = _K1 * (1 - _B + _B * n_words / self.mean_length)
+        idf = self.idf[list(ids)]
+        scores = (idf * counts * (_K1 + 1) / (counts + length[:, None])).sum(axis=1)
+        return scores / (idf.sum() * (_K1 + 1) + 1e-6)
 
 
 def read_documents(encoder: Encoder, documents: Sequence[Mapping[str, Any]]) -> list[ReadDocument]:
@@ -112,9 +116,12 @@ class Background:
 
     def __init__(self, vectors: Tensor, words: Sequence[Sequence[int]], lengths: Sequence[int]) -> None:
         self.vectors, self.words, self.lengths = vectors, words, lengths
-        # BM25 needs words alone: the vectors here only fill the field.
-        empty: frozenset[Any] = frozenset()
-        self._documents = [ReadDocument(vectors, vectors, 0, Counter(ids), empty, empty, empty) for ids in words]
+        self._starts = np.cumsum([0, *lengths[:-1]])
+        self._n_words = np.array([len(ids) for ids in words], dtype=float)
+        self._counts: dict[int, NDArray] = {}  # of each word, in every window
+        for place, ids in enumerate(words):
+            for i in ids:
+                self._counts.setdefault(i, np.zeros(len(words)))[place] += 1
 
     @classmethod
     def of(cls, encoder: Encoder, documents: Sequence[Mapping[str, Any]]) -> "Background":
@@ -127,10 +134,11 @@ class Background:
         self, vectors: Tensor, weights: Tensor, ids: Sequence[int], lexicon: Lexicon
     ) -> tuple[NDArray, NDArray, float]:
         """Means (2,) and spreads (2,) of late interaction and BM25 share, and the mean of the best late interactions."""
-        best = torch.stack([part.amax(dim=0) for part in (self.vectors @ vectors.T).split(list(self.lengths))])
-        scores = np.stack(
-            [(best @ weights).numpy(), [lexicon.bm25(ids, document)[1] for document in self._documents]], axis=1
-        )
+        met = (self.vectors @ vectors.T).numpy()  # (M tokens, T)
+        best = np.maximum.reduceat(met, self._starts, axis=0)  # (M, T)
+        none = np.zeros(len(self.words))
+        counts = np.stack([none, *(self._counts.get(i, none) for i in ids)], axis=1)[:, 1:]
+        scores = np.stack([best @ weights.numpy(), lexicon.bm25_shares(ids, counts, self._n_words)], axis=1)
         spread = np.maximum(scores.std(axis=0), _LEAST_SPREAD)
         return scores.mean(axis=0), spread, float(np.sort(scores[:, 0])[-_ORDINARY_BEST:].mean())
 
@@ -149,28 +157,82 @@ def read_queries(
     return found
 
 
-def evidence(query: ReadQuery, document: ReadDocument, lexicon: Lexicon) -> list[float]:
-    """The figures of a pair, in the order of NAMES."""
-    met = query.vectors @ document.vectors.T  # (T, N)
-    best = met.amax(dim=1)
+def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) -> NDArray:
+    """The figures of each pair, (P, F), in the order of NAMES. Pairs of one document are quicker side by side."""
+    queries = [query for query, _ in pairs]
+    documents = [document for _, document in pairs]
+    vectors = _Runs([len(query.vectors) for query in queries])
+    words = _Runs([len(query.ids) for query in queries])
+    best, best_of_header, window = _met(pairs)
+    idf = lexicon.idf[[i for query in queries for i in query.ids]]
     # A query of nothing but special tokens has vectors and no words.
-    rarity = lexicon.idf[list(query.ids)] + 1e-6 if len(query.ids) == len(best) else np.ones(len(best))
-    meant = best.numpy()
-    total = float(rarity.sum())
-    interaction = float(best @ query.weights)
-    bm25, share = lexicon.bm25(query.ids, document)
-    pairs = list(pairwise(query.ids))
+    rarity = np.ones(len(best))
+    rarity[np.repeat(words.lengths > 0, vectors.lengths)] = idf + 1e-6
+    total = vectors.sums(rarity)
+    counts = np.array([document.counts.get(i, 0) for query, document in pairs for i in query.ids], dtype=float)
+    in_title = np.array([i in document.title for query, document in pairs for i in query.ids], dtype=float)
+    in_header = np.array([i in document.header for query, document in pairs for i in query.ids], dtype=float)
+    n_words = np.array([document.n_words for document in documents], dtype=float)
+    length = _K1 * (1 - _B + _B * n_words / lexicon.mean_length)
+    bm25 = words.sums(idf * counts * (_K1 + 1) / (counts + words.spread(length)))
+    share = bm25 / (words.sums(idf) * (_K1 + 1) + 1e-6)
+    interaction = vectors.sums(best * np.concatenate([query.weights.numpy() for query in queries]))
+    ordinary = np.stack([query.ordinary for query in queries])  # (P, 2)
+    spread = np.stack([query.spread for query in queries])
+    z = (np.stack([interaction, share], axis=1) - ordinary) / spread
+    bigrams = [
+        sum(pair in document.bigrams for pair in pairwise(query.ids)) / max(1, len(query.ids) - 1)
+        for query, document in pairs
+    ]
+    columns = (
+        interaction, vectors.sums(best * rarity) / total, vectors.least(best), vectors.quarter(best), window,
+        bm25, share, words.sums(idf * (counts > 0)) / total, words.sums(idf * in_title) / total,
+        words.sums(idf * in_header) / total, vectors.sums(best_of_header) / vectors.lengths,
+        np.log1p(n_words), words.lengths, total / vectors.lengths, bigrams,
+        z[:, 0], z[:, 1], ordinary[:, 0], spread[:, 0], [query.ordinary_best for query in queries],
+    )  # fmt: skip
+    return np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
 
-    def covered(words: Any) -> float:
-        return float(sum(lexicon.idf[i] for i in query.ids if i in words)) / total
 
-    z = (np.array([interaction, share]) - query.ordinary) / query.spread
-    return [
-        interaction, float((meant * rarity).sum()) / total, float(meant.min()), float(np.quantile(meant, 0.25)),
-        float((document.pooled @ query.pooled).max()), bm25, share,
-        covered(document.counts), covered(document.title), covered(document.header),
-        float(met[:, : document.n_header].amax(dim=1).mean()) if document.n_header else 0.0,
-        float(np.log1p(sum(document.counts.values()))), float(len(query.ids)), total / len(best),
-        sum(pair in document.bigrams for pair in pairs) / max(1, len(pairs)),
-        *z.tolist(), float(query.ordinary[0]), float(query.spread[0]), query.ordinary_best,
-    ]  # fmt: skip
+def _met(pairs: Sequence[tuple[ReadQuery, ReadDocument]]) -> tuple[NDArray, NDArray, NDArray]:
+    """Each query token's best cosine with its document's tokens and with its header's, (all T,); the best window's, (P,)."""
+    best, header, window = [], [], []
+    for _, several in groupby(pairs, key=lambda pair: id(pair[1])):
+        of_document = list(several)
+        document = of_document[0][1]
+        queries = [query for query, _ in of_document]
+        met = torch.cat([query.vectors for query in queries]) @ document.vectors.T  # (T of all queries, N)
+        best.append(met.amax(dim=1))
+        n = document.n_header
+        header.append(met[:, :n].amax(dim=1) if n else torch.zeros(len(met)))
+        window.append((torch.stack([query.pooled for query in queries]) @ document.pooled.T).amax(dim=1))
+    return tuple(torch.cat(parts).double().numpy() for parts in (best, header, window))  # type: ignore[return-value]
+
+
+class _Runs:
+    """Values of many pairs end to end, (sum of lengths,): sums and order within each pair, (P,)."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self.lengths = np.array(lengths)
+        self.ends = np.cumsum(self.lengths)
+        self.starts = self.ends - self.lengths
+        self._pair = np.repeat(np.arange(len(lengths)), self.lengths)
+
+    def spread(self, of_pairs: NDArray) -> NDArray:
+        return of_pairs[self._pair]
+
+    def sums(self, values: NDArray) -> NDArray:
+        return np.bincount(self._pair, values, minlength=len(self.lengths))
+
+    def least(self, values: NDArray) -> NDArray:
+        """Raises IndexError where a run is empty."""
+        return np.minimum.reduceat(values, self.starts)
+
+    def quarter(self, values: NDArray) -> NDArray:
+        """The lower quartile, interpolated."""
+        ordered = values[np.lexsort((values, self._pair))]
+        place = 0.25 * (self.lengths - 1)
+        low = np.floor(place).astype(int)
+        after = np.minimum(low + 1, self.lengths - 1)
+        lower, upper = ordered[self.starts + low], ordered[self.starts + after]
+        return lower + (upper - lower) * (place - low)

@@ -9,7 +9,7 @@ seconds an epoch on a CPU; with `train_documents` one encoder reads both sides a
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,18 @@ from relabel_assets.core.student.evidence import (
     Background,
     Lexicon,
     ReadDocument,
+    ReadQuery,
     evidence,
-    read_documents,
     read_queries,
 )
 from relabel_assets.core.student.head import Head, fit_head
 from relabel_assets.core.student.late_interaction import QueryScorer, query_ids
+from relabel_assets.core.student.precision import Reader
+from relabel_assets.core.student.reading import Kept, documents_in_runs, looked_up, pairs_in_runs
 from relabel_assets.core.student.windows import windows
 
-_DOCUMENTS_A_CHUNK = 64
+_BYTES_KEPT = 256_000_000  # of documents' vectors, for files whose batches share documents
+_QUERIES_KEPT = 8192  # of about 15 kB
 _BACKGROUND = 64  # documents; each costs every query one more comparison
 _RATE = {("lora", False): 1e-4, ("full", False): 1e-5, ("lora", True): 5e-4, ("full", True): 4e-5}
 _RANK = {False: 8, True: 16}
@@ -64,6 +67,8 @@ class Interaction:
     scorer: QueryScorer
     document_encoder: Encoder
     weighing: Weighing | None = None
+    _documents: Kept[ReadDocument] = field(default_factory=lambda: Kept(_BYTES_KEPT))
+    _queries: Kept[ReadQuery] = field(default_factory=lambda: Kept(_QUERIES_KEPT))
 
     @classmethod
     def load(cls, folder: Path, settings: storage.Settings) -> "Interaction":
@@ -84,14 +89,15 @@ class Interaction:
         return cls(QueryScorer(encoder), encoder)
 
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
-        """The score of each row of `pairs`, (N,), in its order. Each document is read once, 64 at a time."""
-        return self.scores_of(pairs, documents_in_chunks(self.document_encoder, pairs, progress))
+        """The score of each row of `pairs`, (N,), in its order. Each document is read once, and the last ones are kept."""
+        return self.scores_of(pairs, documents_in_runs(self.document_encoder, pairs, progress, self._documents))
 
     def scores_of(self, pairs: pl.DataFrame, documents: Iterable[tuple[str, ReadDocument]]) -> NDArray:
         """`scores` with documents that are read already."""
         if self.weighing is None:
             return pair_scores(self.scorer, documents, pairs)
-        figures = pair_figures(self.scorer, documents, pairs, self.weighing.lexicon, self.weighing.background)
+        lexicon, background = self.weighing.lexicon, self.weighing.background
+        figures = pair_figures(self.scorer, documents, pairs, lexicon, background, self._queries)
         return self.weighing.head.scores(figures)
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -125,8 +131,9 @@ def train(
     query_encoder = documents_encoder
     if not both:
         query_encoder = Encoder(
-            copy.deepcopy(documents_encoder.model), documents_encoder.tokenizer, documents_encoder.max_length
-        )
+            copy.deepcopy(documents_encoder.model), documents_encoder.tokenizer, documents_encoder.max_length,
+            Reader(config.precision),
+        )  # fmt: skip
     scorer = QueryScorer(query_encoder)
     if config.method == "lora":
         scorer.model = training.with_lora(query_encoder.model, rank=_RANK[both])
@@ -137,20 +144,20 @@ def train(
         learner: _Learner = _BothSides(scorer, rate, rows, n_grades)
         read: dict[str, ReadDocument] = {}
     else:
-        read = dict(documents_in_chunks(documents_encoder, rows, progress))
+        read = dict(documents_in_runs(documents_encoder, rows, progress))
         vectors = {doc_id: document.vectors.clone() for doc_id, document in read.items()}  # out of inference mode
         learner = _QuerySide(scorer, rate, vectors)
 
     def dev_figure() -> float | None:
         if dev.is_empty():
             return None
-        documents = documents_in_chunks(documents_encoder, dev, silent) if both else read.items()
+        documents = documents_in_runs(documents_encoder, dev, silent) if both else read.items()
         return figure(pair_scores(scorer, documents, dev))
 
     history = training.fit(
         learner, graded, epochs=config.epochs, seed=config.seed, figure=dev_figure, progress=progress
     )
-    documents = read or dict(documents_in_chunks(documents_encoder, rows, progress))
+    documents = read or dict(documents_in_runs(documents_encoder, rows, progress))
     weighing, figures = _weigh(scorer, documents_encoder, documents, rows, is_train, config.seed)
     return Interaction(scorer, documents_encoder, weighing), weighing.head.scores(figures), history
 
@@ -267,13 +274,13 @@ def _weigh(
 
 def pair_scores(scorer: QueryScorer, documents: Iterable[tuple[str, ReadDocument]], pairs: pl.DataFrame) -> NDArray:
     """The late interaction of each row of `pairs`, (N,), in its order; `documents` are read once."""
-    texts = pairs.unique("query_id", maintain_order=True).select("query_id", "text")
-    queries = dict(zip(texts["query_id"], scorer.grade_queries(texts["text"].to_list()), strict=True))
+    queries: Kept[tuple[Tensor, Tensor]] = Kept(_QUERIES_KEPT)
     scores = np.empty(pairs.height)
     with torch.inference_mode():
-        for document, asked in _with_queries(documents, pairs):
-            for row, query_id in asked:
-                scores[row] = scorer.pair_score(queries[query_id], document.vectors)
+        for run in pairs_in_runs(documents, pairs):
+            read = looked_up([text for _, text, _ in run], queries, scorer.grade_queries)
+            for query, (row, _, document) in zip(read, run, strict=True):
+                scores[row] = scorer.pair_score(query, document.vectors)
     return scores
 
 
@@ -283,36 +290,15 @@ def pair_figures(
     pairs: pl.DataFrame,
     lexicon: Lexicon,
     background: Background,
+    kept: Kept[ReadQuery] | None = None,
 ) -> NDArray:
-    """The evidence for each row of `pairs`, (N, F), in its order; `documents` are read once."""
-    texts = pairs.unique("query_id", maintain_order=True).select("query_id", "text")
-    read = read_queries(scorer, texts["text"].to_list(), lexicon, background)
-    queries = dict(zip(texts["query_id"], read, strict=True))
+    """The evidence for each row of `pairs`, (N, F), in its order; `documents` are read once, `kept` queries not again."""
+    queries = Kept(_QUERIES_KEPT) if kept is None else kept
     figures = np.empty((pairs.height, len(NAMES)))
     with torch.inference_mode():
-        for document, asked in _with_queries(documents, pairs):
-            for row, query_id in asked:
-                figures[row] = evidence(queries[query_id], document, lexicon)
+        for run in pairs_in_runs(documents, pairs):
+            texts = [text for _, text, _ in run]
+            read = looked_up(texts, queries, lambda some: read_queries(scorer, some, lexicon, background))
+            rows = [row for row, _, _ in run]
+            figures[rows] = evidence(list(zip(read, (document for _, _, document in run), strict=True)), lexicon)
     return figures
-
-
-def documents_in_chunks(
-    encoder: Encoder, pairs: pl.DataFrame, progress: Progress
-) -> Iterator[tuple[str, ReadDocument]]:
-    """Each document of `pairs` once, read 64 at a time, so that no more are in memory."""
-    documents = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
-    for start in range(0, documents.height, _DOCUMENTS_A_CHUNK):
-        chunk = documents.slice(start, _DOCUMENTS_A_CHUNK).to_dicts()
-        yield from zip((document["doc_id"] for document in chunk), read_documents(encoder, chunk), strict=True)
-        progress("reading documents", min(start + _DOCUMENTS_A_CHUNK, documents.height), documents.height)
-
-
-def _with_queries(
-    documents: Iterable[tuple[str, ReadDocument]], pairs: pl.DataFrame
-) -> Iterator[tuple[ReadDocument, list[tuple[int, str]]]]:
-    """Each document with the (row, query_id) of the pairs it is in."""
-    asked: dict[str, list[tuple[int, str]]] = {}
-    for row, (query_id, doc_id) in enumerate(pairs.select("query_id", "doc_id").iter_rows()):
-        asked.setdefault(doc_id, []).append((row, query_id))
-    for doc_id, document in documents:
-        yield document, asked.get(doc_id, [])

@@ -5,10 +5,12 @@ query token). What does not: where the vectors come from (encoder.py). Imported 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from relabel_assets.core.student.batches import batch_tokens, by_length
 from relabel_assets.core.student.encoder import Encoder
 
 
@@ -21,9 +23,9 @@ class QueryScorer(nn.Module):
         self.model = encoder.model  # registered, so that its parameters are this module's
         self.token_weight = nn.Parameter(torch.zeros(encoder.width))
 
-    def query_vectors(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, T, H) and weights (B, T) that sum to 1 over the tokens of each query."""
-        vectors, is_word = self.encoder.forward(rows)
+    def query_vectors(self, rows: Sequence[Sequence[int]], model: Any = None) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, T, H) and weights (B, T) that sum to 1 over the tokens of each query; `model` as in Encoder."""
+        vectors, is_word = self.encoder.forward(rows, model)
         logits = (vectors @ self.token_weight).masked_fill(~is_word, float("-inf"))  # (B, T)
         return vectors, torch.softmax(logits, dim=-1)
 
@@ -42,12 +44,15 @@ class QueryScorer(nn.Module):
     @torch.inference_mode()
     def grade_queries(self, texts: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
         """Vectors (T, H) and weights (T,) of each query, special tokens left out; a query over max_length is cut."""
-        found = []
-        for ids in self.encoder.token_ids(texts):
-            vectors, weights = self.query_vectors([query_ids(ids, self.encoder.max_length)])
-            counts = weights[0] > 0
-            found.append((vectors[0][counts], weights[0][counts]))
-        return found
+        rows = [query_ids(ids, self.encoder.max_length) for ids in self.encoder.token_ids(texts)]
+        model = self.encoder.reader(self.encoder.model)
+        found: dict[int, tuple[Tensor, Tensor]] = {}
+        for places in by_length([len(row) for row in rows], batch_tokens()):
+            read = self.query_vectors([rows[place] for place in places], model)
+            for place, vectors, weights in zip(places, *read, strict=True):
+                counts = weights > 0
+                found[place] = vectors[counts], weights[counts]
+        return [found[place] for place in range(len(rows))]
 
 
 def query_ids(ids: Sequence[int], max_length: int) -> list[int]:

@@ -159,6 +159,18 @@ def test_a_cross_encoder_grades_the_same_in_sentence_transformers(tmp_path: Path
     assert np.allclose(sentence_transformers.CrossEncoder(str(tmp_path / "s")).predict(texts), scores, atol=1e-5)
 
 
+def test_a_late_interaction_folder_gives_its_token_vectors_in_sentence_transformers(tmp_path: Path) -> None:
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    config = StudentConfig(precision="fp32", base_model=str(save_encoder(tmp_path / "base", "bert")), epochs=1)
+    train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
+    grader: Any = Labeler.load(tmp_path / "s").grader
+    elsewhere = sentence_transformers.SentenceTransformer(str(tmp_path / "s"))
+    for text in SUBJECTS:
+        vectors, _ = grader.scorer.grade_queries([text])[0]
+        found = elsewhere.encode([text], output_value="token_embeddings")[0][1:-1]  # without [CLS] and [SEP]
+        assert torch.allclose(torch.nn.functional.normalize(found, dim=-1), vectors, atol=1e-5)
+
+
 def test_a_published_reranker_keeps_its_head_and_is_the_base_it_is_measured_against(tmp_path: Path) -> None:
     words = tokenizer("encoder")
     torch.manual_seed(2)

@@ -35,7 +35,7 @@ def test_the_figures_of_a_pair_by_hand() -> None:
     lexicon = Lexicon.of([met, other], vocabulary=4)
     assert lexicon.idf[[1, 2]] == pytest.approx([np.log(1.2), np.log(2.0)])
     assert lexicon.mean_length == 2.0
-    figures = dict(zip(NAMES, evidence(query([1, 2]), met, lexicon), strict=True))
+    figures = dict(zip(NAMES, evidence([(query([1, 2]), met)], lexicon)[0], strict=True))
     assert figures["late_interaction"] == pytest.approx((1.0 + 0.8) / 2)
     assert figures["worst_token"] == pytest.approx(0.8)
     assert figures["window_cosine"] == pytest.approx(1.0)
@@ -47,7 +47,7 @@ def test_the_figures_of_a_pair_by_hand() -> None:
     assert figures["bigrams"] == 1.0
     assert figures["header_interaction"] == pytest.approx((1.0 + 0.0) / 2)
     assert figures["late_interaction_z"] == pytest.approx((0.9 - 0.5) / 0.25)
-    unmet = dict(zip(NAMES, evidence(query([1, 2]), other, lexicon), strict=True))
+    unmet = dict(zip(NAMES, evidence([(query([1, 2]), other)], lexicon)[0], strict=True))
     assert unmet["covered"] < figures["covered"]
     assert unmet["bigrams"] == 0.0
 
@@ -63,7 +63,7 @@ def test_what_is_ordinary_for_a_query_by_hand() -> None:
 
 def test_a_query_without_a_known_word_has_finite_figures() -> None:
     lexicon = Lexicon(np.ones(4), 1.0)
-    assert np.isfinite(evidence(query([]), document([EAST], [1]), lexicon)).all()
+    assert np.isfinite(evidence([(query([]), document([EAST], [1]))], lexicon)).all()
 
 
 def test_the_head_learns_the_figure_that_ranks_and_ignores_noise() -> None:

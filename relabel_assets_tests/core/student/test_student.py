@@ -47,7 +47,8 @@ def test_the_folder_loads_in_plain_transformers(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    train_student(pairs(), config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
+    config = CONFIG.model_copy(update={"precision": "fp32"})
+    train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
     labeler = Labeler.load(tmp_path / "s")
     ids = AutoTokenizer.from_pretrained(tmp_path / "s")("parental leave", return_tensors="pt")
     with torch.inference_mode():
