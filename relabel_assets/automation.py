@@ -27,7 +27,9 @@ _SENSORS = dg.DefaultSensorStatus.RUNNING if IS_ON else dg.DefaultSensorStatus.S
 _SCHEDULES = dg.DefaultScheduleStatus.RUNNING if IS_ON else dg.DefaultScheduleStatus.STOPPED
 
 LABEL_CORPUS = dg.define_asset_job(
-    "label_corpus", selection="*", description="Every table of one corpus, from its documents to its benchmark."
+    "label_corpus",
+    selection=dg.AssetSelection.all(),
+    description="Every table of one corpus, from its documents to its benchmark.",
 )
 REFRESH_LABELS = dg.define_asset_job(
     "refresh_labels",
@@ -38,7 +40,7 @@ REFRESH_LABELS = dg.define_asset_job(
 
 KEEP_FRESH = dg.AutomationConditionSensorDefinition(
     "keep_fresh",
-    target="*",
+    target=dg.AssetSelection.all(),
     default_status=_SENSORS,
     description="Makes a table again when a corpus folder or a table that it reads changed (AutomationCondition.eager).",
 )
@@ -78,12 +80,7 @@ def failed_runs(context: dg.RunFailureSensorContext, project: Project) -> None:
     record = context.instance.get_run_record_by_id(run.run_id)
     started = record.start_time if record and record.start_time else datetime.now(UTC).timestamp()
     corpus = run.tags.get("dagster/partition", "")
-    steps = {
-        str(event.step_key): str(
-            event.step_failure_data.error.message if event.step_failure_data.error else event.message
-        )
-        for event in context.get_step_failure_events()
-    }
+    steps = {str(event.step_key): _reason(event) for event in context.get_step_failure_events()}
     cost_usd = spent_since(Ledger(project.home.ledger), corpus, datetime.fromtimestamp(started, UTC))
     line = {
         "run_id": run.run_id, "corpus": corpus, "failed": steps or {"run": context.failure_event.message or ""},
@@ -92,6 +89,13 @@ def failed_runs(context: dg.RunFailureSensorContext, project: Project) -> None:
     context.log.error(f"{corpus}: {', '.join(steps) or 'the run'} failed, after ${cost_usd:.4f} for the teacher")
     with (project.home.path / "failures.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """What the step said, without Dagster's words around it."""
+    failure = event.step_failure_data
+    said = failure.user_failure_data and failure.user_failure_data.description
+    return said or str(failure.error.message if failure.error else event.message).strip()
 
 
 JOBS = [LABEL_CORPUS, REFRESH_LABELS]

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.commands import corpora, estimate, graph, label, ledger, requests, sql, upkeep
+from relabel_assets.commands import corpora, estimate, graph, label, ledger, metrics, requests, sql, upkeep
 from relabel_assets.errors import RelabelError
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.add_typer(requests.app, name="requests")
 app.command()(upkeep.doctor)
 app.command()(upkeep.backup)
 app.command()(upkeep.restore)
+app.command()(metrics.metrics)
 app.command()(graph.ui)
 
 

@@ -204,8 +204,10 @@ def is_fresh(receipt: Receipt | None, input_hash: str, project: Project) -> bool
     )
 
 
-def logged_progress(what: str, also: Callable[[str], object] | None = None) -> Progress:
-    """A callback that logs at most every five seconds, to the terminal and to `also`."""
+def logged_progress(
+    what: str, also: Callable[[str], object] | None = None, *, about: Mapping[str, str] | None = None
+) -> Progress:
+    """A callback that logs at most every five seconds, to the terminal and to `also`; `about` goes with machine-read lines."""
     last = {"at": time.monotonic()}
 
     def report(step: str, done: int, total: int, note: str = "") -> None:
@@ -217,7 +219,7 @@ def logged_progress(what: str, also: Callable[[str], object] | None = None) -> P
         line = f"{what}: {step} {share} {note}".rstrip()
         if also:
             also(line)
-        PROGRESS.info("  %s", line)
+        PROGRESS.info("  %s", line, extra=about)
 
     return report
 
@@ -251,18 +253,26 @@ def _bring_up_to_date(
     context: dg.AssetExecutionContext, table: Table, recipe: Recipe, warehouse: Warehouse, project: Project, name: str
 ) -> tuple[Receipt, dict[str, Any]]:
     """The receipt of corpus `name`, whose rows are what their inputs give now, and what the UI is to show."""
+    about = {"corpus": name, "asset": table.name, "run": context.run_id}
     corpus = project.corpora().open(name)
     receipts = warehouse.receipts()
     inputs = recipe.inputs(table, corpus, receipts)
     receipt = receipts.get((corpus.name, table.name))
     if receipt and is_fresh(receipt, inputs.hash, project) and context.run.tags.get(FORCE_TAG) != "true":
-        PROGRESS.info("%s / %s: unchanged, %d rows", corpus.name, table.name, receipt.n_rows)
+        PROGRESS.info(
+            "%s / %s: unchanged, %d rows",
+            corpus.name,
+            table.name,
+            receipt.n_rows,
+            extra=about | {"rows": receipt.n_rows},
+        )
         before = catalog.said_before(context.instance, table, corpus.name)
         said = before | {"unchanged_since": receipt.written_at.isoformat(timespec="seconds")}
         return receipt, catalog.metadata(table, receipt, project.home.path, said)
     started = time.monotonic()
-    PROGRESS.info("%s / %s ...", corpus.name, table.name)
-    step = Step(table, corpus, warehouse, project, logged_progress(f"{corpus.name} / {table.name}", context.log.info))
+    PROGRESS.info("%s / %s ...", corpus.name, table.name, extra=about)
+    what = f"{corpus.name} / {table.name}"
+    step = Step(table, corpus, warehouse, project, logged_progress(what, context.log.info, about=about))
     rows = recipe.function(step)
     receipt = warehouse.replace(
         table.name,
@@ -277,11 +287,12 @@ def _bring_up_to_date(
     )
     seconds = time.monotonic() - started
     PROGRESS.info(
-        "%s / %s: %d rows in %.1f s%s", corpus.name, table.name, receipt.n_rows, seconds, _aside(rows.problems)
-    )
+        "%s / %s: %d rows in %.1f s%s", corpus.name, table.name, receipt.n_rows, seconds, _aside(rows.problems),
+        extra=about | {"rows": receipt.n_rows, "seconds": round(seconds, 3)},
+    )  # fmt: skip
     for problem in rows.problems[:_PROBLEMS_SHOWN]:
         context.log.warning(f"set aside: {problem}")
-        PROGRESS.warning("  set aside: %s/%s", corpus.name, problem)
+        PROGRESS.warning("  set aside: %s/%s", corpus.name, problem, extra=about)
     said = dict(rows.metadata) | {"preview": catalog.preview(rows.frame), "set_aside": len(rows.problems)}
     if rows.problems:
         said["set_aside_because"] = catalog.problem_list(rows.problems)

@@ -3,11 +3,18 @@
 import logging
 import os
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from relabel_assets.commands.options import CorpusOption, SelectOption, chosen_corpora
+from relabel_assets.logs import JsonLines
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
 
 
 def run(
@@ -15,12 +22,16 @@ def run(
     select: SelectOption = None,
     force: Annotated[bool, typer.Option("--force", help="Make the rows again even where nothing changed.")] = False,
     next_steps: Annotated[bool, typer.Option("--next-steps", help="End with what to try next.")] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option("--log-format", help="How progress is said on stderr: for people, or a JSON object a line."),
+    ] = LogFormat.TEXT,
 ) -> None:
     """Bring every table of every corpus up to date, through Dagster; only what changed is made again."""
     from relabel_assets import runner, terminal
 
     project, warehouse = runner.from_environment()
-    show_progress()
+    show_progress(log_format)
     corpora = project.corpora()
     terminal.print_problems(corpora.refused())
     names = chosen_corpora(corpus, project.data_path, corpora.names())
@@ -79,10 +90,11 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> 
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *module])
 
 
-def show_progress() -> None:
+def show_progress(log_format: LogFormat = LogFormat.TEXT) -> None:
     """Let what the steps say of their progress appear on stderr."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    text = logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S")
+    handler.setFormatter(JsonLines() if log_format is LogFormat.JSON else text)
     logger = logging.getLogger("relabel_assets.progress")
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)

@@ -1,0 +1,36 @@
+"""Watching a home: `relabel metrics`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def metrics(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="A file to write whole, such as one of node_exporter's textfiles."),
+    ] = None,
+) -> None:
+    """Print rows, seconds, spend and benchmark by corpus as Prometheus text, from what is stored.
+
+    `docs/operations.md` says how to scrape it, and which alerts are worth having.
+    """
+    import dagster as dg
+
+    from relabel_assets import runner
+    from relabel_assets.errors import ConfigError
+    from relabel_assets.metrics import exposition
+
+    project, warehouse = runner.from_environment()
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        text = exposition(project, warehouse, instance)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    half = out.with_name(f".{out.name}.half")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(out)
+    except OSError as error:
+        raise ConfigError(f"--out {out} cannot be written: {error}.") from error
