@@ -4,12 +4,13 @@ What belongs here: making tables from their declarations, reading them, replacin
 keeping the copies that readers open. What does not: what the rows mean, and any computation while a connection is open.
 """
 
+import errno
 import hashlib
 import logging
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -32,6 +33,10 @@ LOCK_TIMEOUT_S = 120
 REPLICA = "labels.duckdb"
 PARQUET = "parquet"
 _GRADED_BY = {"teacher_labels": ("teacher", "teacher_model"), "student_labels": ("student", "model_id")}
+_REMEDY = (
+    "If the file is damaged, restore a backup, or move it away and run `relabel run`: the ledger keeps every label that was "
+    "paid for."
+)
 _READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
 
 
@@ -63,8 +68,11 @@ class Warehouse(DuckDBResource):
     def get_connection(self, *, is_read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
         """A connection under the file lock; keep it for the moment of one read or one write.
 
-        Raises WarehouseError where the file cannot be opened: held by another program, damaged, in a read-only folder.
+        Raises WarehouseError where the file cannot be opened, read or written: held by another program, damaged, of a later
+        version, in a read-only folder, on a full disk.
         """
+        import duckdb
+
         path = Path(self.database)
         if is_read_only and not path.exists():
             raise WarehouseError(f"there is no warehouse at {path} yet. Make one with `relabel run`.")
@@ -81,9 +89,10 @@ class Warehouse(DuckDBResource):
                 f"{path}.lock has been held by another process for {LOCK_TIMEOUT_S} s. Wait for that run, or end it."
             ) from error
         except OSError as error:
-            raise WarehouseError(
-                f"cannot write to {path.parent}: {error}. Set RELABEL_HOME to a folder you may write to."
-            ) from error
+            remedy = "Make room" if error.errno == errno.ENOSPC else "Set RELABEL_HOME to a folder you may write to"
+            raise WarehouseError(f"cannot write to {path.parent}: {error}. {remedy}.") from error
+        except duckdb.Error as error:
+            raise WarehouseError(f"{path}: {_first_line(error)}. {_REMEDY}") from error
 
     def read(self, table: str, corpus: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of `corpus` in `table`, in key order, without the corpus column; empty where there are none."""
@@ -192,9 +201,10 @@ class Warehouse(DuckDBResource):
                 _insert(con, "materializations", note)
                 con.commit()
             except duckdb.Error as error:
-                con.rollback()
+                with suppress(duckdb.Error):  # a disk that is full, or a damaged file, ends the connection
+                    con.rollback()
                 raise WarehouseError(
-                    f"table {table.name}, corpus {receipt.corpus}: {error}. The old rows were kept."
+                    f"table {table.name}, corpus {receipt.corpus}: {_first_line(error)}. The old rows were kept."
                 ) from error
             self._publish(con, table.name, receipt.corpus, rows)
 
@@ -223,7 +233,7 @@ class Warehouse(DuckDBResource):
         """
         if not self.replica.exists():
             return self.query(sql)
-        con = _connect(self.replica, _READ_ONLY)
+        con = _connect(self.replica, _READ_ONLY, remedy="`relabel doctor --fix` copies it again.")
         try:
             return _frame(con, sql, None)
         finally:
@@ -234,6 +244,8 @@ class Warehouse(DuckDBResource):
 
         A copy that fails (a full disk) is said and costs no rows: the next materialization copies again.
         """
+        import duckdb
+
         home = Path(self.database).parent
         part = home / PARQUET / table / f"corpus={corpus}" / "rows.parquet"
         try:
@@ -243,7 +255,7 @@ class Warehouse(DuckDBResource):
             part.parent.mkdir(parents=True, exist_ok=True)
             with _whole(part) as half:
                 rows.drop("corpus").write_parquet(half)
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, pl.exceptions.PolarsError, duckdb.Error) as error:
             LOG.warning("%s and %s are behind the warehouse: %s", home / REPLICA, home / PARQUET, error)
 
     @contextmanager
@@ -291,7 +303,7 @@ def _view_files() -> list[Any]:
     return sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
 
 
-def _connect(path: Path, config: dict[str, Any]) -> "duckdb.DuckDBPyConnection":
+def _connect(path: Path, config: dict[str, Any], *, remedy: str | None = None) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
     # The file lock keeps our own processes apart; another program (a DuckDB shell, a BI tool) may hold the file for a moment.
@@ -301,15 +313,21 @@ def _connect(path: Path, config: dict[str, Any]) -> "duckdb.DuckDBPyConnection":
     )
     try:
         return retrying(duckdb.connect, str(path), config=config)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if "lock on file" in str(error):
             raise WarehouseError(
-                f"{path} is open in another program. Close it there, then run this again. ({error})"
+                f"{path} is open in another program. Close it there, then run this again. ({_first_line(error)})"
             ) from error
-        raise WarehouseError(
-            f"{path} cannot be opened: {error}. If the file is damaged, move it away and run `relabel run`: the ledger "
-            "keeps every label that was paid for."
-        ) from error
+        if "version number" in str(error):
+            raise WarehouseError(
+                f"{path} was written by another version of DuckDB than {duckdb.__version__}: {_first_line(error)}. "
+                "Install the version that wrote it. Nothing was changed."
+            ) from error
+        raise WarehouseError(f"{path} cannot be opened: {_first_line(error)}. {remedy or _REMEDY}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")
 
 
 def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) -> None:
@@ -340,22 +358,18 @@ def _create_tables(con: "duckdb.DuckDBPyConnection", database: str) -> None:
         "select table_name, column_name from duckdb_columns() where not internal"
     ).fetchall():
         found.setdefault(name, set()).add(column)
-    for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY):
+    tables = (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
+    _refuse_what_is_not_ours(database, {table: found[table.name] for table in tables if table.name in found})
+    for table in tables:
         if table.name not in found:
             for statement in _table_statements(table):
                 con.execute(statement)
             continue
         declared = table.schema.columns()
-        for name in [name for name, column in declared.items() if column.nullable and name not in found[table.name]]:
-            # A later version's column that may be empty: the rows that are there stay, and have none yet.
+        for name in [name for name in declared if name not in found[table.name]]:
+            # A later version's column: the rows that are there stay, and have none yet.
             con.execute(f"alter table {table.name} add column {name} {_duckdb_type(declared[name].dtype)}")
-            found[table.name].add(name)
-        if found[table.name] != set(declared):
-            raise WarehouseError(
-                f"{database}: table {table.name} was made by another version of relabel-assets (columns that differ: "
-                f"{sorted(found[table.name] ^ set(table.schema.column_names()))}). Move the file away and run "
-                "`relabel run`: the ledger keeps every label that was paid for."
-            )
+            con.execute(f"comment on column {table.name}.{name} is {_quoted(declared[name].description or '')}")
     existing = dict(con.execute("select view_name, comment from duckdb_views() where not internal").fetchall())
     for file in _view_files():
         name, text = file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")
@@ -366,6 +380,22 @@ def _create_tables(con: "duckdb.DuckDBPyConnection", database: str) -> None:
         if existing.get(name) != comment:
             con.execute(f"create or replace view {name} as {text}")
             con.execute(f"comment on view {name} is {_quoted(comment)}")
+
+
+def _refuse_what_is_not_ours(database: str, found: Mapping[Table, set[str]]) -> None:
+    """Raises WarehouseError, before anything is changed, where a table's columns are not what an earlier version made."""
+    for table, columns in found.items():
+        declared = table.schema.columns()
+        if unknown := sorted(columns - set(declared)):
+            raise WarehouseError(
+                f"{database} was made by a later version of relabel-assets: table {table.name} has {', '.join(unknown)}. "
+                "Install that version. Nothing was changed."
+            )
+        if missing := [name for name, column in declared.items() if name not in columns and not column.nullable]:
+            raise WarehouseError(
+                f"{database}: table {table.name} has no {', '.join(missing)}, which every version of relabel-assets gave it. "
+                f"{_REMEDY}"
+            )
 
 
 def _table_statements(table: Table) -> Iterator[str]:

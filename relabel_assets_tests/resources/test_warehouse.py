@@ -1,5 +1,6 @@
 """The warehouse on a real DuckDB file: partitions are replaced whole or not at all, by name, under one lock."""
 
+import hashlib
 import multiprocessing
 import signal
 import subprocess
@@ -171,12 +172,30 @@ def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"not a database")
 
 
-def test_a_file_of_another_version_is_refused(warehouse: Warehouse) -> None:
-    Path(warehouse.database).parent.mkdir()
-    with duckdb.connect(warehouse.database) as con:
-        con.execute("create table seed_docs (corpus varchar, doc_id varchar)")
-    with pytest.raises(WarehouseError, match="another version"):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("create table seed_docs (corpus varchar, doc_id varchar)", "table seed_docs has no body, content_hash"),
+        ("alter table labels_of_tomorrow add column mood varchar", "later version"),
+    ],
+)
+def test_a_file_that_no_earlier_version_made_is_refused_unchanged(warehouse: Warehouse, change: str, said: str) -> None:
+    if "alter" in change:
+        warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+        with duckdb.connect(warehouse.database) as con:
+            for view in view_names():
+                con.execute(f"drop view {view}")
+            con.execute(change.replace("labels_of_tomorrow", "student_labels"))
+    else:
+        Path(warehouse.database).parent.mkdir()
+        with duckdb.connect(warehouse.database) as con:
+            con.execute(change)
+    before = Path(warehouse.database).read_bytes()
+    with pytest.raises(WarehouseError, match=said):
         warehouse.receipts()
+    with pytest.raises(WarehouseError, match=said):
+        warehouse.replace("student_labels", "c", labels("q2"), input_hash=HASH)
+    assert Path(warehouse.database).read_bytes() == before
 
 
 def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> None:
@@ -188,17 +207,41 @@ def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> Non
     assert warehouse.query("select query_id from labels")["query_id"].to_list() == ["q2"]
 
 
-def test_a_warehouse_without_a_later_versions_columns_and_tables_is_brought_forward(warehouse: Warehouse) -> None:
-    warehouse.replace("student_labels", "one", labels("q1"), input_hash=HASH)
+EARLIER = sorted((Path(__file__).parent / "earlier").glob("*.sql"))
+
+
+@pytest.mark.parametrize("file", EARLIER, ids=lambda file: file.stem)
+def test_a_warehouse_of_an_earlier_version_is_brought_forward_without_losing_a_row(
+    warehouse: Warehouse, file: Path
+) -> None:
+    Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
-        for view in view_names():
-            con.execute(f"drop view {view}")
-        con.execute("alter table materializations drop column run_id")
-        con.execute("drop table grade_history")
-    assert warehouse.read("student_labels", "one").height == 1
-    assert warehouse.receipt("student_labels", "one").run_id is None  # type: ignore[union-attr]
-    warehouse.replace("student_labels", "one", labels("q2"), input_hash=HASH, run_id="r")
-    assert warehouse.receipt("student_labels", "one").run_id == "r"  # type: ignore[union-attr]
+        con.execute(file.read_text())
+    receipt = warehouse.receipt("teacher_labels", "tiny")
+    assert (receipt.run_id, receipt.inputs) == ("run-2", None)  # type: ignore[union-attr]
+    for name in TABLES:
+        assert warehouse.read(name, "tiny").height == 1, name
+    for view in view_names():
+        warehouse.query(f"select * from {view}")
+    lineage = warehouse.query("select run_id, document_hash from label_lineage where labeler = 'teacher'")
+    assert lineage.rows() == [("run-2", "a" * 64)]
+    changed = warehouse.read("teacher_labels", "tiny").with_columns(grade=pl.lit(1, pl.Int8))
+    warehouse.replace("teacher_labels", "tiny", changed, input_hash=HASH, inputs="{}", run_id="run-9")
+    assert warehouse.query("select grade from grade_history where run_id = 'run-9'").item() == 1
+    comments = warehouse.query(
+        "select column_name, comment from duckdb_columns() where table_name = 'materializations'"
+    )
+    assert comments["comment"].null_count() == 0
+
+
+def test_this_version_is_among_the_earlier_ones_of_the_next(warehouse: Warehouse) -> None:
+    """A change of a table's columns needs a file in `earlier/` of the tables as they were: then this test is changed too."""
+    columns = sorted(
+        f"{table.name}.{name} {column.dtype} {column.nullable}"
+        for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
+        for name, column in table.schema.columns().items()
+    )
+    assert hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16] == "1a06098281f01644"
 
 
 def test_a_grade_that_changes_is_noted_and_one_that_stays_is_not(warehouse: Warehouse) -> None:
