@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from relabel_assets.core.student.encoder import Encoder
 from relabel_assets.core.student.late_interaction import QueryScorer, query_ids
-from relabel_assets.core.student.windows import header, windows
+from relabel_assets.core.student.windows import body, header, windows
 
 NAMES = (
     "late_interaction", "late_interaction_idf", "worst_token", "low_token", "window_cosine", "bm25", "bm25_share",
@@ -93,17 +93,17 @@ def read_documents(encoder: Encoder, documents: Sequence[Mapping[str, Any]]) -> 
     vectors = iter(encoder.encode([text for several in texts for text in several]))
     heads = encoder.words([header(document) for document in documents])
     titles = encoder.words([str(document.get("title") or "") for document in documents])
-    bodies = encoder.words([str(document.get("body") or "") for document in documents])
+    bodies = encoder.words([body(document) for document in documents])
     found = []
-    for several, head, title, body in zip(texts, heads, titles, bodies, strict=True):
+    for several, head, title, words in zip(texts, heads, titles, bodies, strict=True):
         parts = [next(vectors) for _ in several]
         found.append(
             ReadDocument(
                 vectors=torch.cat(parts),
                 pooled=nn.functional.normalize(torch.stack([part.mean(dim=0) for part in parts]), dim=-1),
                 n_header=min(len(head), len(parts[0])),
-                counts=Counter([*head, *body]),
-                bigrams=frozenset(pairwise(body)) | frozenset(pairwise(head)),
+                counts=Counter([*head, *words]),
+                bigrams=frozenset(pairwise(words)) | frozenset(pairwise(head)),
                 title=frozenset(title),
                 header=frozenset(head),
             )

@@ -56,7 +56,8 @@ def documents_in_runs(
         keys = list(run.select(DOCUMENT_COLUMNS).iter_rows())
         found = [kept.get(key) for key in keys]
         absent = [place for place, document in enumerate(found) if document is None]
-        for place, document in zip(absent, read_documents(encoder, run[absent].to_dicts()), strict=True):
+        read = read_documents(encoder, run[absent].to_dicts()) if absent else []
+        for place, document in zip(absent, read, strict=True):
             found[place] = document
             kept.put(keys[place], document, document.vectors.nbytes)
         yield from zip(run["doc_id"], found, strict=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 WINDOW_WORDS = 80
 _HEADER_FIELDS = ("title", "author", "path", "doc_type", "updated_at")
+_BODY_CHARACTERS = 500_000  # some 200 pages, whose vectors are 170 MB
 _HEADER_CHARACTERS = 300  # a title of a thousand words must not push the body out of the window
 
 
@@ -16,9 +17,14 @@ def header(document: Mapping[str, Any]) -> str:
     return " | ".join(str(document[name]) for name in _HEADER_FIELDS if document.get(name))[:_HEADER_CHARACTERS]
 
 
+def body(document: Mapping[str, Any]) -> str:
+    """What is read of the body: all of it, but for what could fill the memory."""
+    return str(document.get("body") or "")[:_BODY_CHARACTERS]
+
+
 def windows(document: Mapping[str, Any]) -> list[str]:
     """The texts that stand for a document: 80 words of the body each, under its header; at least one."""
-    words = str(document.get("body") or "").split()
+    words = body(document).split()
     head = header(document)
     chunks = [words[start : start + WINDOW_WORDS] for start in range(0, len(words), WINDOW_WORDS)] or [[]]
     return [f"{head}\n{' '.join(chunk)}" for chunk in chunks]
