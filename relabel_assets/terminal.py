@@ -1,4 +1,4 @@
-"""What the `relabel` command prints: problems, how a run ended, the benchmark, what labels cost, query results.
+"""What the `relabel` command prints: problems, how a run ended, the benchmark, what labels cost.
 
 What belongs here: turning frames and outcomes into text for a person. What does not: computing them.
 """
@@ -13,7 +13,7 @@ import rich.table
 from rich.markup import escape
 
 from relabel_assets.core.report import summary
-from relabel_assets.errors import ConfigError, Problem, RelabelError
+from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.plan import Planned
 from relabel_assets.resources.corpora import Corpora
 from relabel_assets.resources.doctor import Finding
@@ -25,9 +25,6 @@ from relabel_assets.runner import Outcome
 _WIDTH = None if sys.stdout.isatty() else 160
 OUT = rich.console.Console(width=_WIDTH)
 ERR = rich.console.Console(stderr=True, width=_WIDTH)
-FORMATS = ("table", "csv", "json", "parquet")
-_ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
-_TABLE_ROWS = 100
 
 
 def print_problems(problems: Sequence[Problem]) -> None:
@@ -121,53 +118,14 @@ def print_next_steps(corpus: str) -> None:
     )
 
 
-def output_format(asked: str | None, out: Path | None) -> str:
-    """The format of a query's result: the one asked for, else by the ending of `out`, else a table.
-
-    Raises ConfigError for an unknown format, and for one that does not fit where it would go.
-    """
-    chosen = asked or (_ENDINGS.get(out.suffix.lower()) if out else "table")
-    if chosen not in FORMATS:
-        raise ConfigError(
-            f"--format {asked!r} is not known. Formats: {', '.join(FORMATS)}."
-            if asked
-            else f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}; or say --format."
-        )
-    if out is None and chosen == "parquet":
-        raise ConfigError("--format parquet is for files: say which with --out FILE.parquet.")
-    if out is not None and chosen == "table":
-        raise ConfigError("--format table is for reading: with --out use csv, json or parquet.")
-    return chosen
-
-
-def print_frame(frame: pl.DataFrame, chosen: str) -> None:
-    """A query's result as a table for people (the first 100 rows), CSV or one JSON object a line."""
-    if chosen == "table":
-        _print_table(frame)
-    else:
-        sys.stdout.write(_csv(frame) if chosen == "csv" else frame.write_ndjson())
-
-
-def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
-    """A query's result as a file, whole or not at all. Raises ConfigError where it cannot be written."""
-    half = out.with_name(f".{out.name}.half")
-    try:
-        if chosen == "parquet":
-            frame.write_parquet(half)
-        else:
-            half.write_text(_csv(frame) if chosen == "csv" else frame.write_ndjson(), encoding="utf-8")
-        half.replace(out)
-    except OSError as error:
-        raise ConfigError(f"--out {out} cannot be written: {error}.") from error
-    ERR.print(f"{frame.height:,} rows in {out}", highlight=False)
-
-
 def print_findings(findings: Sequence[Finding]) -> None:
     """A line for each part of a home: well, mended, or what is wrong with it."""
     for finding in findings:
         said = "[green]well[/]" if not finding.problem else "[green]mended[/]" if finding.is_mended else "[red]wrong[/]"
-        OUT.print(f"{said}  {escape(finding.what)}{escape(f': {finding.problem}') if finding.problem else ''}",
-                  highlight=False, soft_wrap=True)  # fmt: skip
+        about = finding.problem or finding.note
+        OUT.print(
+            f"{said}  {escape(f'{finding.what}: {about}' if about else finding.what)}", highlight=False, soft_wrap=True
+        )
 
 
 def print_backup(out: Path, sizes: dict[str, int]) -> None:
@@ -180,20 +138,6 @@ def print_labeled(out: Path, counts: pl.DataFrame) -> None:
     OUT.print(f"{counts['rows'].sum():,} rows in {out}", highlight=False, soft_wrap=True)
     for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
         ERR.print(f"  [yellow]{n_rows:,} without a grade: {reason}[/]", highlight=False)
-
-
-def _csv(frame: pl.DataFrame) -> str:
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    return frame.with_columns(pl.col(name).map_elements(_as_text, pl.String) for name in nested).write_csv()
-
-
-def _print_table(frame: pl.DataFrame) -> None:
-    table = rich.table.Table(*(escape(column) for column in frame.columns))
-    for row in frame.head(_TABLE_ROWS).iter_rows():
-        table.add_row(*("" if cell is None else escape(_as_text(cell)) for cell in row))
-    OUT.print(table)
-    if frame.height > _TABLE_ROWS:
-        OUT.print(f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv, or --out FILE.")
 
 
 def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
@@ -211,9 +155,3 @@ def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
         else:
             paid = "nothing: the teacher's grades were recorded"
         OUT.print(f"  {row['corpus']}: {row['graded']:,} of {row['pairs']:,} pairs graded; {paid}", highlight=False)
-
-
-def _as_text(value: object) -> str:
-    return (
-        f"{value:.4g}" if isinstance(value, float) else str(value.to_list() if isinstance(value, pl.Series) else value)
-    )

@@ -277,9 +277,16 @@ def _frame(con: "duckdb.DuckDBPyConnection", sql: str, params: dict[str, Any] | 
 
     try:
         relation = con.sql(sql, params=params)
-        return pl.DataFrame() if relation is None else relation.pl()
+        frame = pl.DataFrame() if relation is None else relation.pl()
     except duckdb.Error as error:
         raise WarehouseError(f"{str(error).strip()}") from error
+    except pl.exceptions.PolarsError as error:
+        raise WarehouseError(
+            "a column has a type that cannot be shown, such as INTERVAL: cast it to varchar."
+        ) from error
+    if binary := [name for name, dtype in frame.schema.items() if dtype == pl.Binary]:
+        raise WarehouseError(f"column {binary[0]} is binary, which no format shows: cast it to varchar.")
+    return frame
 
 
 @contextmanager

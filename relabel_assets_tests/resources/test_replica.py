@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.resources.warehouse import PARQUET, REPLICA, Warehouse
+from relabel_assets.resources.warehouse import PARQUET, REPLICA, Warehouse, view_names
 from relabel_assets.tables import TABLES
 from relabel_assets_tests.commands.test_teacher_commands import relabel
 
@@ -99,3 +99,54 @@ def test_sql_writes_files_and_refuses_what_does_not_fit(
     assert relabel("sql", query, "--out", str(tmp_path / "no" / "x.csv")).returncode == 4
     with pytest.raises(WarehouseError):
         Warehouse.at(made / "warehouse.duckdb").read_replica("delete from seed_docs")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "insert into seed_docs select * from seed_docs",
+        "select 1; drop table seed_docs",
+        "create view mine as select 1",
+        "copy labels to '{file}'",
+        "export database '{file}'",
+        "attach '{file}' as other",
+        "select * from read_text('/etc/hostname')",
+        "copy seed_docs from '/etc/hostname'",
+        "install httpfs",
+        "set enable_external_access = true",
+        "set access_mode = 'READ_WRITE'",
+    ],
+)
+def test_sql_reads_labels_and_nothing_else(made: Path, tmp_path: Path, attempt: str) -> None:
+    warehouse = Warehouse.at(made / "warehouse.duckdb")
+    before = warehouse.replica.read_bytes()
+    with pytest.raises(WarehouseError):
+        warehouse.read_replica(attempt.format(file=tmp_path / "x.duckdb"))
+    assert list(tmp_path.iterdir()) == [] and warehouse.replica.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("drop view labels", "reads the labels and nothing else"),
+        ("select * from labls", 'Did you mean "labels"?'),
+        ("select interval 1 day", "cast it to varchar"),
+        ("select 'x'::blob as bytes", "column bytes is binary"),
+        (" ", "there is no SQL to run"),
+    ],
+)
+def test_sql_that_cannot_be_run_ends_in_a_message(
+    made: Path, monkeypatch: pytest.MonkeyPatch, query: str, said: str
+) -> None:
+    monkeypatch.setenv("RELABEL_HOME", str(made))
+    done = relabel("sql", query)
+    assert done.returncode in (4, 6) and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_sql_lists_what_there_is_and_turns_rows_that_are_too_wide(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELABEL_HOME", str(made))
+    listed = relabel("sql", "--format", "csv").stdout
+    assert {line.split(",")[0] for line in listed.splitlines()} >= {*TABLES, *view_names()}
+    wide = relabel("sql", "select * from latest_benchmark where labeler = 'teacher'").stdout
+    assert wide.startswith("row 1") and "kappa_quadratic  1" in wide
+    assert "row 1" not in relabel("sql", "select labeler, kappa from latest_benchmark").stdout
