@@ -24,7 +24,21 @@ def label(
 ) -> None:
     """Grade every pair of a file with the corpus' current student.
 
-    Stop it whenever you like: the same command goes on where it stopped, with every row exactly once.
+    A pair is a query, as `query_id` of the corpus or as a text in `query`, and a document, as `doc_id` or as `body`:
+
+        {"query": "parental leave", "title": "Leave", "body": "Parents may take ..."}
+
+        {"query_id": "q17", "doc_id": "policies/leave.md"}
+
+    The file is read through before anything is graded, so a wrong line is named at once. Its labels come in its order:
+    row (from 0), query_id, doc_id, status, status_reason, grade, expected_grade, grade_probs, model_id, model_hash.
+
+    Stop it whenever you like: the same command goes on where it stopped, with every row exactly once. Until all rows are
+    there they are in `OUT.parts`, which another file of pairs or another student will not be mixed into.
+
+        relabel label pairs.parquet -c support_desk -o labels.parquet
+
+        relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --address auto --actors 8
     """
     from relabel_assets import runner, terminal
     from relabel_assets.commands.graph import show_progress
@@ -46,15 +60,19 @@ def label(
     student = students.row(0, named=True)
     folder = project.home.path / student["path"]
     show_progress()
+    progress = logged_progress(f"{name} / {out.name}")
+    receipts = warehouse.receipts()
+    made = [receipts.get((name, table)) for table in ("synthetic_queries", "seed_docs")]
     counts = label_file(
         pairs,
         out,
         engine=on_ray(folder, address=address, n_actors=actors)
         if engine == "ray"
-        else in_process(Labeler.load(folder)),
+        else in_process(Labeler.load(folder), progress),
         texts=lambda column, ids: warehouse.texts(name, column, ids),
+        texts_hash=" ".join(receipt.content_hash for receipt in made if receipt),
         model_id=student["model_id"],
         model_hash=weights_identity(str(folder)),
-        progress=logged_progress(f"{name} / {out.name}"),
+        progress=progress,
     )
     terminal.print_labeled(out, counts)

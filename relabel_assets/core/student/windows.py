@@ -8,7 +8,7 @@ from typing import Any
 
 WINDOW_WORDS = 80
 _HEADER_FIELDS = ("title", "author", "path", "doc_type", "updated_at")
-_BODY_CHARACTERS = 500_000  # some 200 pages, whose vectors are 170 MB
+_BODY_CHARACTERS = 200_000  # some 80 pages, whose vectors are 70 MB
 _HEADER_CHARACTERS = 300  # a title of a thousand words must not push the body out of the window
 
 
