@@ -5,19 +5,22 @@ printing (terminal.py) and what a step computes (assets/).
 """
 
 import os
+import shutil
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+import alembic.util
 import dagster as dg
-import psutil
-from dagster._core.storage.runs import SqliteRunStorage
+import sqlalchemy.exc
 
 from relabel_assets.definitions import build_definitions
-from relabel_assets.errors import ConfigError, CorpusError, WarehouseError
+from relabel_assets.errors import ConfigError, CorpusError, RelabelError, WarehouseError
 from relabel_assets.graph import FORCE_TAG
-from relabel_assets.partitions import add_partitions
+from relabel_assets.partitions import add_partitions, folder_seen
 from relabel_assets.plan import stale_tables
+from relabel_assets.resources.dagster_state import HOST_TAG, PROCESS_TAG, bury, dead_runs, open_instance
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.tables import TABLES
@@ -35,8 +38,8 @@ run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 60
 """
-_HOST_TAG, _PROCESS_TAG = "relabel/host", "relabel/process"
-_SAME_PROCESS_S = 5  # a run begins after its process; clocks and boot times are rounded
+# Dagster's own state and the copy for readers, of a small corpus: less ends halfway, in messages of SQLite.
+_LEAST_FREE_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -97,21 +100,46 @@ def bring_up_to_date(
 def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_forced: bool = False) -> Outcome:
     """Materialize `tables` of `corpus` in one Dagster run, with their checks; a failure is in the outcome, not raised.
 
-    Raises KeyboardInterrupt where Ctrl-C or SIGTERM stopped it, so that no other corpus is begun.
+    Raises KeyboardInterrupt where Ctrl-C or SIGTERM stopped it, so that no other corpus is begun, and WarehouseError where
+    there is no room or Dagster's state cannot be written: what was finished is in the warehouse.
     """
+    free = shutil.disk_usage(project.home.path).free
+    if free < _LEAST_FREE_BYTES:
+        raise WarehouseError(
+            f"the disk of {project.home.path} has {free / 1e6:.0f} MB left, and a run needs {_LEAST_FREE_BYTES / 1e6:.0f} MB. "
+            "Make room, or set RELABEL_HOME to another disk. Nothing was changed."
+        )
+    try:
+        result = _execute(project, corpus, tables, is_forced)
+    except (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError) as error:
+        said = str(error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error).rstrip(".")
+        raise WarehouseError(
+            f"Dagster's state in {project.home.dagster} cannot be used: {said}. Make room, or set RELABEL_HOME to a folder you "
+            "may write to; a damaged folder can be moved away, it holds runs and no rows. What was finished is kept."
+        ) from error
+    return _outcome(corpus, result)
+
+
+def _execute(project: Project, corpus: str, tables: Sequence[str], is_forced: bool) -> dg.ExecuteInProcessResult:
     definitions = build_definitions(project)
-    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
-        _bury_the_dead(instance)
+    with open_instance(project.home) as instance:
+        for run in dead_runs(instance):
+            bury(instance, run)
         add_partitions(instance, [corpus])
-        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        with suppress(RelabelError, OSError):  # a folder that cannot be read is said by the step that reads it
+            instance.report_runless_asset_event(folder_seen(project.corpora().open(corpus)))
+        return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             partition_key=corpus,
             asset_selection=[dg.AssetKey(name) for name in tables],
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={_HOST_TAG: socket.gethostname(), _PROCESS_TAG: str(os.getpid())}
+            tags={HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())}
             | ({FORCE_TAG: "true"} if is_forced else {}),
             raise_on_error=False,
         )
+
+
+def _outcome(corpus: str, result: dg.ExecuteInProcessResult) -> Outcome:
     failures = {}
     for event in result.all_events:
         if event.is_step_failure:
@@ -128,40 +156,3 @@ def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_force
             first = check.metadata.get("first")
             findings[f"{check.asset_key.to_user_string()}: {check.check_name}"] = str(first.value if first else "")
     return Outcome(corpus, result.success, result.run_id, failures, findings)
-
-
-def _bury_the_dead(instance: dg.DagsterInstance) -> None:
-    """Mark runs of this machine whose process was killed as failed, and free what they held of a pool.
-
-    A run of `relabel run` carries its host. One that the UI or `dagster` started says only its process: it is of this
-    machine where Dagster's state is, in SQLite.
-    """
-    begun = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    is_local = isinstance(instance.run_storage, SqliteRunStorage)
-    for record in instance.get_run_records(dg.RunsFilter(statuses=begun)):
-        run, began_s = record.dagster_run, record.start_time or record.create_timestamp.timestamp()
-        host = run.tags.get(_HOST_TAG)
-        if host != socket.gethostname() if host else not is_local:
-            continue
-        process = run.tags.get(_PROCESS_TAG) or _process_in_log(instance, run.run_id)
-        if process is None or _is_alive(int(process), began_s):
-            continue
-        instance.report_run_failed(run, "Its process ended before it did: killed, or the machine went down.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
-    """The process that the run's executor said it is; None where the run did not get so far."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
-        if pid is not None:
-            return str(pid.value)
-    return None
-
-
-def _is_alive(process: int, began_s: float) -> bool:
-    """Whether `process` runs, and is not another that was given its number after the run began."""
-    try:
-        return psutil.Process(process).create_time() < began_s + _SAME_PROCESS_S
-    except psutil.Error:
-        return False

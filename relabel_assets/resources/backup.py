@@ -7,6 +7,7 @@ which is Dagster's own, and the copies that readers open, which are made again.
 import shutil
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from relabel_assets.errors import ConfigError, WarehouseError
@@ -15,6 +16,7 @@ from relabel_assets.resources.warehouse import Warehouse
 
 _WAREHOUSE = "warehouse.duckdb"
 _FOLDERS = ("models", "ledger", "reports")
+SCRATCH = ".backup-"  # how the folders are called that a backup or a restore at work has in the home
 
 
 def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
@@ -28,16 +30,15 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
     half = out.with_name(f".{out.name}.half")
     sizes = {}
     try:
-        with tempfile.TemporaryDirectory(dir=home.path) as scratch, tarfile.open(half, "w:gz", compresslevel=1) as tar:
+        scratches = tempfile.TemporaryDirectory(dir=home.path, prefix=SCRATCH)
+        with scratches as scratch, tarfile.open(half, "w:gz", compresslevel=1) as tar:
             copy = Path(scratch) / _WAREHOUSE
             warehouse.copy_to(copy)
             tar.add(copy, _WAREHOUSE)
             sizes[_WAREHOUSE] = copy.stat().st_size
             for name in _FOLDERS:
-                folder = home.path / name
-                if folder.is_dir():
-                    tar.add(folder, name, filter=_without_halves)
-                    sizes[name] = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                if (home.path / name).is_dir():
+                    sizes[name] = _add(tar, home.path, name)
         half.replace(out)
     except OSError as error:
         raise ConfigError(f"{out} cannot be written: {error}.") from error
@@ -57,7 +58,7 @@ def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
             f"{home.path} has {', '.join(there)} already. Restore into another RELABEL_HOME, or move them away."
         )
     home.path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.path) as scratch:
+    with tempfile.TemporaryDirectory(dir=home.path, prefix=SCRATCH) as scratch:
         try:
             with tarfile.open(file, "r:gz") as tar:
                 tar.extractall(scratch, filter="data")
@@ -76,5 +77,14 @@ def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
     return parts
 
 
-def _without_halves(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if member.name.endswith((".half", ".lock")) else member
+def _add(tar: tarfile.TarFile, home: Path, name: str) -> int:
+    """Add a folder's whole files, in order of their names; their bytes. What a run at work takes away meanwhile is left out."""
+    n_bytes = 0
+    for path in sorted((home / name).rglob("*")):
+        place = path.relative_to(home)
+        if any(part.endswith((".half", ".lock")) for part in place.parts) or path.is_dir():
+            continue
+        with suppress(FileNotFoundError):
+            tar.add(path, str(place), recursive=False)
+            n_bytes += path.stat().st_size
+    return n_bytes

@@ -1,0 +1,72 @@
+"""Dagster's own state, in the home: opening it beside other processes, and closing runs whose process is gone.
+
+What belongs here: what keeps that state whole. What does not: starting runs (runner.py), and runs on other machines, which
+Dagster's daemon watches.
+"""
+
+import socket
+
+import dagster as dg
+import filelock
+import psutil
+from dagster._core.storage.runs import SqliteRunStorage
+
+from relabel_assets.resources.home import Home
+
+HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
+_BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_OPENING_S = 120
+_SAME_PROCESS_S = 5  # a run begins after its process; clocks and boot times are rounded
+
+
+def open_instance(home: Home) -> dg.DagsterInstance:
+    """The Dagster instance of `home`, to be used in a `with`; one process at a time gets through here, because two that
+    begin the same SQLite files at once leave each with two schema versions, which Dagster then refuses for ever.
+
+    Raises OSError or sqlalchemy's DBAPIError where the files cannot be read or written.
+    """
+    with filelock.FileLock(home.dagster / "opening.lock", timeout=_OPENING_S):
+        return dg.DagsterInstance.from_config(str(home.dagster))
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs of this machine that Dagster holds for running, and whose process is not there.
+
+    A run of `relabel run` carries its host. One that the UI or `dagster` started says only its process: it is of this
+    machine where Dagster's state is, in SQLite.
+    """
+    is_local = isinstance(instance.run_storage, SqliteRunStorage)
+    found = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_BEGUN)):
+        run, began_s = record.dagster_run, record.start_time or record.create_timestamp.timestamp()
+        host = run.tags.get(HOST_TAG)
+        if host != socket.gethostname() if host else not is_local:
+            continue
+        process = run.tags.get(PROCESS_TAG) or _process_in_log(instance, run.run_id)
+        if process is not None and not _is_alive(int(process), began_s):
+            found.append(run)
+    return found
+
+
+def bury(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Mark a dead run as failed, and free what it held of a pool."""
+    instance.report_run_failed(run, "Its process ended before it did: killed, or the machine went down.")
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """The process that the run's executor said it is; None where the run did not get so far."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+        if pid is not None:
+            return str(pid.value)
+    return None
+
+
+def _is_alive(process: int, began_s: float) -> bool:
+    """Whether `process` runs, and is not another that was given its number after the run began."""
+    try:
+        found = psutil.Process(process)
+        return found.status() != psutil.STATUS_ZOMBIE and found.create_time() < began_s + _SAME_PROCESS_S
+    except psutil.Error:
+        return False
