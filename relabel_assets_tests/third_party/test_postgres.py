@@ -1,6 +1,9 @@
-"""Dagster's state in a real Postgres, as deploy/ has it: two processes in folders of their own run two corpora at once."""
+"""deploy/ as far as one machine allows: a real Postgres, a code server, a daemon and a command in folders of their own."""
 
+import json
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -9,16 +12,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._config import process_config
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.container_context import K8sContainerContext
 
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.tables import TABLES
 from relabel_assets_tests.conftest import write_corpus
 
-pytest.importorskip("dagster_postgres", reason="the extra `deploy` is not installed")
+AT_WORK = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 DEPLOY = Path(__file__).parents[2] / "deploy"
 BIN = Path(os.path.realpath(shutil.which("initdb") or "/nowhere/initdb")).parent
 
@@ -29,9 +36,7 @@ def postgres() -> Iterator[str]:
     if not (BIN / "initdb").exists():
         pytest.skip("Postgres is not installed")
     user = "postgres" if os.geteuid() == 0 else None  # Postgres does not start as root
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     if user:
         shutil.chown(folder, user)
@@ -52,32 +57,119 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_two_processes_share_postgres_and_one_home(
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_code_server_daemon_and_command_share_postgres_and_one_home(
     tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = tmp_path / "home"
+    """The commands of the Compose file, each in a folder of its own: the daemon's queue runs one corpus, `relabel run` another."""
+    home, port = tmp_path / "home", free_port()
     (home / "dagster").mkdir(parents=True)
     shutil.copy(DEPLOY / "dagster.yaml", home / "dagster" / "dagster.yaml")
-    env = {"RELABEL_HOME": str(home), "RELABEL_DATA": str(tmp_path / "data"), "DAGSTER_POSTGRES_URL": postgres}
-    processes = []
-    for name in ("one", "two"):
-        write_corpus(tmp_path / "data" / name)
-        (tmp_path / name).mkdir()
-        command = [sys.executable, "-m", "relabel_assets.cli", "run", "-c", name]
-        processes.append(subprocess.Popen(command, cwd=tmp_path / name, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))  # fmt: skip
-    said = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
-    receipts = Warehouse.at(home / "warehouse.duckdb").receipts()
-    assert set(receipts) == {(name, table) for name in ("one", "two") for table in TABLES}
+    workspace = (
+        (DEPLOY / "workspace.yaml").read_text().replace("host: code, port: 4000", f"host: 127.0.0.1, port: {port}")
+    )
+    (home / "dagster" / "workspace.yaml").write_text(workspace)
+    env = os.environ | {
+        "RELABEL_HOME": str(home), "RELABEL_DATA": str(tmp_path / "data"), "DAGSTER_POSTGRES_URL": postgres,
+        "DAGSTER_HOME": str(home / "dagster"), "RELABEL_AUTOMATION": "on",
+    }  # fmt: skip
+    write_corpus(tmp_path / "data" / "one")
+    services = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())["services"]
+    code = services["code"]["command"].replace("0.0.0.0", "127.0.0.1").replace("4000", str(port))
+    daemon = services["daemon"]["command"].replace("/opt/dagster", str(home / "dagster"))
+
+    def start(name: str, command: list[str]) -> subprocess.Popen[bytes]:
+        folder = tmp_path / name
+        folder.mkdir()
+        with (folder / "log").open("wb") as log:
+            return subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
+
+    def said(name: str) -> str:
+        return (tmp_path / name / "log").read_text()
+
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres)
-    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.SUCCESS] * 2
-        assert set(instance.get_dynamic_partitions("corpus")) == {"one", "two"}
+    wanted = {(name, table) for name in ("one", "two") for table in TABLES}
+    processes = []
+    try:
+        for name, command in (("code", code), ("daemon", daemon)):
+            program, *arguments = shlex.split(command)
+            processes.append(start(name, [str(Path(sys.executable).with_name(program)), *arguments]))
+        write_corpus(tmp_path / "data" / "two")
+        command_line = start("command", [sys.executable, "-m", "relabel_assets.cli", "run", "-c", "two"])
+        processes.append(command_line)
+        warehouse, end = Warehouse.at(home / "warehouse.duckdb"), time.monotonic() + 600
+        while set(warehouse.receipts()) != wanted and time.monotonic() < end:
+            time.sleep(2)
+        assert command_line.wait(timeout=300) == 0, said("command")
+        assert set(warehouse.receipts()) == wanted, said("daemon")[-4000:] + said("code")[-4000:]
+        with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+            while instance.get_runs_count(dg.RunsFilter(statuses=list(AT_WORK))) and time.monotonic() < end:
+                time.sleep(1)
+            runs = instance.get_runs()
+            assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+            queued = {run.tags["dagster/partition"] for run in runs if "dagster/sensor_name" in run.tags}
+            assert "one" in queued
+        lines = [json.loads(line) for line in said("code").splitlines() if line.startswith("{")]
+        assert {(line["corpus"], line["asset"]) for line in lines if "seconds" in line} >= {("one", "seed_docs")}
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(60)
 
 
-def test_compose_names_files_and_commands_that_are_there() -> None:
-    found = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())
-    assert set(found["services"]) == {"postgres", "code", "web", "daemon"}
-    assert (DEPLOY / found["services"]["code"]["build"]["dockerfile"].split("/")[1]).exists()
-    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())
-    assert workspace["load_from"][0]["grpc_server"]["host"] in found["services"]
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())
+    return found
+
+
+def test_compose_names_files_and_volumes_that_are_there() -> None:
+    found, dockerfile = compose(), (DEPLOY / "Dockerfile").read_text()
+    services = found["services"]
+    assert set(services) == {"postgres", "code", "web", "daemon"}
+    for service in (services[name] for name in ("code", "web", "daemon")):
+        root = (DEPLOY / service["build"]["context"]).resolve()
+        assert (root / service["build"]["dockerfile"]).exists()
+        for source in re.findall(r"^COPY (.+) \S+$", dockerfile, re.MULTILINE):
+            assert all((root / name).exists() for name in source.split()), source
+        mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
+        named = {name for name in mounts if not name.startswith(".")}
+        assert named <= set(found["volumes"]) and (DEPLOY / "../data").exists()
+        settings = dict(re.findall(r"(\w+)=(\S+)", re.findall(r"^ENV (.+)$", dockerfile, re.MULTILINE)[0]))
+        assert {settings["RELABEL_HOME"], settings["RELABEL_DATA"]} == set(mounts.values())
+        assert set(service["depends_on"]) <= set(services)
+    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"][0]["grpc_server"]
+    assert workspace["host"] in services and f"-p {workspace['port']}" in services[workspace["host"]]["command"]
+
+
+def test_kubernetes_values_are_what_runs_and_their_launcher_take() -> None:
+    values = yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text())
+    launcher = {snake(key): value for key, value in values["runLauncher"]["config"]["k8sRunLauncher"].items()}
+    given = {
+        "dagster_home": "/opt/dagster",
+        "instance_config_map": "dagster-instance",
+        "service_account_name": "dagster",
+    }
+    result = process_config(dg.Shape(K8sRunLauncher.config_type()), given | launcher)
+    assert result.success, result.errors
+    deployment = values["dagster-user-deployments"]["deployments"][0]
+    assert deployment["includeConfigInLaunchedRuns"]["enabled"]
+    context = {
+        "env_vars": [f"{variable['name']}={variable['value']}" for variable in deployment["env"]],
+        "env_secrets": [secret["name"] for secret in deployment["envSecrets"]],
+        "volumes": deployment["volumes"], "volume_mounts": deployment["volumeMounts"],
+    }  # fmt: skip
+    of_a_run = K8sContainerContext.create_from_config({"k8s": context})
+    mounted = {mount["mount_path"] for mount in of_a_run.run_k8s_config.container_config["volume_mounts"]}
+    assert mounted == {volume.split(":")[1] for volume in compose()["services"]["code"]["volumes"]}
+    assert deployment["codeServerArgs"] == shlex.split(compose()["services"]["code"]["command"])[-2:]
+
+
+def snake(key: str) -> str:
+    """camelCase, as the chart has it, to snake_case, as the launcher has it."""
+    return re.sub(r"(?<=[a-z])([A-Z])", lambda found: f"_{found.group(1).lower()}", key)
