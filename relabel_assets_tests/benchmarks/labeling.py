@@ -1,47 +1,217 @@
-"""Pairs a second of a student beside sentence-transformers' CrossEncoder.predict on the same base, in the same run.
+"""Pairs a second of each architecture beside sentence-transformers' CrossEncoder.predict, in the same run.
 
     python relabel_assets_tests/benchmarks/labeling.py 1000 10000 [--corpus people_handbook] [--rival-pairs 500]
 
-It needs a finished `relabel run` and the extra `benchmarks`. Pairs are queries with documents of the corpus, so a document
-meets several queries: the student reads it once, a cross-encoder with each. The more pairs, the more queries a document
-has; beyond all pairs of the corpus, queries repeat with other words added. The rival's rate does not depend on the
-number of pairs and is measured on `--rival-pairs`. Its head is untrained: its speed is compared, not its grades.
+It needs a finished `relabel run` and the extra `benchmarks`. Two cases, each with its own lines:
+
+- `distinct`: every pair has a document of its own (those of the corpus, and beyond them the same with their words rotated),
+  so nothing that was read is of use again.
+- `shared`: every document with a query, then with the next: late interaction reads a document once for all of them.
+
+late_interaction is the corpus' student, beside predict on the same base. cross_encoder is the base with a fresh head, saved
+as a student, beside predict on that very folder. decoder is a small Llama with random weights, saved as a student, beside
+predict on the same base, and beside the plain forward of transformers, a whole prompt at a time. A rival's rate does not
+depend on the number of pairs and is measured on `--rival-pairs`. Grades are compared with the rival's of the same weights,
+else with the student's own in fp32. Peak is the share of this machine's measured matrix product in the format that was read
+in; tokens of text count, padding does not. Pairs are made and graded 5,000 at a time, as `relabel label` does.
 """
 
 import argparse
-import resource
+import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
+import psutil
 import torch
 from sentence_transformers import CrossEncoder
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from relabel_assets import Labeler, runner
+from relabel_assets.core.corpus_config import StudentConfig
+from relabel_assets.core.cut_points import grades_from
 from relabel_assets.core.pairs import DOCUMENT_COLUMNS
+from relabel_assets.core.rubric import default_rubric
+from relabel_assets.core.student import train_student
 from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.windows import header
+from relabel_assets.core.student.calibration import expected_grades
+from relabel_assets.core.student.cross_encoder import document_text
+from relabel_assets.core.student.storage import SETTINGS, read_settings
+from relabel_assets.resources.bulk_labels import ROWS_A_BATCH
+
+TRAINED_ON = 200  # pairs from which the students made here have their cut points
 
 
-def pairs_of(queries: pl.DataFrame, documents: pl.DataFrame, n: int) -> pl.DataFrame:
-    """`n` pairs: every document with a query, then with the next, and so on."""
-    rows = []
-    for number in range(n):
-        turn, place = divmod(number, documents.height)
-        again, query = divmod((turn + place * 7) % (queries.height * (1 + turn // queries.height)), queries.height)
-        text = queries["text"][query] + (f" {again}" if again else "")
-        rows.append((f"{query}-{again}", text, place))
-    frame = pl.DataFrame(rows, schema=["query_id", "text", "place"], orient="row")
-    return frame.join(documents.with_row_index("place").cast({"place": pl.Int64}), on="place", maintain_order="left")
+@dataclass(frozen=True)
+class Corpus:
+    queries: pl.DataFrame
+    documents: pl.DataFrame
+
+    def pairs(self, first: int, end: int, *, distinct: bool) -> pl.DataFrame:
+        rows = []
+        for number in range(first, end):
+            turn, place = divmod(number, self.documents.height)
+            document = self.documents.row(place, named=True)
+            query = (number * 7 + turn) % self.queries.height
+            again = "" if distinct else str(turn // self.queries.height or "")
+            if distinct and turn:
+                words = document["body"].split()
+                cut = 1 + (turn * 13) % max(1, len(words) - 1)
+                document |= {"doc_id": f"{document['doc_id']}-{turn}", "body": " ".join([*words[cut:], *words[:cut]])}
+            text = f"{self.queries['text'][query]} {again}".strip()
+            rows.append(document | {"query_id": text, "text": text, "grade": number % 4, "split": "train"})
+        return pl.DataFrame(rows, schema_overrides=dict.fromkeys(DOCUMENT_COLUMNS, pl.String)).with_columns(
+            expected_grade=pl.lit(None, pl.Float64)
+        )
 
 
-def matrix_peak() -> float:
-    """This machine's fp32 rate on a large product, in GFLOP a second."""
-    a = torch.rand(2048, 2048)
-    a @ a
-    started = time.perf_counter()
-    for _ in range(5):
+def matrix_peak(dtype: torch.dtype) -> float:
+    """This machine's rate on a large product, in GFLOP a second."""
+    a = torch.rand(2048, 2048).to(dtype)
+    rates = []
+    for _ in range(6):
+        started = time.perf_counter()
         a @ a
-    return 5 * 2 * 2048**3 / (time.perf_counter() - started) / 1e9
+        rates.append(2 * 2048**3 / (time.perf_counter() - started) / 1e9)
+    return max(rates)
+
+
+class Work:
+    """Counts the tokens of text that go through a model, and watches this process' memory."""
+
+    def __init__(self, model: Any) -> None:
+        self.tokens, self.peak_mb, self._on = 0, 0.0, True
+        linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+        self.flops_a_token = 2 * sum(m.weight.numel() for m in linear)
+        self._hook = model.register_forward_pre_hook(self._count, with_kwargs=True)
+        self._watch = threading.Thread(target=self._look, daemon=True)
+
+    def _count(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        width = kwargs["input_ids"].shape[1]
+        mask = kwargs.get("attention_mask")
+        self.tokens += kwargs["input_ids"].numel() if mask is None else int(mask[:, -width:].sum())
+
+    def _look(self) -> None:
+        while self._on:
+            self.peak_mb = max(self.peak_mb, psutil.Process().memory_info().rss / 1e6)
+            time.sleep(0.02)
+
+    def __enter__(self) -> "Work":
+        self._watch.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._on = False
+        self._watch.join()
+        self._hook.remove()
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    found = work()
+    return time.perf_counter() - started, found
+
+
+def made_student(folder: Path, corpus: Corpus, architecture: str, base: str) -> Path:
+    config = StudentConfig(base_model=base, architecture=architecture, epochs=0, max_length=512)  # type: ignore[arg-type]
+    train_student(corpus.pairs(0, TRAINED_ON, distinct=True), config=config, rubric=default_rubric(), folder=folder)
+    return folder
+
+
+def small_llama(folder: Path) -> str:
+    words = AutoTokenizer.from_pretrained(base_path("embedded"))
+    torch.manual_seed(13)
+    config = LlamaConfig(
+        vocab_size=len(words), hidden_size=384, num_hidden_layers=6, num_attention_heads=6, num_key_value_heads=2,
+        intermediate_size=1024, max_position_embeddings=4096, pad_token_id=words.pad_token_id,
+        bos_token_id=words.cls_token_id, eos_token_id=words.sep_token_id,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return str(folder)
+
+
+def whole_prompts(labeler: Labeler, folder: Path, pairs: pl.DataFrame) -> Callable[[], np.ndarray]:
+    """What transformers gives for each pair's whole prompt, one at a time, in fp32: the expected grade."""
+    grader: Any = labeler.grader
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    rows = grader.rows(pairs.to_dicts())
+
+    @torch.inference_mode()
+    def scores() -> np.ndarray:
+        found = []
+        for row in rows:
+            logits = model(torch.tensor([row["input_ids"]]), logits_to_keep=1).logits[0, -1, list(grader.digits)]
+            found.append(float(torch.softmax(logits, -1) @ torch.arange(len(grader.digits), dtype=torch.float32)))
+        return np.array(found)
+
+    return scores
+
+
+def compared(labeler: Labeler, pairs: pl.DataFrame, scores: np.ndarray, of: str) -> str:
+    """How grades differ from those that `scores` would have been given."""
+    ours = labeler.grade(pairs)
+    theirs = expected_grades(labeler.calibration.grade_probs(scores))
+    equal = float((ours["grade"].to_numpy() == grades_from(theirs, labeler.points)).mean())
+    furthest = np.abs(ours["expected_grade"].to_numpy() - theirs).max()
+    return f"grades equal to {of}: {equal:.2%}, expected grades at most {furthest:.4f} apart"
+
+
+def in_fp32(folder: Path, pairs: pl.DataFrame) -> np.ndarray:
+    """The scores of the student in `folder`, read in fp32."""
+    with tempfile.TemporaryDirectory() as beside:
+        copied = Path(beside) / "student"
+        copied.mkdir()
+        for file in folder.iterdir():
+            (copied / file.name).symlink_to(file)
+        (copied / SETTINGS).unlink()
+        (copied / SETTINGS).write_text(read_settings(folder).model_copy(update={"precision": "fp32"}).model_dump_json())
+        return Labeler.load(copied).grader.scores(pairs)
+
+
+def reading_model(labeler: Labeler) -> Any:
+    grader: Any = labeler.grader
+    encoder = getattr(grader, "document_encoder", grader)
+    return encoder.reader(encoder.model)
+
+
+def measure(
+    name: str, case: str, folder: Path, corpus: Corpus, rival: CrossEncoder, sizes: list[int], n_rival: int
+) -> Iterator[str]:
+    distinct = case == "distinct"
+    labeler = Labeler.load(folder)
+    asked = corpus.pairs(0, n_rival, distinct=distinct)
+    words = [(row["text"], document_text(row)) for row in asked.to_dicts()]
+    rival.predict(words[:32])
+    rival_s, rival_scores = timed(lambda: rival.predict(words, activation_fn=torch.nn.Identity()))
+    rival_rate = n_rival / rival_s
+    yield f"CrossEncoder.predict: {rival_rate:.1f} pairs/s on {n_rival} pairs"
+    if name == "cross_encoder":
+        yield compared(labeler, asked, rival_scores, "those of CrossEncoder.predict on the same folder")
+    elif name == "decoder":
+        plain_s, scores = timed(whole_prompts(labeler, folder, asked))
+        yield f"plain transformers, a prompt at a time: {n_rival / plain_s:.1f} pairs/s"
+        yield compared(labeler, asked, scores, "those of whole prompts in fp32")
+    else:
+        yield compared(labeler, asked, in_fp32(folder, asked), "its own in fp32")
+    labeler.grade(asked.head(64))
+    model = reading_model(labeler)
+    peak = matrix_peak(next(model.parameters()).dtype)
+    for n in sizes:
+        labeler, seconds = Labeler.load(folder), 0.0  # nothing is kept from the run before
+        with Work(reading_model(labeler)) as work:
+            for first in range(0, n, ROWS_A_BATCH):
+                pairs = corpus.pairs(first, min(n, first + ROWS_A_BATCH), distinct=distinct)
+                seconds += timed(partial(labeler.grade, pairs))[0]
+        share = work.tokens * work.flops_a_token / seconds / 1e9 / peak
+        yield (f"{n:,} pairs: {n / seconds:.1f} pairs/s, {share:.0%} of the matrix peak, {work.peak_mb:.0f} MB, "
+               f"speedup vs CrossEncoder.predict: {n / seconds / rival_rate:.1f}x")  # fmt: skip
 
 
 def main() -> None:
@@ -49,35 +219,32 @@ def main() -> None:
     parser.add_argument("pairs", type=int, nargs="+")
     parser.add_argument("--corpus", default="people_handbook")
     parser.add_argument("--rival-pairs", type=int, default=500)
+    parser.add_argument("--only", nargs="*", default=["late_interaction", "cross_encoder", "decoder"])
+    parser.add_argument("--cases", nargs="*", default=["distinct", "shared"])
     given = parser.parse_args()
     project, warehouse = runner.from_environment()
     queries, documents = (warehouse.read(name, given.corpus) for name in ("synthetic_queries", "seed_docs"))
-    documents = documents.select("doc_id", *DOCUMENT_COLUMNS)
+    corpus = Corpus(queries, documents.select("doc_id", *DOCUMENT_COLUMNS))
     student = warehouse.read("student_model", given.corpus).filter("is_current").row(0, named=True)
-    print(f"{given.corpus}: {documents.height} documents, {torch.get_num_threads()} threads, "
-          f"matrix peak {matrix_peak():.0f} GFLOP/s")  # fmt: skip
-
-    rival = CrossEncoder(base_path(student["base_model"]), num_labels=1, max_length=512)
-    asked = pairs_of(queries, documents, given.rival_pairs)
-    words = [
-        (row["text"], f"{header(row)}\n{row['body']}") for row in asked.to_dicts()
-    ]  # fmt: skip
-    rival.predict(words[:32])
-    started = time.perf_counter()
-    rival.predict(words, batch_size=32, show_progress_bar=False)
-    rival_rate = len(words) / (time.perf_counter() - started)
-    print(f"CrossEncoder.predict: {rival_rate:.1f} pairs/s on {len(words)} pairs")
-
-    labeler = Labeler.load(project.home.path / student["path"])
-    labeler.grade(asked.head(8))
-    for n in given.pairs:
-        frame = pairs_of(queries, documents, n)
-        started = time.perf_counter()
-        labeler.grade(frame)
-        rate = n / (time.perf_counter() - started)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{student['architecture']}, {n:,} pairs: {rate:.1f} pairs/s, {memory:.0f} MB, "
-              f"speedup vs CrossEncoder.predict: {rate / rival_rate:.1f}x")  # fmt: skip
+    peaks = ", ".join(f"{str(dtype)[6:]} {matrix_peak(dtype):.0f}" for dtype in (torch.float32, torch.bfloat16))
+    print(
+        f"{given.corpus}: {documents.height} documents, {torch.get_num_threads()} threads, matrix peak {peaks} GFLOP/s"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in given.only:
+            if name == "late_interaction":
+                folder = project.home.path / student["path"]
+                rival = CrossEncoder(base_path(student["base_model"]), num_labels=1, max_length=512)
+            elif name == "cross_encoder":
+                folder = made_student(Path(scratch) / name, corpus, name, "embedded")
+                rival = CrossEncoder(str(folder))
+            else:
+                base = small_llama(Path(scratch) / "llama")
+                folder = made_student(Path(scratch) / name, corpus, name, base)
+                rival = CrossEncoder(base, num_labels=1, max_length=512)
+            for case in given.cases:
+                for line in measure(name, case, folder, corpus, rival, given.pairs, given.rival_pairs):
+                    print(f"{name}, {case}: {line}", flush=True)
 
 
 if __name__ == "__main__":
