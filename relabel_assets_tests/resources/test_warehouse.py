@@ -252,5 +252,23 @@ def test_a_grade_that_changes_is_noted_and_one_that_stays_is_not(warehouse: Ware
     found = warehouse.query("select query_id, grade_before, grade, run_id from grade_changes")
     assert found.rows() == [("q1", 2, 3, "third")]
     assert warehouse.query("select count(*) as n from grade_history").item() == 4
-    lineage = warehouse.query("select run_id, model from label_lineage where query_id = 'q3'")
-    assert lineage.rows() == [("third", "m")]
+    lineage = warehouse.query("select query_id, run_id, graded_run_id, model from label_lineage order by query_id")
+    assert lineage.rows() == [
+        ("q1", "third", "third", "m"),
+        ("q2", "third", "first", "m"),
+        ("q3", "third", "third", "m"),
+    ]
+
+
+def test_a_students_label_and_a_written_query_lead_to_prompts_runs_and_documents(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+        con.execute("update synthetic_queries set source = 'synthetic', teacher_model = 'writer', prompt_hash = 'p'")
+    warehouse.receipts()
+    found = warehouse.query("select * from label_lineage where labeler = 'student'").row(0, named=True)
+    assert {name: found[name] for name in ("model", "prompt_hash", "document_hash", "training_set_hash")} == {
+        "model": "m1", "prompt_hash": "a" * 64, "document_hash": "a" * 64, "training_set_hash": "a" * 64
+    }  # fmt: skip
+    assert (found["query_source"], found["query_model"], found["query_prompt_hash"]) == ("synthetic", "writer", "p")
+    assert (found["graded_run_id"], found["student_run_id"], found["query_run_id"]) == ("run-3", "run-3", "run-1")
