@@ -2,56 +2,103 @@
 
     python relabel_assets_tests/benchmarks/backfill.py --minutes 10
 
-A temporary home. Four processes take corpora in turn and run each from end to end (`relabel run --force`); meanwhile two
-readers query the replica with DuckDB alone and one reads the Parquet files, over and over. Every read must see whole
-partitions: a corpus' labels are as many as its candidates.
+A temporary home. Four processes take corpora in turn, change one document of each and run it from end to end (`relabel
+run`): every table is made again. Meanwhile two readers query the replica with DuckDB alone and one reads the Parquet files,
+over and over. Every read must see whole partitions, each table as its receipt in `materializations` says. At the end the
+replica must hold what the warehouse holds, and what a plan says is left must be nothing.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from relabel_assets import plan
+from relabel_assets.resources.project import Project
+from relabel_assets.resources.warehouse import Warehouse
+from relabel_assets.tables import TABLES
 from relabel_assets_tests.conftest import write_corpus
 
 CORPORA = [f"corpus_{number}" for number in range(6)]
+N_PAIRS = 128  # of each corpus: 16 queries with 8 documents
+ROW_COUNTS = " union all ".join(f"select corpus, '{name}' as table_name, count(*) as n from {name} group by corpus" for name in TABLES)  # fmt: skip
+BROKEN = f"""
+    select made.corpus, table_name, made.n_rows, coalesce(n, 0) as n
+    from materializations as made left join ({ROW_COUNTS}) using (corpus, table_name)
+    where made.n_rows <> coalesce(n, 0)
+"""
+
+
+def change_a_document(folder: Path, number: int) -> None:
+    """A document, not of the benchmark, that says what nobody said before: its pairs and the student are other ones."""
+    file = folder / "documents.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[0]["body"] = f"All that there is to know about parental leave, version {number}."
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def read_replica(home: Path) -> int:
+    """One read of the replica; 0 where there is none yet. Raises AssertionError for a partition that is not whole."""
+    file = home / "labels.duckdb"
+    if not file.exists():
+        return 0
+    with duckdb.connect(str(file), read_only=True) as con:
+        broken = con.execute(BROKEN).fetchall()
+        assert not broken, broken
+        counts = con.execute("select corpus, count(*) from student_labels group by all").fetchall()
+        assert all(count == N_PAIRS for _, count in counts), counts
+        versions = con.execute("select count(distinct model_id) from student_labels group by corpus").fetchall()
+        assert all(count == 1 for (count,) in versions), versions
+        con.execute("select count(*) from labels").fetchall()
+    return 1
+
+
+def read_parquet(home: Path) -> int:
+    """One read of every corpus' teacher labels as Parquet: how many there were."""
+    heights = [pl.read_parquet(file).height for file in (home / "parquet" / "teacher_labels").glob("*/rows.parquet")]
+    assert all(height == N_PAIRS for height in heights), heights
+    return len(heights)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()
-    runs, reads, errors, lock = [0], [0], [], threading.Lock()
+    errors: list[str] = []
+    runs, reads, lock = [0], [0], threading.Lock()
     with tempfile.TemporaryDirectory() as folder:
         for name in CORPORA:
             write_corpus(Path(folder) / "data" / name)
         home = Path(folder) / "home"
-        env = os.environ | {"RELABEL_HOME": str(home), "RELABEL_DATA": f"{folder}/data", "OMP_NUM_THREADS": "1"}
-        end = time.monotonic() + 60 * given.minutes
+        os.environ |= {"RELABEL_HOME": str(home), "RELABEL_DATA": f"{folder}/data", "OMP_NUM_THREADS": "1"}
+        end, taken = time.monotonic() + 60 * given.minutes, iter(range(10**9))
 
-        def runner(first: int) -> None:
-            number = first
+        def run() -> None:
             while time.monotonic() < end:
+                with lock:
+                    number = next(taken)
                 name = CORPORA[number % len(CORPORA)]
-                command = [sys.executable, "-m", "relabel_assets.cli", "run", "-c", name, "--force"]
-                done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+                change_a_document(Path(folder) / "data" / name, number)
+                command = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli", "run", "-c", name]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
                 with lock:
                     runs[0] += 1
                     if done.returncode:
                         errors.append(f"run of {name}: {done.stderr[-600:]}")
-                number += 1
 
-        def reader(read: object) -> None:
+        def keep_reading(read: Callable[[Path], int]) -> None:
             while time.monotonic() < end:
                 try:
-                    seen = read()  # type: ignore[operator]
+                    seen = read(home)
                     with lock:
                         reads[0] += seen
                 except Exception as error:
@@ -59,30 +106,31 @@ def main() -> None:
                         errors.append(f"reader: {type(error).__name__}: {error}")
                 time.sleep(0.05)
 
-        def replica() -> int:
-            file = home / "labels.duckdb"
-            if not file.exists():
-                return 0
-            with duckdb.connect(str(file), read_only=True) as con:
-                rows = con.execute("select corpus, count(*) from student_labels group by all").fetchall()
-                assert all(count in (96, 128) or count > 0 for _, count in rows), rows
-                con.execute("select count(*) from labels").fetchall()
-            return 1
-
-        def parquet() -> int:
-            files = list((home / "parquet" / "teacher_labels").glob("*/rows.parquet"))
-            return sum(pl.read_parquet(file).height > 0 for file in files)
-
-        threads = [threading.Thread(target=runner, args=(number,)) for number in range(4)]
-        threads += [threading.Thread(target=reader, args=(read,)) for read in (replica, replica, parquet)]
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        readers = (read_replica, read_replica, read_parquet)
+        threads += [threading.Thread(target=keep_reading, args=(read,)) for read in readers]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        errors += left_wrong(home)
     print(f"{runs[0]} runs of {len(CORPORA)} corpora by 4 processes, {reads[0]:,} reads by 3 readers, "
           f"{given.minutes:g} minutes: {len(errors)} errors")  # fmt: skip
     print("\n".join(errors[:10]))
-    sys.exit(bool(errors))
+    sys.exit(bool(errors) or not runs[0] or not reads[0])
+
+
+def left_wrong(home: Path) -> list[str]:
+    """What is not as it should be when all have ended."""
+    project, warehouse = Project.from_environment(), Warehouse.at(home / "warehouse.duckdb")
+    found = [f"not whole: {row}" for row in warehouse.query(BROKEN).rows()]
+    for table in (*TABLES, "materializations", "grade_history"):
+        query = f"select * from {table} order by all"
+        if not warehouse.read_replica(query).equals(warehouse.query(query)):
+            found.append(f"the replica's {table} is not the warehouse's")
+    for name in sorted({corpus for corpus, _ in warehouse.receipts()}):
+        found += [f"{name}: {left}" for left in plan.plan(project, warehouse, name, list(TABLES))]
+    return found
 
 
 if __name__ == "__main__":

@@ -1,10 +1,18 @@
-"""SIGKILL at random moments of `relabel run`: after each, a rerun ends in the tables of an undisturbed run.
+"""SIGKILL at random moments across the graph: after each, a rerun ends in the tables of an undisturbed run.
 
     python relabel_assets_tests/benchmarks/kills.py 100 [--seed 1]
 
-A small corpus in a temporary home. Each time the home is begun anew, a run is killed at a drawn moment between its start
-and its end, and `relabel run` is called once more: it must succeed, leave the same content in every table and no
-half-written file, and `relabel doctor` must find nothing wrong.
+A small corpus in a temporary home, begun anew for each kill. What is killed takes turns:
+
+- run: `relabel run` from documents to benchmark, with a recorded teacher;
+- live: `relabel run` up to the labels of a live teacher, a server on the loopback that knows what it was asked;
+- step: the process of one step, where `dagster asset materialize` has one for each (the multiprocess executor);
+- worker: all processes of such a run, as when the machine or the daemon goes down;
+- label: `relabel label` over a file of pairs.
+
+After each, the command is run once more: it must succeed, leave the same content in every table, no half-written file, no
+run that Dagster holds for running, a current student that loads, and nothing that `relabel doctor` finds wrong. No request
+that the ledger has an answer for is sent again; what was on its way at the kill may be.
 """
 
 import argparse
@@ -17,65 +25,196 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from relabel_assets.resources.warehouse import Warehouse
+import dagster as dg
+import polars as pl
+import psutil
+
+from relabel_assets import runner
+from relabel_assets.partitions import add_partitions
+from relabel_assets.resources.doctor import examine
+from relabel_assets.tables import TABLES
+from relabel_assets_tests.commands.test_teacher_commands import ask_live
 from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests.faults.teacher_server import TeacherServer
+from relabel_assets_tests.faults.test_killed_teacher import answers_in
+
+LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
+RELABEL = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli"]
+DAGSTER = [
+    sys.executable, "-W", "ignore", "-m", "dagster", "asset", "materialize", "-m", "relabel_assets.definitions",
+    "--select", ",".join(LABELS), "--partition", "tiny", "--config-json",
+    '{"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}}',
+]  # fmt: skip
+CONCURRENCY = 4
+TURNS = ("run", "live", "run", "live", "run", "live", "label", "live", "step", "worker")
 
 
-def relabel(home: Path, *words: str) -> list[str]:
-    os.environ.update(RELABEL_HOME=str(home), RELABEL_DATA=str(home.parent / "data"), HF_HUB_OFFLINE="1")
-    return [sys.executable, "-m", "relabel_assets.cli", *words]
+@dataclass
+class Way:
+    """One thing to kill: its command, the tables it makes, how long it takes undisturbed and what it leaves then."""
+
+    command: list[str]
+    tables: list[str]
+    whole_s: float = 0.0
+    expected: object = None
 
 
-def content(home: Path) -> dict[tuple[str, str], str]:
-    return {key: receipt.content_hash for key, receipt in Warehouse.at(home / "warehouse.duckdb").receipts().items()}
+class Place:
+    """A folder with the corpus, and a home that is begun anew."""
+
+    def __init__(self, folder: Path, server: TeacherServer) -> None:
+        self.folder, self.home, self.server = folder, folder / "home", server
+        self.pairs, self.out = folder / "pairs.parquet", folder / "labels.parquet"
+        os.environ.update(
+            RELABEL_HOME=str(self.home), RELABEL_DATA=str(folder / "data"), DAGSTER_HOME=str(self.home / "dagster"),
+            OPENAI_API_KEY="none", HF_HUB_OFFLINE="1",
+        )  # fmt: skip
+
+    def begin(self, way: str) -> None:
+        """A corpus and a home as they are before the command: empty, or for `label` with its student."""
+        for path in (
+            self.home,
+            self.folder / "data",
+            self.out,
+            *self.folder.glob(".labels*"),
+            *self.folder.glob("labels*"),
+        ):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        write_corpus(self.folder / "data" / "tiny")
+        if way == "live":
+            ask_live(self.folder, base_url=self.server.base_url, max_concurrency=CONCURRENCY)
+            self.server.requests.clear()
+        if way == "label":
+            shutil.copytree(self.folder / "labelled", self.home)
+        project, _ = runner.from_environment()
+        with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+            add_partitions(instance, ["tiny"])
+
+    def again(self, tables: list[str]) -> str:
+        """Bring the home up to date in this process, which has loaded Dagster already; what failed, if anything."""
+        project, warehouse = runner.from_environment()
+        outcome = runner.bring_up_to_date(project, warehouse, "tiny", tables)
+        return "" if outcome is None or outcome.is_success else str(outcome.failures)
+
+    def content(self) -> dict[str, str]:
+        _, warehouse = runner.from_environment()
+        return {table: receipt.content_hash for (_, table), receipt in warehouse.receipts().items()}
+
+    def wrong(self) -> list[str]:
+        """What the doctor finds, and what is left of the killed process."""
+        project, warehouse = runner.from_environment()
+        found = [f"{finding.what}: {finding.problem}" for finding in examine(project, warehouse) if finding.problem]
+        found += [f"half-written: {path}" for path in self.home.rglob("*.half")]
+        with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+            begun = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
+            found += [f"held for running: {run.run_id}" for run in instance.get_runs(dg.RunsFilter(statuses=begun))]
+        for path in warehouse.read("student_model", "tiny").filter("is_current")["path"]:
+            from relabel_assets.core.student import Labeler
+
+            Labeler.load(project.home.path / path)
+        return found
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def kill_a_step(process: subprocess.Popen[bytes]) -> None:
+    """The newest process below the run's own: the step at work; the run itself where there is none yet."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    steps = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    (max(steps, key=lambda child: child.create_time()) if steps else process).kill()
+    process.wait()
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kills", type=int)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--turns", nargs="+", default=TURNS, choices=sorted(set(TURNS)), help="what is killed, in turn")
     given = parser.parse_args()
-    draw, wrong, killed_in = random.Random(given.seed), [], Counter[str]()
-    with tempfile.TemporaryDirectory() as folder:
-        write_corpus(Path(folder) / "data" / "tiny")
-        home = Path(folder) / "home"
-        started = time.monotonic()
-        subprocess.run(relabel(home, "run"), check=True, capture_output=True)
-        whole_s, expected = time.monotonic() - started, content(home)
+    draw, wrong, done, n_again = random.Random(given.seed), 0, Counter[str](), 0
+    server = TeacherServer(latency_s=0.05)
+    with tempfile.TemporaryDirectory() as folder, server.running():
+        place = Place(Path(folder), server)
+        ways = {
+            "run": Way([*RELABEL, "run", "-c", "tiny"], list(TABLES)),
+            "live": Way([*RELABEL, "run", "-c", "tiny", "-s", "*teacher_labels"], LABELS),
+            "step": Way(DAGSTER, LABELS),
+            "label": Way([*RELABEL, "label", str(place.pairs), "-c", "tiny", "-o", str(place.out)], list(TABLES)),
+        }
+        ways["worker"] = ways["step"]
+        undisturbed(place, ways, {"step" if turn == "worker" else turn for turn in given.turns})
         for number in range(1, given.kills + 1):
-            shutil.rmtree(home, ignore_errors=True)
-            process = subprocess.Popen(relabel(home, "run"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
-            try:
-                said, _ = process.communicate(timeout=draw.uniform(0.3, 1.0) * whole_s)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                said, _ = process.communicate()
-            killed_in[said.decode().strip().split("\n")[-1][10:50] or "before the first line"] += 1
-            again = subprocess.run(relabel(home, "run"), check=False, capture_output=True, text=True)
-            doctor = subprocess.run(relabel(home, "doctor"), check=False, capture_output=True, text=True)
-            halves = [str(file) for file in home.rglob("*.half")]
-            found = content(home)
-            if again.returncode or doctor.returncode or halves or found != expected:
-                wrong.append(
-                    (
-                        number,
-                        again.returncode,
-                        doctor.stdout,
-                        halves,
-                        [k for k in expected if found.get(k) != expected[k]],
-                    )
+            turn = given.turns[number % len(given.turns)]
+            way, killer = ways[turn], kill_a_step if turn == "step" else kill_group
+            place.begin(turn)
+            killed_after = _kill(way, killer, draw.uniform(0.25, 1.0) * way.whole_s)
+            had, asked = answers_in(place.home / "ledger"), server.requests.copy()
+            failed = place.again(way.tables)
+            if turn == "label":
+                failed += (
+                    "" if subprocess.run(way.command, check=False, capture_output=True).returncode == 0 else "label"
                 )
-                print(f"kill {number}: {wrong[-1]} {again.stderr[-800:]}", flush=True)
+            found = pl.read_parquet(place.out) if turn == "label" and not failed else place.content()
+            is_same = found.equals(way.expected) if isinstance(found, pl.DataFrame) else found == way.expected  # type: ignore[arg-type]
+            problems = place.wrong()
+            problems += [f"asked again: {key}" for key in had if server.requests[key] > asked[key]]
+            repeated = server.requests.total() - len(server.requests) if turn == "live" else 0
+            n_again += repeated
+            if repeated > CONCURRENCY:
+                problems.append(f"{repeated} requests were sent twice, and {CONCURRENCY} at most were on their way")
+            done[turn] += 1
+            if failed or problems or not is_same:
+                wrong += 1
+                print(
+                    f"kill {number} ({turn}, after {killed_after:.1f} s): {failed} {problems} same: {is_same}",
+                    flush=True,
+                )
             if number % 10 == 0:
-                print(f"{number} kills, {len(wrong)} wrong", flush=True)
-    print(
-        f"{given.kills} SIGKILLs, {given.kills - len(wrong)} reruns ended in the same tables; last words before the kill:"
-    )
-    for words, count in killed_in.most_common():
-        print(f"  {count:4}  {words}")
+                print(f"{number} kills, {wrong} wrong", flush=True)
+    print(f"{given.kills} SIGKILLs ({', '.join(f'{count} {turn}' for turn, count in done.items())}): "
+          f"{given.kills - wrong} reruns ended as undisturbed runs do; {n_again} requests that were on their way were sent again, "
+          "none that was answered")  # fmt: skip
     sys.exit(bool(wrong))
+
+
+def undisturbed(place: Place, ways: dict[str, Way], turns: set[str]) -> None:
+    """Run each way once without a kill: how long it takes, and what it leaves."""
+    for turn in [
+        turn for turn in ("run", "live", "step", "label") if turn in turns or (turn == "run" and "label" in turns)
+    ]:
+        way = ways[turn]
+        if turn == "label":
+            candidates = pl.read_parquet(place.folder / "labelled" / "parquet" / "bm25_candidates" / "*" / "*.parquet")
+            pairs = candidates.select("query_id", "doc_id")
+            pl.concat([pairs] * 20).with_row_index("row").write_parquet(place.pairs)
+        place.begin(turn)
+        started = time.monotonic()
+        subprocess.run(way.command, check=True, capture_output=True)
+        way.whole_s = time.monotonic() - started
+        way.expected = pl.read_parquet(place.out) if turn == "label" else place.content()
+        print(f"{turn}: {way.whole_s:.1f} s undisturbed", flush=True)
+        if turn == "run":
+            shutil.copytree(place.home, place.folder / "labelled")
+
+
+def _kill(way: Way, killer: Callable[[subprocess.Popen[bytes]], None], after_s: float) -> float:
+    process = start(way.command)
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        killer(process)
+    process.wait()
+    return after_s
 
 
 if __name__ == "__main__":
