@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.cut_points import cut_points, grades_from
+from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.progress import Progress, silent
 from relabel_assets.core.rubric import Rubric
 from relabel_assets.core.student import storage
@@ -21,6 +22,7 @@ from relabel_assets.core.student.calibration import Calibration, expected_grades
 from relabel_assets.core.student.cross_encoder import CrossEncoder
 from relabel_assets.core.student.decoder import Decoder, saved_prompt, student_prompt
 from relabel_assets.core.student.interaction import Interaction
+from relabel_assets.errors import StudentError
 
 
 class Grader(Protocol):
@@ -69,8 +71,10 @@ class Labeler:
     def grade(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> pl.DataFrame:
         """query_id, doc_id, grade, expected_grade and grade_probs of each row of `pairs`, in its order.
 
-        `pairs` has query_id, doc_id, text and the document's columns.
+        `pairs` has the query as `text` (or `query`), the document as `body` or `title`, and what there is of query_id, doc_id
+        and the document's other columns. Raises StudentError where a pair cannot be graded.
         """
+        pairs = _with_all_columns(pairs)
         probs = self.calibration.grade_probs(self.grader.scores(pairs, progress))
         expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
         return pairs.select("query_id", "doc_id").with_columns(
@@ -78,6 +82,39 @@ class Labeler:
             expected_grade=pl.Series(expected, dtype=pl.Float64),
             grade_probs=pl.Series(np.clip(probs, 0, 1).tolist(), dtype=pl.List(pl.Float64)),
         )
+
+
+def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
+    """`pairs` with every column that graders read; where there is no id, the text is its own."""
+    if not isinstance(pairs, pl.DataFrame):
+        raise StudentError(
+            f"pairs is a {type(pairs).__name__}, and must be a polars.DataFrame: polars.DataFrame(pairs)."
+        )
+    if "text" not in pairs.columns and "query" in pairs.columns:
+        pairs = pairs.rename({"query": "text"})
+    if "text" not in pairs.columns or not {"body", "title"} & set(pairs.columns):
+        raise StudentError(
+            "pairs needs the query's words in `text` and the document's in `body` or `title`. Its columns: "
+            f"{', '.join(pairs.columns) or 'none'}."
+        )
+    absent = [name for name in DOCUMENT_COLUMNS if name not in pairs.columns]
+    pairs = pairs.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
+    for name in ("text", "title", "body"):
+        if pairs[name].dtype not in (pl.String, pl.Null):
+            raise StudentError(f"pairs: {name} is {pairs[name].dtype}, and must be text (String).")
+    nothing = pairs["text"].is_null() | (pairs["title"].is_null() & pairs["body"].is_null())
+    if nothing.any():
+        raise StudentError(f"pairs: row {nothing.arg_max()} has no query or no document. Leave such rows out.")
+    if "query_id" not in pairs.columns:
+        pairs = pairs.with_columns(query_id="text")
+    document = pl.struct(DOCUMENT_COLUMNS)
+    if "doc_id" not in pairs.columns:
+        return pairs.with_columns(doc_id=document.hash().cast(pl.String))
+    texts = pairs.select("doc_id", document.hash().alias("words")).unique()
+    if texts.height > pairs["doc_id"].n_unique():
+        twice = texts.filter(pl.col("doc_id").is_duplicated())["doc_id"][0]
+        raise StudentError(f"pairs: doc_id {twice!r} has more than one text. Give each document an id of its own.")
+    return pairs
 
 
 def calibrate(scores: NDArray, grades: NDArray, n_grades: int) -> tuple[Calibration, list[float]]:

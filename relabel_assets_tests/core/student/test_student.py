@@ -58,6 +58,27 @@ def test_the_folder_loads_in_plain_transformers(tmp_path: Path) -> None:
     assert weights.sum().item() == pytest.approx(1.0)
 
 
+def test_frames_of_pairs_need_words_alone_and_bad_ones_are_told(tmp_path: Path) -> None:
+    train_student(pairs(), config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
+    labeler = Labeler.load(tmp_path / "s")
+    known = labeler.grade(pairs())
+    words = pairs().select("title", "body", query="text")
+    assert labeler.grade(words)["expected_grade"].to_list() == known["expected_grade"].to_list()
+    assert labeler.grade(words)["query_id"].to_list() == words["query"].to_list()
+    assert labeler.grade(pairs().clear()).height == 0
+    bad: list[tuple[object, str]] = [
+        (words.to_dicts(), "a list, and must be a polars.DataFrame"),
+        (words.drop("query"), "columns: title, body"),
+        (words.drop("title", "body"), "columns: text"),
+        (words.with_columns(query=pl.lit(1)), "text is Int32"),
+        (words.with_columns(query=pl.when(pl.int_range(pl.len()) != 2).then("query")), "row 2 has no query"),
+        (pairs().with_columns(doc_id=pl.lit("d0")), "doc_id 'd0' has more than one text"),
+    ]
+    for frame, said in bad:
+        with pytest.raises(StudentError, match=said):
+            labeler.grade(frame)  # type: ignore[arg-type]
+
+
 def test_a_score_is_the_mean_best_cosine_by_hand() -> None:
     import torch
 
