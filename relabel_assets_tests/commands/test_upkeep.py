@@ -2,11 +2,22 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
 import tarfile
+import threading
 from pathlib import Path
 
+import dagster as dg
+import duckdb
 import pytest
 
+from relabel_assets.core.ledger_lines import Circumstances, request_line
+from relabel_assets.core.requests import request_key
+from relabel_assets.resources.backup import back_up, restore
+from relabel_assets.resources.dagster_state import HOST_TAG, PROCESS_TAG, open_instance
+from relabel_assets.resources.home import Home
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.tables import TABLES
 from relabel_assets_tests.commands.test_teacher_commands import relabel
@@ -92,3 +103,87 @@ def test_a_damaged_warehouse_is_named_and_left_alone(copy: Path) -> None:
     assert "wrong  warehouse" in found.stdout
     assert "Traceback" not in found.stderr
     assert (copy / "warehouse.duckdb").read_bytes() == b"damaged" * 1000
+
+
+def test_rows_that_no_run_wrote_and_a_student_without_its_settings_are_named(copy: Path) -> None:
+    with duckdb.connect(str(copy / "warehouse.duckdb")) as con:
+        con.execute("update teacher_labels set grade = 0 where query_id = 'q00' and doc_id = 'd0'")
+        (path,) = con.execute("select path from student_model where is_current").fetchall()[0]
+    (copy / path / "student.json").unlink()
+    found = relabel("doctor")
+    assert found.returncode == 6
+    assert "tiny / teacher_labels: its rows are not those that a run wrote" in found.stdout
+    assert f"{path}/student.json gone. Make it again: relabel run -c tiny -s student_model+ --force" in found.stdout
+
+
+def test_a_damaged_copy_for_readers_is_named_and_copied_again(copy: Path) -> None:
+    (copy / "labels.duckdb").write_bytes(b"damaged" * 1000)
+    failed = relabel("sql", "select 1")
+    assert (failed.returncode, "relabel doctor --fix" in failed.stderr) == (6, True), failed.stderr
+    assert "mended  replica" in relabel("doctor", "--fix").stdout
+    assert relabel("sql", "select count(*) as n from labels", "-f", "csv").returncode == 0
+
+
+def test_a_torn_ledger_line_is_told_and_is_no_fault_and_a_changed_one_is(copy: Path) -> None:
+    body = {"model": "m", "messages": []}
+    line = request_line(request_key(body), body, Circumstances("tiny", "grading", "m"))
+    ledger = copy / "ledger" / "tiny" / "2026-01-01.jsonl"
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    ledger.write_bytes(line + line[:40])
+    torn = relabel("doctor")
+    assert (torn.returncode, "well  ledger: 1 lines are torn or damaged" in torn.stdout) == (0, True), torn.stdout
+    ledger.write_bytes(line.replace(b'"model":"m","messages"', b'"model":"n","messages"'))
+    changed = relabel("doctor", "--fix")
+    assert (changed.returncode, "wrong  ledger: 1 lines were changed" in changed.stdout) == (6, True), changed.stdout
+
+
+def test_what_killed_processes_leave_is_removed_and_their_runs_closed(copy: Path) -> None:
+    index = copy / "scratch" / "bm25-left"
+    index.mkdir(parents=True)
+    os.utime(index, (0, 0))
+    at_work = copy / "scratch" / "bm25-at-work"
+    at_work.mkdir()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    home = Home(copy)
+    with open_instance(home) as instance:
+        tags = {HOST_TAG: socket.gethostname(), PROCESS_TAG: str(ended.pid)}
+        run = dg.DagsterRun(job_name="__ASSET_JOB", run_id="0" * 32, tags=tags, status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        mine = dg.DagsterRun(
+            job_name="__ASSET_JOB",
+            run_id="1" * 32,
+            tags=tags | {PROCESS_TAG: str(os.getpid())},
+            status=dg.DagsterRunStatus.STARTED,
+        )
+        instance.add_run(mine)
+    found = relabel("doctor")
+    assert "wrong  scratch/bm25-left" in found.stdout
+    assert f"wrong  run {run.run_id}" in found.stdout
+    assert mine.run_id not in found.stdout
+    assert relabel("doctor", "--fix").returncode == 0
+    assert (index.exists(), at_work.exists()) == (False, True)
+    assert relabel("doctor").returncode == 0
+
+
+def test_a_backup_beside_a_run_that_adds_and_takes_away_files(copy: Path, tmp_path: Path) -> None:
+    is_done, folder = threading.Event(), copy / "models" / "tiny" / "passing"
+
+    def come_and_go() -> None:
+        while not is_done.is_set():
+            folder.mkdir(exist_ok=True)
+            for number in range(50):
+                (folder / f"{number}.bin").write_bytes(b"x")
+            shutil.rmtree(folder)
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for number in range(3):
+            back_up(Home(copy), Warehouse.at(copy / "warehouse.duckdb"), tmp_path / f"{number}.tar.gz")
+    finally:
+        is_done.set()
+        thread.join()
+    other = Home(tmp_path / "other")
+    restore(other, Warehouse.at(other.warehouse), tmp_path / "2.tar.gz")
+    assert Warehouse.at(other.warehouse).receipts() == Warehouse.at(copy / "warehouse.duckdb").receipts()
