@@ -40,6 +40,7 @@ from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.rubric import default_rubric
 from relabel_assets.core.student import train_student
 from relabel_assets.core.student.base import base_path
+from relabel_assets.core.student.batches import device
 from relabel_assets.core.student.calibration import expected_grades
 from relabel_assets.core.student.cross_encoder import document_text
 from relabel_assets.core.student.storage import SETTINGS, read_settings
@@ -73,12 +74,13 @@ class Corpus:
 
 def matrix_peak(dtype: torch.dtype) -> float:
     """This machine's rate on a large product, in GFLOP a second."""
-    a = torch.rand(2048, 2048).to(dtype)
+    size = 8192 if torch.cuda.is_available() else 2048
+    a = torch.rand(size, size, device=device()).to(dtype)
     rates = []
     for _ in range(6):
         started = time.perf_counter()
-        a @ a
-        rates.append(2 * 2048**3 / (time.perf_counter() - started) / 1e9)
+        float((a @ a)[0, 0])  # a GPU is waited for
+        rates.append(2 * size**3 / (time.perf_counter() - started) / 1e9)
     return max(rates)
 
 
@@ -86,7 +88,7 @@ class Work:
     """Counts the tokens of text that go through a model, and watches this process' memory."""
 
     def __init__(self, model: Any) -> None:
-        self.tokens, self.peak_mb, self._on = 0, 0.0, True
+        self.tokens, self.peak_mb, self._on = torch.tensor(0), 0.0, True
         linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
         self.flops_a_token = 2 * sum(m.weight.numel() for m in linear)
         self._hook = model.register_forward_pre_hook(self._count, with_kwargs=True)
@@ -95,7 +97,7 @@ class Work:
     def _count(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
         width = kwargs["input_ids"].shape[1]
         mask = kwargs.get("attention_mask")
-        self.tokens += kwargs["input_ids"].numel() if mask is None else int(mask[:, -width:].sum())
+        self.tokens = self.tokens + (kwargs["input_ids"].numel() if mask is None else mask[:, -width:].sum().cpu())
 
     def _look(self) -> None:
         while self._on:
@@ -175,8 +177,8 @@ def in_fp32(folder: Path, pairs: pl.DataFrame) -> np.ndarray:
         return Labeler.load(copied).grader.scores(pairs)
 
 
-def reading_model(labeler: Labeler) -> Any:
-    grader: Any = labeler.grader
+def reading(grader: Any) -> Any:
+    """The model that reads documents or pairs."""
     encoder = getattr(grader, "document_encoder", grader)
     return encoder.reader(encoder.model)
 
@@ -201,11 +203,11 @@ def measure(
     else:
         yield compared(labeler, asked, in_fp32(folder, asked), "its own in fp32")
     labeler.grade(asked.head(64))
-    model = reading_model(labeler)
+    model = reading(labeler.grader)
     peak = matrix_peak(next(model.parameters()).dtype)
     for n in sizes:
         labeler, seconds = Labeler.load(folder), 0.0  # nothing is kept from the run before
-        with Work(reading_model(labeler)) as work:
+        with Work(reading(labeler.grader)) as work:
             for first in range(0, n, ROWS_A_BATCH):
                 pairs = corpus.pairs(first, min(n, first + ROWS_A_BATCH), distinct=distinct)
                 seconds += timed(partial(labeler.grade, pairs))[0]
