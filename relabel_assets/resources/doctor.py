@@ -42,7 +42,8 @@ class Finding:
 def examine(project: Project, warehouse: Warehouse, *, is_mending: bool = False) -> Iterator[Finding]:
     """Every finding, as it is made; with `is_mending`, what is safe to mend is mended."""
     home = project.home
-    yield Finding("RELABEL_HOME", _writable(home.path))
+    unwritable = _writable(home.path)
+    yield Finding("RELABEL_HOME", unwritable)
     free = shutil.disk_usage(home.path).free
     is_little = free < _LEAST_FREE_BYTES
     yield Finding("disk", f"{free / 1e9:.1f} GB are free. Make room before the next run." if is_little else None)
@@ -55,7 +56,8 @@ def examine(project: Project, warehouse: Warehouse, *, is_mending: bool = False)
     except RelabelError as error:
         yield Finding("warehouse", str(error))
     yield from _leftovers(home, is_mending)
-    yield from _dead_runs(home, is_mending)
+    if not unwritable:
+        yield from _dead_runs(home, is_mending)
     yield from _ledger(project)
 
 

@@ -13,6 +13,7 @@ import pytest
 from relabel_assets import runner
 from relabel_assets.definitions import build_definitions
 from relabel_assets.partitions import add_partitions
+from relabel_assets.resources.dagster_state import open_instance
 from relabel_assets_tests.commands.test_teacher_commands import ask_live
 from relabel_assets_tests.conftest import write_corpus
 from relabel_assets_tests.faults.teacher_server import TeacherServer
@@ -126,3 +127,15 @@ def test_a_backfill_that_is_stopped_goes_on_where_it_was(corpora: Path, monkeypa
         assert server.requests.total() - len(server.requests) <= 4
     _, warehouse = runner.from_environment()
     assert set(warehouse.query("select status from teacher_labels")["status"]) == {"ok"}
+
+
+def test_processes_that_begin_dagsters_state_at_once_leave_it_whole(home: Path) -> None:
+    project, _ = runner.from_environment()
+    script = "from relabel_assets.resources.dagster_state import *; open_instance(Home.from_environment()).dispose()"
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    begun = [subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ.copy()) for _ in range(4)]
+    for process in begun:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said.decode()[-800:]
+    with open_instance(project.home) as instance:
+        assert instance.get_runs() == []
