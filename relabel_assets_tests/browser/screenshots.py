@@ -1,6 +1,6 @@
 """Screenshots for the documentation, in a real browser: `python relabel_assets_tests/browser/screenshots.py`.
 
-Needs Chromium or Chrome on the PATH and a RELABEL_HOME in which `relabel run` has made the demo corpora. Starts the UI
+Needs the extra `browser`, Chromium or Chrome and chromedriver on the PATH, and a RELABEL_HOME in which `relabel run` has made the demo corpora. Starts the UI
 on a free port, takes the pictures into docs/images, and stops it.
 """
 
@@ -10,22 +10,26 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
 from relabel_assets.resources.project import Project
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 UI_PAGES = {
-    "partition": ("assets/benchmark_report?view=partitions&partition=people_handbook", "1500,760"),
-    "table": ("assets/teacher_labels?view=overview", "1500,1100"),
+    "graph": ("assets/benchmark_report?view=lineage&lineageScope=upstream&lineageDepth=9", "1500,760"),
+    "partition": ("assets/teacher_labels?view=partitions&partition=people_handbook", "1500,1180"),
 }
 BROWSER_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--virtual-time-budget=20000",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
+# The UI asks again and again, so no event says that a page is complete.
+SETTLED_S = 25
 
 
 def main() -> None:
@@ -64,12 +68,14 @@ def wait_and_skip_greeting(graphql: str) -> None:
 
 
 def take(browser: str, url: str, name: str, size: str) -> None:
-    with tempfile.TemporaryDirectory() as profile:
-        command = [browser, *BROWSER_FLAGS, f"--user-data-dir={profile}", f"--window-size={size}"]
-        subprocess.run(
-            [*command, f"--screenshot={IMAGES / name}.png", url], check=True, capture_output=True, timeout=120
-        )
-    print(IMAGES / f"{name}.png")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in (*BROWSER_FLAGS, f"--window-size={size}"):
+        options.add_argument(flag)
+    with webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver"))) as driver:
+        driver.get(url)
+        time.sleep(SETTLED_S)
+        driver.save_screenshot(str(IMAGES / f"{name}.png"))
 
 
 if __name__ == "__main__":
