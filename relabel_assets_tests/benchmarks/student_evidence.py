@@ -42,7 +42,7 @@ def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, names: tuple[str, 
     columns, grades = figures[:, [NAMES.index(name) for name in names]], pairs["grade"].to_numpy()
     scores, given = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64)
     for train, rest in GroupKFold(4).split(columns, grades, pairs["group"].to_list()):
-        head = fit_head(columns[train], grades[train], pairs["query_id"][train].to_list(), names=names, seed=SEED)
+        head, _ = fit_head(columns[train], grades[train], pairs["query_id"][train].to_list(), names=names, seed=SEED)
         scores[rest] = head.scores(columns[rest])
         points = cut_points(head.scores(columns[train]), grades[train], 4)
         given[rest] = grades_from(scores[rest], points)

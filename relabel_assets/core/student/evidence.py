@@ -9,7 +9,7 @@ documents of the training set, tells what is ordinary for a query (z-norm, Aucke
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Any
@@ -28,6 +28,8 @@ NAMES = (
     "covered", "covered_by_title", "covered_by_header", "header_interaction", "log_length", "query_length", "query_idf",
     "bigrams", "late_interaction_z", "bm25_share_z", "ordinary_interaction", "ordinary_spread", "ordinary_best",
 )  # fmt: skip
+# What a head weighs where it has too few queries to learn from: the two that tell most on web passages.
+PRIOR = {"late_interaction": 1.0, "window_cosine": 0.5}
 _K1, _B = 1.2, 0.25  # BM25 with little length normalisation: documents are cut into windows already
 _ORDINARY_BEST = 3
 _LEAST_SPREAD = 1e-3
@@ -35,10 +37,13 @@ _LEAST_SPREAD = 1e-3
 
 @dataclass(frozen=True)
 class ReadDocument:
-    """A document once read: unit token vectors (N, H), of which the first `n_header` are the header's; its words."""
+    """A document once read: unit token vectors (N, H), of which the first `n_header` are the header's; its words.
+
+    `lengths` are the tokens of each window, whose sum is N.
+    """
 
     vectors: Tensor
-    pooled: Tensor  # (windows, H)
+    lengths: Sequence[int]
     n_header: int
     counts: Mapping[int, int]
     bigrams: frozenset[tuple[int, int]]
@@ -48,6 +53,16 @@ class ReadDocument:
     @cached_property
     def n_words(self) -> int:
         return sum(self.counts.values())
+
+    @cached_property
+    def pooled(self) -> Tensor:
+        """The unit mean vector of each window, (windows, H)."""
+        means = [part.mean(dim=0) for part in self.vectors.split(list(self.lengths))]
+        return nn.functional.normalize(torch.stack(means), dim=-1)
+
+    def projected(self, projection: Tensor) -> "ReadDocument":
+        """The document as an encoder with this projection (H, H) reads it."""
+        return replace(self, vectors=nn.functional.normalize(self.vectors @ projection, dim=-1))
 
 
 @dataclass(frozen=True)
@@ -100,7 +115,7 @@ def read_documents(encoder: Encoder, documents: Sequence[Mapping[str, Any]]) -> 
         found.append(
             ReadDocument(
                 vectors=torch.cat(parts),
-                pooled=nn.functional.normalize(torch.stack([part.mean(dim=0) for part in parts]), dim=-1),
+                lengths=[len(part) for part in parts],
                 n_header=min(len(head), len(parts[0])),
                 counts=Counter([*head, *words]),
                 bigrams=frozenset(pairwise(words)) | frozenset(pairwise(head)),

@@ -4,14 +4,16 @@ What belongs here: fitting and applying one weight a figure. What does not: the 
 (calibration.py). Imported only where a model is needed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pydantic
 import torch
 from numpy.typing import NDArray
 
-_DECAYS = (1e-3, 1e-2, 1e-1, 3e-1)
+_DECAYS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+_LEAST_DECAY = 1e-3  # of the prior's multiple: finite where scores separate the grades
 _FOLDS = 4
 _LIMIT = 4.0  # spreads: a figure far outside what was trained on must not decide by itself
 _MOST_PAIRS = 200_000
@@ -32,9 +34,20 @@ class Head(pydantic.BaseModel):
 
 
 def fit_head(
-    figures: NDArray, grades: Sequence[int] | NDArray, queries: Sequence[str], *, names: Sequence[str], seed: int
-) -> Head:
+    figures: NDArray,
+    grades: Sequence[int] | NDArray,
+    queries: Sequence[str],
+    *,
+    names: Sequence[str],
+    seed: int,
+    prior: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[Head, float | None]:
     """Fit by L-BFGS to grades (N,) of pairs of `queries` (N,), with figures (N, F).
+
+    Returns the head and its loss in cross-validation over queries, None where there are fewer than eight.
+
+    `prior` is the weight that some figures have where there is nothing to learn from: the head is a multiple of it, and
+    what differs from that is held back by weight decay.
 
     The loss is the cumulative logit likelihood (McCullagh 1980) plus a pairwise logistic loss (Burges et al. 2005) over
     the pairs of one query that differ in grade, weighed by how far, plus weight decay: convex, so the seed only draws
@@ -43,49 +56,64 @@ def fit_head(
     """
     mean, spread = figures.mean(axis=0), np.maximum(figures.std(axis=0), _LEAST_SPREAD)
     standard, given = _standard(figures, mean, spread), np.asarray(grades)
-    decay = _DECAYS[0]
+    known = np.array([prior.get(name, 0.0) for name in names]) * spread
+    known /= np.linalg.norm(known) or 1.0
+    decay, least = _DECAYS[0], None
     places = {query: place for place, query in enumerate(sorted(set(queries)))}
     if len(places) >= 2 * _FOLDS:
         drawn = np.random.default_rng(seed).permutation(len(places)) % _FOLDS
         fold = np.array([drawn[places[query]] for query in queries])
         shares = [(fold != number, fold == number) for number in range(_FOLDS)]
-        decay = min(
-            _DECAYS, key=lambda tried: sum(_lost(standard, given, queries, *share, tried, seed) for share in shares)
-        )
-    weight, _ = _fitted(standard, given, queries, decay, seed)
-    return Head(names=list(names), mean=mean.tolist(), spread=spread.tolist(), weight=weight.tolist())
+        losses = {
+            tried: sum(_lost(standard, given, queries, known, *share, tried, seed) for share in shares)
+            for tried in _DECAYS
+        }
+        decay = min(losses, key=losses.__getitem__)
+        least = losses[decay] / _FOLDS
+    weight, _ = _fitted(standard, given, queries, known, decay, seed)
+    head = Head(names=list(names), mean=mean.tolist(), spread=spread.tolist(), weight=weight.tolist())
+    return head, least
 
 
 def _lost(
-    figures: NDArray, grades: NDArray, queries: Sequence[str], known: NDArray, rest: NDArray, decay: float, seed: int
+    figures: NDArray,
+    grades: NDArray,
+    queries: Sequence[str],
+    prior: NDArray,
+    seen: NDArray,
+    rest: NDArray,
+    decay: float,
+    seed: int,
 ) -> float:
-    """The loss on the pairs of `rest` (N,) of a head that was fitted to those of `known` (N,)."""
-    if not known.any() or not rest.any():
+    """The loss on the pairs of `rest` (N,) of a head that was fitted to those of `seen` (N,)."""
+    if not seen.any() or not rest.any():
         return 0.0
-    of = [query for query, is_known in zip(queries, known, strict=True) if is_known]
-    weight, bias = _fitted(figures[known], grades[known], of, decay, seed)
+    of = [query for query, is_seen in zip(queries, seen, strict=True) if is_seen]
+    weight, bias = _fitted(figures[seen], grades[seen], of, prior, decay, seed)
     left = [query for query, is_rest in zip(queries, rest, strict=True) if is_rest]
     loss = _loss(figures[rest], grades[rest], left, seed, len(bias))
     return float(loss(weight, bias))
 
 
 def _fitted(
-    figures: NDArray, grades: NDArray, queries: Sequence[str], decay: float, seed: int
+    figures: NDArray, grades: NDArray, queries: Sequence[str], prior: NDArray, decay: float, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights (F,) and thresholds of the standardised figures."""
+    """Weights (F,) and thresholds of the standardised figures: a multiple of `prior` (F,), and what differs from it."""
     loss = _loss(figures, grades, queries, seed, max(1, int(grades.max())))
-    weight = torch.zeros(figures.shape[1], dtype=torch.double, requires_grad=True)
+    known = torch.tensor(prior)
+    multiple = torch.zeros(1, dtype=torch.double, requires_grad=True)
+    other = torch.zeros(figures.shape[1], dtype=torch.double, requires_grad=True)
     bias = torch.zeros(max(1, int(grades.max())), dtype=torch.double, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([multiple, other, bias], max_iter=200, line_search_fn="strong_wolfe")
 
     def step() -> torch.Tensor:
         optimizer.zero_grad()
-        found = loss(weight, bias) + decay * (weight**2).sum()
+        found = loss(multiple * known + other, bias) + decay * (other**2).sum() + _LEAST_DECAY * multiple.sum() ** 2
         found.backward()
         return found
 
     optimizer.step(step)
-    return weight.detach(), bias.detach()
+    return (multiple * known + other).detach(), bias.detach()
 
 
 def _loss(

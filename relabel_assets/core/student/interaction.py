@@ -4,7 +4,8 @@ What belongs here: from pairs to scores in bounded memory, and the order of trai
 (late_interaction.py) and its evidence (evidence.py). Imported only where a model is needed.
 
 Document vectors are made once and shared by all queries. They stay those of the base and only the query side learns, in
-seconds an epoch on a CPU; with `train_documents` one encoder reads both sides and learns.
+seconds an epoch on a CPU; with `train_documents` one encoder reads both sides and learns. Last, the head is fitted, twice:
+as vectors are, and under a projection that the documents give (coloring.py); what does better in cross-validation stays.
 """
 
 import copy
@@ -24,9 +25,11 @@ from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.progress import Progress, silent
 from relabel_assets.core.student import storage, training
 from relabel_assets.core.student.base import base_path
+from relabel_assets.core.student.coloring import DOCUMENTS, coloring
 from relabel_assets.core.student.encoder import Encoder, load_encoder
 from relabel_assets.core.student.evidence import (
     NAMES,
+    PRIOR,
     Background,
     Lexicon,
     ReadDocument,
@@ -80,7 +83,9 @@ class Interaction:
             documents = load_encoder(str(own), settings.max_length, settings.precision)
         if settings.head is None:
             raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no head"))
-        return cls(scorer, documents, Weighing(*storage.read_evidence(folder), settings.head))
+        lexicon, background, projection = storage.read_evidence(folder)
+        scorer.encoder.projection = documents.projection = projection
+        return cls(scorer, documents, Weighing(lexicon, background, settings.head))
 
     @classmethod
     def untrained(cls, config: StudentConfig) -> "Interaction":
@@ -108,7 +113,8 @@ class Interaction:
             storage.save_merged(
                 self.document_encoder.model, self.document_encoder.tokenizer, folder / storage.DOCUMENT_ENCODER
             )
-        storage.save_evidence(folder, self.weighing.lexicon, self.weighing.background)
+        projection = self.document_encoder.projection
+        storage.save_evidence(folder, self.weighing.lexicon, self.weighing.background, projection)
         return {"head": self.weighing.head, "token_weight": self.scorer.token_weight.tolist()}
 
 
@@ -137,7 +143,7 @@ def train(
     scorer = QueryScorer(query_encoder)
     if config.method == "lora":
         scorer.model = training.with_lora(query_encoder.model, rank=_RANK[both])
-        object.__setattr__(query_encoder, "model", scorer.model)
+        query_encoder.model = scorer.model
     rate = config.learning_rate or _RATE[config.method, both]
     dev = rows.filter(~is_train)
     if both:
@@ -259,17 +265,42 @@ def _weigh(
     is_train: pl.Series,
     seed: int,
 ) -> tuple[Weighing, NDArray]:
-    """The head fitted on the train rows, with the words and the background it needs; and all rows' figures, (N, F)."""
+    """The head fitted on the train rows, with the words and the background it needs; and all rows' figures, (N, F).
+
+    Leaves both encoders with the projection under which the head's cross-validated loss is least, or with none.
+    """
     train_rows = rows.filter(is_train)
     lexicon = Lexicon.of([documents[doc_id] for doc_id in train_rows["doc_id"].unique()], len(encoder.tokenizer))
-    texts = train_rows.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
-    background = Background.of(encoder, texts.sample(min(_BACKGROUND, texts.height), seed=seed).to_dicts())
-    figures = pair_figures(scorer, documents.items(), rows, lexicon, background)
-    known = is_train.to_numpy()
-    head = fit_head(
-        figures[known], train_rows["grade"].to_numpy(), train_rows["query_id"].to_list(), names=NAMES, seed=seed
-    )
-    return Weighing(lexicon, background, head), figures
+    ordinary = _drawn(train_rows, _BACKGROUND, seed)
+    sample = [documents[document["doc_id"]].vectors for document in _drawn(train_rows, DOCUMENTS, seed)]
+
+    def weighed(projection: Tensor | None) -> tuple[float, Weighing, NDArray, Tensor | None]:
+        scorer.encoder.projection = encoder.projection = projection
+        background = Background.of(encoder, ordinary)
+        seen = (
+            (doc_id, document if projection is None else document.projected(projection))
+            for doc_id, document in documents.items()
+        )
+        figures = pair_figures(scorer, seen, rows, lexicon, background)
+        head, loss = fit_head(
+            figures[is_train.to_numpy()], train_rows["grade"].to_numpy(), train_rows["query_id"].to_list(),
+            names=NAMES, seed=seed, prior=PRIOR,
+        )  # fmt: skip
+        return loss or 0.0, Weighing(lexicon, background, head), figures, projection
+
+    found = [weighed(None)]
+    colored = coloring(torch.cat(sample))
+    if found[0][0] and colored is not None:
+        found.append(weighed(colored))
+    _, weighing, figures, scorer.encoder.projection = min(found, key=lambda weighed: weighed[0])
+    encoder.projection = scorer.encoder.projection
+    return weighing, figures
+
+
+def _drawn(rows: pl.DataFrame, n: int, seed: int) -> list[dict[str, Any]]:
+    """At most `n` of the documents of `rows`."""
+    documents = rows.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
+    return documents.sample(min(n, documents.height), seed=seed).to_dicts()
 
 
 def pair_scores(scorer: QueryScorer, documents: Iterable[tuple[str, ReadDocument]], pairs: pl.DataFrame) -> NDArray:

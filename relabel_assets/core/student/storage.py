@@ -76,8 +76,9 @@ def yaml_of(values: dict[str, str]) -> str:
     return yaml.safe_dump(values)
 
 
-def save_evidence(folder: Path, lexicon: Lexicon, background: Background) -> None:
-    tensors = {
+def save_evidence(folder: Path, lexicon: Lexicon, background: Background, projection: torch.Tensor | None) -> None:
+    tensors = {} if projection is None else {"projection": projection.contiguous()}
+    tensors |= {
         "idf": torch.tensor(lexicon.idf),
         "mean_length": torch.tensor(lexicon.mean_length, dtype=torch.float64),
         "vectors": background.vectors.half().contiguous(),
@@ -88,13 +89,14 @@ def save_evidence(folder: Path, lexicon: Lexicon, background: Background) -> Non
     save_file(tensors, folder / EVIDENCE)
 
 
-def read_evidence(folder: Path) -> tuple[Lexicon, Background]:
-    """Raises StudentError where the file is missing or not whole."""
+def read_evidence(folder: Path) -> tuple[Lexicon, Background, torch.Tensor | None]:
+    """What save_evidence wrote. Raises StudentError where the file is missing or not whole."""
     try:
         tensors = load_file(folder / EVIDENCE)
         words = [part.tolist() for part in tensors["words"].split(tensors["n_words"].tolist())]
         lexicon = Lexicon(tensors["idf"].numpy(), tensors["mean_length"].item())
-        return lexicon, Background(tensors["vectors"].float(), words, tensors["lengths"].tolist())
+        background = Background(tensors["vectors"].float(), words, tensors["lengths"].tolist())
+        return lexicon, background, tensors.get("projection")
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise not_a_student(folder, EVIDENCE, error) from error
 
@@ -102,7 +104,7 @@ def read_evidence(folder: Path) -> tuple[Lexicon, Background]:
 _FILES = {
     "late_interaction": (
         f"this folder is the query encoder, adapter merged; `{DOCUMENT_ENCODER}/` encodes documents, where it is there, else "
-        f"this folder does too; `{EVIDENCE}` has the word statistics and background that the head's figures need."
+        f"this folder does too; `{EVIDENCE}` has the projection of token vectors, and the word statistics and\n  background that the head's figures need."
     ),
     "cross_encoder": (
         "this folder loads as a sequence classifier with one logit in plain transformers, and as a CrossEncoder in "

@@ -20,7 +20,7 @@ NOTHING: frozenset[int] = frozenset()
 def document(vectors: list[torch.Tensor], ids: list[int]) -> ReadDocument:
     stacked = torch.stack(vectors)
     return ReadDocument(
-        stacked, stacked[:1], 1, Counter(ids), frozenset(itertools.pairwise(ids)), frozenset(ids[:1]), NOTHING
+        stacked, [1] * len(vectors), 1, Counter(ids), frozenset(itertools.pairwise(ids)), frozenset(ids[:1]), NOTHING
     )
 
 
@@ -71,23 +71,24 @@ def test_the_head_learns_the_figure_that_ranks_and_ignores_noise() -> None:
     grades = draw.integers(0, 4, size=400)
     figures = np.stack([grades + draw.normal(scale=0.5, size=400), draw.normal(size=400), np.ones(400)], axis=1)
     queries = [f"q{place % 20}" for place in range(400)]
-    head = fit_head(figures, grades, queries, names=("signal", "noise", "constant"), seed=1)
+    head, loss = fit_head(figures, grades, queries, names=("signal", "noise", "constant"), seed=1)
     assert head.weight[0] > 5 * abs(head.weight[1])
     assert head.weight[2] == pytest.approx(0.0, abs=1e-9)
-    assert head == fit_head(figures, grades, queries, names=("signal", "noise", "constant"), seed=1)
+    assert (head, loss) == fit_head(figures, grades, queries, names=("signal", "noise", "constant"), seed=1)
     assert np.corrcoef(head.scores(figures), grades)[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("grade", [0, 2])
 def test_equal_grades_give_a_head_all_the_same(grade: int) -> None:
-    head = fit_head(np.eye(4), np.full(4, grade), ["q"] * 4, names="abcd", seed=1)
+    head, _ = fit_head(np.eye(4), np.full(4, grade), ["q"] * 4, names="abcd", seed=1)
     assert np.isfinite(head.scores(np.eye(4))).all()
 
 
 def test_evidence_is_read_back_as_saved_and_a_torn_file_is_no_student(tmp_path: Path) -> None:
     lexicon, background = Lexicon(np.arange(4.0), 7.5), Background(torch.stack([EAST, NORTH]), [[1, 2], []], [1, 1])
-    save_evidence(tmp_path, lexicon, background)
-    read, behind = read_evidence(tmp_path)
+    save_evidence(tmp_path, lexicon, background, torch.eye(2))
+    read, behind, projection = read_evidence(tmp_path)
+    assert projection is not None and torch.equal(projection, torch.eye(2))
     assert (read.idf.tolist(), read.mean_length) == (lexicon.idf.tolist(), 7.5)
     assert torch.equal(behind.vectors, background.vectors)
     assert (behind.words, list(behind.lengths)) == ([[1, 2], []], [1, 1])
@@ -95,3 +96,14 @@ def test_evidence_is_read_back_as_saved_and_a_torn_file_is_no_student(tmp_path: 
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(StudentError, match="cannot be read"):
         read_evidence(tmp_path)
+
+
+def test_a_head_with_too_few_queries_stays_near_what_is_known_before() -> None:
+    draw = np.random.default_rng(5)
+    signal, noise = draw.normal(size=160), draw.normal(size=(160, 12))
+    grades = np.clip(np.round(1.5 + signal + draw.normal(scale=2.0, size=160)), 0, 3).astype(int)
+    queries = [f"q{place // 16}" for place in range(160)]
+    figures = np.hstack([signal[:, None], noise])
+    names = [f"figure {number}" for number in range(13)]
+    head, _ = fit_head(figures, grades, queries, names=names, seed=1, prior={"figure 0": 1.0})
+    assert head.weight[0] > 10 * max(abs(weight) for weight in head.weight[1:])
