@@ -1,5 +1,8 @@
 """`relabel label` on a real local Ray cluster of several nodes, one of them killed: every row once, the same grades."""
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +18,19 @@ from relabel_assets.resources.bulk_labels import Batch, in_process, label_file
 from relabel_assets.resources.ray_labels import on_ray
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+import polars as pl
+from relabel_assets.resources.bulk_labels import label_file
+from relabel_assets.resources.ray_labels import on_ray
+
+student, pairs, out = map(Path, sys.argv[1:4])
+label_file(pairs, out, engine=on_ray(student, address=sys.argv[4], n_actors=1), texts=lambda column, ids: pl.DataFrame(),
+           model_id="m", model_hash="h", rows_a_batch=12)
+"""
 
 
 @pytest.fixture
@@ -55,26 +71,27 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     label_file(tmp_path / "pairs.parquet", tmp_path / "here.parquet", engine=in_process(Labeler.load(student)), **given)
     here = pl.read_parquet(tmp_path / "here.parquet")
     assert found["grade"].to_list() == here["grade"].to_list()
-    # A driver that is lost after some batches: a rerun grades the others alone.
-    begun: list[Batch] = []
-
-    def lost(batches: Any, done: Any) -> None:
-        begun.extend(batches)
-        in_process(Labeler.load(student))(begun[:3], done)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        label_file(tmp_path / "pairs.parquet", tmp_path / "again.parquet", engine=lost, **given)
-    before = {batch.part: batch.part.stat().st_mtime_ns for batch in begun[:3]}
-    times: list[int] = []
+    # A driver that is killed after some batches: a rerun grades the others alone.
+    again = tmp_path / "again.parquet"
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, student, tmp_path / "pairs.parquet", again, cluster.address]
+    )
+    parts = again.with_name("again.parquet.parts")
+    while len(list(parts.glob("[0-9]*.parquet"))) < 3 and driver.poll() is None:
+        time.sleep(0.02)
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    before = {part: part.stat().st_mtime_ns for part in parts.glob("[0-9]*.parquet")}
+    assert 3 <= len(before) < 20
+    times: dict[Path, int] = {}
 
     def watched(batches: Any, done: Any) -> None:
         on_ray(student, address=cluster.address, n_actors=1)(batches, done)
-        times.extend(part.stat().st_mtime_ns for part in before)
+        times.update({part: part.stat().st_mtime_ns for part in before})
 
-    label_file(tmp_path / "pairs.parquet", tmp_path / "again.parquet", engine=watched, **given)
-    assert times == list(before.values())
-    assert pl.read_parquet(tmp_path / "again.parquet")["row"].to_list() == list(range(len(rows)))
+    label_file(tmp_path / "pairs.parquet", again, engine=watched, **given)
+    assert times == before
+    assert pl.read_parquet(again)["row"].to_list() == list(range(len(rows)))
 
 
 def test_no_cluster_is_said(tmp_path: Path) -> None:
