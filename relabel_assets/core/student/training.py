@@ -6,6 +6,7 @@ needed.
 """
 
 import random
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -120,7 +121,9 @@ def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> P
     With `task` SEQ_CLS the classification head learns whole beside them.
     """
     config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type=task)
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft and transformers about each other, nothing for a user
+        return get_peft_model(model, config)
 
 
 def ranking_loss(scores: Tensor, grades: Tensor) -> Tensor:
