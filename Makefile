@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/relabel run --next-steps
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Six corpora, four concurrent runs and three readers on one warehouse, for some minutes: no failed step, no reader error.
 
-    python relabel_assets_tests/benchmarks/backfill.py --minutes 10
+    python -m relabel_assets_tests.benchmarks.backfill --minutes 10
 
 A temporary home. Four processes take corpora in turn, change one document of each and run it from end to end (`relabel
 run`): every table is made again. Meanwhile two readers query the replica with DuckDB alone and one reads the Parquet files,

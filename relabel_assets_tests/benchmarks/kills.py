@@ -1,6 +1,6 @@
 """SIGKILL at random moments across the graph: after each, a rerun ends in the tables of an undisturbed run.
 
-    python relabel_assets_tests/benchmarks/kills.py 100 [--seed 1]
+    python -m relabel_assets_tests.benchmarks.kills 100 [--seed 1]
 
 A small corpus in a temporary home, begun anew for each kill. What is killed takes turns:
 
@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -60,7 +61,10 @@ class Way:
     command: list[str]
     tables: list[str]
     whole_s: float = 0.0
-    expected: object = None
+    expected: Any = None
+
+    def is_same(self, found: Any) -> bool:
+        return found.equals(self.expected) if isinstance(found, pl.DataFrame) else found == self.expected
 
 
 class Place:
@@ -100,7 +104,10 @@ class Place:
         outcome = runner.bring_up_to_date(project, warehouse, "tiny", tables)
         return "" if outcome is None or outcome.is_success else str(outcome.failures)
 
-    def content(self) -> dict[str, str]:
+    def left(self, turn: str) -> pl.DataFrame | dict[str, str]:
+        """What a finished command leaves: the labels file, or the content of each table."""
+        if turn == "label":
+            return pl.read_parquet(self.out)
         _, warehouse = runner.from_environment()
         return {table: receipt.content_hash for (_, table), receipt in warehouse.receipts().items()}
 
@@ -160,12 +167,10 @@ def main() -> None:
             killed_after = _kill(way, killer, draw.uniform(0.25, 1.0) * way.whole_s)
             had, asked = answers_in(place.home / "ledger"), server.requests.copy()
             failed = place.again(way.tables)
-            if turn == "label":
-                failed += (
-                    "" if subprocess.run(way.command, check=False, capture_output=True).returncode == 0 else "label"
-                )
-            found = pl.read_parquet(place.out) if turn == "label" and not failed else place.content()
-            is_same = found.equals(way.expected) if isinstance(found, pl.DataFrame) else found == way.expected  # type: ignore[arg-type]
+            if turn == "label" and not place.out.exists():  # else it ended before the kill
+                again = subprocess.run(way.command, check=False, capture_output=True, text=True)
+                failed += again.stderr[-600:] if again.returncode else ""
+            is_same = not failed and way.is_same(place.left(turn))
             problems = place.wrong()
             problems += [f"asked again: {key}" for key in had if server.requests[key] > asked[key]]
             repeated = server.requests.total() - len(server.requests) if turn == "live" else 0
@@ -201,7 +206,7 @@ def undisturbed(place: Place, ways: dict[str, Way], turns: set[str]) -> None:
         started = time.monotonic()
         subprocess.run(way.command, check=True, capture_output=True)
         way.whole_s = time.monotonic() - started
-        way.expected = pl.read_parquet(place.out) if turn == "label" else place.content()
+        way.expected = place.left(turn)
         print(f"{turn}: {way.whole_s:.1f} s undisturbed", flush=True)
         if turn == "run":
             shutil.copytree(place.home, place.folder / "labelled")

@@ -1,6 +1,6 @@
 """How near the teacher comes to what a server's latency and its own concurrency allow, and where the rest goes.
 
-    python relabel_assets_tests/benchmarks/teacher_throughput.py [--pairs 3000] [--concurrency 64] [--latency-s 0.2]
+    python -m relabel_assets_tests.benchmarks.teacher_throughput [--pairs 3000] [--concurrency 64] [--latency-s 0.2]
 
 The server runs in a process of its own on the same machine and shares its cores. The ideal is concurrency over latency.
 """

@@ -46,7 +46,11 @@ def test_no_answer_in_the_ledger_is_asked_again(tmp_path):
             arguments = [sys.executable, "-c", GRADING, str(server.port), str(tmp_path), str(N_PAIRS)]
             child = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE)
             assert child.stdout is not None and child.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0.2, 1.2))
+            # By requests, not by the clock: a busy machine may need a second to send the first.
+            more = chance.randint(1, 2 * N_PAIRS // N_KILLS)
+            while child.poll() is None and server.requests.total() < asked.total() + more:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 0.05))
             child.kill()
             child.wait()
             child.stdout.close()
