@@ -18,17 +18,18 @@ COMMANDS = [
 ]
 
 
-def relabel(command: str) -> subprocess.CompletedProcess[str]:
+def relabel(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     arguments = shlex.split(command.removeprefix(".venv/bin/relabel"))
     entry = [sys.executable, "-c", "from relabel_assets.cli import main; main()"]
-    return subprocess.run([*entry, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([*entry, *arguments], capture_output=True, text=True, check=False, cwd=folder)
 
 
-def test_every_command_of_the_readme_runs(home: Path) -> None:
+def test_every_command_of_the_readme_runs(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("where")  # some commands leave a file where they are called
     assert len(COMMANDS) >= 6
-    assert relabel("run").returncode == 0
+    assert relabel("run", folder).returncode == 0
     for command in COMMANDS:
-        done = relabel(command)
+        done = relabel(command, folder)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
