@@ -16,14 +16,13 @@ def metrics(
 
     `docs/operations.md` says how to scrape it, and which alerts are worth having.
     """
-    import dagster as dg
-
     from relabel_assets import runner
     from relabel_assets.errors import ConfigError
     from relabel_assets.metrics import exposition
+    from relabel_assets.resources.dagster_state import open_instance
 
     project, warehouse = runner.from_environment()
-    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+    with open_instance(project.home) as instance:
         text = exposition(project, warehouse, instance)
     if out is None:
         typer.echo(text, nl=False)
