@@ -52,13 +52,13 @@ def main() -> None:
         Phi3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
         words.save_pretrained(folder)
         decoder = Decoder.load(folder, TOKENS, student_prompt(default_rubric()), 4)
-    model = reading(decoder)
+    _, model = reading(decoder)
     dtype = next(model.parameters()).dtype
     peak = matrix_peak(dtype)
     decoder.scores(pairs(min(given.pairs, 64)))
     frame = pairs(given.pairs)
     lengths = [len(row["input_ids"]) for row in decoder.rows(frame.to_dicts())]
-    with Work(model) as work:
+    with Work(decoder) as work:
         started = time.perf_counter()
         decoder.scores(frame)
         seconds = time.perf_counter() - started

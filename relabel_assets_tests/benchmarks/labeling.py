@@ -87,9 +87,11 @@ def matrix_peak(dtype: torch.dtype) -> float:
 class Work:
     """Counts the tokens of text that go through a model, and watches this process' memory."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, grader: Any) -> None:
         self.tokens, self.peak_mb, self._on = torch.tensor(0), 0.0, True
-        linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+        own, model = reading(grader)
+        # Of the model as it was loaded: fused layers have their weights laid out otherwise.
+        linear = [m for m in own.modules() if isinstance(m, torch.nn.Linear)]
         self.flops_a_token = 2 * sum(m.weight.numel() for m in linear)
         self._hook = model.register_forward_pre_hook(self._count, with_kwargs=True)
         self._watch = threading.Thread(target=self._look, daemon=True)
@@ -177,10 +179,10 @@ def in_fp32(folder: Path, pairs: pl.DataFrame) -> np.ndarray:
         return Labeler.load(copied).grader.scores(pairs)
 
 
-def reading(grader: Any) -> Any:
-    """The model that reads documents or pairs."""
+def reading(grader: Any) -> tuple[Any, Any]:
+    """The model that reads documents or pairs: as it was loaded, and as it reads."""
     encoder = getattr(grader, "document_encoder", grader)
-    return encoder.reader(encoder.model)
+    return encoder.model, encoder.reader(encoder.model)
 
 
 def measure(
@@ -203,11 +205,11 @@ def measure(
     else:
         yield compared(labeler, asked, in_fp32(folder, asked), "its own in fp32")
     labeler.grade(asked.head(64))
-    model = reading(labeler.grader)
+    _, model = reading(labeler.grader)
     peak = matrix_peak(next(model.parameters()).dtype)
     for n in sizes:
         labeler, seconds = Labeler.load(folder), 0.0  # nothing is kept from the run before
-        with Work(reading(labeler.grader)) as work:
+        with Work(labeler.grader) as work:
             for first in range(0, n, ROWS_A_BATCH):
                 pairs = corpus.pairs(first, min(n, first + ROWS_A_BATCH), distinct=distinct)
                 seconds += timed(partial(labeler.grade, pairs))[0]

@@ -24,7 +24,7 @@ from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.progress import Progress, silent
 from relabel_assets.core.student import storage, training
 from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.batches import batch_tokens, by_length, prepared
+from relabel_assets.core.student.batches import batch_tokens, by_length, prepared, wide
 from relabel_assets.core.student.encoder import load_model, room_of
 from relabel_assets.core.student.precision import Reader
 from relabel_assets.core.student.windows import header
@@ -75,7 +75,9 @@ class CrossEncoder:
     def logits(self, rows: Sequence[dict[str, list[int]]], model: Any = None) -> Tensor:
         """One number a row, (B,); `model` reads in place of this one's own."""
         model = self.model if model is None else model
-        batch = self.tokenizer.pad(list(rows), return_tensors="pt").to(next(model.parameters()).device)
+        width = wide(max(len(row["input_ids"]) for row in rows), self.max_length)
+        batch = self.tokenizer.pad(list(rows), padding="max_length", max_length=width, return_tensors="pt")
+        batch = batch.to(next(model.parameters()).device)
         return model(**batch).logits[:, 0].float().cpu()
 
     @torch.inference_mode()

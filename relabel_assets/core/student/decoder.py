@@ -27,7 +27,7 @@ from relabel_assets.core.prompt import Prompt, packaged_prompt, parse_prompt
 from relabel_assets.core.rubric import Rubric
 from relabel_assets.core.student import storage, training
 from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.batches import batch_tokens, by_length, prepared
+from relabel_assets.core.student.batches import batch_tokens, by_length, prepared, wide
 from relabel_assets.core.student.cross_encoder import PairLearner, document_text
 from relabel_assets.core.student.encoder import load_model, room_of
 from relabel_assets.core.student.precision import Reader
@@ -119,7 +119,7 @@ class Decoder:
             if shared.cache is not None and all(shared.begins(row["input_ids"]) for row in rows):
                 cache, prefix = shared.cache, len(shared.ids)
         tails = [row["input_ids"][prefix:] for row in rows]
-        longest = max(map(len, tails))
+        longest = wide(prefix + max(map(len, tails)), room_of(model, 10**6)) - prefix
         # Padding goes before a tail, so that the last position is every row's own last token.
         ids = torch.tensor([[self.tokenizer.pad_token_id or 0] * (longest - len(tail)) + tail for tail in tails])
         mask = torch.tensor([[0] * (longest - len(tail)) + [1] * len(tail) for tail in tails])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from relabel_assets.core.student.batches import batch_tokens, by_length, device
+from relabel_assets.core.student.batches import batch_tokens, by_length, device, wide
 from relabel_assets.core.student.precision import Reader
 from relabel_assets.errors import StudentError
 
@@ -61,15 +61,16 @@ class Encoder:
         """
         model = self.model if model is None else model
         lengths = torch.tensor([len(row) for row in rows])
-        longest = int(lengths.max())
+        longest = wide(int(lengths.max()), self.max_length)
         pad = self.tokenizer.pad_token_id or 0
         ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows])  # (B, T)
         attention = torch.arange(longest) < lengths[:, None]
         place = next(model.parameters()).device
         found = model(input_ids=ids.to(place), attention_mask=attention.long().to(place))
-        hidden = found.last_hidden_state.float().cpu()  # (B, T, H)
+        hidden = found.last_hidden_state  # (B, T, H)
         if self.projection is not None:
-            hidden = hidden @ self.projection
+            hidden = hidden @ self.projection.to(hidden)
+        hidden = hidden.float().cpu()
         special = torch.tensor(self.tokenizer.all_special_ids)
         is_word = attention & ~torch.isin(ids, special)
         # A text of nothing but special tokens keeps them: it must still have a vector.
@@ -84,10 +85,12 @@ class Encoder:
         done, model = 0, self.reader(self.model)
         for batch in by_length([len(ids) for _, ids in rows], batch_tokens()):
             vectors, is_word = self.forward([rows[row][1] for row in batch], model)
-            for row, values, words in zip(batch, vectors, is_word, strict=True):
-                found[rows[row][0]].append((row, values[words]))
+            parts = vectors[is_word].split(is_word.sum(dim=1).tolist())
+            for row, part in zip(batch, parts, strict=True):
+                found[rows[row][0]].append((row, part))
             done += len(batch)
             progress(done)
+        # A copy, for texts of one piece too: a part would hold its whole batch in memory.
         return [torch.cat([vectors for _, vectors in sorted(parts, key=lambda part: part[0])]) for parts in found]
 
 

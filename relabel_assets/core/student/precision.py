@@ -1,7 +1,7 @@
-"""In which number format a model reads: bf16 where this machine multiplies it in hardware, else fp32.
+"""The model that reads: in bf16 where this machine multiplies it in hardware, else in fp32, its layers fused where they can be.
 
-What belongs here: that choice, and a model in it. What does not: training, which is in fp32 whatever scores are read in.
-Imported only where a model is needed.
+What belongs here: that choice, and a model made so. What does not: the fused layer (fused.py), and training, which is in
+fp32 and unfused whatever scores are read in. Imported only where a model is needed.
 """
 
 import copy
@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from relabel_assets.core.student.fused import can_fuse, fuse
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -28,7 +30,7 @@ def _multiplies_bf16() -> bool:
 
 
 class Reader:
-    """Gives a model as it reads: itself, or a bf16 copy of it, adapter merged, made again after a step of training.
+    """Gives a model as it reads: itself, or a copy in `dtype` and fused, adapter merged, made again after a step of training.
 
     A classifier's layers above its base model stay in fp32: rounded to three digits, scores would tie.
     """
@@ -38,16 +40,26 @@ class Reader:
         self._copy: tuple[Any, Any] = (None, None)
 
     def __call__(self, model: Any) -> Any:
-        if self.dtype == torch.float32 or next(model.parameters()).dtype == self.dtype:
+        is_rounded = self.dtype != torch.float32 and next(model.parameters()).dtype != self.dtype
+        if not is_rounded and not can_fuse(model):
             return model
         # A parameter counts how often it was written to.
         state = (id(model), sum(parameter._version for parameter in model.parameters()))
         if self._copy[0] != state:
-            self._copy = (state, _in_bf16(model))
+            self._copy = (state, _rounded(model) if is_rounded else _merged(model))
+            if can_fuse(self._copy[1]):
+                fuse(self._copy[1])
         return self._copy[1]
 
 
-def _in_bf16(model: Any) -> Any:
+def _merged(model: Any) -> Any:
+    """A copy of `model` without its adapter; where it has none, only its structure is copied and the weights are shared."""
+    if hasattr(model, "merge_and_unload"):
+        return copy.deepcopy(model).merge_and_unload().eval()
+    return copy.deepcopy(model, memo={id(parameter): parameter for parameter in model.parameters()}).eval()
+
+
+def _rounded(model: Any) -> Any:
     found = copy.deepcopy(model)
     if hasattr(found, "merge_and_unload"):
         found = found.merge_and_unload()

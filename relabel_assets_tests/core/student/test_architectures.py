@@ -290,6 +290,19 @@ def test_bf16_scores_as_fp32_does_and_as_its_own_reload(tmp_path: Path, architec
     assert 0 < np.abs(scores - exact).max() < most
 
 
+@pytest.mark.parametrize("architecture", ["late_interaction", "cross_encoder"])
+def test_a_batch_is_padded_no_wider_than_the_model_reads(tmp_path: Path, architecture: Any) -> None:
+    base, words = tmp_path / "base", tokenizer("encoder")
+    torch.manual_seed(1)
+    config = BertConfig(vocab_size=len(words), max_position_embeddings=39, pad_token_id=words.pad_token_id, **SIZES)
+    BertModel(config).save_pretrained(base)
+    words.save_pretrained(base)
+    given = StudentConfig(base_model=str(base), architecture=architecture, precision="fp32", max_length=512, epochs=0)
+    train_student(pairs(words=200), config=given, rubric=RUBRIC, folder=tmp_path / "s")
+    grader = Labeler.load(tmp_path / "s").grader
+    assert np.isfinite(grader.scores(pairs(words=200))).all()
+
+
 def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
     base = save_encoder(tmp_path / "base", "bert")
     torch.save(load_file(base / "model.safetensors"), base / "pytorch_model.bin")
