@@ -7,8 +7,8 @@ printing (terminal.py) and what a step computes (assets/).
 import os
 import shutil
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import alembic.util
@@ -20,7 +20,7 @@ from relabel_assets.errors import ConfigError, CorpusError, RelabelError, Wareho
 from relabel_assets.graph import FORCE_TAG
 from relabel_assets.partitions import add_partitions, folder_seen
 from relabel_assets.plan import stale_tables
-from relabel_assets.resources.dagster_state import HOST_TAG, PROCESS_TAG, bury, dead_runs, open_instance
+from relabel_assets.resources.dagster_state import HOST_TAG, PROCESS_TAG, bury_dead_runs, open_instance
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.tables import TABLES
@@ -94,7 +94,11 @@ def bring_up_to_date(
         stale = list(tables) if is_forced else list(stale_tables(project, warehouse, corpus, tables))
     except (CorpusError, ConfigError) as error:
         return Outcome(corpus, False, failures={"corpus folder": str(error)})
-    return run_corpus(project, corpus, stale, is_forced=is_forced) if stale else None
+    if stale:
+        return run_corpus(project, corpus, stale, is_forced=is_forced)
+    with _dagster_state(project) as instance:  # a run may have been killed when its last table was finished
+        bury_dead_runs(instance)
+    return None
 
 
 def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_forced: bool = False) -> Outcome:
@@ -109,22 +113,26 @@ def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_force
             f"the disk of {project.home.path} has {free / 1e6:.0f} MB left, and a run needs {_LEAST_FREE_BYTES / 1e6:.0f} MB. "
             "Make room, or set RELABEL_HOME to another disk. Nothing was changed."
         )
+    return _outcome(corpus, _execute(project, corpus, tables, is_forced))
+
+
+@contextmanager
+def _dagster_state(project: Project) -> Iterator[dg.DagsterInstance]:
     try:
-        result = _execute(project, corpus, tables, is_forced)
+        with open_instance(project.home) as instance:
+            yield instance
     except (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError) as error:
         said = str(error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error).rstrip(".")
         raise WarehouseError(
             f"Dagster's state in {project.home.dagster} cannot be used: {said}. Make room, or set RELABEL_HOME to a folder you "
             "may write to; a damaged folder can be moved away, it holds runs and no rows. What was finished is kept."
         ) from error
-    return _outcome(corpus, result)
 
 
 def _execute(project: Project, corpus: str, tables: Sequence[str], is_forced: bool) -> dg.ExecuteInProcessResult:
     definitions = build_definitions(project)
-    with open_instance(project.home) as instance:
-        for run in dead_runs(instance):
-            bury(instance, run)
+    with _dagster_state(project) as instance:
+        bury_dead_runs(instance)
         add_partitions(instance, [corpus])
         with suppress(RelabelError, OSError):  # a folder that cannot be read is said by the step that reads it
             instance.report_runless_asset_event(folder_seen(project.corpora().open(corpus)))

@@ -54,6 +54,11 @@ def bury(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
+def bury_dead_runs(instance: dg.DagsterInstance) -> None:
+    for run in dead_runs(instance):
+        bury(instance, run)
+
+
 def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
     """The process that the run's executor said it is; None where the run did not get so far."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):

@@ -137,25 +137,39 @@ def test_a_torn_ledger_line_is_told_and_is_no_fault_and_a_changed_one_is(copy: P
     assert (changed.returncode, "wrong  ledger: 1 lines were changed" in changed.stdout) == (6, True), changed.stdout
 
 
+def ended_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    return ended.pid
+
+
+def started_run(run_id: str, process: int) -> dg.DagsterRun:
+    tags = {HOST_TAG: socket.gethostname(), PROCESS_TAG: str(process)}
+    return dg.DagsterRun(job_name="__ASSET_JOB", run_id=run_id, tags=tags, status=dg.DagsterRunStatus.STARTED)
+
+
+def test_a_run_that_was_killed_after_its_last_table_is_closed_by_one_that_finds_nothing_to_do(copy: Path) -> None:
+    run = started_run("0" * 32, ended_process())
+    with open_instance(Home(copy)) as instance:
+        instance.add_run(run)
+    done = relabel("run")
+    assert (done.returncode, "up to date" in done.stdout) == (0, True), done.stdout + done.stderr
+    with open_instance(Home(copy)) as instance:
+        found = instance.get_run_by_id(run.run_id)
+        assert found is not None
+        assert found.status == dg.DagsterRunStatus.FAILURE
+
+
 def test_what_killed_processes_leave_is_removed_and_their_runs_closed(copy: Path) -> None:
     index = copy / "scratch" / "bm25-left"
     index.mkdir(parents=True)
     os.utime(index, (0, 0))
     at_work = copy / "scratch" / "bm25-at-work"
     at_work.mkdir()
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        pass
-    home = Home(copy)
-    with open_instance(home) as instance:
-        tags = {HOST_TAG: socket.gethostname(), PROCESS_TAG: str(ended.pid)}
-        run = dg.DagsterRun(job_name="__ASSET_JOB", run_id="0" * 32, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    run = started_run("0" * 32, ended_process())
+    mine = started_run("1" * 32, os.getpid())
+    with open_instance(Home(copy)) as instance:
         instance.add_run(run)
-        mine = dg.DagsterRun(
-            job_name="__ASSET_JOB",
-            run_id="1" * 32,
-            tags=tags | {PROCESS_TAG: str(os.getpid())},
-            status=dg.DagsterRunStatus.STARTED,
-        )
         instance.add_run(mine)
     found = relabel("doctor")
     assert "wrong  scratch/bm25-left" in found.stdout
