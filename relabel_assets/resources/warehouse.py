@@ -1,19 +1,17 @@
 """The warehouse: one DuckDB file, a table per asset, a partition per corpus. The only module that uses duckdb.
 
-What belongs here: making tables from their declarations, reading them, replacing a partition whole or not at all, and
-keeping the copies that readers open. What does not: what the rows mean, and any computation while a connection is open.
+What belongs here: reading tables, replacing a partition whole or not at all, and keeping the copies that readers open. What
+does not: making tables and views (warehouse_schema.py), what the rows mean, and any computation while a connection is open.
 """
 
 import errno
 import hashlib
 import logging
-import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,8 @@ import tenacity
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES, Table
+from relabel_assets.resources.warehouse_schema import REMEDY, bring_forward
+from relabel_assets.tables import MATERIALIZATIONS, TABLES, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,10 +32,6 @@ LOCK_TIMEOUT_S = 120
 REPLICA = "labels.duckdb"
 PARQUET = "parquet"
 _GRADED_BY = {"teacher_labels": ("teacher", "teacher_model"), "student_labels": ("student", "model_id")}
-_REMEDY = (
-    "If the file is damaged, restore a backup, or move it away and run `relabel run`: the ledger keeps every label that was "
-    "paid for."
-)
 _READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
 
 
@@ -92,7 +87,7 @@ class Warehouse(DuckDBResource):
             remedy = "Make room" if error.errno == errno.ENOSPC else "Set RELABEL_HOME to a folder you may write to"
             raise WarehouseError(f"cannot write to {path.parent}: {error}. {remedy}.") from error
         except duckdb.Error as error:
-            raise WarehouseError(f"{path}: {_first_line(error)}. {_REMEDY}") from error
+            raise WarehouseError(f"{path}: {_first_line(error)}. {REMEDY}") from error
 
     def read(self, table: str, corpus: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of `corpus` in `table`, in key order, without the corpus column; empty where there are none."""
@@ -262,7 +257,7 @@ class Warehouse(DuckDBResource):
     def _tables(self) -> Iterator["duckdb.DuckDBPyConnection"]:
         """A connection to a warehouse that has every table and view."""
         with self.get_connection() as con:
-            _create_tables(con, self.database)
+            bring_forward(con, self.database)
             yield con
 
 
@@ -300,16 +295,6 @@ def _whole(path: Path) -> Iterator[Path]:
         half.unlink(missing_ok=True)
 
 
-def view_names() -> list[str]:
-    """The views, in the order of their files."""
-    return [file.name.removesuffix(".sql") for file in _view_files()]
-
-
-def _view_files() -> list[Any]:
-    folder = resources.files("relabel_assets") / "sql"
-    return sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-
-
 def _connect(path: Path, config: dict[str, Any], *, remedy: str | None = None) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
@@ -330,7 +315,7 @@ def _connect(path: Path, config: dict[str, Any], *, remedy: str | None = None) -
                 f"{path} was written by another version of DuckDB than {duckdb.__version__}: {_first_line(error)}. "
                 "Install the version that wrote it. Nothing was changed."
             ) from error
-        raise WarehouseError(f"{path} cannot be opened: {_first_line(error)}. {remedy or _REMEDY}") from error
+        raise WarehouseError(f"{path} cannot be opened: {_first_line(error)}. {remedy or REMEDY}") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -356,85 +341,3 @@ def _note_changed_grades(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.
         {"labeler": labeler, "run_id": receipt.run_id, "at": receipt.written_at},
     )
     con.unregister("incoming")
-
-
-def _create_tables(con: "duckdb.DuckDBPyConnection", database: str) -> None:
-    """Make what is missing: tables with their comments and constraints, then the views that read them."""
-    found: dict[str, set[str]] = {}
-    for name, column in con.execute(
-        "select table_name, column_name from duckdb_columns() where not internal"
-    ).fetchall():
-        found.setdefault(name, set()).add(column)
-    tables = (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
-    _refuse_what_is_not_ours(database, {table: found[table.name] for table in tables if table.name in found})
-    for table in tables:
-        if table.name not in found:
-            for statement in _table_statements(table):
-                con.execute(statement)
-            continue
-        declared = table.schema.columns()
-        for name in [name for name in declared if name not in found[table.name]]:
-            # A later version's column: the rows that are there stay, and have none yet.
-            con.execute(f"alter table {table.name} add column {name} {_duckdb_type(declared[name].dtype)}")
-            con.execute(f"comment on column {table.name}.{name} is {_quoted(declared[name].description or '')}")
-    existing = dict(con.execute("select view_name, comment from duckdb_views() where not internal").fetchall())
-    for file in _view_files():
-        name, text = file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")
-        first_comment = re.match(r"--\s*(.+)", text)
-        # The comment carries a digest of the file, so that a view made by an earlier version is made again.
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        comment = f"{first_comment.group(1) if first_comment else name} [{digest}]"
-        if existing.get(name) != comment:
-            con.execute(f"create or replace view {name} as {text}")
-            con.execute(f"comment on view {name} is {_quoted(comment)}")
-
-
-def _refuse_what_is_not_ours(database: str, found: Mapping[Table, set[str]]) -> None:
-    """Raises WarehouseError, before anything is changed, where a table's columns are not what an earlier version made."""
-    for table, columns in found.items():
-        declared = table.schema.columns()
-        if unknown := sorted(columns - set(declared)):
-            raise WarehouseError(
-                f"{database} was made by a later version of relabel-assets: table {table.name} has {', '.join(unknown)}. "
-                "Install that version. Nothing was changed."
-            )
-        if missing := [name for name, column in declared.items() if name not in columns and not column.nullable]:
-            raise WarehouseError(
-                f"{database}: table {table.name} has no {', '.join(missing)}, which every version of relabel-assets gave it. "
-                f"{_REMEDY}"
-            )
-
-
-def _table_statements(table: Table) -> Iterator[str]:
-    columns = []
-    for name, column in table.schema.columns().items():
-        parts = [name, _duckdb_type(column.dtype), "" if column.nullable else "not null"]
-        if isinstance(column.dtype, pl.Enum):
-            allowed = ", ".join(_quoted(value) for value in column.dtype.categories)
-            parts.append(f"check ({name} in ({allowed}))")
-        columns.append(" ".join(part for part in parts if part))
-    yield f"create table {table.name} ({', '.join(columns)})"
-    yield f"comment on table {table.name} is {_quoted(f'One row per {table.grain}. {table.description}')}"
-    for name, column in table.schema.columns().items():
-        yield f"comment on column {table.name}.{name} is {_quoted(column.description or '')}"
-
-
-def _duckdb_type(dtype: pl.DataType) -> str:
-    if isinstance(dtype, pl.List):
-        return f"{_duckdb_type(dtype.inner)}[]"  # type: ignore[arg-type]
-    if isinstance(dtype, pl.Datetime):
-        return "timestamptz"
-    names = {
-        pl.String: "varchar",
-        pl.Enum: "varchar",
-        pl.Int8: "tinyint",
-        pl.Int32: "integer",
-        pl.Int64: "bigint",
-        pl.Float64: "double",
-        pl.Boolean: "boolean",
-    }
-    return names[type(dtype)]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

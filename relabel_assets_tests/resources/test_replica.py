@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.resources.warehouse import PARQUET, REPLICA, Warehouse, view_names
+from relabel_assets.resources.warehouse import PARQUET, REPLICA, Warehouse
+from relabel_assets.resources.warehouse_schema import view_names
 from relabel_assets.tables import TABLES
 from relabel_assets_tests.commands.test_teacher_commands import relabel
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import ContractError, WarehouseError
-from relabel_assets.resources.warehouse import Warehouse, view_names
+from relabel_assets.resources.warehouse import Warehouse
+from relabel_assets.resources.warehouse_schema import view_names
 from relabel_assets.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
 
 HASH = "0" * 64
@@ -232,6 +234,52 @@ def test_a_warehouse_of_an_earlier_version_is_brought_forward_without_losing_a_r
         "select column_name, comment from duckdb_columns() where table_name = 'materializations'"
     )
     assert comments["comment"].null_count() == 0
+
+
+def declared_before(file: str, table: str, column: str, values: str) -> None:
+    """Give `column` of `table` the check of a version that allowed other `values`."""
+    with duckdb.connect(file) as con:
+        con.begin()
+        (made,) = con.execute("select sql from duckdb_tables() where table_name = ?", [table]).fetchone()  # type: ignore[misc]
+        was = re.sub(rf"CHECK\(\({column} IN \([^)]*\)\)\)", f"CHECK({column} IN ({values}))", made)
+        assert was != made
+        con.execute(f"alter table {table} rename to kept")
+        con.execute(was)
+        con.execute(f"insert into {table} by name select * from kept")
+        con.execute("drop table kept")
+        con.commit()
+
+
+def test_a_column_that_allows_more_values_than_before_is_brought_forward(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+    warehouse.receipts()
+    rows = warehouse.read("teacher_labels", "tiny")
+    declared_before(warehouse.database, "teacher_labels", "status", f"'{rows['status'].item()}'")
+    assert warehouse.read("teacher_labels", "tiny").equals(rows)
+    refused = rows.with_columns(status=pl.lit("refused"), grade=pl.lit(None, pl.Int8))
+    warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH)
+    assert warehouse.read("teacher_labels", "tiny")["status"].to_list() == ["refused"]
+    comment = "select comment from duckdb_columns() where table_name = 'teacher_labels' and column_name = 'status'"
+    assert warehouse.query(comment).item() == TABLES["teacher_labels"].schema.columns()["status"].description
+    for view in view_names():
+        warehouse.query(f"select * from {view}")
+
+
+def test_a_row_whose_value_only_a_later_version_allows_is_kept_and_the_file_refused(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+    warehouse.receipts()
+    status = warehouse.read("teacher_labels", "tiny")["status"].item()
+    declared_before(warehouse.database, "teacher_labels", "status", f"'{status}', 'pondered'")
+    with duckdb.connect(warehouse.database) as con:
+        con.execute("update teacher_labels set status = 'pondered'")
+    with pytest.raises(WarehouseError, match="later version"):
+        warehouse.read("teacher_labels", "tiny")
+    with duckdb.connect(warehouse.database) as con:
+        assert con.execute("select status from teacher_labels").fetchall() == [("pondered",)]
 
 
 def test_this_version_is_among_the_earlier_ones_of_the_next(warehouse: Warehouse) -> None:
