@@ -1,7 +1,7 @@
 """The late-interaction student: how it grades pairs and how it is trained.
 
 What belongs here: from pairs to scores in bounded memory, and the order of training. What does not: one pair's score
-(late_interaction.py) and its evidence (evidence.py). Imported only where a model is needed.
+(late_interaction.py), its evidence (evidence.py) and its losses (interaction_learners.py). Imported only where a model is needed.
 
 Document vectors are made once and shared by all queries. They stay those of the base and only the query side learns, in
 seconds an epoch on a CPU; with `train_documents` one encoder reads both sides and learns. Last, the head is fitted, twice:
@@ -9,7 +9,7 @@ as vectors are, and under a projection that the documents give (coloring.py); wh
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.pairs import DOCUMENT_COLUMNS
@@ -38,20 +38,16 @@ from relabel_assets.core.student.evidence import (
     read_queries,
 )
 from relabel_assets.core.student.head import Head, fit_head
-from relabel_assets.core.student.late_interaction import QueryScorer, query_ids
+from relabel_assets.core.student.interaction_learners import BothSides, InteractionLearner, QuerySide
+from relabel_assets.core.student.late_interaction import QueryScorer
 from relabel_assets.core.student.precision import Reader
 from relabel_assets.core.student.reading import Kept, documents_in_runs, looked_up, pairs_in_runs
-from relabel_assets.core.student.windows import windows
 
 _BYTES_KEPT = 256_000_000  # of documents' vectors, for files whose batches share documents
 _QUERIES_KEPT = 8192  # of about 15 kB
 _BACKGROUND = 64  # documents; each costs every query one more comparison
 _RATE = {("lora", False): 1e-4, ("full", False): 1e-5, ("lora", True): 5e-4, ("full", True): 4e-5}
 _RANK = {False: 8, True: 16}
-_TOKEN_WEIGHT_RATE = 3e-2
-_SHARPNESS = 20.0  # cosines of pairs differ by hundredths: what a logistic loss needs to see them
-_MIDDLE = 0.45  # the cosine at which an untrained pair is neither good nor bad
-_ROWS_A_FORWARD = 8
 
 
 @dataclass(frozen=True)
@@ -147,12 +143,12 @@ def train(
     rate = config.learning_rate or _RATE[config.method, both]
     dev = rows.filter(~is_train)
     if both:
-        learner: _Learner = _BothSides(scorer, rate, rows, n_grades)
+        learner: InteractionLearner = BothSides(scorer, rate, rows, n_grades)
         read: dict[str, ReadDocument] = {}
     else:
         read = dict(documents_in_runs(documents_encoder, rows, progress))
         vectors = {doc_id: document.vectors.clone() for doc_id, document in read.items()}  # out of inference mode
-        learner = _QuerySide(scorer, rate, vectors)
+        learner = QuerySide(scorer, rate, vectors)
 
     def dev_figure() -> float | None:
         if dev.is_empty():
@@ -166,95 +162,6 @@ def train(
     documents = read or dict(documents_in_runs(documents_encoder, rows, progress))
     weighing, figures = _weigh(scorer, documents_encoder, documents, rows, is_train, config.seed)
     return Interaction(scorer, documents_encoder, weighing), weighing.head.scores(figures), history
-
-
-class _Learner:
-    """What both ways of training share: the parameters, and a query's scores."""
-
-    queries_a_step: int
-    documents_a_visit: int | None = None
-    visits_an_epoch: int | None = None
-
-    def __init__(self, scorer: QueryScorer, rate: float) -> None:
-        self.module: nn.Module = scorer
-        self.scorer, self.rate = scorer, rate
-
-    def groups(self) -> list[dict[str, Any]]:
-        # Word vectors stay: rows that training never meets would fall behind those that it does.
-        for name, p in self.scorer.named_parameters():
-            p.requires_grad = p.requires_grad and ".embeddings." not in f".{name}"
-        weights = [p for name, p in self.scorer.named_parameters() if p.requires_grad and name != "token_weight"]
-        return [
-            {"params": weights, "lr": self.rate},
-            {"params": [self.scorer.token_weight], "lr": _TOKEN_WEIGHT_RATE},
-        ]
-
-    def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
-        raise NotImplementedError
-
-    def query_scores(
-        self, batch: Sequence[training.GradedQuery], vectors: Callable[[str], Tensor]
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Late interaction and grades of each query's documents, (D,) each."""
-        ids = self.scorer.encoder.token_ids([query.text for query in batch])
-        found, weights = self.scorer.query_vectors([query_ids(row, self.scorer.encoder.max_length) for row in ids])
-        for row, query in enumerate(batch):
-            is_word = weights[row] > 0
-            documents = [vectors(doc_id) for doc_id in query.documents]
-            yield self.scorer.scores(found[row][is_word], weights[row][is_word], documents), query.grades
-
-
-class _QuerySide(_Learner):
-    """Only queries are read: documents keep the base's vectors, and the order within a query is all there is to learn."""
-
-    queries_a_step = 8
-
-    def __init__(self, scorer: QueryScorer, rate: float, vectors: Mapping[str, Tensor]) -> None:
-        super().__init__(scorer, rate)
-        self.vectors = vectors
-
-    def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
-        found = self.query_scores(batch, self.vectors.__getitem__)
-        return torch.stack([training.ranking_loss(_SHARPNESS * scores, grades) for scores, grades in found]).mean()
-
-
-class _BothSides(_Learner):
-    """Queries and documents are read by one encoder that learns; grades count as well as their order."""
-
-    queries_a_step = 2
-    documents_a_visit = 16
-    visits_an_epoch = 3  # more teaches the training queries by heart, see docs/student.md
-
-    def __init__(self, scorer: QueryScorer, rate: float, rows: pl.DataFrame, n_grades: int) -> None:
-        super().__init__(scorer, rate)
-        self.grade_loss = training.GradeLoss(n_grades, centre=_SHARPNESS * _MIDDLE)
-        self.module: nn.Module = nn.ModuleList([scorer, self.grade_loss])
-        documents = rows.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS).to_dicts()
-        encoder = scorer.encoder
-        self.pieces = {
-            document["doc_id"]: [piece for ids in encoder.token_ids(windows(document)) for piece in encoder.pieces(ids)]
-            for document in documents
-        }
-
-    def groups(self) -> list[dict[str, Any]]:
-        return [*super().groups(), {"params": list(self.grade_loss.parameters()), "lr": 2e-2}]
-
-    def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
-        wanted = list(dict.fromkeys(doc_id for query in batch for doc_id in query.documents))
-        rows = sorted(
-            ((doc_id, piece) for doc_id in wanted for piece in self.pieces[doc_id]), key=lambda row: len(row[1])
-        )
-        parts: dict[str, list[Tensor]] = {doc_id: [] for doc_id in wanted}
-        for start in range(0, len(rows), _ROWS_A_FORWARD):
-            some = rows[start : start + _ROWS_A_FORWARD]
-            vectors, is_word = self.scorer.encoder.forward([piece for _, piece in some])
-            for (doc_id, _), values, words in zip(some, vectors, is_word, strict=True):
-                parts[doc_id].append(values[words])
-        losses = []
-        for scores, grades in self.query_scores(batch, lambda doc_id: torch.cat(parts[doc_id])):
-            sharp = _SHARPNESS * scores
-            losses.append(training.ranking_loss(sharp, grades) + self.grade_loss(sharp, grades))
-        return torch.stack(losses).mean()
 
 
 def _weigh(
