@@ -1,4 +1,5 @@
-"""The warehouse: one DuckDB file, a table per asset, a partition per corpus. The only module that uses duckdb.
+"""The warehouse: one DuckDB file, a table per asset, a partition per corpus. Only here and in
+warehouse_schema.py duckdb is used.
 
 What belongs here: reading tables, replacing a partition whole or not at all, and keeping the copies that readers open. What
 does not: making tables and views (warehouse_schema.py), what the rows mean, and any computation while a connection is open.

@@ -12,7 +12,7 @@ late_interaction is the corpus' student, beside predict on the same base. cross_
 as a student, beside predict on that very folder. decoder is a small Llama with random weights, saved as a student, beside
 predict on the same base, and beside the plain forward of transformers, a whole prompt at a time. A rival's rate does not
 depend on the number of pairs and is measured on `--rival-pairs`. Grades are compared with the rival's of the same weights,
-else with the student's own in fp32. Peak is the share of this machine's measured matrix product in the format that was read
+else, on all candidates of the corpus, with the student's own in fp32. Peak is the share of this machine's measured matrix product in the format that was read
 in; tokens of text count, padding does not. Pairs are made and graded 5,000 at a time, as `relabel label` does.
 """
 
@@ -53,6 +53,7 @@ TRAINED_ON = 200  # pairs from which the students made here have their cut point
 class Corpus:
     queries: pl.DataFrame
     documents: pl.DataFrame
+    candidates: pl.DataFrame  # the pairs that the graph grades
 
     def pairs(self, first: int, end: int, *, distinct: bool) -> pl.DataFrame:
         rows = []
@@ -203,7 +204,9 @@ def measure(
         yield f"plain transformers, a prompt at a time: {n_rival / plain_s:.1f} pairs/s"
         yield compared(labeler, asked, scores, "those of whole prompts in fp32")
     else:
-        yield compared(labeler, asked, in_fp32(folder, asked), "its own in fp32")
+        candidates = corpus.candidates
+        found = compared(labeler, candidates, in_fp32(folder, candidates), "its own in fp32")
+        yield f"{candidates.height:,} candidates: {found}"
     labeler.grade(asked.head(64))
     _, model = reading(labeler.grader)
     peak = matrix_peak(next(model.parameters()).dtype)
@@ -228,7 +231,10 @@ def main() -> None:
     given = parser.parse_args()
     project, warehouse = runner.from_environment()
     queries, documents = (warehouse.read(name, given.corpus) for name in ("synthetic_queries", "seed_docs"))
-    corpus = Corpus(queries, documents.select("doc_id", *DOCUMENT_COLUMNS))
+    documents = documents.select("doc_id", *DOCUMENT_COLUMNS)
+    candidates = warehouse.read("bm25_candidates", given.corpus).select("query_id", "doc_id")
+    texts = queries.select("query_id", "text")
+    corpus = Corpus(queries, documents, candidates.join(texts, on="query_id").join(documents, on="doc_id"))
     student = warehouse.read("student_model", given.corpus).filter("is_current").row(0, named=True)
     peaks = ", ".join(f"{str(dtype)[6:]} {matrix_peak(dtype):.0f}" for dtype in (torch.float32, torch.bfloat16))
     print(
