@@ -96,7 +96,9 @@ def bring_up_to_date(
         return Outcome(corpus, False, failures={"corpus folder": str(error)})
     if stale:
         return run_corpus(project, corpus, stale, is_forced=is_forced)
-    with _dagster_state(project) as instance:  # a run may have been killed when its last table was finished
+    # A run may have been killed when its last table was finished, or had yet to be copied for readers.
+    warehouse.catch_up(corpus)
+    with _dagster_state(project) as instance:
         bury_dead_runs(instance)
     return None
 

@@ -52,7 +52,7 @@ def examine(project: Project, warehouse: Warehouse, *, is_mending: bool = False)
         yield Finding("warehouse")
         yield from _partitions(home, warehouse, receipts)
         if receipts:
-            yield _replica(warehouse, is_mending)
+            yield _copies(warehouse, receipts, is_mending)
     except RelabelError as error:
         yield Finding("warehouse", str(error))
     yield from _leftovers(home, is_mending)
@@ -133,20 +133,24 @@ def _writable(path: Path) -> str | None:
     return None
 
 
-def _replica(warehouse: Warehouse, is_mending: bool) -> Finding:
+def _copies(warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt], is_mending: bool) -> Finding:
+    """The copies that readers open: the replica, and the Parquet files."""
     try:
         made = "select corpus, table_name, content_hash from materializations order by all"
         views = "select view_name, comment from duckdb_views() where not internal order by all"
-        is_same = warehouse.replica.exists() and all(
-            warehouse.read_replica(query).equals(warehouse.query(query)) for query in (made, views)
+        is_same = (
+            warehouse.replica.exists()
+            and all(warehouse.read_replica(query).equals(warehouse.query(query)) for query in (made, views))
+            and all(warehouse.is_published(receipt) for receipt in receipts.values())
         )
     except RelabelError:
         is_same = False
     if is_same:
-        return Finding("replica")
+        return Finding("copies for readers")
     if is_mending:
         warehouse.publish_all()
-    return Finding("replica", "it is behind the warehouse. `relabel doctor --fix` copies it again.", is_mending)
+    said = "labels.duckdb or parquet/ is behind the warehouse. `relabel doctor --fix` copies them again."
+    return Finding("copies for readers", said, is_mending)
 
 
 def _leftovers(home: Home, is_mending: bool) -> Iterator[Finding]:

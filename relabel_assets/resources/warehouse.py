@@ -32,6 +32,7 @@ LOG = logging.getLogger("relabel_assets.warehouse")
 LOCK_TIMEOUT_S = 120
 REPLICA = "labels.duckdb"
 PARQUET = "parquet"
+_WRITTEN_AT = "relabel_assets.written_at"  # in a Parquet file's metadata: the write that it is a copy of
 _GRADED_BY = {"teacher_labels": ("teacher", "teacher_model"), "student_labels": ("student", "model_id")}
 _READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
 
@@ -141,9 +142,7 @@ class Warehouse(DuckDBResource):
         if not Path(self.database).exists():
             return {}
         with self._tables() as con:
-            rows = con.sql("select * from materializations").pl().to_dicts()
-        receipts = (Receipt(**{**row, "files": tuple(row["files"])}) for row in rows)
-        return {(receipt.corpus, receipt.table_name): receipt for receipt in receipts}
+            return {(receipt.corpus, receipt.table_name): receipt for receipt in _receipts(con)}
 
     def replace(
         self,
@@ -202,7 +201,7 @@ class Warehouse(DuckDBResource):
                 raise WarehouseError(
                     f"table {table.name}, corpus {receipt.corpus}: {_first_line(error)}. The old rows were kept."
                 ) from error
-            self._publish(con, table.name, receipt.corpus, rows)
+            self._publish(con, receipt, rows)
 
     @property
     def replica(self) -> Path:
@@ -217,10 +216,23 @@ class Warehouse(DuckDBResource):
 
     def publish_all(self) -> None:
         """Make the copies that readers open anew, from the warehouse as it is."""
-        for corpus, table in self.receipts():
-            rows = self.read(table, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
-            with self._tables() as con:
-                self._publish(con, table, corpus, rows)
+        with self._tables() as con:
+            for receipt in _receipts(con):
+                self._publish(con, receipt, _partition(con, receipt))
+
+    def catch_up(self, corpus: str) -> None:
+        """Copy what a process that was killed after its commit, and before its copies, left behind of `corpus`."""
+        with self._tables() as con:
+            for receipt in _receipts(con):
+                if receipt.corpus == corpus and not self.is_published(receipt):
+                    self._publish(con, receipt, _partition(con, receipt))
+
+    def is_published(self, receipt: Receipt) -> bool:
+        """Whether the copies that readers open hold what the receipt says; the replica is copied before the Parquet file."""
+        try:
+            return pl.read_parquet_metadata(self._parquet(receipt)).get(_WRITTEN_AT) == _moment(receipt)
+        except (OSError, pl.exceptions.PolarsError):
+            return False
 
     def read_replica(self, sql: str) -> pl.DataFrame:
         """The result of `sql` on the read replica, which no run ever locks; on the warehouse where there is none yet.
@@ -235,7 +247,11 @@ class Warehouse(DuckDBResource):
         finally:
             con.close()
 
-    def _publish(self, con: "duckdb.DuckDBPyConnection", table: str, corpus: str, rows: pl.DataFrame) -> None:
+    def _parquet(self, receipt: Receipt) -> Path:
+        folder = Path(self.database).parent / PARQUET / receipt.table_name / f"corpus={receipt.corpus}"
+        return folder / "rows.parquet"
+
+    def _publish(self, con: "duckdb.DuckDBPyConnection", receipt: Receipt, rows: pl.DataFrame) -> None:
         """Copy what was committed to where readers look: each file whole or as it was. A reader keeps the file it opened.
 
         A copy that fails (a full disk) is said and costs no rows: the next materialization copies again.
@@ -243,14 +259,14 @@ class Warehouse(DuckDBResource):
         import duckdb
 
         home = Path(self.database).parent
-        part = home / PARQUET / table / f"corpus={corpus}" / "rows.parquet"
+        part = self._parquet(receipt)
         try:
             con.execute("checkpoint")  # the file alone holds everything: nothing is left in the write-ahead log
             with _whole(home / REPLICA) as half:
                 shutil.copyfile(self.database, half)
             part.parent.mkdir(parents=True, exist_ok=True)
             with _whole(part) as half:
-                rows.drop("corpus").write_parquet(half)
+                rows.drop("corpus").write_parquet(half, metadata={_WRITTEN_AT: _moment(receipt)})
         except (OSError, pl.exceptions.PolarsError, duckdb.Error) as error:
             LOG.warning("%s and %s are behind the warehouse: %s", home / REPLICA, home / PARQUET, error)
 
@@ -260,6 +276,21 @@ class Warehouse(DuckDBResource):
         with self.get_connection() as con:
             bring_forward(con, self.database)
             yield con
+
+
+def _receipts(con: "duckdb.DuckDBPyConnection") -> list[Receipt]:
+    rows = con.sql("select * from materializations").pl().to_dicts()
+    return [Receipt(**{**row, "files": tuple(row["files"])}) for row in rows]
+
+
+def _partition(con: "duckdb.DuckDBPyConnection", receipt: Receipt) -> pl.DataFrame:
+    order = ", ".join(TABLES[receipt.table_name].key)
+    query = f"select * from {receipt.table_name} where corpus = $corpus order by {order}"
+    return con.sql(query, params={"corpus": receipt.corpus}).pl()
+
+
+def _moment(receipt: Receipt) -> str:
+    return receipt.written_at.astimezone(UTC).isoformat()
 
 
 def content_hash(table: Table, rows: pl.DataFrame) -> str:

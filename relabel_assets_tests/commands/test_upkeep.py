@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import polars as pl
 import pytest
 
 from relabel_assets.core.ledger_lines import Circumstances, request_line
@@ -82,7 +83,7 @@ def test_what_is_wrong_is_named_and_mended_where_that_is_safe(copy: Path) -> Non
     assert found.returncode == 6
     for said in (
         ".student.half",
-        "replica: it is behind",
+        "copies for readers: labels.duckdb or parquet/ is behind",
         "reports/tiny.html gone",
         "relabel run -c tiny -s benchmark",
     ):
@@ -120,8 +121,32 @@ def test_a_damaged_copy_for_readers_is_named_and_copied_again(copy: Path) -> Non
     (copy / "labels.duckdb").write_bytes(b"damaged" * 1000)
     failed = relabel("sql", "select 1")
     assert (failed.returncode, "relabel doctor --fix" in failed.stderr) == (6, True), failed.stderr
-    assert "mended  replica" in relabel("doctor", "--fix").stdout
+    assert "mended  copies for readers" in relabel("doctor", "--fix").stdout
     assert relabel("sql", "select count(*) as n from labels", "-f", "csv").returncode == 0
+
+
+@pytest.mark.parametrize("file", ["labels.duckdb", "parquet/teacher_labels/corpus=tiny/rows.parquet"])
+def test_what_a_run_had_yet_to_copy_for_readers_when_it_was_killed_is_copied_by_the_next(copy: Path, file: str) -> None:
+    # As a SIGKILL between the commit and the copies leaves it: what was copied before, and half of what was to be.
+    warehouse = Warehouse.at(copy / "warehouse.duckdb")
+    behind = {
+        path: path.read_bytes() for path in (copy / file, *(copy / "parquet" / "teacher_labels").rglob("*.parquet"))
+    }
+    receipt = warehouse.receipt("teacher_labels", "tiny")
+    rows = warehouse.read("teacher_labels", "tiny").with_columns(rationale=pl.lit("again"))
+    assert receipt is not None
+    warehouse.replace("teacher_labels", "tiny", rows, input_hash=receipt.input_hash, inputs=receipt.inputs)
+    for path, content in behind.items():
+        path.write_bytes(content)
+        path.with_name(f".{path.name}.half").write_bytes(content[:100])
+    assert "wrong  copies for readers" in relabel("doctor").stdout
+    assert relabel("run", "-s", "teacher_labels").returncode == 0
+    assert not list(copy.rglob("*.half"))
+    asked = "select count(*) from teacher_labels where rationale = 'again'"
+    assert warehouse.read_replica(asked).item() == rows.height
+    assert pl.read_parquet(copy / "parquet" / "teacher_labels" / "**" / "*.parquet")[
+        "rationale"
+    ].unique().to_list() == ["again"]
 
 
 def test_a_torn_ledger_line_is_told_and_is_no_fault_and_a_changed_one_is(copy: Path) -> None:
