@@ -7,6 +7,7 @@ the UI shows of it (catalog.py), and what any one table holds (assets/).
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import pydantic
 
 from relabel_assets import catalog
 from relabel_assets.core.progress import Progress
-from relabel_assets.errors import Problem, RelabelError
+from relabel_assets.errors import ConfigError, Problem, RelabelError
 from relabel_assets.partitions import CORPORA, FOLDER
 from relabel_assets.resources.corpora import CorpusFolder
 from relabel_assets.resources.project import Project
@@ -30,6 +31,13 @@ PROGRESS = logging.getLogger("relabel_assets.progress")
 FORCE_TAG = "relabel/force"
 # A nightly run touches every partition: two days without one is odd, eight are a fault.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8), warn_window=timedelta(days=2))
+# Dagster has it said in code, for all who launch a backfill; a setting says it where the code location is loaded.
+_BACKFILLS = {"run_per_corpus": dg.BackfillPolicy.multi_run(1), "single_run": dg.BackfillPolicy.single_run()}
+_BACKFILL = os.environ.get("RELABEL_BACKFILL") or "run_per_corpus"
+if _BACKFILL not in _BACKFILLS:
+    raise ConfigError(
+        f"RELABEL_BACKFILL is {_BACKFILL!r}. It is {' or '.join(_BACKFILLS)}; the first if it is not set."
+    )
 _PROBLEMS_SHOWN = 20
 _RETRIES, _FIRST_RETRY_S = 2, 5
 
@@ -172,6 +180,7 @@ def table_asset(
             tags={"resource": pool or "cpu"},
             code_version=code_version,
             pool=pool,
+            backfill_policy=_BACKFILLS[_BACKFILL],
             automation_condition=dg.AutomationCondition.eager(),
             freshness_policy=FRESHNESS,
             metadata={
@@ -266,6 +275,7 @@ def _bring_up_to_date(
             receipt.n_rows,
             extra=about | {"rows": receipt.n_rows},
         )
+        warehouse.catch_up(corpus.name)
         before = catalog.said_before(context.instance, table, corpus.name)
         said = before | {"unchanged_since": receipt.written_at.isoformat(timespec="seconds")}
         return receipt, catalog.metadata(table, receipt, project.home.path, said)

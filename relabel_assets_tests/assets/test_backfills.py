@@ -76,6 +76,18 @@ def test_a_check_of_one_run_over_many_corpora_says_which_it_means(corpora: Path)
         assert (check.passed, "two: 1 pairs not_recorded" in str(check.metadata["first"].value)) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("", "{'MULTI_RUN'}"), ("single_run", "{'SINGLE_RUN'}"), ("none", "It is run_per_corpus or single_run")],
+)
+def test_a_setting_chooses_what_a_backfill_starts(home: Path, setting: str, said: str) -> None:
+    code = "from relabel_assets.definitions import ASSETS; print({asset.backfill_policy.policy_type.name for asset in ASSETS})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"RELABEL_BACKFILL": setting}, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert said in done.stdout + done.stderr
+
+
 def dagster(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "ignore", "-m", "dagster", *words, "-m", "relabel_assets.definitions"]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ.copy())
