@@ -7,20 +7,18 @@ printing (terminal.py) and what a step computes (assets/).
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-import alembic.util
 import dagster as dg
-import sqlalchemy.exc
 
 from relabel_assets.definitions import build_definitions
 from relabel_assets.errors import ConfigError, CorpusError, RelabelError, WarehouseError
 from relabel_assets.graph import FORCE_TAG
 from relabel_assets.partitions import add_partitions, folder_seen
 from relabel_assets.plan import stale_tables
-from relabel_assets.resources.dagster_state import HOST_TAG, PROCESS_TAG, bury_dead_runs, open_instance
+from relabel_assets.resources.dagster_state import HOST_TAG, PROCESS_TAG, bury_dead_runs, usable_instance
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Warehouse
 from relabel_assets.tables import TABLES
@@ -98,7 +96,7 @@ def bring_up_to_date(
         return run_corpus(project, corpus, stale, is_forced=is_forced)
     # A run may have been killed when its last table was finished, or had yet to be copied for readers.
     warehouse.catch_up(corpus)
-    with _dagster_state(project) as instance:
+    with usable_instance(project.home) as instance:
         bury_dead_runs(instance)
     return None
 
@@ -118,22 +116,9 @@ def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_force
     return _outcome(corpus, _execute(project, corpus, tables, is_forced))
 
 
-@contextmanager
-def _dagster_state(project: Project) -> Iterator[dg.DagsterInstance]:
-    try:
-        with open_instance(project.home) as instance:
-            yield instance
-    except (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError) as error:
-        said = str(error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error).rstrip(".")
-        raise WarehouseError(
-            f"Dagster's state in {project.home.dagster} cannot be used: {said}. Make room, or set RELABEL_HOME to a folder you "
-            "may write to; a damaged folder can be moved away, it holds runs and no rows. What was finished is kept."
-        ) from error
-
-
 def _execute(project: Project, corpus: str, tables: Sequence[str], is_forced: bool) -> dg.ExecuteInProcessResult:
     definitions = build_definitions(project)
-    with _dagster_state(project) as instance:
+    with usable_instance(project.home) as instance:
         bury_dead_runs(instance)
         add_partitions(instance, [corpus])
         with suppress(RelabelError, OSError):  # a folder that cannot be read is said by the step that reads it

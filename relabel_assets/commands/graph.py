@@ -81,10 +81,10 @@ def report(corpus: CorpusOption = None) -> None:
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> None:
     """Open the graph in the Dagster UI, with RELABEL_HOME as its home."""
     from relabel_assets import runner
-    from relabel_assets.resources.dagster_state import open_instance
+    from relabel_assets.resources.dagster_state import usable_instance
 
     project, _ = runner.from_environment()
-    with open_instance(project.home):  # begun here, before several processes of Dagster's open it at once
+    with usable_instance(project.home):  # begun here, before several processes of Dagster's open it at once
         pass
     os.environ.update(RELABEL_HOME=project.home_path, RELABEL_DATA=project.data_path)
     # dagster dev keeps its own sockets and logs in the working directory's temporary folder: start it in the home.

@@ -19,10 +19,10 @@ def metrics(
     from relabel_assets import runner
     from relabel_assets.errors import ConfigError
     from relabel_assets.metrics import exposition
-    from relabel_assets.resources.dagster_state import open_instance
+    from relabel_assets.resources.dagster_state import usable_instance
 
     project, warehouse = runner.from_environment()
-    with open_instance(project.home) as instance:
+    with usable_instance(project.home) as instance:
         text = exposition(project, warehouse, instance)
     if out is None:
         typer.echo(text, nl=False)

@@ -5,16 +5,22 @@ Dagster's daemon watches.
 """
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import alembic.util
 import dagster as dg
 import filelock
 import psutil
+import sqlalchemy.exc
 from dagster._core.storage.runs import SqliteRunStorage
 
+from relabel_assets.errors import WarehouseError
 from relabel_assets.resources.home import Home
 
 HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
 _BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)  # what damaged or unwritable state raises
 _OPENING_S = 120
 _SAME_PROCESS_S = 5  # a run begins after its process; clocks and boot times are rounded
 
@@ -23,10 +29,27 @@ def open_instance(home: Home) -> dg.DagsterInstance:
     """The Dagster instance of `home`, to be used in a `with`; one process at a time gets through here, because two that
     begin the same SQLite files at once leave each with two schema versions, which Dagster then refuses for ever.
 
-    Raises OSError or sqlalchemy's DBAPIError where the files cannot be read or written.
+    Raises one of UNUSABLE where the files cannot be read or written.
     """
     with filelock.FileLock(home.dagster / "opening.lock", timeout=_OPENING_S):
         return dg.DagsterInstance.from_config(str(home.dagster))
+
+
+@contextmanager
+def usable_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of `home`, for the length of a `with`.
+
+    Raises WarehouseError where its files cannot be read or written, now or while it is used.
+    """
+    try:
+        with open_instance(home) as instance:
+            yield instance
+    except UNUSABLE as error:
+        said = str(error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error).rstrip(".")
+        raise WarehouseError(
+            f"Dagster's state in {home.dagster} cannot be used: {said}. Make room, or set RELABEL_HOME to a folder you "
+            "may write to; a damaged folder can be moved away, it holds runs and no rows. What was finished is kept."
+        ) from error
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

@@ -11,14 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import alembic.util
 import polars as pl
-import sqlalchemy.exc
 
 from relabel_assets.errors import RelabelError
 from relabel_assets.resources import ledger_report
 from relabel_assets.resources.backup import SCRATCH
-from relabel_assets.resources.dagster_state import bury, dead_runs, open_instance
+from relabel_assets.resources.dagster_state import UNUSABLE, bury, dead_runs, open_instance
 from relabel_assets.resources.home import Home
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.warehouse import Receipt, Warehouse, content_hash
@@ -115,7 +113,7 @@ def _dead_runs(home: Home, is_mending: bool) -> Iterator[Finding]:
                     "was killed, and Dagster holds it for running. `relabel doctor --fix`, and the next run, close it."
                 )
                 yield Finding(f"run {run.run_id}", said, is_mending)
-    except (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError) as error:
+    except UNUSABLE as error:
         said = str(error).splitlines()[0].rstrip(".")
         remedy = (
             f"It holds runs and no rows: move {home.dagster} away when nothing runs, and the next run begins it anew."

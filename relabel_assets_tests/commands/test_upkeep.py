@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from relabel_assets import runner
 from relabel_assets.core.ledger_lines import Circumstances, request_line
 from relabel_assets.core.requests import request_key
 from relabel_assets.resources.backup import back_up, restore
@@ -160,6 +161,48 @@ def test_a_torn_ledger_line_is_told_and_is_no_fault_and_a_changed_one_is(copy: P
     ledger.write_bytes(line.replace(b'"model":"m","messages"', b'"model":"n","messages"'))
     changed = relabel("doctor", "--fix")
     assert (changed.returncode, "wrong  ledger: 1 lines were changed" in changed.stdout) == (6, True), changed.stdout
+
+
+@pytest.mark.parametrize("words", [("run",), ("plan",), ("doctor",), ("metrics",), ("sql", "select 1"), ("ui",)])
+def test_a_home_that_cannot_be_made_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RELABEL_HOME", str(tmp_path / "file" / "home"))
+    done = relabel(*words)
+    assert (done.returncode, "RELABEL_HOME cannot be made" in done.stderr) == (6, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lock", "words"),
+    [
+        ("warehouse.duckdb.lock", ("run",)),
+        ("warehouse.duckdb.lock", ("plan",)),
+        ("dagster/opening.lock", ("run", "--force")),
+        ("dagster/opening.lock", ("run",)),
+        ("dagster/opening.lock", ("metrics",)),
+        ("dagster/opening.lock", ("ui",)),
+    ],
+)
+def test_a_home_that_cannot_be_written_is_said_and_not_changed(copy: Path, lock: str, words: tuple[str, ...]) -> None:
+    (copy / lock).unlink(missing_ok=True)
+    (copy / lock).mkdir()  # a lock that no process can take, root's neither, as on a read-only disk
+    before = (copy / "warehouse.duckdb").read_bytes()
+    done = relabel(*words)
+    assert (
+        done.returncode,
+        "Set RELABEL_HOME to a folder you may write to" in done.stderr.replace("set RE", "Set RE"),
+    ) == (6, True)
+    assert "Traceback" not in done.stderr
+    assert (copy / "warehouse.duckdb").read_bytes() == before
+
+
+def test_a_run_does_not_begin_without_room_and_changes_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_LEAST_FREE_BYTES", 10**18)  # no disk has so much
+    before = (copy / "warehouse.duckdb").read_bytes()
+    done = relabel("run", "--force")
+    assert (done.returncode, "Make room" in done.stderr) == (6, True), done.stderr
+    assert (copy / "warehouse.duckdb").read_bytes() == before
 
 
 def ended_process() -> int:
