@@ -1,7 +1,7 @@
 """What every asset shares: how a table's function becomes a Dagster asset, and how it knows that nothing changed.
 
-What belongs here: the decorator, the fingerprint of a partition's inputs, what a run says of it. What does not: what
-the UI shows of it (catalog.py), and what any one table holds (assets/).
+What belongs here: the decorator, and what a run says of a partition. What does not: how inputs are compared (inputs.py), what
+the UI shows (catalog.py), and what any one table holds (assets/).
 """
 
 import hashlib
@@ -16,11 +16,11 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-import pydantic
 
 from relabel_assets import catalog
 from relabel_assets.core.progress import Progress
 from relabel_assets.errors import ConfigError, Problem, RelabelError
+from relabel_assets.inputs import Inputs, plain
 from relabel_assets.partitions import CORPORA, FOLDER
 from relabel_assets.resources.corpora import CorpusFolder
 from relabel_assets.resources.project import Project
@@ -104,45 +104,17 @@ class Recipe:
     files: tuple[str, ...]
     function: Callable[[Step], Rows]
 
-    def inputs(self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]) -> "Inputs":
+    def inputs(self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]) -> Inputs:
         """Everything that the rows of `table` follow from; an upstream table never made counts as empty."""
         upstream = {name: receipts.get((corpus.name, name)) for name in table.reads}
         return Inputs(
             {
                 "code": self.code_version,
-                "settings": _plain(self.settings(corpus)),
+                "settings": plain(self.settings(corpus)),
                 "files": {part: corpus.fingerprint(part) for part in self.files},
                 "tables": {name: receipt.content_hash if receipt else None for name, receipt in upstream.items()},
             }
         )
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a partition's rows follow from, by kind: code, settings, files, tables."""
-
-    values: Mapping[str, Any]
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of all of it."""
-        return hashlib.sha256(json.dumps(self.values, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """A short hash of each input by its name, such as "settings teacher.model": a value itself may be a secret."""
-        return {
-            name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
-            for name, value in _flat(self.values)
-        }
-
-    def changed_since(self, receipt: Receipt) -> str:
-        """The inputs that are not what `receipt` was made from, by name."""
-        if receipt.inputs is None:  # made by an earlier version
-            return "its files, settings, code or the tables it reads"
-        before, now = json.loads(receipt.inputs), self.parts
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        return ", ".join(changed) or "how inputs are counted"
 
 
 # Filled by table_asset: the recipe behind each table, for `relabel run` to see what would be done before it is.
@@ -311,22 +283,3 @@ def _bring_up_to_date(
 
 def _aside(problems: list[Problem]) -> str:
     return f", {len(problems)} set aside" if problems else ""
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested mappings under its name: `settings teacher.model`, `files documents`, `tables seed_docs`."""
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}{'.' if ' ' in name else ' '}{key}" if name else str(key))
-    else:
-        yield name, value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, pydantic.BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

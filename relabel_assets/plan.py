@@ -21,7 +21,8 @@ from relabel_assets.core.progress import silent
 from relabel_assets.core.student import student_id, training_set_hash
 from relabel_assets.core.synthesis import queries_prompt
 from relabel_assets.errors import RelabelError
-from relabel_assets.graph import RECIPES, Inputs, Step, is_fresh
+from relabel_assets.graph import RECIPES, Step, is_fresh
+from relabel_assets.inputs import Inputs
 from relabel_assets.resources.corpora import CorpusFolder
 from relabel_assets.resources.project import Project
 from relabel_assets.resources.query_writer import estimate_queries
