@@ -1,4 +1,4 @@
--- What the labels cost: requests, tokens and US dollars by corpus, day and model; a day is NULL for recorded grades.
+-- What the present labels cost, by corpus, day (NULL for recorded grades) and model: requests, tokens and US dollars; `relabel ledger` has all that was paid.
 with final as (
     select
         corpus, cast(labeled_at as date) as day, teacher_model, count(*) as pairs,
