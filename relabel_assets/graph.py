@@ -31,6 +31,13 @@ PROGRESS = logging.getLogger("relabel_assets.progress")
 FORCE_TAG = "relabel/force"
 # A nightly run touches every partition: two days without one is odd, eight are a fault.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8), warn_window=timedelta(days=2))
+# Dagster's eager starts a run for every table that was made again, though it be as before: a nightly run's, for instance.
+FOLLOWS = dg.AutomationCondition.eager().replace(
+    "any_deps_updated",
+    dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.data_version_changed() | dg.AutomationCondition.will_be_requested()
+    ),
+)
 # Dagster has it said in code, for all who launch a backfill; a setting says it where the code location is loaded.
 _BACKFILLS = {"run_per_corpus": dg.BackfillPolicy.multi_run(1), "single_run": dg.BackfillPolicy.single_run()}
 _BACKFILL = os.environ.get("RELABEL_BACKFILL") or "run_per_corpus"
@@ -153,7 +160,7 @@ def table_asset(
             code_version=code_version,
             pool=pool,
             backfill_policy=_BACKFILLS[_BACKFILL],
-            automation_condition=dg.AutomationCondition.eager(),
+            automation_condition=FOLLOWS,
             freshness_policy=FRESHNESS,
             metadata={
                 "dagster/column_schema": catalog.column_schema(table),

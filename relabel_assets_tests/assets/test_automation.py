@@ -31,8 +31,8 @@ def look(instance: dg.DagsterInstance, cursor: str | None) -> tuple[dict[str, st
     }, result.cursor
 
 
-def run(instance: dg.DagsterInstance) -> None:
-    job = build_definitions().resolve_job_def("label_corpus")
+def run(instance: dg.DagsterInstance, name: str = "label_corpus") -> None:
+    job = build_definitions().resolve_job_def(name)
     assert job.execute_in_process(instance=instance, partition_key="tiny").success
 
 
@@ -85,8 +85,12 @@ def test_a_changed_folder_asks_for_one_run_of_all_that_follows_and_no_second(hom
         (home / "data" / "tiny" / "corpus.yaml").write_text("student: {epochs: 0}\nreference: {kind: adjudicated}\n")
         look(instance, cursor)
         automation_cursor = tick(automation_cursor)
+        automation_cursor = tick(automation_cursor)
+        run(instance)
+        automation_cursor = tick(automation_cursor)
+        run(instance, "refresh_labels")  # a night in which nothing changed
         tick(automation_cursor)
-    assert asked == [set(), set(TABLES), set(), set(TABLES), set()]
+    assert asked == [set(), set(TABLES), set(), set(TABLES), set(), set(), set()]
 
 
 def test_schedules_ask_for_every_corpus(home: Path) -> None:
