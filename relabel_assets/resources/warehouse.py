@@ -262,8 +262,9 @@ class Warehouse(DuckDBResource):
         part = self._parquet(receipt)
         try:
             con.execute("checkpoint")  # the file alone holds everything: nothing is left in the write-ahead log
-            with _whole(home / REPLICA) as half:
+            with _whole(self.replica) as half:
                 shutil.copyfile(self.database, half)
+                _keep_tail(self.replica, half)
             part.parent.mkdir(parents=True, exist_ok=True)
             with _whole(part) as half:
                 rows.drop("corpus").write_parquet(half, metadata={_WRITTEN_AT: _moment(receipt)})
@@ -291,6 +292,19 @@ def _partition(con: "duckdb.DuckDBPyConnection", receipt: Receipt) -> pl.DataFra
 
 def _moment(receipt: Receipt) -> str:
     return receipt.written_at.astimezone(UTC).isoformat()
+
+
+def _keep_tail(old: Path, new: Path) -> None:
+    """Append to `new` what `old` has beyond its end.
+
+    DuckDB opens a file by its name twice, for the header and for the rest, and may find `new` the second time. What the old
+    header points to is still there, for a checkpoint writes beside what it replaces, unless the file got shorter.
+    """
+    if not old.exists():
+        return
+    with old.open("rb") as before, new.open("ab") as after:
+        before.seek(after.tell())
+        shutil.copyfileobj(before, after)
 
 
 def content_hash(table: Table, rows: pl.DataFrame) -> str:

@@ -41,12 +41,35 @@ def test_the_copies_hold_what_the_warehouse_holds(made: Path) -> None:
         assert set(files.columns) == set(rows.columns)
 
 
+def documents(n: int, words: int = 1) -> pl.DataFrame:
+    bodies = [f"{number} " + "word " * words for number in range(n)]
+    rows = pl.DataFrame({"doc_id": [f"d{number:05}" for number in range(n)], "title": "t", "body": bodies})
+    absent = [name for name in TABLES["seed_docs"].schema.column_names() if name not in (*rows.columns, "corpus")]
+    return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in absent).with_columns(
+        content_hash=pl.lit("0" * 64)
+    )
+
+
+def test_a_reader_between_whose_two_looks_the_copy_was_replaced_sees_the_old_one_whole(tmp_path: Path) -> None:
+    # DuckDB reads the header, opens the file again by its name, and reads the rest of what is there then.
+    warehouse, header, read = Warehouse.at(tmp_path / "warehouse.duckdb"), 3 * 4096, tmp_path / "read.duckdb"
+    before, held, n_shorter = b"", None, 0
+    for n in (900, 5, 300, 4000, 5, 60, 2000, 5, 5, 900):
+        warehouse.replace("seed_docs", "tiny", documents(n, words=80), input_hash="0" * 64)
+        n_shorter += Path(warehouse.database).stat().st_size < len(before)
+        after = warehouse.replica.read_bytes()
+        if before:
+            read.write_bytes(before[:header] + after[header:])
+            with duckdb.connect(str(read), read_only=True) as con:
+                assert con.execute("select count(distinct body), sum(length(body)) from seed_docs").fetchall() == held
+        held = warehouse.read_replica("select count(distinct body), sum(length(body)) from seed_docs").rows()
+        before = after
+    assert n_shorter
+
+
 def test_readers_neither_wait_nor_fail_while_the_warehouse_is_written(tmp_path: Path) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
-    rows = pl.DataFrame({"doc_id": [f"d{n}" for n in range(50)], "title": "t", "body": "b", "content_hash": "0" * 64})
-    for name in TABLES["seed_docs"].schema.column_names():
-        if name not in (*rows.columns, "corpus"):
-            rows = rows.with_columns(pl.lit(None, pl.String).alias(name))
+    rows = documents(50)
     warehouse.replace("seed_docs", "tiny", rows, input_hash="0" * 64)
     is_done, seen, errors = threading.Event(), [], []
 
