@@ -254,7 +254,7 @@ def _bring_up_to_date(
             receipt.n_rows,
             extra=about | {"rows": receipt.n_rows},
         )
-        warehouse.catch_up(corpus.name)
+        warehouse.catch_up([receipt])
         before = catalog.said_before(context.instance, table, corpus.name)
         said = before | {"unchanged_since": receipt.written_at.isoformat(timespec="seconds")}
         return receipt, catalog.metadata(table, receipt, project.home.path, said)

@@ -95,7 +95,7 @@ def bring_up_to_date(
     if stale:
         return run_corpus(project, corpus, stale, is_forced=is_forced)
     # A run may have been killed when its last table was finished, or had yet to be copied for readers.
-    warehouse.catch_up(corpus)
+    warehouse.catch_up(receipt for (name, _), receipt in warehouse.receipts().items() if name == corpus)
     with usable_instance(project.home) as instance:
         bury_dead_runs(instance)
     return None

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,11 +93,8 @@ class Warehouse(DuckDBResource):
 
     def read(self, table: str, corpus: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of `corpus` in `table`, in key order, without the corpus column; empty where there are none."""
-        columns = columns or [name for name in TABLES[table].schema.column_names() if name != "corpus"]
-        order = ", ".join(name for name in TABLES[table].key if name != "corpus")
         with self._tables() as con:
-            query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"
-            return con.sql(query, params={"corpus": corpus}).pl()
+            return _rows(con, table, corpus, columns)
 
     def read_batches(self, table: str, corpus: str, *, size: int = 20_000) -> Iterator[pl.DataFrame]:
         """The rows of `read`, `size` at a time in order of the table's one key column, holding no connection in between."""
@@ -201,7 +198,7 @@ class Warehouse(DuckDBResource):
                 raise WarehouseError(
                     f"table {table.name}, corpus {receipt.corpus}: {_first_line(error)}. The old rows were kept."
                 ) from error
-            self._publish(con, receipt, rows)
+            self._publish(con, receipt, rows.drop("corpus"))
 
     @property
     def replica(self) -> Path:
@@ -218,14 +215,17 @@ class Warehouse(DuckDBResource):
         """Make the copies that readers open anew, from the warehouse as it is."""
         with self._tables() as con:
             for receipt in _receipts(con):
-                self._publish(con, receipt, _partition(con, receipt))
+                self._publish(con, receipt, _rows(con, receipt.table_name, receipt.corpus))
 
-    def catch_up(self, corpus: str) -> None:
-        """Copy what a process that was killed after its commit, and before its copies, left behind of `corpus`."""
+    def catch_up(self, receipts: Iterable[Receipt]) -> None:
+        """Copy what a process that was killed after its commit, and before its copies, left behind of these partitions."""
+        behind = {(receipt.corpus, receipt.table_name) for receipt in receipts if not self.is_published(receipt)}
+        if not behind:
+            return
         with self._tables() as con:
             for receipt in _receipts(con):
-                if receipt.corpus == corpus and not self.is_published(receipt):
-                    self._publish(con, receipt, _partition(con, receipt))
+                if (receipt.corpus, receipt.table_name) in behind:
+                    self._publish(con, receipt, _rows(con, receipt.table_name, receipt.corpus))
 
     def is_published(self, receipt: Receipt) -> bool:
         """Whether the copies that readers open hold what the receipt says; the replica is copied before the Parquet file."""
@@ -267,7 +267,7 @@ class Warehouse(DuckDBResource):
                 _keep_tail(self.replica, half)
             part.parent.mkdir(parents=True, exist_ok=True)
             with _whole(part) as half:
-                rows.drop("corpus").write_parquet(half, metadata={_WRITTEN_AT: _moment(receipt)})
+                rows.write_parquet(half, metadata={_WRITTEN_AT: _moment(receipt)})
         except (OSError, pl.exceptions.PolarsError, duckdb.Error) as error:
             LOG.warning("%s and %s are behind the warehouse: %s", home / REPLICA, home / PARQUET, error)
 
@@ -284,10 +284,14 @@ def _receipts(con: "duckdb.DuckDBPyConnection") -> list[Receipt]:
     return [Receipt(**{**row, "files": tuple(row["files"])}) for row in rows]
 
 
-def _partition(con: "duckdb.DuckDBPyConnection", receipt: Receipt) -> pl.DataFrame:
-    order = ", ".join(TABLES[receipt.table_name].key)
-    query = f"select * from {receipt.table_name} where corpus = $corpus order by {order}"
-    return con.sql(query, params={"corpus": receipt.corpus}).pl()
+def _rows(
+    con: "duckdb.DuckDBPyConnection", table: str, corpus: str, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """The rows of a partition in key order, without the corpus column."""
+    columns = columns or [name for name in TABLES[table].schema.column_names() if name != "corpus"]
+    order = ", ".join(name for name in TABLES[table].key if name != "corpus")
+    query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"
+    return con.sql(query, params={"corpus": corpus}).pl()
 
 
 def _moment(receipt: Receipt) -> str:

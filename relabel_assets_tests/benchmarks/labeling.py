@@ -12,8 +12,9 @@ late_interaction is the corpus' student, beside predict on the same base. cross_
 as a student, beside predict on that very folder. decoder is a small Llama with random weights, saved as a student, beside
 predict on the same base, and beside the plain forward of transformers, a whole prompt at a time. A rival's rate does not
 depend on the number of pairs and is measured on `--rival-pairs`. Grades are compared with the rival's of the same weights,
-else, on all candidates of the corpus, with the student's own in fp32. Peak is the share of this machine's measured matrix product in the format that was read
-in; tokens of text count, padding does not. Pairs are made and graded 5,000 at a time, as `relabel label` does.
+else, on all candidates of the corpus, with the student's own in fp32. Peak is the share of this machine's measured matrix
+product in the format that was read in; tokens of text count, padding does not. Pairs are made and graded 5,000 at a time, as
+`relabel label` does.
 """
 
 import argparse

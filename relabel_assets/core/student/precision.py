@@ -41,33 +41,33 @@ class Reader:
 
     def __call__(self, model: Any) -> Any:
         is_rounded = self.dtype != torch.float32 and next(model.parameters()).dtype != self.dtype
-        if not is_rounded and not can_fuse(model):
+        is_fused = can_fuse(model)
+        if not is_rounded and not is_fused:
             return model
         # A parameter counts how often it was written to.
         state = (id(model), sum(parameter._version for parameter in model.parameters()))
         if self._copy[0] != state:
-            self._copy = (state, _rounded(model) if is_rounded else _merged(model))
-            if can_fuse(self._copy[1]):
-                fuse(self._copy[1])
+            found = _merged(model, shares_weights=not is_rounded)
+            if is_rounded:
+                _round(found)
+            if is_fused:
+                fuse(found)
+            self._copy = (state, found)
         return self._copy[1]
 
 
-def _merged(model: Any) -> Any:
-    """A copy of `model` without its adapter; where it has none, only its structure is copied and the weights are shared."""
+def _merged(model: Any, *, shares_weights: bool) -> Any:
+    """A copy of `model` without its adapter; one that has none can share its weights, and then only its structure is copied."""
     if hasattr(model, "merge_and_unload"):
         return copy.deepcopy(model).merge_and_unload().eval()
-    return copy.deepcopy(model, memo={id(parameter): parameter for parameter in model.parameters()}).eval()
+    shared = {id(parameter): parameter for parameter in model.parameters()} if shares_weights else {}
+    return copy.deepcopy(model, memo=shared).eval()
 
 
-def _rounded(model: Any) -> Any:
-    found = copy.deepcopy(model)
-    if hasattr(found, "merge_and_unload"):
-        found = found.merge_and_unload()
-    found.eval()
-    for parameter in found.parameters():  # not the buffers: rotary frequencies in bf16 would misplace words
+def _round(model: Any) -> None:
+    for parameter in model.parameters():  # not the buffers: rotary frequencies in bf16 would misplace words
         parameter.data = parameter.data.to(torch.bfloat16)
-    _keep_head(found)
-    return found
+    _keep_head(model)
 
 
 def _keep_head(model: Any) -> None:

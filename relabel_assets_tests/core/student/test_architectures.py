@@ -109,14 +109,14 @@ def save_decoder(folder: Path, name: str, *, template: bool = False, window: int
     return folder
 
 
-def save_encoder(folder: Path, name: str) -> Path:
+def save_encoder(folder: Path, name: str, room: int = 512) -> Path:
     config, model = ENCODERS[name]
     words = tokenizer("encoder")
     torch.manual_seed(1)
     ids = {"pad_token_id": words.pad_token_id, "cls_token_id": words.cls_token_id, "sep_token_id": words.sep_token_id}
     if name == "modernbert":
         ids |= {"bos_token_id": words.cls_token_id, "eos_token_id": words.sep_token_id}
-    model(config(vocab_size=len(words), max_position_embeddings=512, **SIZES, **ids)).save_pretrained(folder)
+    model(config(vocab_size=len(words), max_position_embeddings=room, **SIZES, **ids)).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
 
@@ -292,11 +292,7 @@ def test_bf16_scores_as_fp32_does_and_as_its_own_reload(tmp_path: Path, architec
 
 @pytest.mark.parametrize("architecture", ["late_interaction", "cross_encoder"])
 def test_a_batch_is_padded_no_wider_than_the_model_reads(tmp_path: Path, architecture: Any) -> None:
-    base, words = tmp_path / "base", tokenizer("encoder")
-    torch.manual_seed(1)
-    config = BertConfig(vocab_size=len(words), max_position_embeddings=39, pad_token_id=words.pad_token_id, **SIZES)
-    BertModel(config).save_pretrained(base)
-    words.save_pretrained(base)
+    base = save_encoder(tmp_path / "base", "bert", room=39)
     given = StudentConfig(base_model=str(base), architecture=architecture, precision="fp32", max_length=512, epochs=0)
     train_student(pairs(words=200), config=given, rubric=RUBRIC, folder=tmp_path / "s")
     grader = Labeler.load(tmp_path / "s").grader
