@@ -1,6 +1,7 @@
 """A tiny corpus that every layer of tests may use: eight documents, queries of all splits, recorded and reference grades."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ SUBJECTS = (
     "lunch canteen",
     "fire drill",
 )
+
+
+def pytest_configure() -> None:
+    # A shell's background jobs ignore SIGINT and so do their children; Dagster's services then ignore SIGTERM too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def jsonl(rows: list[dict[str, object]]) -> str:
