@@ -18,7 +18,7 @@ from relabel_assets import definitions  # noqa: F401 (its assets fill RECIPES)
 from relabel_assets.core.estimate import Estimate
 from relabel_assets.core.pairs import training_pairs, with_texts
 from relabel_assets.core.progress import silent
-from relabel_assets.core.student import student_id, training_set_hash
+from relabel_assets.core.student import corpus_sample, student_id, training_set_hash
 from relabel_assets.core.synthesis import queries_prompt
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph import RECIPES, Step, is_fresh
@@ -212,9 +212,10 @@ class _Forecast:
             return Changes(
                 1, len(current), 0, is_most=True
             ), "a student is trained if its pairs' grades or texts changed"
-        pairs = training_pairs(*(self._read(name) for name in ("teacher_labels", "synthetic_queries", "seed_docs")))
+        documents = self._read("seed_docs")
+        pairs = training_pairs(self._read("teacher_labels"), self._read("synthetic_queries"), documents)
         config, rubric = self.folder.config.student, self.folder.rubric
-        model_id = student_id(training_set_hash(pairs), config, rubric)
+        model_id = student_id(training_set_hash(pairs, corpus_sample(documents, config)), config, rubric)
         if [model_id] == current and is_there:
             return Changes(0, 0, 0), f"the student {model_id} stays"
         self.retrained = True

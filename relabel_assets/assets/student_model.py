@@ -4,13 +4,13 @@ import polars as pl
 
 from relabel_assets.core.pairs import training_pairs
 from relabel_assets.core.plots import reliability_plot, training_curve
-from relabel_assets.core.student import rubric_read, student_id, training_set_hash
+from relabel_assets.core.student import corpus_sample, rubric_read, student_id, training_set_hash
 from relabel_assets.graph import Rows, Step, table_asset
 
 
 @table_asset(
     pool="student",
-    code_version="3",
+    code_version="4",
     group="student",
     kinds={"pytorch", "huggingface"},
     settings=lambda corpus: {
@@ -22,8 +22,10 @@ def student_model(step: Step) -> Rows:
     from relabel_assets.core.student import train_student
 
     config, rubric = step.corpus.config.student, step.corpus.rubric
-    pairs = training_pairs(step.read("teacher_labels"), step.read("synthetic_queries"), step.read("seed_docs"))
-    model_id = student_id(training_set_hash(pairs), config, rubric)
+    documents = step.read("seed_docs")
+    pairs = training_pairs(step.read("teacher_labels"), step.read("synthetic_queries"), documents)
+    sample = corpus_sample(documents, config)
+    model_id = student_id(training_set_hash(pairs, sample), config, rubric)
     path = f"models/{step.corpus.name}/{model_id}"
     earlier = step.warehouse.read("student_model", step.corpus.name).with_columns(
         is_current=pl.col("model_id") == model_id
@@ -32,7 +34,7 @@ def student_model(step: Step) -> Rows:
     if known.height and (step.project.home.path / path / "student.json").is_file():
         return Rows(earlier, metadata={"kept": model_id}, files=(path,))
     student = train_student(
-        pairs, config=config, rubric=rubric, folder=step.project.home.path / path, progress=step.progress
+        pairs, corpus=sample, config=config, rubric=rubric, folder=step.project.home.path / path, progress=step.progress
     )
     settings = student.settings
     row = settings.model_dump(

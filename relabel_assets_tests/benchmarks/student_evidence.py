@@ -16,17 +16,20 @@ import torch
 from sklearn.model_selection import GroupKFold
 
 from relabel_assets import runner
+from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.cut_points import cut_points, grades_from
 from relabel_assets.core.pairs import DOCUMENT_COLUMNS, training_pairs
 from relabel_assets.core.progress import silent
 from relabel_assets.core.student.base import base_path
+from relabel_assets.core.student.collection import Background, Collection, Lexicon
 from relabel_assets.core.student.coloring import DOCUMENTS, coloring
 from relabel_assets.core.student.encoder import load_encoder
-from relabel_assets.core.student.evidence import NAMES, PRIOR, Background, Lexicon, ReadDocument
+from relabel_assets.core.student.evidence import NAMES, PRIOR
 from relabel_assets.core.student.head import fit_head
-from relabel_assets.core.student.interaction import pair_figures
+from relabel_assets.core.student.interaction import feedbacks, pair_figures
 from relabel_assets.core.student.late_interaction import QueryScorer
 from relabel_assets.core.student.reading import documents_in_runs
+from relabel_assets.core.student.sample import corpus_sample
 
 SEED = 13
 BACKGROUND = tuple(name for name in NAMES if name.endswith("_z") or name.startswith("ordinary"))
@@ -34,6 +37,7 @@ WORDS = ("bm25", "bm25_share", "covered", "covered_by_title", "covered_by_header
 # The figures of a head, and what it is held near.
 VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "late interaction": (("late_interaction",), {}),
+    "without feedback": (tuple(name for name in NAMES if not name.startswith("feedback")), PRIOR),
     "without background": (tuple(name for name in NAMES if name not in BACKGROUND), PRIOR),
     "without words": (tuple(name for name in NAMES if name not in WORDS), PRIOR),
     "all, held near nothing": (NAMES, {}),
@@ -57,8 +61,8 @@ def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str) -> t
     return found, float(np.mean(losses))
 
 
-def figures_of(pairs: pl.DataFrame) -> dict[str, np.ndarray]:
-    """The evidence for each of `pairs`, (N, F), under each projection."""
+def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> dict[str, np.ndarray]:
+    """The evidence for each of `pairs`, (N, F), under each projection; `known` are the documents of the corpus."""
     encoder = load_encoder(base_path("embedded"), 192)
     read = dict(documents_in_runs(encoder, pairs, silent))
     texts = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
@@ -66,16 +70,18 @@ def figures_of(pairs: pl.DataFrame) -> dict[str, np.ndarray]:
     lexicon = Lexicon.of(list(read.values()), len(encoder.tokenizer))
     projection = coloring(torch.cat([read[document["doc_id"]].vectors for document in drawn[DOCUMENTS]]))
 
-    def under(projection: torch.Tensor | None) -> np.ndarray:
-        def seen(document: ReadDocument) -> ReadDocument:
-            return document if projection is None else document.projected(projection)
-
-        encoder.projection = projection
-        background = Background.of(encoder, drawn[64])
-        documents = ((doc_id, seen(document)) for doc_id, document in read.items())
-        return pair_figures(QueryScorer(encoder), documents, pairs, lexicon, background)
-
-    return {"plain": under(None)} | ({} if projection is None else {"colored": under(projection)})
+    projections = [None] if projection is None else [None, projection]
+    found = {}
+    several = feedbacks(encoder, read, known, projections, lexicon)
+    for name, projected, feedback in zip(("plain", "colored"), projections, several, strict=False):
+        encoder.projection = projected
+        collection = Collection(lexicon, Background.of(encoder, drawn[64]), feedback)
+        documents = (
+            (doc_id, document if projected is None else document.projected(projected))
+            for doc_id, document in read.items()
+        )
+        found[name] = pair_figures(QueryScorer(encoder), documents, pairs, collection)
+    return found
 
 
 def main(corpora: list[str]) -> None:
@@ -91,7 +97,9 @@ def main(corpora: list[str]) -> None:
         reference = pairs.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
         n_queries = pairs["query_id"].n_unique()
         print(f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the teacher's grades", flush=True)
-        for vectors, figures in figures_of(pairs).items():
+        known = corpus_sample(documents, StudentConfig())
+        assert known is not None
+        for vectors, figures in figures_of(pairs, known).items():
             for variant in VARIANTS:
                 scores, loss = cross_validated(figures, pairs, variant)
                 labels = scores.select(pl.lit("student").alias("labeler"), pl.all())

@@ -18,7 +18,7 @@ from relabel_assets import runner
 from relabel_assets.core.benchmark import measure
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.pairs import training_pairs
-from relabel_assets.core.student import Labeler, train_student
+from relabel_assets.core.student import Labeler, corpus_sample, train_student
 
 VARIANTS = {
     "base": {},
@@ -45,7 +45,8 @@ def main(corpus: str, names: list[str]) -> None:
             labeler = Labeler.untrained(known, config=config, rubric=rubric)
         else:
             with tempfile.TemporaryDirectory() as folder:
-                train_student(known, config=config, rubric=rubric, folder=Path(folder) / "s")
+                sample = corpus_sample(documents, config)
+                train_student(known, corpus=sample, config=config, rubric=rubric, folder=Path(folder) / "s")
                 labeler = Labeler.load(Path(folder) / "s")
         minutes = (time.monotonic() - started) / 60
         found = labeler.grade(held_out)

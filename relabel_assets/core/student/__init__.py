@@ -5,7 +5,7 @@ What belongs here: the public names, loaded when they are first used: importing 
 
 from typing import Any
 
-__all__ = ["Labeler", "rubric_read", "student_id", "train_student", "training_set_hash"]
+__all__ = ["Labeler", "corpus_sample", "rubric_read", "student_id", "train_student", "training_set_hash"]
 
 
 def __getattr__(name: str) -> Any:
@@ -13,6 +13,7 @@ def __getattr__(name: str) -> Any:
 
     homes = {
         "Labeler": "labeler",
+        "corpus_sample": "sample",
         "train_student": "trainer",
         "training_set_hash": "identity",
         "student_id": "identity",

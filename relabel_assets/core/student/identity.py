@@ -13,13 +13,19 @@ from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.rubric import Rubric
 from relabel_assets.core.student.base import weights_identity
 
-RECIPE_VERSION = 4  # counts up when the same pairs and settings would train another student
+RECIPE_VERSION = 5  # counts up when the same pairs and settings would train another student
 _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")
 
 
-def training_set_hash(pairs: pl.DataFrame) -> str:
-    """SHA-256 of the training and dev pairs with their texts and grades, whatever their order."""
-    return hashlib.sha256(pairs.select(_COLUMNS).sort("query_id", "doc_id").write_ndjson().encode()).hexdigest()
+def training_set_hash(pairs: pl.DataFrame, corpus: pl.DataFrame | None = None) -> str:
+    """SHA-256 of the training and dev pairs with their texts and grades, and of `corpus` as corpus_sample gives it.
+
+    The same whatever the order of their rows.
+    """
+    digest = hashlib.sha256(pairs.select(_COLUMNS).sort("query_id", "doc_id").write_ndjson().encode())
+    if corpus is not None:
+        digest.update(corpus.sort("doc_id").write_ndjson().encode())
+    return digest.hexdigest()
 
 
 def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:

@@ -11,6 +11,7 @@ as vectors are, and under a projection that the documents give (coloring.py); wh
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +26,19 @@ from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.progress import Progress, silent
 from relabel_assets.core.student import storage, training
 from relabel_assets.core.student.base import base_path
+from relabel_assets.core.student.collection import Background, Collection, Feedback, Lexicon
 from relabel_assets.core.student.coloring import DOCUMENTS, coloring
 from relabel_assets.core.student.encoder import Encoder, load_encoder
-from relabel_assets.core.student.evidence import (
-    NAMES,
-    PRIOR,
-    Background,
-    Lexicon,
-    ReadDocument,
-    ReadQuery,
-    evidence,
-    read_queries,
-)
+from relabel_assets.core.student.evidence import NAMES, PRIOR, ReadQuery, evidence, read_queries
 from relabel_assets.core.student.head import Head, fit_head
 from relabel_assets.core.student.interaction_learners import BothSides, InteractionLearner, QuerySide
 from relabel_assets.core.student.late_interaction import QueryScorer
 from relabel_assets.core.student.precision import Reader
+from relabel_assets.core.student.read_document import ReadDocument
 from relabel_assets.core.student.reading import Kept, documents_in_runs, looked_up, pairs_in_runs
 
 _BYTES_KEPT = 256_000_000  # of documents' vectors, for files whose batches share documents
-_QUERIES_KEPT = 8192  # of about 15 kB
+_QUERIES_KEPT = 8192  # of about 20 kB
 _BACKGROUND = 64  # documents; each costs every query one more comparison
 _RATE = {("lora", False): 1e-4, ("full", False): 1e-5, ("lora", True): 5e-4, ("full", True): 4e-5}
 _RANK = {False: 8, True: 16}
@@ -54,8 +48,7 @@ _RANK = {False: 8, True: 16}
 class Weighing:
     """What turns the evidence for a pair into its score."""
 
-    lexicon: Lexicon
-    background: Background
+    collection: Collection
     head: Head
 
 
@@ -79,9 +72,9 @@ class Interaction:
             documents = load_encoder(str(own), settings.max_length, settings.precision)
         if settings.head is None:
             raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no head"))
-        lexicon, background, projection = storage.read_evidence(folder)
+        collection, projection = storage.read_evidence(folder)
         scorer.encoder.projection = documents.projection = projection
-        return cls(scorer, documents, Weighing(lexicon, background, settings.head))
+        return cls(scorer, documents, Weighing(collection, settings.head))
 
     @classmethod
     def untrained(cls, config: StudentConfig) -> "Interaction":
@@ -97,8 +90,7 @@ class Interaction:
         """`scores` with documents that are read already."""
         if self.weighing is None:
             return pair_scores(self.scorer, documents, pairs)
-        lexicon, background = self.weighing.lexicon, self.weighing.background
-        figures = pair_figures(self.scorer, documents, pairs, lexicon, background, self._queries)
+        figures = pair_figures(self.scorer, documents, pairs, self.weighing.collection, self._queries)
         return self.weighing.head.scores(figures)
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -109,8 +101,7 @@ class Interaction:
             storage.save_merged(
                 self.document_encoder.model, self.document_encoder.tokenizer, folder / storage.DOCUMENT_ENCODER
             )
-        projection = self.document_encoder.projection
-        storage.save_evidence(folder, self.weighing.lexicon, self.weighing.background, projection)
+        storage.save_evidence(folder, self.weighing.collection, self.document_encoder.projection)
         return {"head": self.weighing.head, "token_weight": self.scorer.token_weight.tolist()}
 
 
@@ -121,10 +112,11 @@ def train(
     *,
     graded: Sequence[training.GradedQuery],
     is_train: pl.Series,
+    corpus: pl.DataFrame,
     figure: Callable[[NDArray], float | None],
     progress: Progress,
 ) -> tuple[Interaction, NDArray, list[training.Epoch]]:
-    """Train on `graded`, the train rows of `rows`; `figure` measures scores of the other ones, (M,).
+    """Train on `graded`, the train rows of `rows`; `figure` measures scores of the other ones, (M,). `corpus` is its documents.
 
     Returns the student, its score of each of `rows`, and its epochs.
     """
@@ -160,7 +152,7 @@ def train(
         learner, graded, epochs=config.epochs, seed=config.seed, figure=dev_figure, progress=progress
     )
     documents = read or dict(documents_in_runs(documents_encoder, rows, progress))
-    weighing, figures = _weigh(scorer, documents_encoder, documents, rows, is_train, config.seed)
+    weighing, figures = _weigh(scorer, documents_encoder, documents, rows, is_train, corpus, config.seed, progress)
     return Interaction(scorer, documents_encoder, weighing), weighing.head.scores(figures), history
 
 
@@ -170,38 +162,61 @@ def _weigh(
     documents: Mapping[str, ReadDocument],
     rows: pl.DataFrame,
     is_train: pl.Series,
+    corpus: pl.DataFrame,
     seed: int,
+    progress: Progress,
 ) -> tuple[Weighing, NDArray]:
-    """The head fitted on the train rows, with the words and the background it needs; and all rows' figures, (N, F).
+    """The head fitted on the train rows, with what it needs to know of the corpus; and all rows' figures, (N, F).
 
     Leaves both encoders with the projection under which the head's cross-validated loss is least, or with none.
     """
     train_rows = rows.filter(is_train)
     lexicon = Lexicon.of([documents[doc_id] for doc_id in train_rows["doc_id"].unique()], len(encoder.tokenizer))
     ordinary = _drawn(train_rows, _BACKGROUND, seed)
-    sample = [documents[document["doc_id"]].vectors for document in _drawn(train_rows, DOCUMENTS, seed)]
+    colored = coloring(
+        torch.cat([documents[document["doc_id"]].vectors for document in _drawn(train_rows, DOCUMENTS, seed)])
+    )
+    projections = [None] if colored is None else [None, colored]
 
-    def weighed(projection: Tensor | None) -> tuple[float, Weighing, NDArray, Tensor | None]:
+    def weighed(projection: Tensor | None, feedback: Feedback) -> tuple[float, Weighing, NDArray, Tensor | None]:
         scorer.encoder.projection = encoder.projection = projection
-        background = Background.of(encoder, ordinary)
-        seen = (
-            (doc_id, document if projection is None else document.projected(projection))
-            for doc_id, document in documents.items()
-        )
-        figures = pair_figures(scorer, seen, rows, lexicon, background)
+        collection = Collection(lexicon, Background.of(encoder, ordinary), feedback)
+        seen = ((doc_id, _under(projection, document)) for doc_id, document in documents.items())
+        figures = pair_figures(scorer, seen, rows, collection)
         head, loss = fit_head(
             figures[is_train.to_numpy()], train_rows["grade"].to_numpy(), train_rows["query_id"].to_list(),
             names=NAMES, seed=seed, prior=PRIOR,
         )  # fmt: skip
-        return loss or 0.0, Weighing(lexicon, background, head), figures, projection
+        return loss or 0.0, Weighing(collection, head), figures, projection
 
-    found = [weighed(None)]
-    colored = coloring(torch.cat(sample))
-    if found[0][0] and colored is not None:
-        found.append(weighed(colored))
+    several = feedbacks(encoder, documents, corpus, projections, lexicon, progress)
+    found = [weighed(*given) for given in zip(projections, several, strict=True)]
     _, weighing, figures, scorer.encoder.projection = min(found, key=lambda weighed: weighed[0])
     encoder.projection = scorer.encoder.projection
     return weighing, figures
+
+
+def feedbacks(
+    encoder: Encoder,
+    read: Mapping[str, ReadDocument],
+    corpus: pl.DataFrame,
+    projections: Sequence[Tensor | None],
+    lexicon: Lexicon,
+    progress: Progress = silent,
+) -> list[Feedback]:
+    """The windows of `corpus` under each projection; documents that are `read` are not read again."""
+    absent = documents_in_runs(encoder, corpus.filter(~pl.col("doc_id").is_in(list(read))), progress)
+    counts: list[Mapping[int, int]] = []
+    pooled: list[list[Tensor]] = [[] for _ in projections]
+    for _, document in chain(((i, read[i]) for i in corpus["doc_id"] if i in read), absent):
+        counts.append(document.counts)
+        for projection, windows in zip(projections, pooled, strict=True):
+            windows.append(_under(projection, document).pooled)
+    return [Feedback.of(windows, counts, lexicon) for windows in pooled]
+
+
+def _under(projection: Tensor | None, document: ReadDocument) -> ReadDocument:
+    return document if projection is None else document.projected(projection)
 
 
 def _drawn(rows: pl.DataFrame, n: int, seed: int) -> list[dict[str, Any]]:
@@ -226,8 +241,7 @@ def pair_figures(
     scorer: QueryScorer,
     documents: Iterable[tuple[str, ReadDocument]],
     pairs: pl.DataFrame,
-    lexicon: Lexicon,
-    background: Background,
+    collection: Collection,
     kept: Kept[ReadQuery] | None = None,
 ) -> NDArray:
     """The evidence for each row of `pairs`, (N, F), in its order; `documents` are read once, `kept` queries not again."""
@@ -236,7 +250,9 @@ def pair_figures(
     with torch.inference_mode():
         for run in pairs_in_runs(documents, pairs):
             texts = [text for _, text, _ in run]
-            read = looked_up(texts, queries, lambda some: read_queries(scorer, some, lexicon, background))
+            read = looked_up(texts, queries, lambda some: read_queries(scorer, some, collection))
             rows = [row for row, _, _ in run]
-            figures[rows] = evidence(list(zip(read, (document for _, _, document in run), strict=True)), lexicon)
+            figures[rows] = evidence(
+                list(zip(read, (document for _, _, document in run), strict=True)), collection.lexicon
+            )
     return figures

@@ -1,6 +1,6 @@
 """Which documents and queries are read, and when: each document once, as few at a time as are quick, the last ones kept.
 
-What belongs here: runs of pairs in bounded memory. What does not: reading itself (evidence.py) and scores
+What belongs here: runs of pairs in bounded memory. What does not: reading itself (read_document.py) and scores
 (interaction.py). Imported only where a model is needed.
 """
 
@@ -13,7 +13,7 @@ import polars as pl
 from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.progress import Progress
 from relabel_assets.core.student.encoder import Encoder
-from relabel_assets.core.student.evidence import ReadDocument, read_documents
+from relabel_assets.core.student.read_document import ReadDocument, read_documents
 
 DOCUMENTS_A_RUN = 256
 _CHARACTERS_A_RUN = 150_000  # about 35,000 tokens, whose vectors are 50 MB

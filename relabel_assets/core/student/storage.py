@@ -11,9 +11,10 @@ import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from scipy.sparse import csr_array
 
 from relabel_assets.core.student.calibration import Calibration
-from relabel_assets.core.student.evidence import Background, Lexicon
+from relabel_assets.core.student.collection import Background, Collection, Feedback, Lexicon
 from relabel_assets.core.student.head import Head
 from relabel_assets.errors import StudentError
 
@@ -76,7 +77,8 @@ def yaml_of(values: dict[str, str]) -> str:
     return yaml.safe_dump(values)
 
 
-def save_evidence(folder: Path, lexicon: Lexicon, background: Background, projection: torch.Tensor | None) -> None:
+def save_evidence(folder: Path, collection: Collection, projection: torch.Tensor | None) -> None:
+    lexicon, background, feedback = collection.lexicon, collection.background, collection.feedback
     tensors = {} if projection is None else {"projection": projection.contiguous()}
     tensors |= {
         "idf": torch.tensor(lexicon.idf),
@@ -85,18 +87,29 @@ def save_evidence(folder: Path, lexicon: Lexicon, background: Background, projec
         "lengths": torch.tensor(background.lengths),
         "words": torch.tensor([i for ids in background.words for i in ids], dtype=torch.int32),
         "n_words": torch.tensor([len(ids) for ids in background.words]),
+        "feedback_vectors": feedback.vectors.half().contiguous(),
+        "feedback_document": torch.tensor(feedback.document, dtype=torch.int32),
+        "feedback_words": torch.tensor(feedback.counts.indices, dtype=torch.int32),
+        "feedback_counts": torch.tensor(feedback.counts.data, dtype=torch.int32),
+        "feedback_ends": torch.tensor(feedback.counts.indptr, dtype=torch.int64),
     }
     save_file(tensors, folder / EVIDENCE)
 
 
-def read_evidence(folder: Path) -> tuple[Lexicon, Background, torch.Tensor | None]:
+def read_evidence(folder: Path) -> tuple[Collection, torch.Tensor | None]:
     """What save_evidence wrote. Raises StudentError where the file is missing or not whole."""
     try:
         tensors = load_file(folder / EVIDENCE)
         words = [part.tolist() for part in tensors["words"].split(tensors["n_words"].tolist())]
         lexicon = Lexicon(tensors["idf"].numpy(), tensors["mean_length"].item())
         background = Background(tensors["vectors"].float(), words, tensors["lengths"].tolist())
-        return lexicon, background, tensors.get("projection")
+        ends = tensors["feedback_ends"].numpy()
+        counts = csr_array(
+            (tensors["feedback_counts"].numpy(), tensors["feedback_words"].numpy(), ends),
+            (len(ends) - 1, len(lexicon.idf)),
+        )
+        vectors, document = tensors["feedback_vectors"].float(), tensors["feedback_document"].numpy()
+        return Collection(lexicon, background, Feedback(vectors, document, counts, lexicon)), tensors.get("projection")
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise not_a_student(folder, EVIDENCE, error) from error
 
@@ -104,7 +117,7 @@ def read_evidence(folder: Path) -> tuple[Lexicon, Background, torch.Tensor | Non
 _FILES = {
     "late_interaction": (
         f"this folder is the query encoder, adapter merged; `{DOCUMENT_ENCODER}/` encodes documents, where it is there, else "
-        f"this folder does too; `{EVIDENCE}` has the projection of token vectors, and the word statistics and\n  background that the head's figures need."
+        f"this folder does too; `{EVIDENCE}` has the projection of token vectors, and what the head's figures need\n  to know of the corpus. Vectors and word counts of its documents are among it: share it as you would share them."
     ),
     "cross_encoder": (
         "this folder loads as a sequence classifier with one logit in plain transformers, and as a CrossEncoder in "

@@ -23,6 +23,7 @@ from relabel_assets.core.student import cross_encoder, decoder, interaction, sto
 from relabel_assets.core.student.calibration import expected_calibration_error, expected_grades, reliability
 from relabel_assets.core.student.identity import student_id, training_set_hash
 from relabel_assets.core.student.labeler import calibrate
+from relabel_assets.core.student.sample import corpus_sample
 from relabel_assets.errors import StudentError
 
 
@@ -37,11 +38,17 @@ class TrainedStudent:
 
 
 def train_student(
-    pairs: pl.DataFrame, *, config: StudentConfig, rubric: Rubric, folder: Path, progress: Progress = silent
+    pairs: pl.DataFrame,
+    *,
+    config: StudentConfig,
+    rubric: Rubric,
+    folder: Path,
+    corpus: pl.DataFrame | None = None,
+    progress: Progress = silent,
 ) -> TrainedStudent:
     """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the student in `folder`.
 
-    Raises StudentError where no train pair is graded, or the base cannot be loaded.
+    `corpus` is its documents, graded or not (see corpus_sample); without it, late interaction knows those of `pairs`. Raises StudentError where no train pair is graded, or the base cannot be loaded.
     """
     started = time.monotonic()
     is_train = pairs["split"] == "train"
@@ -50,7 +57,7 @@ def train_student(
         raise StudentError(
             "no training pair has a grade, so there is nothing to learn from. See teacher_labels.status."
         )
-    grader, scores, history = _trained(pairs, is_train, config, rubric, progress)
+    grader, scores, history = _trained(pairs, is_train, corpus, config, rubric, progress)
     calibration, points = calibrate(scores[is_train.to_numpy()], train["grade"].to_numpy(), rubric.n_grades)
     figures: dict[str, float | None] = dict.fromkeys(
         ("ndcg_at_10", "pairwise_half", "kappa_quadratic", "calibration_error")
@@ -67,7 +74,7 @@ def train_student(
             "calibration_error": expected_calibration_error(probs, grades),
         }
         curve = reliability(probs, grades)
-    set_hash = training_set_hash(pairs)
+    set_hash = training_set_hash(pairs, corpus)
     settings = {
         "model_id": student_id(set_hash, config, rubric), "base_model": config.base_model,
         "architecture": config.architecture, "method": config.method, "max_length": config.max_length,
@@ -81,7 +88,12 @@ def train_student(
 
 
 def _trained(
-    pairs: pl.DataFrame, is_train: pl.Series, config: StudentConfig, rubric: Rubric, progress: Progress
+    pairs: pl.DataFrame,
+    is_train: pl.Series,
+    corpus: pl.DataFrame | None,
+    config: StudentConfig,
+    rubric: Rubric,
+    progress: Progress,
 ) -> tuple[Any, NDArray, list[training.Epoch]]:
     """The trained grader, its score of each of `pairs`, and its epochs."""
     torch.manual_seed(config.seed)  # adapters and fresh heads are drawn before training begins
@@ -104,9 +116,12 @@ def _trained(
         return float(np.mean([value for value in found if value is not None] or [0.0]))
 
     if config.architecture == "late_interaction":
+        known = corpus_sample(pairs.unique("doc_id"), config) if corpus is None else corpus
+        assert known is not None
         return interaction.train(
-            pairs, config, rubric.n_grades, graded=graded, is_train=is_train, figure=figure, progress=progress
-        )
+            pairs, config, rubric.n_grades, graded=graded, is_train=is_train, corpus=known, figure=figure,
+            progress=progress,
+        )  # fmt: skip
     grader: cross_encoder.CrossEncoder | decoder.Decoder
     if config.architecture == "cross_encoder":
         grader = cross_encoder.start(config)

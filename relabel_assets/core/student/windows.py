@@ -8,7 +8,7 @@ from typing import Any
 
 WINDOW_WORDS = 80
 _HEADER_FIELDS = ("title", "author", "path", "doc_type", "updated_at")
-_BODY_CHARACTERS = 200_000  # some 80 pages, whose vectors are 70 MB
+BODY_CHARACTERS = 200_000  # some 80 pages, whose vectors are 70 MB
 _HEADER_CHARACTERS = 300  # a title of a thousand words must not push the body out of the window
 
 
@@ -19,7 +19,7 @@ def header(document: Mapping[str, Any]) -> str:
 
 def body(document: Mapping[str, Any]) -> str:
     """What is read of the body: all of it, but for what could fill the memory."""
-    return str(document.get("body") or "")[:_BODY_CHARACTERS]
+    return str(document.get("body") or "")[:BODY_CHARACTERS]
 
 
 def windows(document: Mapping[str, Any]) -> list[str]:

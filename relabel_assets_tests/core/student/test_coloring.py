@@ -5,7 +5,7 @@ import torch
 from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.coloring import coloring
 from relabel_assets.core.student.encoder import load_encoder
-from relabel_assets.core.student.evidence import read_documents
+from relabel_assets.core.student.read_document import read_documents
 
 
 def test_coloring_is_a_power_of_the_covariance() -> None:

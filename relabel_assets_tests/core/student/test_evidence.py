@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from relabel_assets.core.student.evidence import NAMES, Background, Lexicon, ReadDocument, ReadQuery, evidence
+from relabel_assets.core.student.collection import Background, Collection, Feedback, Lexicon, Near, counts_of
+from relabel_assets.core.student.evidence import NAMES, ReadQuery, evidence
 from relabel_assets.core.student.head import fit_head
+from relabel_assets.core.student.read_document import ReadDocument
 from relabel_assets.core.student.storage import read_evidence, save_evidence
 from relabel_assets.errors import StudentError
 
@@ -26,7 +28,10 @@ def document(vectors: list[torch.Tensor], ids: list[int]) -> ReadDocument:
 
 def query(ids: list[int]) -> ReadQuery:
     vectors = torch.stack([EAST, NORTH])
-    return ReadQuery(vectors, torch.tensor([0.5, 0.5]), EAST, ids, np.array([0.5, 0.1]), np.array([0.25, 0.1]), 0.6)
+    near = Near(NORTH, np.array([2]), np.array([1.0]))
+    return ReadQuery(
+        vectors, torch.tensor([0.5, 0.5]), EAST, ids, np.array([0.5, 0.1]), np.array([0.25, 0.1]), 0.6, near
+    )
 
 
 def test_the_figures_of_a_pair_by_hand() -> None:
@@ -47,9 +52,41 @@ def test_the_figures_of_a_pair_by_hand() -> None:
     assert figures["bigrams"] == 1.0
     assert figures["header_interaction"] == pytest.approx((1.0 + 0.0) / 2)
     assert figures["late_interaction_z"] == pytest.approx((0.9 - 0.5) / 0.25)
+    # The second window is nearest to the north, and word 2 has its share of the document's tf-idf.
+    assert figures["feedback_cosine"] == pytest.approx(0.8)
+    assert figures["feedback_words"] == pytest.approx(np.log(2.0) / np.hypot(np.log(1.2), np.log(2.0)))
     unmet = dict(zip(NAMES, evidence([(query([1, 2]), other)], lexicon)[0], strict=True))
     assert unmet["covered"] < figures["covered"]
     assert unmet["bigrams"] == 0.0
+    assert unmet["feedback_words"] == 0.0
+    # Pairs that share queries and documents have the figures that they have alone.
+    asked, again = query([1, 2]), query([2, 1])
+    several = evidence([(asked, met), (again, met), (asked, other)], lexicon)
+    alone = [evidence([pair], lexicon)[0] for pair in ((asked, met), (again, met), (asked, other))]
+    assert several == pytest.approx(np.stack(alone))
+
+
+def test_what_is_near_a_query_by_hand() -> None:
+    # Two windows of one document to the east with word 1, twice, and word 2; one to the north with word 3.
+    lexicon = Lexicon(np.array([1.0, 1.0, 2.0, 1.0]), 3.0)
+    counts = [Counter({1: 2, 2: 1}), Counter({3: 1})]
+    feedback = Feedback.of([torch.stack([EAST, EAST]), torch.stack([NORTH])], counts, lexicon)
+    east, both = feedback.near(torch.stack([EAST, torch.tensor([0.5**0.5, 0.5**0.5])]))
+    # Softmax of 20 times the cosines: the window to the north hardly counts, and as much as each other for the second.
+    assert east.vector.tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
+    words = dict(zip(east.ids.tolist(), east.weights.tolist(), strict=True))
+    assert words[1] / words[2] == pytest.approx((1 + np.log(2)) / 2.0)
+    assert words.get(3, 0.0) == pytest.approx(0.0, abs=1e-6)
+    assert np.linalg.norm(both.weights) == pytest.approx(1.0)
+    assert both.vector.tolist() == pytest.approx([2 / 5**0.5, 1 / 5**0.5], abs=1e-6)
+
+
+def test_documents_without_a_word_weigh_nothing() -> None:
+    lexicon = Lexicon(np.ones(4), 1.0)
+    weighed = lexicon.weighed(counts_of([Counter(), Counter({1: 3, 2: 3})], 4))
+    assert weighed.toarray().tolist() == pytest.approx(np.array([[0, 0, 0, 0], [0, 0.5**0.5, 0.5**0.5, 0]]))
+    (near,) = Feedback.of([torch.stack([EAST])], [Counter()], lexicon).near(torch.stack([NORTH]))
+    assert np.isfinite(near.weights).all()
 
 
 def test_what_is_ordinary_for_a_query_by_hand() -> None:
@@ -86,12 +123,18 @@ def test_equal_grades_give_a_head_all_the_same(grade: int) -> None:
 
 def test_evidence_is_read_back_as_saved_and_a_torn_file_is_no_student(tmp_path: Path) -> None:
     lexicon, background = Lexicon(np.arange(4.0), 7.5), Background(torch.stack([EAST, NORTH]), [[1, 2], []], [1, 1])
-    save_evidence(tmp_path, lexicon, background, torch.eye(2))
-    read, behind, projection = read_evidence(tmp_path)
+    feedback = Feedback.of(
+        [torch.stack([EAST, NORTH]), torch.stack([NORTH])], [Counter({1: 2, 3: 1}), Counter()], lexicon
+    )
+    save_evidence(tmp_path, Collection(lexicon, background, feedback), torch.eye(2))
+    read, projection = read_evidence(tmp_path)
     assert projection is not None and torch.equal(projection, torch.eye(2))
-    assert (read.idf.tolist(), read.mean_length) == (lexicon.idf.tolist(), 7.5)
-    assert torch.equal(behind.vectors, background.vectors)
-    assert (behind.words, list(behind.lengths)) == ([[1, 2], []], [1, 1])
+    assert (read.lexicon.idf.tolist(), read.lexicon.mean_length) == (lexicon.idf.tolist(), 7.5)
+    assert torch.equal(read.background.vectors, background.vectors)
+    assert (read.background.words, list(read.background.lengths)) == ([[1, 2], []], [1, 1])
+    assert torch.equal(read.feedback.vectors, feedback.vectors)
+    assert read.feedback.document.tolist() == [0, 0, 1]
+    assert read.feedback.counts.toarray().tolist() == [[0, 2, 0, 1], [0, 0, 0, 0]]
     file = tmp_path / "evidence.safetensors"
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(StudentError, match="cannot be read"):
