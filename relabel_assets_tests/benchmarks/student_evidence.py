@@ -4,15 +4,13 @@
 
 Needs corpora whose teacher has graded (`relabel run`); reads RELABEL_HOME and RELABEL_DATA. Benchmark queries are never
 looked at: four folds over the seed documents of train and dev queries, against the teacher's grades. Vectors are the
-untrained base's, as they are and colored (core/student/coloring.py). Figures have 95 % intervals from a paired bootstrap
-over queries; `loss` is what a student chooses by, in cross-validation over the queries that it learns from.
+untrained base's. Figures have 95 % intervals from a paired bootstrap over queries.
 """
 
 import sys
 
 import numpy as np
 import polars as pl
-import torch
 from sklearn.model_selection import GroupKFold
 
 from relabel_assets import runner
@@ -22,11 +20,10 @@ from relabel_assets.core.pairs import DOCUMENT_COLUMNS, training_pairs
 from relabel_assets.core.progress import silent
 from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.collection import Background, Collection, Lexicon
-from relabel_assets.core.student.coloring import DOCUMENTS, coloring
 from relabel_assets.core.student.encoder import load_encoder
 from relabel_assets.core.student.evidence import NAMES, PRIOR
 from relabel_assets.core.student.head import fit_head
-from relabel_assets.core.student.interaction import feedbacks, pair_figures
+from relabel_assets.core.student.interaction import feedback_of, pair_figures
 from relabel_assets.core.student.late_interaction import QueryScorer
 from relabel_assets.core.student.reading import documents_in_runs
 from relabel_assets.core.student.sample import corpus_sample
@@ -45,43 +42,29 @@ VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
 }
 
 
-def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str) -> tuple[pl.DataFrame, float]:
-    """score and grade of every pair, each from a head that saw none of its seed document's queries; its mean loss."""
+def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str) -> pl.DataFrame:
+    """score and grade of every pair, each from a head that saw none of its seed document's queries."""
     names, prior = VARIANTS[variant]
     columns, grades = figures[:, [NAMES.index(name) for name in names]], pairs["grade"].to_numpy()
-    scores, given, losses = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64), []
+    scores, given = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64)
     for train, rest in GroupKFold(4).split(columns, grades, pairs["group"].to_list()):
         queries = pairs["query_id"][train].to_list()
-        head, loss = fit_head(columns[train], grades[train], queries, names=names, seed=SEED, prior=prior)
+        head = fit_head(columns[train], grades[train], queries, names=names, seed=SEED, prior=prior)
         scores[rest] = head.scores(columns[rest])
         points = cut_points(head.scores(columns[train]), grades[train], 4)
         given[rest] = grades_from(scores[rest], points)
-        losses.append(loss or 0.0)
-    found = pairs.select("query_id", "doc_id").with_columns(score=pl.Series(scores), grade=pl.Series(given))
-    return found, float(np.mean(losses))
+    return pairs.select("query_id", "doc_id").with_columns(score=pl.Series(scores), grade=pl.Series(given))
 
 
-def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> dict[str, np.ndarray]:
-    """The evidence for each of `pairs`, (N, F), under each projection; `known` are the documents of the corpus."""
+def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> np.ndarray:
+    """The evidence for each of `pairs`, (N, F); `known` are the documents of the corpus."""
     encoder = load_encoder(base_path("embedded"), 192)
     read = dict(documents_in_runs(encoder, pairs, silent))
     texts = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
-    drawn = {size: texts.sample(min(size, texts.height), seed=SEED).to_dicts() for size in (64, DOCUMENTS)}
+    background = Background.of(encoder, texts.sample(min(64, texts.height), seed=SEED).to_dicts())
     lexicon = Lexicon.of(list(read.values()), len(encoder.tokenizer))
-    projection = coloring(torch.cat([read[document["doc_id"]].vectors for document in drawn[DOCUMENTS]]))
-
-    projections = [None] if projection is None else [None, projection]
-    found = {}
-    several = feedbacks(encoder, read, known, projections, lexicon)
-    for name, projected, feedback in zip(("plain", "colored"), projections, several, strict=False):
-        encoder.projection = projected
-        collection = Collection(lexicon, Background.of(encoder, drawn[64]), feedback)
-        documents = (
-            (doc_id, document if projected is None else document.projected(projected))
-            for doc_id, document in read.items()
-        )
-        found[name] = pair_figures(QueryScorer(encoder), documents, pairs, collection)
-    return found
+    collection = Collection(lexicon, background, feedback_of(encoder, read, known, lexicon))
+    return pair_figures(QueryScorer(encoder), read.items(), pairs, collection)
 
 
 def main(corpora: list[str]) -> None:
@@ -99,17 +82,17 @@ def main(corpora: list[str]) -> None:
         print(f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the teacher's grades", flush=True)
         known = corpus_sample(documents, StudentConfig())
         assert known is not None
-        for vectors, figures in figures_of(pairs, known).items():
-            for variant in VARIANTS:
-                scores, loss = cross_validated(figures, pairs, variant)
-                labels = scores.select(pl.lit("student").alias("labeler"), pl.all())
-                found = measure(labels, reference, queries).rows.filter(pl.col("slice") == "all")
-                cells = [
-                    f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
-                    for row in found.iter_rows(named=True)
-                    if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic")
-                ]
-                print(f"  {vectors:8} {variant:24} {'   '.join(cells)}   loss {loss:.4f}", flush=True)
+        figures = figures_of(pairs, known)
+        for variant in VARIANTS:
+            scores = cross_validated(figures, pairs, variant)
+            labels = scores.select(pl.lit("student").alias("labeler"), pl.all())
+            found = measure(labels, reference, queries).rows.filter(pl.col("slice") == "all")
+            cells = [
+                f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+                for row in found.iter_rows(named=True)
+                if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic")
+            ]
+            print(f"  {variant:24} {'   '.join(cells)}", flush=True)
 
 
 if __name__ == "__main__":

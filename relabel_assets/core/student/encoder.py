@@ -23,16 +23,12 @@ from relabel_assets.errors import StudentError
 
 @dataclass
 class Encoder:
-    """A transformer encoder. `model` maps token ids (B, T) to hidden states (B, T, H); `reader` says in which format.
-
-    With a `projection` (H, H), token vectors are those that the model gives, times it.
-    """
+    """A transformer encoder. `model` maps token ids (B, T) to hidden states (B, T, H); `reader` says in which format."""
 
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     reader: Reader = field(default_factory=Reader)
-    projection: Tensor | None = None
 
     @property
     def width(self) -> int:
@@ -67,10 +63,7 @@ class Encoder:
         attention = torch.arange(longest) < lengths[:, None]
         place = next(model.parameters()).device
         found = model(input_ids=ids.to(place), attention_mask=attention.long().to(place))
-        hidden = found.last_hidden_state  # (B, T, H)
-        if self.projection is not None:
-            hidden = hidden @ self.projection.to(hidden)
-        hidden = hidden.float().cpu()
+        hidden = found.last_hidden_state.float().cpu()  # (B, T, H)
         special = torch.tensor(self.tokenizer.all_special_ids)
         is_word = attention & ~torch.isin(ids, special)
         # A text of nothing but special tokens keeps them: it must still have a vector.

@@ -41,10 +41,8 @@ def fit_head(
     names: Sequence[str],
     seed: int,
     prior: Mapping[str, float] = MappingProxyType({}),
-) -> tuple[Head, float | None]:
+) -> Head:
     """Fit by L-BFGS to grades (N,) of pairs of `queries` (N,), with figures (N, F).
-
-    Returns the head and its loss in cross-validation over queries, None where there are fewer than eight.
 
     `prior` is the weight that some figures have where there is nothing to learn from: the head is a multiple of it, and
     what differs from that is held back by weight decay.
@@ -58,7 +56,7 @@ def fit_head(
     standard, given = _standard(figures, mean, spread), np.asarray(grades)
     known = np.array([prior.get(name, 0.0) for name in names]) * spread
     known /= np.linalg.norm(known) or 1.0
-    decay, least = _DECAYS[0], None
+    decay = _DECAYS[0]
     places = {query: place for place, query in enumerate(sorted(set(queries)))}
     if len(places) >= 2 * _FOLDS:
         drawn = np.random.default_rng(seed).permutation(len(places)) % _FOLDS
@@ -69,10 +67,8 @@ def fit_head(
             for tried in _DECAYS
         }
         decay = min(losses, key=losses.__getitem__)
-        least = losses[decay] / _FOLDS
     weight, _ = _fitted(standard, given, queries, known, decay, seed)
-    head = Head(names=list(names), mean=mean.tolist(), spread=spread.tolist(), weight=weight.tolist())
-    return head, least
+    return Head(names=list(names), mean=mean.tolist(), spread=spread.tolist(), weight=weight.tolist())
 
 
 def _lost(

@@ -4,8 +4,7 @@ What belongs here: from pairs to scores in bounded memory, and the order of trai
 (late_interaction.py), its evidence (evidence.py) and its losses (interaction_learners.py). Imported only where a model is needed.
 
 Document vectors are made once and shared by all queries. They stay those of the base and only the query side learns, in
-seconds an epoch on a CPU; with `train_documents` one encoder reads both sides and learns. Last, the head is fitted, twice:
-as vectors are, and under a projection that the documents give (coloring.py); what does better in cross-validation stays.
+seconds an epoch on a CPU; with `train_documents` one encoder reads both sides and learns. Last, the head is fitted.
 """
 
 import copy
@@ -27,7 +26,6 @@ from relabel_assets.core.progress import Progress, silent
 from relabel_assets.core.student import storage, training
 from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.collection import Background, Collection, Feedback, Lexicon
-from relabel_assets.core.student.coloring import DOCUMENTS, coloring
 from relabel_assets.core.student.encoder import Encoder, load_encoder
 from relabel_assets.core.student.evidence import NAMES, PRIOR, ReadQuery, evidence, read_queries
 from relabel_assets.core.student.head import Head, fit_head
@@ -72,9 +70,7 @@ class Interaction:
             documents = load_encoder(str(own), settings.max_length, settings.precision)
         if settings.head is None:
             raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no head"))
-        collection, projection = storage.read_evidence(folder)
-        scorer.encoder.projection = documents.projection = projection
-        return cls(scorer, documents, Weighing(collection, settings.head))
+        return cls(scorer, documents, Weighing(storage.read_evidence(folder), settings.head))
 
     @classmethod
     def untrained(cls, config: StudentConfig) -> "Interaction":
@@ -101,7 +97,7 @@ class Interaction:
             storage.save_merged(
                 self.document_encoder.model, self.document_encoder.tokenizer, folder / storage.DOCUMENT_ENCODER
             )
-        storage.save_evidence(folder, self.weighing.collection, self.document_encoder.projection)
+        storage.save_evidence(folder, self.weighing.collection)
         return {"head": self.weighing.head, "token_weight": self.scorer.token_weight.tolist()}
 
 
@@ -166,57 +162,31 @@ def _weigh(
     seed: int,
     progress: Progress,
 ) -> tuple[Weighing, NDArray]:
-    """The head fitted on the train rows, with what it needs to know of the corpus; and all rows' figures, (N, F).
-
-    Leaves both encoders with the projection under which the head's cross-validated loss is least, or with none.
-    """
+    """The head fitted on the train rows, with what it needs to know of the corpus; and all rows' figures, (N, F)."""
     train_rows = rows.filter(is_train)
     lexicon = Lexicon.of([documents[doc_id] for doc_id in train_rows["doc_id"].unique()], len(encoder.tokenizer))
-    ordinary = _drawn(train_rows, _BACKGROUND, seed)
-    colored = coloring(
-        torch.cat([documents[document["doc_id"]].vectors for document in _drawn(train_rows, DOCUMENTS, seed)])
-    )
-    projections = [None] if colored is None else [None, colored]
-
-    def weighed(projection: Tensor | None, feedback: Feedback) -> tuple[float, Weighing, NDArray, Tensor | None]:
-        scorer.encoder.projection = encoder.projection = projection
-        collection = Collection(lexicon, Background.of(encoder, ordinary), feedback)
-        seen = ((doc_id, _under(projection, document)) for doc_id, document in documents.items())
-        figures = pair_figures(scorer, seen, rows, collection)
-        head, loss = fit_head(
-            figures[is_train.to_numpy()], train_rows["grade"].to_numpy(), train_rows["query_id"].to_list(),
-            names=NAMES, seed=seed, prior=PRIOR,
-        )  # fmt: skip
-        return loss or 0.0, Weighing(collection, head), figures, projection
-
-    several = feedbacks(encoder, documents, corpus, projections, lexicon, progress)
-    found = [weighed(*given) for given in zip(projections, several, strict=True)]
-    _, weighing, figures, scorer.encoder.projection = min(found, key=lambda weighed: weighed[0])
-    encoder.projection = scorer.encoder.projection
-    return weighing, figures
+    background = Background.of(encoder, _drawn(train_rows, _BACKGROUND, seed))
+    collection = Collection(lexicon, background, feedback_of(encoder, documents, corpus, lexicon, progress))
+    figures = pair_figures(scorer, documents.items(), rows, collection)
+    head = fit_head(
+        figures[is_train.to_numpy()], train_rows["grade"].to_numpy(), train_rows["query_id"].to_list(),
+        names=NAMES, seed=seed, prior=PRIOR,
+    )  # fmt: skip
+    return Weighing(collection, head), figures
 
 
-def feedbacks(
+def feedback_of(
     encoder: Encoder,
     read: Mapping[str, ReadDocument],
     corpus: pl.DataFrame,
-    projections: Sequence[Tensor | None],
     lexicon: Lexicon,
     progress: Progress = silent,
-) -> list[Feedback]:
-    """The windows of `corpus` under each projection; documents that are `read` are not read again."""
+) -> Feedback:
+    """The windows of `corpus`; documents that are `read` are not read again."""
     absent = documents_in_runs(encoder, corpus.filter(~pl.col("doc_id").is_in(list(read))), progress)
-    counts: list[Mapping[int, int]] = []
-    pooled: list[list[Tensor]] = [[] for _ in projections]
-    for _, document in chain(((i, read[i]) for i in corpus["doc_id"] if i in read), absent):
-        counts.append(document.counts)
-        for projection, windows in zip(projections, pooled, strict=True):
-            windows.append(_under(projection, document).pooled)
-    return [Feedback.of(windows, counts, lexicon) for windows in pooled]
-
-
-def _under(projection: Tensor | None, document: ReadDocument) -> ReadDocument:
-    return document if projection is None else document.projected(projection)
+    known = chain(((doc_id, read[doc_id]) for doc_id in corpus["doc_id"] if doc_id in read), absent)
+    windows = [(document.pooled, document.counts) for _, document in known]
+    return Feedback.of([pooled for pooled, _ in windows], [counts for _, counts in windows], lexicon)
 
 
 def _drawn(rows: pl.DataFrame, n: int, seed: int) -> list[dict[str, Any]]:

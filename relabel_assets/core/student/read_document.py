@@ -6,7 +6,7 @@ What belongs here: reading documents whole. What does not: which are read when (
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -42,10 +42,6 @@ class ReadDocument:
         """The unit mean vector of each window, (windows, H)."""
         means = [part.mean(dim=0) for part in self.vectors.split(list(self.lengths))]
         return nn.functional.normalize(torch.stack(means), dim=-1)
-
-    def projected(self, projection: Tensor) -> "ReadDocument":
-        """The document as an encoder with this projection (H, H) reads it."""
-        return replace(self, vectors=nn.functional.normalize(self.vectors @ projection, dim=-1))
 
 
 def read_documents(encoder: Encoder, documents: Sequence[Mapping[str, Any]]) -> list[ReadDocument]:

@@ -77,10 +77,9 @@ def yaml_of(values: dict[str, str]) -> str:
     return yaml.safe_dump(values)
 
 
-def save_evidence(folder: Path, collection: Collection, projection: torch.Tensor | None) -> None:
+def save_evidence(folder: Path, collection: Collection) -> None:
     lexicon, background, feedback = collection.lexicon, collection.background, collection.feedback
-    tensors = {} if projection is None else {"projection": projection.contiguous()}
-    tensors |= {
+    tensors = {
         "idf": torch.tensor(lexicon.idf),
         "mean_length": torch.tensor(lexicon.mean_length, dtype=torch.float64),
         "vectors": background.vectors.half().contiguous(),
@@ -96,7 +95,7 @@ def save_evidence(folder: Path, collection: Collection, projection: torch.Tensor
     save_file(tensors, folder / EVIDENCE)
 
 
-def read_evidence(folder: Path) -> tuple[Collection, torch.Tensor | None]:
+def read_evidence(folder: Path) -> Collection:
     """What save_evidence wrote. Raises StudentError where the file is missing or not whole."""
     try:
         tensors = load_file(folder / EVIDENCE)
@@ -109,7 +108,7 @@ def read_evidence(folder: Path) -> tuple[Collection, torch.Tensor | None]:
             (len(ends) - 1, len(lexicon.idf)),
         )
         vectors, document = tensors["feedback_vectors"].float(), tensors["feedback_document"].numpy()
-        return Collection(lexicon, background, Feedback(vectors, document, counts, lexicon)), tensors.get("projection")
+        return Collection(lexicon, background, Feedback(vectors, document, counts, lexicon))
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise not_a_student(folder, EVIDENCE, error) from error
 
@@ -117,7 +116,7 @@ def read_evidence(folder: Path) -> tuple[Collection, torch.Tensor | None]:
 _FILES = {
     "late_interaction": (
         f"this folder is the query encoder, adapter merged; `{DOCUMENT_ENCODER}/` encodes documents, where it is there, else "
-        f"this folder does too; `{EVIDENCE}` has the projection of token vectors, and what the head's figures need\n  to know of the corpus. Vectors and word counts of its documents are among it: share it as you would share them."
+        f"this folder does too; `{EVIDENCE}` has what the head's figures need to know of\n  the corpus. Vectors and word counts of its documents are among it: share it as you would share them."
     ),
     "cross_encoder": (
         "this folder loads as a sequence classifier with one logit in plain transformers, and as a CrossEncoder in "
