@@ -137,14 +137,19 @@ def test_a_students_tables_are_foretold_as_far_as_they_can_be(
     use(monkeypatch, tmp_path)
     project, warehouse = runner.from_environment()
     folder = tmp_path / "data" / "tiny"
-    whole = (folder / "documents.jsonl").read_text()
-    # The document of a benchmark query is in no training pair.
-    edit(folder / "documents.jsonl", lambda rows: rows[7].update(body="The fire drill is in May."))
+    whole = {name: (folder / name).read_text() for name in ("documents.jsonl", "queries.jsonl")}
+    # A benchmark query is in no training pair.
+    edit(folder / "queries.jsonl", lambda rows: rows[15].update(text="what is the fire drill for"))
     kept = {found.table: found for found in plan(project, warehouse, "tiny", list(TABLES))}
     assert kept["student_model"].changes == Changes(0, 0, 0)
     assert "stays" in kept["student_model"].note
     assert kept["student_labels"].changes == Changes(0, 128, 0, is_most=True)
-    (folder / "documents.jsonl").write_text(whole)
+    (folder / "queries.jsonl").write_text(whole["queries.jsonl"])
+    # Nor is its document, but a student knows the whole corpus.
+    edit(folder / "documents.jsonl", lambda rows: rows[7].update(body="The fire drill is in May."))
+    another = {found.table: found for found in plan(project, warehouse, "tiny", list(TABLES))}
+    assert another["student_model"].changes == Changes(1, 1, 0)
+    (folder / "documents.jsonl").write_text(whole["documents.jsonl"])
     assert plan(project, warehouse, "tiny", list(TABLES)) == []
     change_a_document(folder)
     new = run_beside_its_plan("tiny", list(TABLES))
