@@ -29,12 +29,15 @@ from relabel_assets.core.student.reading import documents_in_runs
 from relabel_assets.core.student.sample import corpus_sample
 
 SEED = 13
-BACKGROUND = tuple(name for name in NAMES if name.endswith("_z") or name.startswith("ordinary"))
+FEEDBACK = tuple(name for name in NAMES if name.startswith("feedback"))
+BACKGROUND = tuple(
+    name for name in NAMES if (name.endswith("_z") and name not in FEEDBACK) or name.startswith("ordinary")
+)
 WORDS = ("bm25", "bm25_share", "covered", "covered_by_title", "covered_by_header", "bigrams", "bm25_share_z")
 # The figures of a head, and what it is held near.
 VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "late interaction": (("late_interaction",), {}),
-    "without feedback": (tuple(name for name in NAMES if not name.startswith("feedback")), PRIOR),
+    "without feedback": (tuple(name for name in NAMES if name not in FEEDBACK), PRIOR),
     "without background": (tuple(name for name in NAMES if name not in BACKGROUND), PRIOR),
     "without words": (tuple(name for name in NAMES if name not in WORDS), PRIOR),
     "all, held near nothing": (NAMES, {}),

@@ -103,11 +103,16 @@ class Background:
 
 @dataclass(frozen=True)
 class Near:
-    """What is near a query in the corpus: a unit vector (H,), and word pieces with weights whose squares sum to 1."""
+    """What is near a query in the corpus: a unit vector (H,), and word pieces with weights whose squares sum to 1.
+
+    `ordinary` and `spread` (2,) are means and spreads of the whole corpus' cosines with either.
+    """
 
     vector: Tensor
     ids: NDArray
     weights: NDArray
+    ordinary: NDArray
+    spread: NDArray
 
 
 class Feedback:
@@ -135,7 +140,11 @@ class Feedback:
                 vector = nn.functional.normalize(weights @ self.vectors[places], dim=0)
                 words = weights.double().numpy() @ self._words[self.document[places.numpy()]]  # (V,)
                 ids = np.sort(np.argpartition(-words, min(_FEEDBACK_WORDS, len(words) - 1))[:_FEEDBACK_WORDS])
-                found.append(Near(vector, ids, words[ids] / max(np.linalg.norm(words[ids]), _LEAST_NORM)))
+                kept = np.zeros(len(words))
+                kept[ids] = words[ids] / max(np.linalg.norm(words[ids]), _LEAST_NORM)
+                cosines = ((self.vectors @ vector).double().numpy(), self._words @ kept)
+                spread = np.maximum([of_all.std() for of_all in cosines], _LEAST_SPREAD)
+                found.append(Near(vector, ids, kept[ids], np.array([of_all.mean() for of_all in cosines]), spread))
         return found
 
 

@@ -22,7 +22,7 @@ NAMES = (
     "late_interaction", "late_interaction_idf", "worst_token", "low_token", "window_cosine", "bm25", "bm25_share",
     "covered", "covered_by_title", "covered_by_header", "header_interaction", "log_length", "query_length", "query_idf",
     "bigrams", "late_interaction_z", "bm25_share_z", "ordinary_interaction", "ordinary_spread", "ordinary_best",
-    "feedback_cosine", "feedback_words",
+    "feedback_cosine", "feedback_words", "feedback_cosine_z", "feedback_words_z",
 )  # fmt: skip
 # What a head weighs where it has too few queries to learn from: the two that tell most on web passages.
 PRIOR = {"late_interaction": 1.0, "window_cosine": 0.5}
@@ -65,7 +65,7 @@ def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) 
     documents = [document for _, document in pairs]
     vectors = _Runs([len(query.vectors) for query in queries])
     words = _Runs([len(query.ids) for query in queries])
-    best, best_of_header, window, feedback = _met(pairs)
+    best, best_of_header, window, near = _met(pairs)
     idf = lexicon.idf[[i for query in queries for i in query.ids]]
     # A query of nothing but special tokens has vectors and no words.
     rarity = np.ones(len(best))
@@ -81,6 +81,10 @@ def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) 
     ordinary = np.stack([query.ordinary for query in queries])  # (P, 2)
     spread = np.stack([query.spread for query in queries])
     z = (np.stack([interaction, share], axis=1) - ordinary) / spread
+    feedback = np.stack([near, _words_met(queries, documents, lexicon)], axis=1)  # (P, 2)
+    feedback_z = (feedback - np.stack([query.near.ordinary for query in queries])) / np.stack(
+        [query.near.spread for query in queries]
+    )
     bigrams = [
         sum(pair in document.bigrams for pair in pairwise(query.ids)) / max(1, len(query.ids) - 1)
         for query, document in pairs
@@ -91,7 +95,7 @@ def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) 
         words.sums(idf * in_header) / total, vectors.sums(best_of_header) / vectors.lengths,
         np.log1p(n_words), words.lengths, total / vectors.lengths, bigrams,
         z[:, 0], z[:, 1], ordinary[:, 0], spread[:, 0], [query.ordinary_best for query in queries],
-        feedback, _words_met(queries, documents, lexicon),
+        *feedback.T, *feedback_z.T,
     )  # fmt: skip
     return np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
 

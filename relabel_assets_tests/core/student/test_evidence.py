@@ -28,7 +28,7 @@ def document(vectors: list[torch.Tensor], ids: list[int]) -> ReadDocument:
 
 def query(ids: list[int]) -> ReadQuery:
     vectors = torch.stack([EAST, NORTH])
-    near = Near(NORTH, np.array([2]), np.array([1.0]))
+    near = Near(NORTH, np.array([2]), np.array([1.0]), np.array([0.3, 0.1]), np.array([0.2, 0.5]))
     return ReadQuery(
         vectors, torch.tensor([0.5, 0.5]), EAST, ids, np.array([0.5, 0.1]), np.array([0.25, 0.1]), 0.6, near
     )
@@ -55,6 +55,8 @@ def test_the_figures_of_a_pair_by_hand() -> None:
     # The second window is nearest to the north, and word 2 has its share of the document's tf-idf.
     assert figures["feedback_cosine"] == pytest.approx(0.8)
     assert figures["feedback_words"] == pytest.approx(np.log(2.0) / np.hypot(np.log(1.2), np.log(2.0)))
+    assert figures["feedback_cosine_z"] == pytest.approx((0.8 - 0.3) / 0.2)
+    assert figures["feedback_words_z"] == pytest.approx((figures["feedback_words"] - 0.1) / 0.5)
     unmet = dict(zip(NAMES, evidence([(query([1, 2]), other)], lexicon)[0], strict=True))
     assert unmet["covered"] < figures["covered"]
     assert unmet["bigrams"] == 0.0
@@ -77,6 +79,9 @@ def test_what_is_near_a_query_by_hand() -> None:
     words = dict(zip(east.ids.tolist(), east.weights.tolist(), strict=True))
     assert words[1] / words[2] == pytest.approx((1 + np.log(2)) / 2.0)
     assert words.get(3, 0.0) == pytest.approx(0.0, abs=1e-6)
+    # Two windows of three have a cosine of 1 with it, the other of 0; one document of two has its words, the other none.
+    assert east.ordinary.tolist() == pytest.approx([2 / 3, 1 / 2], abs=1e-6)
+    assert east.spread.tolist() == pytest.approx([2**0.5 / 3, 1 / 2], abs=1e-6)
     assert np.linalg.norm(both.weights) == pytest.approx(1.0)
     assert both.vector.tolist() == pytest.approx([2 / 5**0.5, 1 / 5**0.5], abs=1e-6)
 
