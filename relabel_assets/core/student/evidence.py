@@ -78,13 +78,10 @@ def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) 
     bm25 = words.sums(idf * lexicon.frequencies(counts, words.spread(n_words)))
     share = bm25 / (words.sums(idf) * (BM25_K1 + 1) + 1e-6)
     interaction = vectors.sums(best * np.concatenate([query.weights.numpy() for query in queries]))
-    ordinary = np.stack([query.ordinary for query in queries])  # (P, 2)
-    spread = np.stack([query.spread for query in queries])
-    z = (np.stack([interaction, share], axis=1) - ordinary) / spread
-    feedback = np.stack([near, _words_met(queries, documents, lexicon)], axis=1)  # (P, 2)
-    feedback_z = (feedback - np.stack([query.near.ordinary for query in queries])) / np.stack(
-        [query.near.spread for query in queries]
-    )
+    near_words = _words_met(queries, documents, lexicon)
+    ordinary = np.stack([np.concatenate([query.ordinary, query.near.ordinary]) for query in queries])  # (P, 4)
+    spread = np.stack([np.concatenate([query.spread, query.near.spread]) for query in queries])
+    z = (np.stack([interaction, share, near, near_words], axis=1) - ordinary) / spread
     bigrams = [
         sum(pair in document.bigrams for pair in pairwise(query.ids)) / max(1, len(query.ids) - 1)
         for query, document in pairs
@@ -95,7 +92,7 @@ def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) 
         words.sums(idf * in_header) / total, vectors.sums(best_of_header) / vectors.lengths,
         np.log1p(n_words), words.lengths, total / vectors.lengths, bigrams,
         z[:, 0], z[:, 1], ordinary[:, 0], spread[:, 0], [query.ordinary_best for query in queries],
-        *feedback.T, *feedback_z.T,
+        near, near_words, z[:, 2], z[:, 3],
     )  # fmt: skip
     return np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
 
