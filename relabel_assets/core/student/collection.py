@@ -6,7 +6,8 @@ where a model is needed.
 One cosine says little by itself: long or vague queries find something near in any document. The background, windows of
 documents of the training set, tells what is ordinary for a query (z-norm, Auckenthaler et al. 2000). And what is relevant
 to a query is alike: the windows of the corpus that are nearest to it tell in which direction, and with which words, further
-relevant ones are to be found (pseudo-relevance feedback: Rocchio 1971, Lavrenko & Croft 2001).
+relevant ones are to be found (pseudo-relevance feedback: Rocchio 1971, Lavrenko & Croft 2001), and the farther of them, in
+which direction there is only more about the same things (negative feedback: Wang, Fang & Zhai 2008).
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,10 +106,12 @@ class Background:
 class Near:
     """What is near a query in the corpus: a unit vector (H,), and word pieces with weights whose squares sum to 1.
 
+    `negative` (H,) is the unit vector of what is near, but not nearest.
     `ordinary` and `spread` (2,) are means and spreads of the whole corpus' cosines with either.
     """
 
     vector: Tensor
+    negative: Tensor
     ids: NDArray
     weights: NDArray
     ordinary: NDArray
@@ -132,19 +135,25 @@ class Feedback:
         return cls(torch.cat(list(pooled)).half().float(), document, counts_of(counts, len(lexicon.idf)), lexicon)
 
     def near(self, queries: Tensor) -> list[Near]:
-        """What is near each query's unit vector, (Q, H): the mean of its nearest windows, nearer ones counting more."""
+        """What is near each query's unit vector, (Q, H): the mean of its nearest windows, nearer ones counting more.
+
+        In the negative mean of the same windows, the farther ones count more.
+        """
         found = []
         for part in queries.split(_QUERIES_A_LOOK):
             nearest = (part @ self.vectors.T).topk(min(_NEAREST, len(self.vectors)), dim=1)
-            for weights, places in zip(torch.softmax(_SHARPNESS * nearest.values, dim=1), nearest.indices, strict=True):
-                vector = nn.functional.normalize(weights @ self.vectors[places], dim=0)
+            nearer, farther = (torch.softmax(sign * _SHARPNESS * nearest.values, dim=1) for sign in (1, -1))
+            for weights, negative, places in zip(nearer, farther, nearest.indices, strict=True):
+                vectors = torch.stack([weights, negative]) @ self.vectors[places]
+                vector, away = nn.functional.normalize(vectors, dim=1)
                 words = weights.double().numpy() @ self._words[self.document[places.numpy()]]  # (V,)
                 ids = np.sort(np.argpartition(-words, min(_FEEDBACK_WORDS, len(words) - 1))[:_FEEDBACK_WORDS])
                 kept = np.zeros(len(words))
                 kept[ids] = words[ids] / max(np.linalg.norm(words[ids]), _LEAST_NORM)
                 cosines = ((self.vectors @ vector).double().numpy(), self._words @ kept)
                 spread = np.maximum([of_all.std() for of_all in cosines], _LEAST_SPREAD)
-                found.append(Near(vector, ids, kept[ids], np.array([of_all.mean() for of_all in cosines]), spread))
+                ordinary = np.array([of_all.mean() for of_all in cosines])
+                found.append(Near(vector, away, ids, kept[ids], ordinary, spread))
         return found
 
 

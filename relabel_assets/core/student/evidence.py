@@ -22,7 +22,7 @@ NAMES = (
     "late_interaction", "late_interaction_idf", "worst_token", "low_token", "window_cosine", "bm25", "bm25_share",
     "covered", "covered_by_title", "covered_by_header", "header_interaction", "log_length", "query_length", "query_idf",
     "bigrams", "late_interaction_z", "bm25_share_z", "ordinary_interaction", "ordinary_spread", "ordinary_best",
-    "feedback_cosine", "feedback_words", "feedback_cosine_z", "feedback_words_z",
+    "feedback_cosine", "feedback_words", "feedback_cosine_z", "feedback_words_z", "feedback_negative",
 )  # fmt: skip
 # What a head weighs where it has too few queries to learn from: the two that tell most on web passages.
 PRIOR = {"late_interaction": 1.0, "window_cosine": 0.5}
@@ -65,7 +65,7 @@ def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) 
     documents = [document for _, document in pairs]
     vectors = _Runs([len(query.vectors) for query in queries])
     words = _Runs([len(query.ids) for query in queries])
-    best, best_of_header, window, near = _met(pairs)
+    best, best_of_header, window, near, negative = _met(pairs)
     idf = lexicon.idf[[i for query in queries for i in query.ids]]
     # A query of nothing but special tokens has vectors and no words.
     rarity = np.ones(len(best))
@@ -92,17 +92,17 @@ def evidence(pairs: Sequence[tuple[ReadQuery, ReadDocument]], lexicon: Lexicon) 
         words.sums(idf * in_header) / total, vectors.sums(best_of_header) / vectors.lengths,
         np.log1p(n_words), words.lengths, total / vectors.lengths, bigrams,
         z[:, 0], z[:, 1], ordinary[:, 0], spread[:, 0], [query.ordinary_best for query in queries],
-        near, near_words, z[:, 2], z[:, 3],
+        near, near_words, z[:, 2], z[:, 3], negative,
     )  # fmt: skip
     return np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
 
 
-def _met(pairs: Sequence[tuple[ReadQuery, ReadDocument]]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _met(pairs: Sequence[tuple[ReadQuery, ReadDocument]]) -> tuple[NDArray, ...]:
     """Each query token's best cosine with its document's tokens and with its header's, (all T,).
 
-    And the best window's cosine with the query, and with what is near it, (P,) each.
+    And the best window's cosine with the query, with what is nearest to it, and with what is near but not nearest, (P,) each.
     """
-    best, header, window, feedback = [], [], [], []
+    best, header, window = [], [], []
     for _, several in groupby(pairs, key=lambda pair: id(pair[1])):
         of_document = list(several)
         document = of_document[0][1]
@@ -111,9 +111,10 @@ def _met(pairs: Sequence[tuple[ReadQuery, ReadDocument]]) -> tuple[NDArray, NDAr
         best.append(met.amax(dim=1))
         n = document.n_header
         header.append(met[:, :n].amax(dim=1) if n else torch.zeros(len(met)))
-        window.append((torch.stack([query.pooled for query in queries]) @ document.pooled.T).amax(dim=1))
-        feedback.append((torch.stack([query.near.vector for query in queries]) @ document.pooled.T).amax(dim=1))
-    return tuple(torch.cat(parts).double().numpy() for parts in (best, header, window, feedback))  # type: ignore[return-value]
+        of_windows = [torch.stack([query.pooled, query.near.vector, query.near.negative]) for query in queries]
+        window.append((torch.stack(of_windows) @ document.pooled.T).amax(dim=2))  # (queries, 3)
+    met_of_windows = torch.cat(window).double().numpy().T
+    return *(torch.cat(parts).double().numpy() for parts in (best, header)), *met_of_windows
 
 
 def _words_met(queries: Sequence[ReadQuery], documents: Sequence[ReadDocument], lexicon: Lexicon) -> NDArray:

@@ -28,7 +28,7 @@ def document(vectors: list[torch.Tensor], ids: list[int]) -> ReadDocument:
 
 def query(ids: list[int]) -> ReadQuery:
     vectors = torch.stack([EAST, NORTH])
-    near = Near(NORTH, np.array([2]), np.array([1.0]), np.array([0.3, 0.1]), np.array([0.2, 0.5]))
+    near = Near(NORTH, EAST, np.array([2]), np.array([1.0]), np.array([0.3, 0.1]), np.array([0.2, 0.5]))
     return ReadQuery(
         vectors, torch.tensor([0.5, 0.5]), EAST, ids, np.array([0.5, 0.1]), np.array([0.25, 0.1]), 0.6, near
     )
@@ -57,6 +57,7 @@ def test_the_figures_of_a_pair_by_hand() -> None:
     assert figures["feedback_words"] == pytest.approx(np.log(2.0) / np.hypot(np.log(1.2), np.log(2.0)))
     assert figures["feedback_cosine_z"] == pytest.approx((0.8 - 0.3) / 0.2)
     assert figures["feedback_words_z"] == pytest.approx((figures["feedback_words"] - 0.1) / 0.5)
+    assert figures["feedback_negative"] == pytest.approx(1.0)  # of its first window
     unmet = dict(zip(NAMES, evidence([(query([1, 2]), other)], lexicon)[0], strict=True))
     assert unmet["covered"] < figures["covered"]
     assert unmet["bigrams"] == 0.0
@@ -76,6 +77,9 @@ def test_what_is_near_a_query_by_hand() -> None:
     east, both = feedback.near(torch.stack([EAST, torch.tensor([0.5**0.5, 0.5**0.5])]))
     # Softmax of 20 times the cosines: the window to the north hardly counts, and as much as each other for the second.
     assert east.vector.tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
+    # The other way about: of what is to the east and to the north, only the latter is not nearest.
+    assert east.negative.tolist() == pytest.approx([0.0, 1.0], abs=1e-6)
+    assert both.negative.tolist() == pytest.approx([2 / 5**0.5, 1 / 5**0.5], abs=1e-6)
     words = dict(zip(east.ids.tolist(), east.weights.tolist(), strict=True))
     assert words[1] / words[2] == pytest.approx((1 + np.log(2)) / 2.0)
     assert words.get(3, 0.0) == pytest.approx(0.0, abs=1e-6)
