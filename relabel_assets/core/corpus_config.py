@@ -105,7 +105,7 @@ class StudentConfig(_Settings):
     max_length: int = pydantic.Field(192, ge=16, le=32768)
     epochs: int = pydantic.Field(3, ge=0, le=1000)
     learning_rate: float | None = pydantic.Field(None, gt=0)  # None: the architecture's own default
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # of reading; auto: bf16 where this machine has it in hardware
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where this machine multiplies it in hardware
     train_documents: bool = False  # late interaction: documents' vectors learn too, see docs/student.md
     seed: int = 13
 

@@ -26,7 +26,7 @@ from relabel_assets.core.student import storage, training
 from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.batches import batch_tokens, by_length, prepared, wide
 from relabel_assets.core.student.encoder import load_model, room_of
-from relabel_assets.core.student.precision import Reader
+from relabel_assets.core.student.precision import Reader, mixed
 from relabel_assets.core.student.windows import header
 
 _RATE = {"lora": 5e-4, "full": 4e-5}
@@ -125,10 +125,11 @@ class PairLearner:
         pairs = [self.documents[doc_id] | {"text": query.text} for query in batch for doc_id in query.documents]
         rows = self.grader.rows(pairs)
         order = sorted(range(len(rows)), key=lambda place: len(rows[place]["input_ids"]))
-        parts = [
-            self.grader.logits([rows[place] for place in order[start : start + _ROWS_A_FORWARD]])
-            for start in range(0, len(order), _ROWS_A_FORWARD)
-        ]
+        with mixed(self.grader.reader.dtype):
+            parts = [
+                self.grader.logits([rows[place] for place in order[start : start + _ROWS_A_FORWARD]])
+                for start in range(0, len(order), _ROWS_A_FORWARD)
+            ]
         scores = torch.cat(parts)[torch.tensor(np.argsort(order))]
         losses = []
         for query, of_query in zip(batch, scores.split([len(query.documents) for query in batch]), strict=True):

@@ -30,7 +30,7 @@ from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.batches import batch_tokens, by_length, prepared, wide
 from relabel_assets.core.student.cross_encoder import PairLearner, document_text
 from relabel_assets.core.student.encoder import load_model, room_of
-from relabel_assets.core.student.precision import Reader
+from relabel_assets.core.student.precision import Reader, mixed
 from relabel_assets.core.student.shared_prefix import shared_prefix
 from relabel_assets.errors import StudentError
 
@@ -181,7 +181,8 @@ class Decoder:
         """The digits' logits of the last layer, in fp32: rounded to bf16, expected grades would tie."""
         digits = list(self.digits)
         bias = None if getattr(head, "bias", None) is None else head.bias[digits].float()
-        return nn.functional.linear(given[0].float(), head.weight[digits].float(), bias)
+        with torch.autocast(given[0].device.type, enabled=False):
+            return nn.functional.linear(given[0].float(), head.weight[digits].float(), bias)
 
     def _read_rubric(self) -> "_Shared":
         model = self.reader(self.model)
@@ -211,7 +212,8 @@ class _DigitLearner(PairLearner):
         losses = []
         for query in batch:
             rows = self.grader.rows([self.documents[doc_id] | {"text": query.text} for doc_id in query.documents])
-            logits = torch.cat([self.grader.digit_logits(rows[start : start + 8]) for start in range(0, len(rows), 8)])
+            with mixed(self.grader.reader.dtype):
+                logits = torch.cat([self.grader.digit_logits(rows[i : i + 8]) for i in range(0, len(rows), 8)])
             right = nn.functional.cross_entropy(logits, query.grades.long())
             losses.append(right + training.ranking_loss(_expected(logits), query.grades))
         return torch.stack(losses).mean()

@@ -3,7 +3,7 @@
 What belongs here: loading weights and encoding in batches that waste no padding. What does not: comparing vectors
 (late_interaction.py). Imported only where a model is needed: it loads torch.
 
-What is read to be scored is read in bf16 where that is quicker (precision.py); what trains is fp32.
+What is read to be scored is read in bf16 where that is quicker (precision.py).
 """
 
 from collections.abc import Callable, Sequence

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.student import training
 from relabel_assets.core.student.late_interaction import QueryScorer, query_ids
+from relabel_assets.core.student.precision import mixed
 from relabel_assets.core.student.windows import windows
 
 _TOKEN_WEIGHT_RATE = 3e-2
@@ -101,11 +102,13 @@ class BothSides(InteractionLearner):
             ((doc_id, piece) for doc_id in wanted for piece in self.pieces[doc_id]), key=lambda row: len(row[1])
         )
         parts: dict[str, list[Tensor]] = {doc_id: [] for doc_id in wanted}
-        for start in range(0, len(rows), _ROWS_A_FORWARD):
-            some = rows[start : start + _ROWS_A_FORWARD]
-            vectors, is_word = self.scorer.encoder.forward([piece for _, piece in some])
-            for (doc_id, _), values, words in zip(some, vectors, is_word, strict=True):
-                parts[doc_id].append(values[words])
+        encoder = self.scorer.encoder
+        with mixed(encoder.reader.dtype):
+            for start in range(0, len(rows), _ROWS_A_FORWARD):
+                some = rows[start : start + _ROWS_A_FORWARD]
+                vectors, is_word = encoder.forward([piece for _, piece in some])
+                for (doc_id, _), values, words in zip(some, vectors, is_word, strict=True):
+                    parts[doc_id].append(values[words])
         losses = []
         for scores, grades in self.query_scores(batch, lambda doc_id: torch.cat(parts[doc_id])):
             sharp = _SHARPNESS * scores

@@ -1,15 +1,19 @@
-"""The model that reads: in bf16 where this machine multiplies it in hardware, else in fp32, its layers fused where they can be.
+"""In which format a model reads and learns: bf16 where this machine multiplies it in hardware, else fp32.
 
-What belongs here: that choice, and a model made so. What does not: the fused layer (fused.py), and training, which is in
-fp32 and unfused whatever scores are read in. Imported only where a model is needed.
+What belongs here: that choice, a model made so, its layers fused where they can be, and a step of training so. What does not:
+the fused layer (fused.py) and the steps (training.py). Imported only where a model is needed.
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from relabel_assets.core.student.batches import device
 from relabel_assets.core.student.fused import can_fuse, fuse
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -27,6 +31,25 @@ def _multiplies_bf16() -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # AMX or AVX512-BF16. Without them, bf16 was measured at an eighth of the speed of fp32.
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+@contextmanager
+def mixed(dtype: torch.dtype) -> Iterator[None]:
+    """Within, a model that learns has its matrix products in `dtype`; its weights stay fp32 (Micikevicius et al. 2018).
+
+    On a CPU attention is plain: backward through torch's fused one was measured at two thirds of a step in bf16.
+    """
+    if dtype == torch.float32:
+        yield
+        return
+    was_allowed = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # of plain attention on a CPU too
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
+    try:
+        plain = nullcontext() if torch.cuda.is_available() else sdpa_kernel(SDPBackend.MATH)
+        with plain, torch.autocast(device().type, dtype):
+            yield
+    finally:
+        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(was_allowed)
 
 
 class Reader:

@@ -7,7 +7,8 @@ needed.
 
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,11 +73,9 @@ def fit(
     `figure` measures it on dev, more is better; None means there is no dev, and the last epoch stays. The same seed,
     inputs and number of threads give the same weights on a CPU.
     """
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-    torch.manual_seed(seed)
-    draw = random.Random(seed)
-    try:
+    with _repeatable():
+        torch.manual_seed(seed)
+        draw = random.Random(seed)
         steps_an_epoch = -(-len(_visits(train, learner, random.Random(seed))) // learner.queries_a_step)
         optimizer, schedule = _optimizer(learner, epochs * steps_an_epoch)
         history = [Epoch(0, None, figure())]
@@ -103,9 +102,20 @@ def fit(
             if history[-1].dev_figure is None or history[-1].dev_figure > (best.dev_figure or 0.0):
                 best, kept = history[-1], _trainable_state(learner.module)
         learner.module.load_state_dict(kept, strict=False)
+    return history
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    settings: Any = torch.utils.deterministic
+    was_deterministic, was_filled = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    settings.fill_uninitialized_memory = False  # it would only show faults, for a tenth of a step's time
+    try:
+        yield
     finally:
         torch.use_deterministic_algorithms(was_deterministic)
-    return history
+        settings.fill_uninitialized_memory = was_filled
 
 
 def best_epoch(history: Sequence[Epoch]) -> int:

@@ -233,10 +233,11 @@ def test_a_window_that_the_rubric_fills_is_refused(tmp_path: Path) -> None:
         train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
 
 
-def test_both_sides_learn_and_the_same_pairs_give_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_both_sides_learn_and_the_same_pairs_give_the_same_weights(tmp_path: Path, precision: Any) -> None:
     base = save_encoder(tmp_path / "base", "bert")
     for name in ("one", "two"):
-        config = StudentConfig(precision="fp32", base_model=str(base), train_documents=True, max_length=64, epochs=1)
+        config = StudentConfig(precision=precision, base_model=str(base), train_documents=True, max_length=64, epochs=1)
         train_student(pairs().with_columns(split=pl.lit("train")), config=config, rubric=RUBRIC, folder=tmp_path / name)
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two")]
     assert files[0] == files[1] != (base / "model.safetensors").read_bytes()
