@@ -83,9 +83,7 @@ def main(corpora: list[str]) -> None:
         reference = pairs.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
         n_queries = pairs["query_id"].n_unique()
         print(f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the teacher's grades", flush=True)
-        known = corpus_sample(documents, StudentConfig())
-        assert known is not None
-        figures = figures_of(pairs, known)
+        figures = figures_of(pairs, corpus_sample(documents, StudentConfig()))
         for variant in VARIANTS:
             scores = cross_validated(figures, pairs, variant)
             labels = scores.select(pl.lit("student").alias("labeler"), pl.all())

@@ -14,14 +14,15 @@ from relabel_assets.core.student.windows import BODY_CHARACTERS, WINDOW_WORDS
 WINDOWS = 32_768  # 25 MB of the student's folder, and a few minutes of reading
 
 
-def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFrame | None:
-    """All of `documents`, or as many as have 32,768 windows; None where the architecture reads pairs alone.
+def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFrame:
+    """All of `documents`, or as many as have 32,768 windows; none where the architecture reads pairs alone.
 
     They are drawn by a hash of their id, so that those of queries for training and of others are as likely to be among
     them, and a new document changes little. Columns: doc_id and DOCUMENT_COLUMNS.
     """
+    known = documents.select("doc_id", *DOCUMENT_COLUMNS)
     if config.architecture != "late_interaction":
-        return None
+        return known.clear()
     words = pl.col("body").fill_null("").str.slice(0, BODY_CHARACTERS).str.count_matches(r"\S+")
     counted = documents.select(
         "doc_id",
@@ -29,4 +30,4 @@ def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFram
         windows=((words + WINDOW_WORDS - 1) // WINDOW_WORDS).clip(lower_bound=1),
     ).sort("drawn")
     kept = counted.filter((pl.col("windows").cum_sum() <= WINDOWS) | (pl.int_range(pl.len()) == 0))
-    return documents.select("doc_id", *DOCUMENT_COLUMNS).join(kept, on="doc_id", how="semi").sort("doc_id")
+    return known.join(kept, on="doc_id", how="semi").sort("doc_id")

@@ -48,7 +48,8 @@ def train_student(
 ) -> TrainedStudent:
     """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the student in `folder`.
 
-    `corpus` is its documents, graded or not (see corpus_sample); without it, late interaction knows those of `pairs`. Raises StudentError where no train pair is graded, or the base cannot be loaded.
+    `corpus` is its documents, graded or not (see corpus_sample); without it, late interaction knows those of `pairs`.
+    Raises StudentError where no train pair is graded, or the base cannot be loaded.
     """
     started = time.monotonic()
     is_train = pairs["split"] == "train"
@@ -117,7 +118,6 @@ def _trained(
 
     if config.architecture == "late_interaction":
         known = corpus_sample(pairs.unique("doc_id"), config) if corpus is None else corpus
-        assert known is not None
         return interaction.train(
             pairs, config, rubric.n_grades, graded=graded, is_train=is_train, corpus=known, figure=figure,
             progress=progress,
