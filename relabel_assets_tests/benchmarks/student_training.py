@@ -43,21 +43,22 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
     known, held_out = pairs.filter(~is_held_out), pairs.filter(is_held_out)
     grades = []
     for name in names:
-        started = time.monotonic()
+        started, on_dev = time.monotonic(), ""
         config = StudentConfig(**(settings | VARIANTS[name]))  # pydantic reads numbers from text
         if name == "base":
             labeler = Labeler.untrained(known, config=config, rubric=rubric)
         else:
             with tempfile.TemporaryDirectory() as folder:
                 sample = corpus_sample(documents, config)
-                train_student(known, corpus=sample, config=config, rubric=rubric, folder=Path(folder) / "s")
+                trained = train_student(known, corpus=sample, config=config, rubric=rubric, folder=Path(folder) / "s")
+                on_dev = "; dev by epoch: " + " ".join(f"{epoch.dev_figure or 0:.3f}" for epoch in trained.history)
                 labeler = Labeler.load(Path(folder) / "s")
         minutes = (time.monotonic() - started) / 60
         found = labeler.grade(held_out)
         grades.append(
             found.select(pl.lit(name).alias("labeler"), "query_id", "doc_id", "grade", score="expected_grade")
         )
-        print(f"{name}: trained in {minutes:.1f} minutes", flush=True)
+        print(f"{name}: trained in {minutes:.1f} minutes{on_dev}", flush=True)
     reference = held_out.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
     rows = measure(pl.concat(grades), reference, queries).rows.filter(pl.col("slice") == "all")
     print(f"\n{corpus}: {held_out.height:,} pairs of {held_out['query_id'].n_unique()} held-out queries, "

@@ -1,0 +1,169 @@
+"""Whether labels rank retrieval systems as people do: teacher, student and untrained base beside the reference labels.
+
+    python relabel_assets_tests/benchmarks/system_ranking.py CORPUS [--runs FOLDER]
+
+Needs a corpus with reference labels (`relabel run`); reads RELABEL_HOME and RELABEL_DATA. FOLDER has run files as trec_eval
+reads them (query id, Q0, document id, rank, score, name), one a system; the file's name is the system's. Without it the
+systems are ten that are made here of BM25 and of the untrained base, of which late interaction is a relative of the student:
+runs of other systems say more.
+
+Each system orders the judged documents of each benchmark query (those it did not find come last), and has a mean NDCG@10
+by each labeler's grades. Kendall's tau is between the order of systems by a labeler and by the reference; its 95 % intervals, and
+those of the student's less the teacher's, are from a paired bootstrap over queries.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import ir_measures
+import numpy as np
+import polars as pl
+import torch
+from scipy.stats import kendalltau
+from torch import nn
+
+from relabel_assets import runner
+from relabel_assets.core.bm25 import Bm25, bm25_index
+from relabel_assets.core.metrics import ndcg_by_query
+from relabel_assets.core.pairs import training_pairs, with_texts
+from relabel_assets.core.progress import silent
+from relabel_assets.core.student import Labeler
+from relabel_assets.core.student.base import base_path
+from relabel_assets.core.student.encoder import load_encoder
+from relabel_assets.core.student.interaction import pair_scores
+from relabel_assets.core.student.late_interaction import QueryScorer
+from relabel_assets.core.student.reading import documents_in_runs
+
+RESAMPLES, SEED = 2000, 13
+FUSED_AT = 60  # of reciprocal rank fusion (Cormack et al. 2009)
+
+
+def first_words(n: int, column: str) -> pl.Expr:
+    return pl.col(column).fill_null("").str.split(" ").list.head(n).list.join(" ")
+
+
+def by_bm25(
+    pairs: pl.DataFrame, documents: pl.DataFrame, rewrite: Callable[[Bm25, str], str] | None = None
+) -> pl.Series:
+    found: dict[tuple[str, str], float] = {}
+    with tempfile.TemporaryDirectory() as scratch, bm25_index([documents], scratch=Path(scratch)) as bm25:
+        for (query_id, text), group in pairs.group_by("query_id", "text"):
+            words = rewrite(bm25, str(text)) if rewrite else str(text)
+            found |= {(str(query_id), doc_id): score for doc_id, score in bm25.scores(words, group["doc_id"]).items()}
+    return pl.Series([found[key] for key in pairs.select("query_id", "doc_id").iter_rows()])
+
+
+def expanded(documents: pl.DataFrame) -> Callable[[Bm25, str], str]:
+    """A query with the words of its three best documents that two of them have."""
+    bodies = dict(documents.select("doc_id", "body").iter_rows())
+
+    def rewrite(bm25: Bm25, text: str) -> str:
+        best = [set(bodies[doc_id].lower().split()) for doc_id, _ in bm25.top(text, 3)]
+        both = {word for place, words in enumerate(best) for other in best[:place] for word in words & other}
+        return " ".join([text, *sorted(both)])
+
+    return rewrite
+
+
+def fused(pairs: pl.DataFrame, *systems: pl.Series) -> pl.Series:
+    ranked = pairs.select("query_id").with_columns(pl.Series(str(n), scores) for n, scores in enumerate(systems))
+    places = [pl.col(str(n)).rank(descending=True).over("query_id") for n in range(len(systems))]
+    return ranked.select(pl.sum_horizontal(1 / (FUSED_AT + place) for place in places)).to_series()
+
+
+def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
+    """Systems by name, each with its score of every pair."""
+    beginnings = documents.with_columns(body=first_words(20, "body"))
+    short_queries = pairs.with_columns(text=first_words(3, "text"))
+    bm25 = by_bm25(pairs, documents)
+    yield "bm25", bm25
+    yield "bm25 of three words", by_bm25(short_queries, documents)
+    yield "bm25 of beginnings", by_bm25(pairs, beginnings)
+    yield "bm25 expanded", by_bm25(pairs, documents, expanded(documents))
+    encoder = load_encoder(base_path("embedded"), 192)
+    scorer = QueryScorer(encoder)
+
+    def by_cosine(pairs: pl.DataFrame) -> pl.Series:
+        texts = pairs["text"].unique().to_list()
+        means = [vectors.mean(dim=0) for vectors, _ in scorer.grade_queries(texts)]
+        queries = dict(zip(texts, nn.functional.normalize(torch.stack(means), dim=-1), strict=True))
+        pooled = {doc_id: document.pooled for doc_id, document in documents_in_runs(encoder, pairs, silent)}
+        asked = pairs.select("text", "doc_id").iter_rows()
+        return pl.Series([float((pooled[doc_id] @ queries[text]).max()) for text, doc_id in asked])
+
+    cosine = by_cosine(pairs)
+    yield "cosine", cosine
+    yield "cosine of three words", by_cosine(short_queries)
+    yield "cosine of beginnings", by_cosine(pairs.with_columns(body=first_words(20, "body")))
+    late = pl.Series(pair_scores(scorer, documents_in_runs(encoder, pairs, silent), pairs))
+    yield "late interaction", late
+    yield "bm25 and cosine", fused(pairs, bm25, cosine)
+    yield "bm25 and late interaction", fused(pairs, bm25, late)
+
+
+def from_files(folder: Path, pairs: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
+    last = -np.inf
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        scores = {(row.query_id, row.doc_id): row.score for row in ir_measures.read_trec_run(str(file))}
+        asked = pairs.select("query_id", "doc_id").iter_rows()
+        yield file.stem, pl.Series([scores.get(key, last) for key in asked])
+
+
+def taus(figures: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, float]:
+    """Kendall's tau with the reference of every labeler's means (S,), of `figures` (S, Q) weighed by (Q,)."""
+    means = {}
+    for name, of_systems in figures.items():
+        counts = ~np.isnan(of_systems) * weights
+        means[name] = np.nansum(of_systems * weights, axis=1) / counts.sum(axis=1)
+    return {name: kendalltau(values, means["reference"]).statistic for name, values in means.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER")
+    given = parser.parse_args()
+    project, warehouse = runner.from_environment()
+    names = ("synthetic_queries", "seed_docs", "teacher_labels", "student_labels", "reference_labels")
+    queries, documents, teacher, student, reference = (warehouse.read(name, given.corpus) for name in names)
+    judged = reference.join(queries.filter(pl.col("split") == "benchmark"), on="query_id", how="semi")
+    judged = judged.group_by("query_id", "doc_id").agg(reference=pl.col("grade").median().floor().cast(pl.Int64))
+    for name, labels in (("teacher", teacher), ("student", student)):
+        judged = judged.join(
+            labels.select("query_id", "doc_id", pl.col("grade").alias(name)), on=["query_id", "doc_id"]
+        )
+    pairs = with_texts(judged.drop_nulls().sort("query_id", "doc_id"), queries, documents)
+    settings = project.corpora().open(given.corpus)
+    base = Labeler.untrained(
+        training_pairs(teacher, queries, documents), config=settings.config.student, rubric=settings.rubric
+    )
+    pairs = pairs.with_columns(base=base.grade(pairs)["grade"])
+    labelers, query_ids = ("reference", "teacher", "student", "base"), pairs["query_id"].unique().sort().to_list()
+    found: dict[str, list[list[float]]] = {name: [] for name in labelers}
+    print(
+        f"{given.corpus}: {pairs.height:,} judged pairs of {len(query_ids)} queries; NDCG@10 by the grades of each labeler"
+    )
+    print(f"  {'':28}{''.join(f'{name:>11}' for name in labelers)}")
+    for system, scores in from_files(given.runs, pairs) if given.runs else made_here(pairs, documents):
+        for name in labelers:
+            of_query = ndcg_by_query(pairs.select("query_id", "doc_id", grade=name).with_columns(score=scores))
+            found[name].append([of_query.get(query_id, np.nan) for query_id in query_ids])
+        cells = "".join(f"{np.nanmean(found[name][-1]):11.3f}" for name in labelers)
+        print(f"  {system:28}{cells}", flush=True)
+    figures = {name: np.array(rows) for name, rows in found.items()}
+    draws = np.random.default_rng(SEED).multinomial(
+        len(query_ids), np.full(len(query_ids), 1 / len(query_ids)), RESAMPLES
+    )
+    exact, drawn = taus(figures, np.ones(len(query_ids))), [taus(figures, weights) for weights in draws]
+    print(f"\nKendall's tau with the reference, {len(figures['reference'])} systems, {len(query_ids)} queries")
+    for name in labelers[1:]:
+        low, high = np.nanpercentile([taus[name] for taus in drawn], [2.5, 97.5])
+        print(f"  {name:18}{exact[name]:+.3f} [{low:+.3f}, {high:+.3f}]")
+    low, high = np.nanpercentile([taus["student"] - taus["teacher"] for taus in drawn], [2.5, 97.5])
+    print(f"  student - teacher {exact['student'] - exact['teacher']:+.3f} [{low:+.3f}, {high:+.3f}]")
+
+
+if __name__ == "__main__":
+    main()
