@@ -107,7 +107,7 @@ class Near:
     """What is near a query in the corpus: a unit vector (H,), and word pieces with weights whose squares sum to 1.
 
     `negative` (H,) is the unit vector of what is near, but not nearest.
-    `ordinary` and `spread` (2,) are means and spreads of the whole corpus' cosines with either.
+    `ordinary` and `spread` (2,) are means and spreads of the whole corpus' cosines with `vector` and with the words.
     """
 
     vector: Tensor

@@ -9,6 +9,7 @@ first in the prompt and is the same for all pairs: its keys and values are compu
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,8 @@ class _DigitLearner(PairLearner):
     """Trains a decoder: the digit of the grade is the right next token, and expected grades should be in order."""
 
     def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
+        # transformers computes activations twice in training mode alone. Dropout comes with it; decoders of that size have none.
+        self.grader.model.train(self.grader.model.is_gradient_checkpointing)
         losses = []
         for query in batch:
             rows = self.grader.rows([self.documents[doc_id] | {"text": query.text} for doc_id in query.documents])
@@ -229,7 +232,8 @@ def start(config: StudentConfig, rubric: Rubric) -> Decoder:
         model = training.with_lora(model, rank=_RANK, task=TaskType.CAUSAL_LM)
     if sum(p.numel() for p in model.parameters()) > _LARGE:
         found.model.enable_input_require_grads()
-        model.gradient_checkpointing_enable()
+        again = {"use_reentrant": False, "context_fn": lambda: (nullcontext(), mixed(found.reader.dtype))}
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=again)
     return dataclasses.replace(found, model=model)
 
 

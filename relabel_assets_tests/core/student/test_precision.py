@@ -56,6 +56,21 @@ def test_a_step_in_bf16_goes_where_one_in_fp32_goes(tmp_path: Path, kind: str, b
     assert not torch.equal(exact, rounded)
 
 
+def test_activations_that_are_computed_twice_are_the_same_the_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, gradients, n_read = save_decoder(tmp_path, "llama"), [], []
+    for large in (decoder._LARGE, 0):
+        monkeypatch.setattr(decoder, "_LARGE", large)
+        learns: Any = learner("decoder", folder, "bf16")
+        calls: list[int] = []
+        learns.grader.model.model.layers[0].mlp.register_forward_pre_hook(lambda *given, calls=calls: calls.append(1))
+        gradients.append(step(learns)[1])
+        n_read.append(len(calls))
+    assert n_read[1] == 2 * n_read[0]
+    assert torch.equal(*gradients)
+
+
 def test_products_alone_are_rounded_and_nothing_stays_set() -> None:
     linear, given = torch.nn.Linear(4, 4), torch.ones(2, 4)
     with mixed(torch.float32):
