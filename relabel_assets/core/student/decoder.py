@@ -211,7 +211,7 @@ class _DigitLearner(PairLearner):
 
     def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
         # transformers computes activations twice in training mode alone. Dropout comes with it; decoders of that size have none.
-        self.grader.model.train(self.grader.model.is_gradient_checkpointing)
+        self.grader.model.train(self.grader.model.is_activation_checkpointing)
         losses = []
         for query in batch:
             rows = self.grader.rows([self.documents[doc_id] | {"text": query.text} for doc_id in query.documents])
@@ -233,7 +233,7 @@ def start(config: StudentConfig, rubric: Rubric) -> Decoder:
     if sum(p.numel() for p in model.parameters()) > _LARGE:
         found.model.enable_input_require_grads()
         again = {"use_reentrant": False, "context_fn": lambda: (nullcontext(), mixed(found.reader.dtype))}
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=again)
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=again)
     return dataclasses.replace(found, model=model)
 
 
