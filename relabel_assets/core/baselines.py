@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from relabel_assets.core.benchmark import median_grades
 from relabel_assets.core.cut_points import cut_points, grades_from
 
 _SHOWN = 12
@@ -41,11 +42,11 @@ def labels_in_one(**by_labeler: pl.DataFrame) -> pl.DataFrame:
 def confusions(labels: pl.DataFrame, reference: pl.DataFrame, *, n_grades: int) -> dict[str, list[list[int]]]:
     """For each labeler, how often it gave each grade (columns) for each reference grade (rows).
 
-    `labels` as labels_in_one gives them; several assessors count as their median, rounded down.
+    `labels` as labels_in_one gives them; of several assessors median_grades counts.
     """
     from sklearn.metrics import confusion_matrix
 
-    truth = reference.group_by("query_id", "doc_id").agg(true=pl.col("grade").median().floor().cast(pl.Int64))
+    truth = median_grades(reference).rename({"grade": "true"})
     both = labels.drop_nulls("grade").join(truth, on=["query_id", "doc_id"])
     return {
         labeler: confusion_matrix(rows["true"], rows["grade"], labels=list(range(n_grades))).tolist()

@@ -58,12 +58,12 @@ def measure(
     """Every metric of every labeler, over all queries and by intent, with 95 % intervals.
 
     `scores` has labeler, query_id, doc_id, score (what it ranks by) and grade; `reference` query_id, doc_id, assessor
-    and grade (several assessors count as their median, rounded down); `queries` query_id and intent. All labelers are
+    and grade (of several assessors median_grades); `queries` query_id and intent. All labelers are
     measured on the same pairs: those of the reference that every one of them graded. Intervals are percentiles of a
     paired bootstrap over queries (Sakai 2006): each resample takes the same queries for every labeler.
     """
     labelers = sorted(scores["labeler"].unique())
-    truth = reference.group_by("query_id", "doc_id").agg(pl.col("grade").median().floor().cast(pl.Int64))
+    truth = median_grades(reference)
     shared = scores.group_by("query_id", "doc_id").len().filter(pl.col("len") == len(labelers)).drop("len")
     judged = truth.join(shared, on=["query_id", "doc_id"], how="inner").sort("query_id", "doc_id")
     n_left_out = truth.height - judged.height
@@ -81,6 +81,17 @@ def measure(
         slices[f"intent={intent}"] = [query for query in query_ids if intents.get(query) == intent]
     rows = [row for name, members in slices.items() for row in _slice_rows(name, members, figures, n_resamples, seed)]
     return Measurement(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), judged.height, n_left_out)
+
+
+def median_grades(reference: pl.DataFrame) -> pl.DataFrame:
+    """query_id, doc_id and grade: several assessors count as their median, rounded down."""
+    return reference.group_by("query_id", "doc_id").agg(pl.col("grade").median().floor().cast(pl.Int64))
+
+
+def resamples(n_queries: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
+    """How often each query counts in each resample of a bootstrap, (1 + R, Q); the first row is the data itself."""
+    draws = np.random.default_rng(seed).multinomial(n_queries, np.full(n_queries, 1 / n_queries), size=n_resamples)
+    return np.vstack([np.ones(n_queries, dtype=np.int64), draws])
 
 
 def gate(rows: pl.DataFrame, *, ndcg_margin: float, pairwise_margin: float) -> list[Verdict]:
@@ -116,10 +127,7 @@ def _by_query(pairs: pl.DataFrame, n_grades: int) -> dict[str, _QueryFigures]:
 def _slice_rows(
     name: str, members: Sequence[str], figures: Mapping[str, Mapping[str, _QueryFigures]], n_resamples: int, seed: int
 ) -> Iterator[tuple[Any, ...]]:
-    draws = np.random.default_rng(seed).multinomial(
-        len(members), np.full(len(members), 1 / len(members)), size=n_resamples
-    )
-    weights = np.vstack([np.ones(len(members), dtype=np.int64), draws])  # (1 + R, Q): the first row is the data itself
+    weights = resamples(len(members), n_resamples, seed)
     values = {labeler: _weighted(weights, [mine[query] for query in members]) for labeler, mine in figures.items()}
     if {"student", "teacher"} <= set(values):
         values[DIFFERENCE] = {metric: values["student"][metric] - values["teacher"][metric] for metric in METRICS}

@@ -14,7 +14,7 @@ those of the student's less the teacher's, are from a paired bootstrap over quer
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import ir_measures
@@ -25,6 +25,7 @@ from scipy.stats import kendalltau
 from torch import nn
 
 from relabel_assets import runner
+from relabel_assets.core.benchmark import median_grades, resamples
 from relabel_assets.core.bm25 import Bm25, bm25_index
 from relabel_assets.core.metrics import ndcg_by_query
 from relabel_assets.core.pairs import training_pairs, with_texts
@@ -34,6 +35,7 @@ from relabel_assets.core.student.base import base_path
 from relabel_assets.core.student.encoder import load_encoder
 from relabel_assets.core.student.interaction import pair_scores
 from relabel_assets.core.student.late_interaction import QueryScorer
+from relabel_assets.core.student.read_document import ReadDocument
 from relabel_assets.core.student.reading import documents_in_runs
 
 RESAMPLES, SEED = 2000, 13
@@ -85,19 +87,21 @@ def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[st
     encoder = load_encoder(base_path("embedded"), 192)
     scorer = QueryScorer(encoder)
 
-    def by_cosine(pairs: pl.DataFrame) -> pl.Series:
+    read = dict(documents_in_runs(encoder, pairs, silent))
+
+    def by_cosine(pairs: pl.DataFrame, read: Mapping[str, ReadDocument]) -> pl.Series:
         texts = pairs["text"].unique().to_list()
         means = [vectors.mean(dim=0) for vectors, _ in scorer.grade_queries(texts)]
         queries = dict(zip(texts, nn.functional.normalize(torch.stack(means), dim=-1), strict=True))
-        pooled = {doc_id: document.pooled for doc_id, document in documents_in_runs(encoder, pairs, silent)}
         asked = pairs.select("text", "doc_id").iter_rows()
-        return pl.Series([float((pooled[doc_id] @ queries[text]).max()) for text, doc_id in asked])
+        return pl.Series([float((read[doc_id].pooled @ queries[text]).max()) for text, doc_id in asked])
 
-    cosine = by_cosine(pairs)
+    cosine = by_cosine(pairs, read)
     yield "cosine", cosine
-    yield "cosine of three words", by_cosine(short_queries)
-    yield "cosine of beginnings", by_cosine(pairs.with_columns(body=first_words(20, "body")))
-    late = pl.Series(pair_scores(scorer, documents_in_runs(encoder, pairs, silent), pairs))
+    yield "cosine of three words", by_cosine(short_queries, read)
+    of_beginnings = pairs.with_columns(body=first_words(20, "body"))
+    yield "cosine of beginnings", by_cosine(pairs, dict(documents_in_runs(encoder, of_beginnings, silent)))
+    late = pl.Series(pair_scores(scorer, read.items(), pairs))
     yield "late interaction", late
     yield "bm25 and cosine", fused(pairs, bm25, cosine)
     yield "bm25 and late interaction", fused(pairs, bm25, late)
@@ -128,8 +132,8 @@ def main() -> None:
     project, warehouse = runner.from_environment()
     names = ("synthetic_queries", "seed_docs", "teacher_labels", "student_labels", "reference_labels")
     queries, documents, teacher, student, reference = (warehouse.read(name, given.corpus) for name in names)
-    judged = reference.join(queries.filter(pl.col("split") == "benchmark"), on="query_id", how="semi")
-    judged = judged.group_by("query_id", "doc_id").agg(reference=pl.col("grade").median().floor().cast(pl.Int64))
+    benchmark = queries.filter(pl.col("split") == "benchmark")
+    judged = median_grades(reference.join(benchmark, on="query_id", how="semi")).rename({"grade": "reference"})
     for name, labels in (("teacher", teacher), ("student", student)):
         judged = judged.join(
             labels.select("query_id", "doc_id", pl.col("grade").alias(name)), on=["query_id", "doc_id"]
@@ -153,15 +157,14 @@ def main() -> None:
         cells = "".join(f"{np.nanmean(found[name][-1]):11.3f}" for name in labelers)
         print(f"  {system:28}{cells}", flush=True)
     figures = {name: np.array(rows) for name, rows in found.items()}
-    draws = np.random.default_rng(SEED).multinomial(
-        len(query_ids), np.full(len(query_ids), 1 / len(query_ids)), RESAMPLES
-    )
-    exact, drawn = taus(figures, np.ones(len(query_ids))), [taus(figures, weights) for weights in draws]
+    exact, *drawn = (taus(figures, weights) for weights in resamples(len(query_ids), RESAMPLES, SEED))
     print(f"\nKendall's tau with the reference, {len(figures['reference'])} systems, {len(query_ids)} queries")
     for name in labelers[1:]:
-        low, high = np.nanpercentile([taus[name] for taus in drawn], [2.5, 97.5])
+        low, high = np.nanpercentile([of_labelers[name] for of_labelers in drawn], [2.5, 97.5])
         print(f"  {name:18}{exact[name]:+.3f} [{low:+.3f}, {high:+.3f}]")
-    low, high = np.nanpercentile([taus["student"] - taus["teacher"] for taus in drawn], [2.5, 97.5])
+    low, high = np.nanpercentile(
+        [of_labelers["student"] - of_labelers["teacher"] for of_labelers in drawn], [2.5, 97.5]
+    )
     print(f"  student - teacher {exact['student'] - exact['teacher']:+.3f} [{low:+.3f}, {high:+.3f}]")
 
 

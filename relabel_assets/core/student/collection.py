@@ -142,18 +142,17 @@ class Feedback:
         found = []
         for part in queries.split(_QUERIES_A_LOOK):
             nearest = (part @ self.vectors.T).topk(min(_NEAREST, len(self.vectors)), dim=1)
-            nearer, farther = (torch.softmax(sign * _SHARPNESS * nearest.values, dim=1) for sign in (1, -1))
-            for weights, negative, places in zip(nearer, farther, nearest.indices, strict=True):
-                vectors = torch.stack([weights, negative]) @ self.vectors[places]
-                vector, away = nn.functional.normalize(vectors, dim=1)
-                words = weights.double().numpy() @ self._words[self.document[places.numpy()]]  # (V,)
+            for near, places in zip(nearest.values, nearest.indices, strict=True):
+                weights = torch.softmax(_SHARPNESS * torch.stack([near, -near]), dim=1)  # (2, nearest)
+                vector, negative = nn.functional.normalize(weights @ self.vectors[places], dim=1)
+                words = weights[0].double().numpy() @ self._words[self.document[places.numpy()]]  # (V,)
                 ids = np.sort(np.argpartition(-words, min(_FEEDBACK_WORDS, len(words) - 1))[:_FEEDBACK_WORDS])
                 kept = np.zeros(len(words))
                 kept[ids] = words[ids] / max(np.linalg.norm(words[ids]), _LEAST_NORM)
                 cosines = ((self.vectors @ vector).double().numpy(), self._words @ kept)
                 spread = np.maximum([of_all.std() for of_all in cosines], _LEAST_SPREAD)
                 ordinary = np.array([of_all.mean() for of_all in cosines])
-                found.append(Near(vector, away, ids, kept[ids], ordinary, spread))
+                found.append(Near(vector, negative, ids, kept[ids], ordinary, spread))
         return found
 
 

@@ -7,7 +7,7 @@ A published reranker keeps its head; any other encoder gets a fresh one, which n
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,16 +121,17 @@ class PairLearner:
         weights = [p for p in self.grader.model.parameters() if p.requires_grad]
         return [{"params": weights, "lr": self.rate}, {"params": list(self.grade_loss.parameters()), "lr": 2e-2}]
 
+    def read(self, rows: Sequence[dict[str, list[int]]], forward: Callable[[Any], Tensor]) -> Tensor:
+        """What `forward` makes of the rows, a few at a time, (B, ...), with gradients."""
+        starts = range(0, len(rows), _ROWS_A_FORWARD)
+        with mixed(self.grader.reader.dtype):
+            return torch.cat([forward(rows[start : start + _ROWS_A_FORWARD]) for start in starts])
+
     def loss(self, batch: Sequence[training.GradedQuery]) -> Tensor:
         pairs = [self.documents[doc_id] | {"text": query.text} for query in batch for doc_id in query.documents]
         rows = self.grader.rows(pairs)
         order = sorted(range(len(rows)), key=lambda place: len(rows[place]["input_ids"]))
-        with mixed(self.grader.reader.dtype):
-            parts = [
-                self.grader.logits([rows[place] for place in order[start : start + _ROWS_A_FORWARD]])
-                for start in range(0, len(order), _ROWS_A_FORWARD)
-            ]
-        scores = torch.cat(parts)[torch.tensor(np.argsort(order))]
+        scores = self.read([rows[place] for place in order], self.grader.logits)[torch.tensor(np.argsort(order))]
         losses = []
         for query, of_query in zip(batch, scores.split([len(query.documents) for query in batch]), strict=True):
             losses.append(training.ranking_loss(of_query, query.grades) + self.grade_loss(of_query, query.grades))

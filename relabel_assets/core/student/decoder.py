@@ -215,8 +215,7 @@ class _DigitLearner(PairLearner):
         losses = []
         for query in batch:
             rows = self.grader.rows([self.documents[doc_id] | {"text": query.text} for doc_id in query.documents])
-            with mixed(self.grader.reader.dtype):
-                logits = torch.cat([self.grader.digit_logits(rows[i : i + 8]) for i in range(0, len(rows), 8)])
+            logits = self.read(rows, self.grader.digit_logits)
             right = nn.functional.cross_entropy(logits, query.grades.long())
             losses.append(right + training.ranking_loss(_expected(logits), query.grades))
         return torch.stack(losses).mean()
