@@ -34,6 +34,7 @@ from relabel_assets.core.student.late_interaction import QueryScorer
 from relabel_assets.core.student.precision import Reader
 from relabel_assets.core.student.read_document import ReadDocument
 from relabel_assets.core.student.reading import Kept, documents_in_runs, looked_up, pairs_in_runs
+from relabel_assets.errors import StudentError
 
 _BYTES_KEPT = 256_000_000  # of documents' vectors, for files whose batches share documents
 _QUERIES_KEPT = 8192  # of about 20 kB
@@ -70,6 +71,11 @@ class Interaction:
             documents = load_encoder(str(own), settings.max_length, settings.precision)
         if settings.head is None:
             raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no head"))
+        if unknown := set(settings.head.names) - set(NAMES):
+            raise StudentError(
+                f"the student in {folder} weighs {min(unknown)!r}, which this version of relabel-assets does not know: "
+                "it is of a later one. Install that, or train the student again."
+            )
         return cls(scorer, documents, Weighing(storage.read_evidence(folder), settings.head))
 
     @classmethod
@@ -87,7 +93,8 @@ class Interaction:
         if self.weighing is None:
             return pair_scores(self.scorer, documents, pairs)
         figures = pair_figures(self.scorer, documents, pairs, self.weighing.collection, self._queries)
-        return self.weighing.head.scores(figures)
+        head = self.weighing.head  # that of an earlier version may know fewer figures
+        return head.scores(figures[:, [NAMES.index(name) for name in head.names]])
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the files of this architecture, and give its part of student.json."""

@@ -246,6 +246,26 @@ def test_both_sides_learn_and_the_same_pairs_give_the_same_weights(tmp_path: Pat
     assert grades[0].equals(grades[1])
 
 
+def test_a_head_weighs_the_figures_that_it_was_fitted_to(tmp_path: Path) -> None:
+    base = save_encoder(tmp_path / "base", "bert")
+    config = StudentConfig(precision="fp32", base_model=str(base), max_length=64, epochs=0)
+    trained = train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
+    head = trained.settings.head
+    assert head is not None
+
+    def scores(**last: Any) -> np.ndarray:
+        lists = {name: getattr(head, name)[:-1] + last.get(name, []) for name in type(head).model_fields}
+        settings = trained.settings.model_copy(update={"head": type(head)(**lists)})
+        (tmp_path / "s" / "student.json").write_text(settings.model_dump_json())
+        return Labeler.load(tmp_path / "s").grader.scores(pairs())
+
+    # A student of an earlier version has fewer figures: it grades as if it gave the new one no weight.
+    unweighed = {"names": head.names[-1:], "mean": [0.0], "spread": [1.0], "weight": [0.0]}
+    assert np.allclose(scores(), scores(**unweighed), atol=1e-9)
+    with pytest.raises(StudentError, match="weighs 'of_tomorrow', which this version"):
+        scores(**unweighed | {"names": ["of_tomorrow"]})
+
+
 def test_losses_by_hand() -> None:
     loss = GradeLoss(3)
     loss.thresholds.data = torch.tensor([0.0, 1.0])
