@@ -11,7 +11,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 @table_asset(
     pool="student",
-    code_version="2",
+    code_version="3",
     group="student",
     kinds={"polars"},
     settings=lambda corpus: {"gate": corpus.config.gate, "student": corpus.config.student},

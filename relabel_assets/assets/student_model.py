@@ -10,7 +10,7 @@ from relabel_assets.graph import Rows, Step, table_asset
 
 @table_asset(
     pool="student",
-    code_version="5",
+    code_version="6",
     group="student",
     kinds={"pytorch", "huggingface"},
     settings=lambda corpus: {

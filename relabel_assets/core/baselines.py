@@ -15,7 +15,7 @@ _SHOWN = 12
 
 def bm25_labels(candidates: pl.DataFrame, training: pl.DataFrame, *, n_grades: int) -> pl.DataFrame:
     """BM25 as a labeler: its score, cut into grades where the training labels' distribution says; all candidates."""
-    graded = training.filter(pl.col("split") == "train").join(candidates, on=["query_id", "doc_id"])
+    graded = training.join(candidates, on=["query_id", "doc_id"])
     points = cut_points(graded["bm25_score"].to_numpy(), graded["grade"].to_numpy(), n_grades)
     return candidates.select(
         "query_id",

@@ -16,14 +16,13 @@ from sklearn.model_selection import GroupKFold
 from relabel_assets import runner
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.cut_points import cut_points, grades_from
-from relabel_assets.core.pairs import DOCUMENT_COLUMNS, training_pairs
+from relabel_assets.core.pairs import training_pairs
 from relabel_assets.core.progress import silent
 from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.collection import Background, Collection, Lexicon
 from relabel_assets.core.student.encoder import load_encoder
 from relabel_assets.core.student.evidence import NAMES, PRIOR
 from relabel_assets.core.student.head import fit_head
-from relabel_assets.core.student.interaction import feedback_of, pair_figures
+from relabel_assets.core.student.interaction import collection_of, pair_figures
 from relabel_assets.core.student.late_interaction import QueryScorer
 from relabel_assets.core.student.reading import documents_in_runs
 from relabel_assets.core.student.sample import corpus_sample
@@ -63,10 +62,7 @@ def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> np.ndarray:
     """The evidence for each of `pairs`, (N, F); `known` are the documents of the corpus."""
     encoder = load_encoder(base_path("embedded"), 192)
     read = dict(documents_in_runs(encoder, pairs, silent))
-    texts = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
-    background = Background.of(encoder, texts.sample(min(64, texts.height), seed=SEED).to_dicts())
-    lexicon = Lexicon.of(list(read.values()), len(encoder.tokenizer))
-    collection = Collection(lexicon, background, feedback_of(encoder, read, known, lexicon))
+    collection = collection_of(encoder, read, pairs, known, SEED)
     return pair_figures(QueryScorer(encoder), read.items(), pairs, collection)
 
 

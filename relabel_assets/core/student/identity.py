@@ -13,7 +13,7 @@ from relabel_assets.core.pairs import DOCUMENT_COLUMNS
 from relabel_assets.core.rubric import Rubric
 from relabel_assets.core.student.base import weights_identity
 
-RECIPE_VERSION = 6  # counts up when the same pairs and settings would train another student
+RECIPE_VERSION = 7  # counts up when the same pairs and settings would train another student
 _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")
 
 

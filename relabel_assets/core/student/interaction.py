@@ -118,10 +118,11 @@ def train(
     corpus: pl.DataFrame,
     figure: Callable[[NDArray], float | None],
     progress: Progress,
-) -> tuple[Interaction, NDArray, list[training.Epoch]]:
+) -> tuple[Interaction, NDArray, NDArray, list[training.Epoch]]:
     """Train on `graded`, the train rows of `rows`; `figure` measures scores of the other ones, (M,). `corpus` is its documents.
 
-    Returns the student, its score of each of `rows`, and its epochs.
+    The head is fitted twice: to the train rows, by which the student is measured, and to all rows, which the student keeps.
+    Returns the student, its score of each of `rows` by either head, and its epochs.
     """
     both = config.train_documents
     documents_encoder = load_encoder(base_path(config.base_model), config.max_length, config.precision)
@@ -155,39 +156,37 @@ def train(
         learner, graded, epochs=config.epochs, seed=config.seed, figure=dev_figure, progress=progress
     )
     documents = read or dict(documents_in_runs(documents_encoder, rows, progress))
-    weighing, figures = _weigh(scorer, documents_encoder, documents, rows, is_train, corpus, config.seed, progress)
-    return Interaction(scorer, documents_encoder, weighing), weighing.head.scores(figures), history
-
-
-def _weigh(
-    scorer: QueryScorer,
-    encoder: Encoder,
-    documents: Mapping[str, ReadDocument],
-    rows: pl.DataFrame,
-    is_train: pl.Series,
-    corpus: pl.DataFrame,
-    seed: int,
-    progress: Progress,
-) -> tuple[Weighing, NDArray]:
-    """The head fitted on the train rows, with what it needs to know of the corpus; and all rows' figures, (N, F)."""
-    train_rows = rows.filter(is_train)
-    lexicon = Lexicon.of([documents[doc_id] for doc_id in train_rows["doc_id"].unique()], len(encoder.tokenizer))
-    background = Background.of(encoder, _drawn(train_rows, _BACKGROUND, seed))
-    collection = Collection(lexicon, background, feedback_of(encoder, documents, corpus, lexicon, progress))
+    collection = collection_of(documents_encoder, documents, rows, corpus, config.seed, progress)
     figures = pair_figures(scorer, documents.items(), rows, collection)
-    head = fit_head(
-        figures[is_train.to_numpy()], train_rows["grade"].to_numpy(), train_rows["query_id"].to_list(),
-        names=NAMES, seed=seed, prior=PRIOR,
-    )  # fmt: skip
-    return Weighing(collection, head), figures
+
+    def fitted(fit_to: NDArray) -> Head:
+        some = rows.filter(fit_to)
+        grades, queries = some["grade"].to_numpy(), some["query_id"].to_list()
+        return fit_head(figures[fit_to], grades, queries, names=NAMES, seed=config.seed, prior=PRIOR)
+
+    measured = head = fitted(is_train.to_numpy())
+    if not dev.is_empty():
+        head = fitted(np.ones(rows.height, dtype=bool))
+    student = Interaction(scorer, documents_encoder, Weighing(collection, head))
+    return student, measured.scores(figures), head.scores(figures), history
 
 
-def feedback_of(
+def collection_of(
     encoder: Encoder,
     read: Mapping[str, ReadDocument],
+    rows: pl.DataFrame,
     corpus: pl.DataFrame,
-    lexicon: Lexicon,
+    seed: int,
     progress: Progress = silent,
+) -> Collection:
+    """What is known of `corpus` and of the documents of `rows`, which are `read`; no grade goes in."""
+    lexicon = Lexicon.of([read[doc_id] for doc_id in rows["doc_id"].unique()], len(encoder.tokenizer))
+    background = Background.of(encoder, _drawn(rows, _BACKGROUND, seed))
+    return Collection(lexicon, background, _feedback(encoder, read, corpus, lexicon, progress))
+
+
+def _feedback(
+    encoder: Encoder, read: Mapping[str, ReadDocument], corpus: pl.DataFrame, lexicon: Lexicon, progress: Progress
 ) -> Feedback:
     """The windows of `corpus`; documents that are `read` are not read again."""
     absent = documents_in_runs(encoder, corpus.filter(~pl.col("doc_id").is_in(list(read))), progress)

@@ -60,13 +60,12 @@ class Labeler:
     def untrained(
         cls, pairs: pl.DataFrame, *, config: StudentConfig, rubric: Rubric, progress: Progress = silent
     ) -> "Labeler":
-        """The base model as it is, calibrated and cut on the train split of `pairs`: what training is measured against.
+        """The base model as it is, calibrated and cut on the grades of `pairs`: what training is measured against.
 
         An encoder without a trained head grades by late interaction, the best that it can do untrained.
         """
-        train = pairs.filter(pl.col("split") == "train")
         grader = _untrained_grader(config, rubric)
-        return cls(grader, *calibrate(grader.scores(train, progress), train["grade"].to_numpy(), rubric.n_grades))
+        return cls(grader, *calibrate(grader.scores(pairs, progress), pairs["grade"].to_numpy(), rubric.n_grades))
 
     def grade(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> pl.DataFrame:
         """query_id, doc_id, grade, expected_grade and grade_probs of each row of `pairs`, in its order.

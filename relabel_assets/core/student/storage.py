@@ -142,7 +142,8 @@ Grades (query, document) pairs from 0 to {settings.n_grades - 1}, as its teacher
 - Base: {settings.base_model}. The embedded base is all-MiniLM-L6-v2, Apache-2.0.
 - Training: {settings.method}; {settings.n_train_pairs} pairs of a teacher's grades (SHA-256
   {settings.training_set_hash}), seed {settings.seed}; {settings.n_dev_pairs} dev pairs chose epoch
-  {settings.best_epoch} (0 is the untrained base).
+  {settings.best_epoch} (0 is the untrained base). What turns its scores into grades was then
+  fitted to both; the figures below are of the student before it had seen a grade of dev.
 - Files: {_FILES[settings.architecture]} `{ADAPTER}/` is the adapter alone; `{SETTINGS}` holds calibration and cut points.
 
 | figure on dev, against the teacher | value |

@@ -48,6 +48,8 @@ def train_student(
 ) -> TrainedStudent:
     """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the student in `folder`.
 
+    What follows training (late interaction's head, calibration, cut points) is fitted twice: to train, by which the student
+    is measured on dev, and to train and dev together, which is what it keeps: a third more queries for the same labels.
     `corpus` is its documents, graded or not (see corpus_sample); without it, late interaction knows those of `pairs`.
     Raises StudentError where no train pair is graded, or the base cannot be loaded.
     """
@@ -58,20 +60,22 @@ def train_student(
         raise StudentError(
             "no training pair has a grade, so there is nothing to learn from. See teacher_labels.status."
         )
-    grader, scores, history = _trained(pairs, is_train, corpus, config, rubric, progress)
-    calibration, points = calibrate(scores[is_train.to_numpy()], train["grade"].to_numpy(), rubric.n_grades)
+    grader, measured, scores, history = _trained(pairs, is_train, corpus, config, rubric, progress)
+    calibration, points = calibrate(scores, pairs["grade"].to_numpy(), rubric.n_grades)
     figures: dict[str, float | None] = dict.fromkeys(
         ("ndcg_at_10", "pairwise_half", "kappa_quadratic", "calibration_error")
     )
     curve: list[tuple[float, float, float]] = []
     if not dev.is_empty():
-        probs = calibration.grade_probs(scores[~is_train.to_numpy()])
+        known = measured[is_train.to_numpy()]
+        of_train, points_of_train = calibrate(known, train["grade"].to_numpy(), rubric.n_grades)
+        probs = of_train.grade_probs(measured[~is_train.to_numpy()])
         expected, grades = expected_grades(probs), dev["grade"].to_numpy()
         frame = dev.select("query_id", "doc_id", "grade", score=pl.Series(expected))
         figures = {
             "ndcg_at_10": ndcg_at_10(frame),
             "pairwise_half": pairwise(frame)["pairwise_half"],
-            "kappa_quadratic": kappa(grades, grades_from(expected, points), weights="quadratic"),
+            "kappa_quadratic": kappa(grades, grades_from(expected, points_of_train), weights="quadratic"),
             "calibration_error": expected_calibration_error(probs, grades),
         }
         curve = reliability(probs, grades)
@@ -95,8 +99,8 @@ def _trained(
     config: StudentConfig,
     rubric: Rubric,
     progress: Progress,
-) -> tuple[Any, NDArray, list[training.Epoch]]:
-    """The trained grader, its score of each of `pairs`, and its epochs."""
+) -> tuple[Any, NDArray, NDArray, list[training.Epoch]]:
+    """The trained grader; its score of each of `pairs` before it saw a grade of dev, and after; and its epochs."""
     torch.manual_seed(config.seed)  # adapters and fresh heads are drawn before training begins
     dev = pairs.filter(~is_train)
     graded = [
@@ -133,7 +137,8 @@ def _trained(
         learner, graded, epochs=config.epochs, seed=config.seed,
         figure=lambda: None if dev.is_empty() else figure(grader.scores(dev)), progress=progress,
     )  # fmt: skip
-    return grader, grader.scores(pairs, progress), history
+    scores = grader.scores(pairs, progress)
+    return grader, scores, scores, history
 
 
 def _save(grader: Any, settings: dict[str, Any], folder: Path) -> storage.Settings:

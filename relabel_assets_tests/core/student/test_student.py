@@ -43,6 +43,19 @@ def test_the_same_pairs_give_the_same_weights_and_a_reload_the_same_grades(tmp_p
     )
 
 
+def test_a_student_keeps_what_dev_teaches_and_is_measured_without_it(tmp_path: Path) -> None:
+    is_dev = pl.col("split") == "dev"
+    rows = pairs().with_columns(grade=pl.when(is_dev).then("grade").otherwise(pl.col("grade").clip(0, 1)))
+    trained = train_student(rows, config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
+    given = Labeler.load(tmp_path / "s").grade(rows.filter(is_dev))
+    assert given["grade"].to_list() == [0, 0, 0, 3]
+    measured = trained.settings.figures["kappa_quadratic"]
+    assert measured is not None
+    assert measured < 1, "no train pair has a 3, so that what is measured cannot give one"
+    base = Labeler.untrained(rows, config=CONFIG, rubric=RUBRIC)
+    assert base.grade(rows)["grade"].max() == 3, "the base has seen the same grades"
+
+
 def test_the_folder_loads_in_plain_transformers(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
