@@ -31,8 +31,8 @@ def assign_splits(queries: pl.DataFrame, *, config: QueriesConfig, file: str) ->
 
     Provided benchmark queries stay. Where no query says its split, `benchmark_share` of the seed documents become
     benchmark. The others are divided by seed document: the `dev_share` of seeds whose ids have the lowest hashes go to
-    dev, so that a new query moves few others. Queries that are near duplicates, and their whole seeds, share a side. A query to train on that shares its seed document with a benchmark query, or nearly its
-    words, is set aside.
+    dev, so that a new query moves few others. Queries that are near duplicates, and their whole seeds, share a side. A
+    query to train on that shares its seed document with a benchmark query, or nearly its words, is set aside.
     """
     if queries.is_empty():
         return queries, []

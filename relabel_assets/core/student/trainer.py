@@ -49,7 +49,7 @@ def train_student(
     """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the student in `folder`.
 
     What follows training (late interaction's head, calibration, cut points) is fitted twice: to train, by which the student
-    is measured on dev, and to train and dev together, which is what it keeps: a third more queries for the same labels.
+    is measured on dev, and to train and dev together, which is what it keeps.
     `corpus` is its documents, graded or not (see corpus_sample); without it, late interaction knows those of `pairs`.
     Raises StudentError where no train pair is graded, or the base cannot be loaded.
     """
@@ -62,23 +62,7 @@ def train_student(
         )
     grader, measured, scores, history = _trained(pairs, is_train, corpus, config, rubric, progress)
     calibration, points = calibrate(scores, pairs["grade"].to_numpy(), rubric.n_grades)
-    figures: dict[str, float | None] = dict.fromkeys(
-        ("ndcg_at_10", "pairwise_half", "kappa_quadratic", "calibration_error")
-    )
-    curve: list[tuple[float, float, float]] = []
-    if not dev.is_empty():
-        known = measured[is_train.to_numpy()]
-        of_train, points_of_train = calibrate(known, train["grade"].to_numpy(), rubric.n_grades)
-        probs = of_train.grade_probs(measured[~is_train.to_numpy()])
-        expected, grades = expected_grades(probs), dev["grade"].to_numpy()
-        frame = dev.select("query_id", "doc_id", "grade", score=pl.Series(expected))
-        figures = {
-            "ndcg_at_10": ndcg_at_10(frame),
-            "pairwise_half": pairwise(frame)["pairwise_half"],
-            "kappa_quadratic": kappa(grades, grades_from(expected, points_of_train), weights="quadratic"),
-            "calibration_error": expected_calibration_error(probs, grades),
-        }
-        curve = reliability(probs, grades)
+    figures, curve = _on_dev(pairs, measured, is_train, rubric.n_grades)
     set_hash = training_set_hash(pairs, corpus)
     settings = {
         "model_id": student_id(set_hash, config, rubric), "base_model": config.base_model,
@@ -90,6 +74,26 @@ def train_student(
     }  # fmt: skip
     saved = _save(grader, settings, folder)
     return TrainedStudent(saved, history, curve, time.monotonic() - started)
+
+
+def _on_dev(
+    pairs: pl.DataFrame, scores: NDArray, is_train: pl.Series, n_grades: int
+) -> tuple[dict[str, float | None], list[tuple[float, float, float]]]:
+    """How good `scores` (N,) of `pairs` are on dev, calibrated and cut on train: figures by name, and their reliability."""
+    dev, grades_of_train = pairs.filter(~is_train), pairs.filter(is_train)["grade"].to_numpy()
+    if dev.is_empty():
+        return dict.fromkeys(("ndcg_at_10", "pairwise_half", "kappa_quadratic", "calibration_error")), []
+    calibration, points = calibrate(scores[is_train.to_numpy()], grades_of_train, n_grades)
+    probs = calibration.grade_probs(scores[~is_train.to_numpy()])
+    expected, grades = expected_grades(probs), dev["grade"].to_numpy()
+    frame = dev.select("query_id", "doc_id", "grade", score=pl.Series(expected))
+    figures = {
+        "ndcg_at_10": ndcg_at_10(frame),
+        "pairwise_half": pairwise(frame)["pairwise_half"],
+        "kappa_quadratic": kappa(grades, grades_from(expected, points), weights="quadratic"),
+        "calibration_error": expected_calibration_error(probs, grades),
+    }
+    return figures, reliability(probs, grades)
 
 
 def _trained(
