@@ -1,21 +1,27 @@
 """What each kind of evidence is worth: heads fitted without it, beside late interaction alone, by cross-validation.
 
-    python relabel_assets_tests/benchmarks/student_evidence.py [CORPUS]...
+    python relabel_assets_tests/benchmarks/student_evidence.py [CORPUS]... [--learning-curve]
 
 Needs corpora whose teacher has graded (`relabel run`); reads RELABEL_HOME and RELABEL_DATA. Benchmark queries are never
 looked at: four folds over the seed documents of train and dev queries, against the teacher's grades. Vectors are the
 untrained base's. Figures have 95 % intervals from a paired bootstrap over queries.
+
+With --learning-curve, all evidence again, from fewer and from more of the queries: means of three draws of folds, and the
+standard deviation of draws.
 """
 
-import sys
+import argparse
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
 from sklearn.model_selection import GroupKFold
 
 from relabel_assets import runner
+from relabel_assets.core.benchmark import measure
 from relabel_assets.core.corpus_config import StudentConfig
 from relabel_assets.core.cut_points import cut_points, grades_from
+from relabel_assets.core.metrics import kappa, ndcg_at_10, pairwise
 from relabel_assets.core.pairs import training_pairs
 from relabel_assets.core.progress import silent
 from relabel_assets.core.student.base import base_path
@@ -42,20 +48,35 @@ VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "all, held near nothing": (NAMES, {}),
     "all evidence": (NAMES, PRIOR),
 }
+# Folds, and the share of all seed documents to learn from.
+CURVE = ((4, 0.2), (4, 0.35), (4, 0.5), (10, 0.77), (10, 0.9))
+DRAWS = 3
+
+Split = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to grade
 
 
-def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str) -> pl.DataFrame:
+def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str, splits: Iterable[Split]) -> pl.DataFrame:
     """score and grade of every pair, each from a head that saw none of its seed document's queries."""
     names, prior = VARIANTS[variant]
     columns, grades = figures[:, [NAMES.index(name) for name in names]], pairs["grade"].to_numpy()
     scores, given = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64)
-    for train, rest in GroupKFold(4).split(columns, grades, pairs["group"].to_list()):
+    for train, rest in splits:
         queries = pairs["query_id"][train].to_list()
         head = fit_head(columns[train], grades[train], queries, names=names, seed=SEED, prior=prior)
         scores[rest] = head.scores(columns[rest])
         points = cut_points(head.scores(columns[train]), grades[train], 4)
         given[rest] = grades_from(scores[rest], points)
     return pairs.select("query_id", "doc_id").with_columns(score=pl.Series(scores), grade=pl.Series(given))
+
+
+def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Iterable[Split]:
+    """Folds over the seed documents of rows, `groups` (N,); each learns from this share of all seed documents."""
+    random, seeds = np.random.default_rng([SEED, draw]), np.unique(groups)
+    shuffled = random.permutation(seeds)
+    for fold in range(folds):
+        rest = shuffled[fold::folds]
+        known = random.permutation(np.setdiff1d(seeds, rest))[: round(share * len(seeds))]
+        yield np.flatnonzero(np.isin(groups, known)), np.flatnonzero(np.isin(groups, rest))
 
 
 def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> np.ndarray:
@@ -66,9 +87,38 @@ def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> np.ndarray:
     return pair_figures(QueryScorer(encoder), read.items(), pairs, collection)
 
 
-def main(corpora: list[str]) -> None:
-    from relabel_assets.core.benchmark import measure
+def print_variants(figures: np.ndarray, pairs: pl.DataFrame, queries: pl.DataFrame) -> None:
+    reference = pairs.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
+    for variant in VARIANTS:
+        splits = GroupKFold(4).split(figures, groups=pairs["group"].to_list())
+        labels = cross_validated(figures, pairs, variant, splits).select(pl.lit("student").alias("labeler"), pl.all())
+        found = measure(labels, reference, queries).rows.filter(pl.col("slice") == "all")
+        cells = [
+            f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+            for row in found.iter_rows(named=True)
+            if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic")
+        ]
+        print(f"  {variant:24} {'   '.join(cells)}", flush=True)
 
+
+def print_learning_curve(figures: np.ndarray, pairs: pl.DataFrame) -> None:
+    groups, grades = pairs["group"].to_numpy(), pairs["grade"].to_numpy()
+    for folds, share in CURVE:
+        draws = []
+        for draw in range(DRAWS):
+            found = cross_validated(figures, pairs, "all evidence", drawn_splits(groups, folds, share, draw))
+            scored, given = pairs.select("query_id", "doc_id", "grade", score=found["score"]), found["grade"]
+            draws.append({
+                "ndcg@10": ndcg_at_10(scored), "pairwise_half": pairwise(scored)["pairwise_half"],
+                "kappa": kappa(grades, given), "kappa_quadratic": kappa(grades, given, weights="quadratic"),
+            })  # fmt: skip
+        cells = [
+            f"{name} {values.mean():.3f} ({values.std():.3f})" for name, values in pl.DataFrame(draws).to_dict().items()
+        ]
+        print(f"  from {share:.0%} of queries      {'   '.join(cells)}", flush=True)
+
+
+def main(corpora: list[str], *, with_curve: bool) -> None:
     project, warehouse = runner.from_environment()
     for corpus in corpora or project.corpora().names():
         queries, documents = warehouse.read("synthetic_queries", corpus), warehouse.read("seed_docs", corpus)
@@ -76,21 +126,17 @@ def main(corpora: list[str]) -> None:
         pairs = training_pairs(warehouse.read("teacher_labels", corpus), queries, documents).join(
             seeds, on="query_id", maintain_order="left"
         )
-        reference = pairs.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
         n_queries = pairs["query_id"].n_unique()
         print(f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the teacher's grades", flush=True)
         figures = figures_of(pairs, corpus_sample(documents, StudentConfig()))
-        for variant in VARIANTS:
-            scores = cross_validated(figures, pairs, variant)
-            labels = scores.select(pl.lit("student").alias("labeler"), pl.all())
-            found = measure(labels, reference, queries).rows.filter(pl.col("slice") == "all")
-            cells = [
-                f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
-                for row in found.iter_rows(named=True)
-                if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic")
-            ]
-            print(f"  {variant:24} {'   '.join(cells)}", flush=True)
+        print_variants(figures, pairs, queries)
+        if with_curve:
+            print_learning_curve(figures, pairs)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="all, if left out")
+    parser.add_argument("--learning-curve", action="store_true", help="figures from fewer and from more queries")
+    given = parser.parse_args()
+    main(given.corpora, with_curve=given.learning_curve)

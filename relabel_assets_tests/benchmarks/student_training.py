@@ -82,4 +82,6 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if unknown := set(given.students) - set(VARIANTS):
         parser.error(f"no student is called {min(unknown)!r}: choose from {', '.join(VARIANTS)}")
+    if bad := [text for text in given.set if "=" not in text]:
+        parser.error(f"--set {bad[0]!r} has no '=': --set epochs=1")
     main(given.corpus, given.students, dict(text.split("=", 1) for text in given.set))

@@ -129,6 +129,8 @@ def main() -> None:
     parser.add_argument("corpus")
     parser.add_argument("--runs", type=Path, metavar="FOLDER")
     given = parser.parse_args()
+    if given.runs and not any(path.is_file() for path in given.runs.glob("*")):
+        parser.error(f"{given.runs} has no files: it should be a folder of trec_eval's run files, one a system")
     project, warehouse = runner.from_environment()
     names = ("synthetic_queries", "seed_docs", "teacher_labels", "student_labels", "reference_labels")
     queries, documents, teacher, student, reference = (warehouse.read(name, given.corpus) for name in names)
