@@ -158,17 +158,16 @@ def train(
     documents = read or dict(documents_in_runs(documents_encoder, rows, progress))
     collection = collection_of(documents_encoder, documents, rows, corpus, config.seed, progress)
     figures = pair_figures(scorer, documents.items(), rows, collection)
+    measured = _head(figures[is_train.to_numpy()], rows.filter(is_train), config.seed)
+    kept = measured if dev.is_empty() else _head(figures, rows, config.seed)
+    student = Interaction(scorer, documents_encoder, Weighing(collection, kept))
+    return student, measured.scores(figures), kept.scores(figures), history
 
-    def fitted(fit_to: NDArray) -> Head:
-        some = rows.filter(fit_to)
-        grades, queries = some["grade"].to_numpy(), some["query_id"].to_list()
-        return fit_head(figures[fit_to], grades, queries, names=NAMES, seed=config.seed, prior=PRIOR)
 
-    measured = head = fitted(is_train.to_numpy())
-    if not dev.is_empty():
-        head = fitted(np.ones(rows.height, dtype=bool))
-    student = Interaction(scorer, documents_encoder, Weighing(collection, head))
-    return student, measured.scores(figures), head.scores(figures), history
+def _head(figures: NDArray, rows: pl.DataFrame, seed: int) -> Head:
+    """The head of the grades of `rows`, with figures (N, F)."""
+    grades, queries = rows["grade"].to_numpy(), rows["query_id"].to_list()
+    return fit_head(figures, grades, queries, names=NAMES, seed=seed, prior=PRIOR)
 
 
 def collection_of(

@@ -86,14 +86,17 @@ def _on_dev(
     calibration, points = calibrate(scores[is_train.to_numpy()], grades_of_train, n_grades)
     probs = calibration.grade_probs(scores[~is_train.to_numpy()])
     expected, grades = expected_grades(probs), dev["grade"].to_numpy()
-    frame = dev.select("query_id", "doc_id", "grade", score=pl.Series(expected))
-    figures = {
-        "ndcg_at_10": ndcg_at_10(frame),
-        "pairwise_half": pairwise(frame)["pairwise_half"],
+    figures = _order(dev, expected) | {
         "kappa_quadratic": kappa(grades, grades_from(expected, points), weights="quadratic"),
         "calibration_error": expected_calibration_error(probs, grades),
     }
     return figures, reliability(probs, grades)
+
+
+def _order(pairs: pl.DataFrame, scores: NDArray) -> dict[str, float | None]:
+    """How well `scores` (N,) put `pairs` in order."""
+    frame = pairs.select("query_id", "doc_id", "grade", score=pl.Series(scores))
+    return {"ndcg_at_10": ndcg_at_10(frame), "pairwise_half": pairwise(frame)["pairwise_half"]}
 
 
 def _trained(
@@ -120,9 +123,7 @@ def _trained(
     def figure(scores: NDArray) -> float | None:
         if dev.is_empty():
             return None
-        frame = dev.select("query_id", "doc_id", "grade", score=pl.Series(scores))
-        found = (ndcg_at_10(frame), pairwise(frame)["pairwise_half"])
-        return float(np.mean([value for value in found if value is not None] or [0.0]))
+        return float(np.mean([value for value in _order(dev, scores).values() if value is not None] or [0.0]))
 
     if config.architecture == "late_interaction":
         known = corpus_sample(pairs.unique("doc_id"), config) if corpus is None else corpus
