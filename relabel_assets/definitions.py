@@ -5,7 +5,6 @@ What belongs here: which assets, checks, sensors and resources make the code loc
 
 import dagster as dg
 
-from relabel_assets import automation
 from relabel_assets.assets.benchmark_report import benchmark_report
 from relabel_assets.assets.bm25_candidates import bm25_candidates
 from relabel_assets.assets.reference_labels import reference_labels
@@ -14,10 +13,11 @@ from relabel_assets.assets.student_labels import student_labels
 from relabel_assets.assets.student_model import student_model
 from relabel_assets.assets.synthetic_queries import synthetic_queries
 from relabel_assets.assets.teacher_labels import teacher_labels
-from relabel_assets.checks import CHECKS
-from relabel_assets.partitions import corpus_folder, corpus_folders
-from relabel_assets.resources.project import Project
-from relabel_assets.resources.warehouse import Warehouse
+from relabel_assets.graph import automation
+from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.partitions import corpus_folder, corpus_folders
+from relabel_assets.graph.project import Project
+from relabel_assets.warehouse.warehouse import Warehouse
 
 ASSETS = [
     seed_docs,

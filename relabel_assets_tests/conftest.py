@@ -71,8 +71,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the whole graph was run on the corpus `tiny`, which lies in ../data; for tests that only read."""
-    from relabel_assets import runner
-    from relabel_assets.tables import TABLES
+    from relabel_assets.running import runner
+    from relabel_assets.tables.tables import TABLES
 
     folder = tmp_path_factory.mktemp("made")
     write_corpus(folder / "data" / "tiny")

@@ -20,7 +20,7 @@ COMMANDS = [
 
 def relabel(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     arguments = shlex.split(command.removeprefix(".venv/bin/relabel"))
-    entry = [sys.executable, "-c", "from relabel_assets.cli import main; main()"]
+    entry = [sys.executable, "-c", "from relabel_assets.cli.main import main; main()"]
     return subprocess.run([*entry, *arguments], capture_output=True, text=True, check=False, cwd=folder)
 
 

@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from relabel_assets.core.baselines import bm25_labels, confusions, disagreements, labels_in_one
-from relabel_assets.core.benchmark import gate, measure
-from relabel_assets.core.pairs import training_pairs, with_texts
-from relabel_assets.core.report import ReportFacts, render_html, render_markdown
-from relabel_assets.graph import Rows, Step, table_asset
+from relabel_assets.benchmark.baselines import bm25_labels, confusions, disagreements, labels_in_one
+from relabel_assets.benchmark.bootstrap import gate, measure
+from relabel_assets.benchmark.report import ReportFacts, render_html, render_markdown
+from relabel_assets.corpus.pairs import training_pairs, with_texts
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
 
 
 @table_asset(
@@ -17,7 +17,7 @@ from relabel_assets.graph import Rows, Step, table_asset
     settings=lambda corpus: {"gate": corpus.config.gate, "student": corpus.config.student},
 )
 def benchmark_report(step: Step) -> Rows:
-    from relabel_assets.core.student import Labeler
+    from relabel_assets.student import Labeler
 
     queries, documents, candidates = (step.read(name) for name in ("synthetic_queries", "seed_docs", "bm25_candidates"))
     teacher, student, corpus = step.read("teacher_labels"), step.read("student_labels"), step.corpus

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from relabel_assets.core.bm25 import find_candidates
-from relabel_assets.core.grades import with_known_pairs
-from relabel_assets.graph import Rows, Step, table_asset
+from relabel_assets.candidates.bm25 import find_candidates
+from relabel_assets.corpus.grades import with_known_pairs
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
 
 
 @table_asset(

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from relabel_assets.core.grades import with_known_pairs
-from relabel_assets.graph import Rows, Step, table_asset
+from relabel_assets.corpus.grades import with_known_pairs
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
 
 
 @table_asset(

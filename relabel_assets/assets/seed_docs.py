@@ -1,7 +1,7 @@
 """The documents of a corpus, as its folder holds them."""
 
 from relabel_assets.errors import CorpusError
-from relabel_assets.graph import Rows, Step, table_asset
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
 
 
 @table_asset(code_version="1", group="corpus", kinds={"polars"}, files=("documents",))

@@ -2,14 +2,14 @@
 
 import polars as pl
 
-from relabel_assets.core.pairs import with_texts
-from relabel_assets.core.plots import grade_distribution
-from relabel_assets.graph import Rows, Step, table_asset
+from relabel_assets.benchmark.plots import grade_distribution
+from relabel_assets.corpus.pairs import with_texts
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
 
 
 @table_asset(pool="student", code_version="1", group="student", kinds={"pytorch", "polars"})
 def student_labels(step: Step) -> Rows:
-    from relabel_assets.core.student import Labeler
+    from relabel_assets.student import Labeler
 
     student = step.read("student_model").filter("is_current").row(0, named=True)
     candidates = step.read("bm25_candidates").select("query_id", "doc_id")

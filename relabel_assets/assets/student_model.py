@@ -2,10 +2,10 @@
 
 import polars as pl
 
-from relabel_assets.core.pairs import training_pairs
-from relabel_assets.core.plots import reliability_plot, training_curve
-from relabel_assets.core.student import corpus_sample, rubric_read, student_id, training_set_hash
-from relabel_assets.graph import Rows, Step, table_asset
+from relabel_assets.benchmark.plots import reliability_plot, training_curve
+from relabel_assets.corpus.pairs import training_pairs
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.student import corpus_sample, rubric_read, student_id, training_set_hash
 
 
 @table_asset(
@@ -19,7 +19,7 @@ from relabel_assets.graph import Rows, Step, table_asset
     },
 )
 def student_model(step: Step) -> Rows:
-    from relabel_assets.core.student import train_student
+    from relabel_assets.student import train_student
 
     config, rubric = step.corpus.config.student, step.corpus.rubric
     documents = step.read("seed_docs")

@@ -4,13 +4,13 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.core.bm25 import retrievable
-from relabel_assets.core.queries import content_hash, with_known_seeds
-from relabel_assets.core.splits import assign_splits
-from relabel_assets.core.synthesis import ROUND_TRIP_DEPTH, queries_prompt
+from relabel_assets.candidates.bm25 import retrievable
+from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.queries import content_hash, with_known_seeds
+from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.errors import CorpusError, TeacherError
-from relabel_assets.graph import Rows, Step, table_asset
-from relabel_assets.resources.corpora import CorpusFolder
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.teacher.query_writing import ROUND_TRIP_DEPTH, queries_prompt
 
 _FILE = "queries.jsonl"
 
@@ -58,7 +58,7 @@ def _provided(step: Step) -> Rows:
 
 
 def _written(step: Step) -> Rows:
-    from relabel_assets.resources.query_writer import write_queries
+    from relabel_assets.teacher.query_writer import write_queries
 
     corpus = step.corpus
     prompt = queries_prompt(_settings(corpus)["prompt"], file=corpus.config.queries.prompt or "the queries prompt")

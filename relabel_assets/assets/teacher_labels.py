@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from relabel_assets.core.grades import with_known_pairs
-from relabel_assets.core.pairs import with_texts
-from relabel_assets.core.plots import grade_distribution
-from relabel_assets.graph import Rows, Step, table_asset
-from relabel_assets.resources.corpora import CorpusFolder
+from relabel_assets.benchmark.plots import grade_distribution
+from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.grades import with_known_pairs
+from relabel_assets.corpus.pairs import with_texts
+from relabel_assets.graph.table_asset import Rows, Step, table_asset
 
 _FILE = "teacher_labels.jsonl"
 _FINAL = ("ok", "not_recorded")

@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets import runner
-from relabel_assets.graph import RECIPES
-from relabel_assets.plan import stale_tables
-from relabel_assets.tables import TABLES
+from relabel_assets.graph.table_asset import RECIPES
+from relabel_assets.running import runner
+from relabel_assets.running.plan import stale_tables
+from relabel_assets.tables.tables import TABLES
 from relabel_assets_tests.conftest import write_corpus
 
 
@@ -110,12 +110,12 @@ def test_loading_the_graph_imports_neither_torch_nor_openai(home: Path) -> None:
 def test_files_assets_and_tables_have_the_same_names(home: Path) -> None:
     graph = runner.build_definitions().resolve_asset_graph()
     assets = {key.to_user_string() for key in graph.get_all_asset_keys()}
-    files = {file.stem for file in (Path(runner.__file__).parent / "assets").glob("[a-z]*.py")}
+    files = {file.stem for file in (Path(runner.__file__).parents[1] / "assets").glob("[a-z]*.py")}
     assert assets - {"corpus_folder"} == files == set(TABLES) == set(RECIPES)
 
 
 def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from relabel_assets.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from relabel_assets.cli.main import main; main()", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

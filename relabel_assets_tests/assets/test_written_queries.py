@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from relabel_assets import runner
-from relabel_assets.core.splits import leaking_queries
+from relabel_assets.corpus.splits import leaking_queries
+from relabel_assets.running import runner
 from relabel_assets_tests.faults.teacher_server import (
     TeacherServer,
     chat_body,

@@ -22,10 +22,10 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from relabel_assets import plan
-from relabel_assets.resources.project import Project
-from relabel_assets.resources.warehouse import Warehouse
-from relabel_assets.tables import TABLES
+from relabel_assets.graph.project import Project
+from relabel_assets.running import plan
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.conftest import write_corpus
 
 CORPORA = [f"corpus_{number}" for number in range(6)]
@@ -88,7 +88,7 @@ def main() -> None:
                     number = next(taken)
                 name = CORPORA[number % len(CORPORA)]
                 change_a_document(Path(folder) / "data" / name, number)
-                command = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli", "run", "-c", name]
+                command = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli.main", "run", "-c", name]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 with lock:
                     runs[0] += 1

@@ -38,8 +38,8 @@ def documents(count: int) -> Iterator[pl.DataFrame]:
 
 
 def measure(count: int) -> None:
-    from relabel_assets.core.bm25 import find_candidates
-    from relabel_assets.core.corpus_config import CandidatesConfig
+    from relabel_assets.candidates.bm25 import find_candidates
+    from relabel_assets.corpus.config import CandidatesConfig
 
     draw = np.random.default_rng(11)
     words = np.minimum(draw.zipf(1.3, size=(200, 4)), WORDS)

@@ -16,11 +16,11 @@ import polars as pl
 import torch
 from transformers import AutoTokenizer, Phi3Config, Phi3ForCausalLM
 
-from relabel_assets.core.pairs import DOCUMENT_COLUMNS
-from relabel_assets.core.rubric import default_rubric
-from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.batches import device
-from relabel_assets.core.student.decoder import Decoder, student_prompt
+from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.student.base import base_path
+from relabel_assets.student.decoder.decoder import Decoder, student_prompt
+from relabel_assets.student.runtime.batches import device
 from relabel_assets_tests.benchmarks.labeling import Work, matrix_peak, reading
 
 TOKENS = 500

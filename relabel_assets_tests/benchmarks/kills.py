@@ -34,17 +34,17 @@ import dagster as dg
 import polars as pl
 import psutil
 
-from relabel_assets import runner
-from relabel_assets.partitions import add_partitions
-from relabel_assets.resources.doctor import examine
-from relabel_assets.tables import TABLES
-from relabel_assets_tests.commands.test_teacher_commands import ask_live
+from relabel_assets.graph.partitions import add_partitions
+from relabel_assets.running import runner
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.upkeep.doctor import examine
+from relabel_assets_tests.cli.test_teacher_commands import ask_live
 from relabel_assets_tests.conftest import write_corpus
 from relabel_assets_tests.faults.teacher_server import TeacherServer
 from relabel_assets_tests.faults.test_killed_teacher import answers_in
 
 LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
-RELABEL = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli"]
+RELABEL = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli.main"]
 DAGSTER = [
     sys.executable, "-W", "ignore", "-m", "dagster", "asset", "materialize", "-m", "relabel_assets.definitions",
     "--select", ",".join(LABELS), "--partition", "tiny", "--config-json",
@@ -120,7 +120,7 @@ class Place:
             begun = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
             found += [f"held for running: {run.run_id}" for run in instance.get_runs(dg.RunsFilter(statuses=begun))]
         for path in warehouse.read("student_model", "tiny").filter("is_current")["path"]:
-            from relabel_assets.core.student import Labeler
+            from relabel_assets.student import Labeler
 
             Labeler.load(project.home.path / path)
         return found

@@ -34,18 +34,19 @@ import torch
 from sentence_transformers import CrossEncoder
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from relabel_assets import Labeler, runner
-from relabel_assets.core.corpus_config import StudentConfig
-from relabel_assets.core.cut_points import grades_from
-from relabel_assets.core.pairs import DOCUMENT_COLUMNS
-from relabel_assets.core.rubric import default_rubric
-from relabel_assets.core.student import train_student
-from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.batches import device
-from relabel_assets.core.student.calibration import expected_grades
-from relabel_assets.core.student.cross_encoder import document_text
-from relabel_assets.core.student.storage import SETTINGS, read_settings
-from relabel_assets.resources.bulk_labels import ROWS_A_BATCH
+from relabel_assets import Labeler
+from relabel_assets.benchmark.cut_points import grades_from
+from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
+from relabel_assets.labeling.label_file import ROWS_A_BATCH
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.running import runner
+from relabel_assets.student import train_student
+from relabel_assets.student.base import base_path
+from relabel_assets.student.calibration import expected_grades
+from relabel_assets.student.cross_encoder import document_text
+from relabel_assets.student.folder import SETTINGS, read_settings
+from relabel_assets.student.runtime.batches import device
 
 TRAINED_ON = 200  # pairs from which the students made here have their cut points
 

@@ -17,21 +17,21 @@ import numpy as np
 import polars as pl
 from sklearn.model_selection import GroupKFold
 
-from relabel_assets import runner
-from relabel_assets.core.benchmark import measure
-from relabel_assets.core.corpus_config import StudentConfig
-from relabel_assets.core.cut_points import cut_points, grades_from
-from relabel_assets.core.metrics import kappa, ndcg_at_10, pairwise
-from relabel_assets.core.pairs import training_pairs
-from relabel_assets.core.progress import silent
-from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.encoder import load_encoder
-from relabel_assets.core.student.evidence import NAMES, PRIOR
-from relabel_assets.core.student.head import fit_head
-from relabel_assets.core.student.interaction import collection_of, pair_figures
-from relabel_assets.core.student.late_interaction import QueryScorer
-from relabel_assets.core.student.reading import documents_in_runs
-from relabel_assets.core.student.sample import corpus_sample
+from relabel_assets.benchmark.bootstrap import measure
+from relabel_assets.benchmark.cut_points import cut_points, grades_from
+from relabel_assets.benchmark.metrics import kappa, ndcg_at_10, pairwise
+from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.pairs import training_pairs
+from relabel_assets.progress import silent
+from relabel_assets.running import runner
+from relabel_assets.student.base import base_path
+from relabel_assets.student.late_interaction.cache import documents_in_runs
+from relabel_assets.student.late_interaction.features import NAMES, PRIOR
+from relabel_assets.student.late_interaction.head import fit_head
+from relabel_assets.student.late_interaction.maxsim import QueryScorer
+from relabel_assets.student.late_interaction.student import collection_of, pair_figures
+from relabel_assets.student.runtime.encoder import load_encoder
+from relabel_assets.student.sample import corpus_sample
 
 SEED = 13
 FEEDBACK = tuple(name for name in NAMES if name.startswith("feedback"))

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import polars as pl
 
-from relabel_assets import runner
-from relabel_assets.core.benchmark import measure
-from relabel_assets.core.corpus_config import StudentConfig
-from relabel_assets.core.pairs import training_pairs
-from relabel_assets.core.student import Labeler, corpus_sample, train_student
+from relabel_assets.benchmark.bootstrap import measure
+from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.pairs import training_pairs
+from relabel_assets.running import runner
+from relabel_assets.student import Labeler, corpus_sample, train_student
 
 VARIANTS = {
     "base": {},

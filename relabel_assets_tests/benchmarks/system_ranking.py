@@ -24,19 +24,19 @@ import torch
 from scipy.stats import kendalltau
 from torch import nn
 
-from relabel_assets import runner
-from relabel_assets.core.benchmark import median_grades, resamples
-from relabel_assets.core.bm25 import Bm25, bm25_index
-from relabel_assets.core.metrics import ndcg_by_query
-from relabel_assets.core.pairs import training_pairs, with_texts
-from relabel_assets.core.progress import silent
-from relabel_assets.core.student import Labeler
-from relabel_assets.core.student.base import base_path
-from relabel_assets.core.student.encoder import load_encoder
-from relabel_assets.core.student.interaction import pair_scores
-from relabel_assets.core.student.late_interaction import QueryScorer
-from relabel_assets.core.student.read_document import ReadDocument
-from relabel_assets.core.student.reading import documents_in_runs
+from relabel_assets.benchmark.bootstrap import median_grades, resamples
+from relabel_assets.benchmark.metrics import ndcg_by_query
+from relabel_assets.candidates.bm25 import Bm25, bm25_index
+from relabel_assets.corpus.pairs import training_pairs, with_texts
+from relabel_assets.progress import silent
+from relabel_assets.running import runner
+from relabel_assets.student import Labeler
+from relabel_assets.student.base import base_path
+from relabel_assets.student.late_interaction.cache import documents_in_runs
+from relabel_assets.student.late_interaction.documents import ReadDocument
+from relabel_assets.student.late_interaction.maxsim import QueryScorer
+from relabel_assets.student.late_interaction.student import pair_scores
+from relabel_assets.student.runtime.encoder import load_encoder
 
 RESAMPLES, SEED = 2000, 13
 FUSED_AT = 60  # of reciprocal rank fusion (Cormack et al. 2009)

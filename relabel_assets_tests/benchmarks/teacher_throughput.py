@@ -18,10 +18,10 @@ from pathlib import Path
 
 import polars as pl
 
-from relabel_assets.core.corpus_config import TeacherConfig
-from relabel_assets.core.rubric import default_rubric
-from relabel_assets.resources.ledger import Ledger
-from relabel_assets.resources.teacher import Teacher
+from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.teacher import Teacher
 
 BODY = "The quarterly review covers staffing, tooling and the on-call rota for the region. " * 12  # about 250 tokens
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from relabel_assets.resources.project import Project
+from relabel_assets.graph.project import Project
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 UI_PAGES = {
@@ -43,7 +43,7 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    entry = [sys.executable, "-c", "from relabel_assets.cli import main; main()", "ui", "--port", str(port)]
+    entry = [sys.executable, "-c", "from relabel_assets.cli.main import main; main()", "ui", "--port", str(port)]
     ui = subprocess.Popen(entry, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_and_skip_greeting(f"http://127.0.0.1:{port}/graphql")

@@ -14,7 +14,7 @@ from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from relabel_assets.core.requests import request_key
+from relabel_assets.teacher.requests import request_key
 from relabel_assets_tests.faults.teacher_server import ANSWERS, chat_body, error_body, true_grade
 
 Fate = Callable[[dict[str, Any], str, int], str | None]

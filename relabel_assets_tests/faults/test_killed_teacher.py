@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 
-from relabel_assets.core.ledger_lines import read_line
+from relabel_assets.teacher.ledger.lines import read_line
 from relabel_assets_tests.faults.teacher_server import TeacherServer, true_grade
 from relabel_assets_tests.faults.test_misbehaving_teacher import assert_no_wrong_grade, grade, make_pairs
 

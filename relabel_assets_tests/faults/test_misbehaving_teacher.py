@@ -5,11 +5,11 @@ import json
 import polars as pl
 import pytest
 
-from relabel_assets.core.corpus_config import TeacherConfig
-from relabel_assets.core.rubric import default_rubric
-from relabel_assets.resources.attempts import Patience
-from relabel_assets.resources.teacher import Teacher
-from relabel_assets.tables import TABLES
+from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.teacher.sending.attempts import Patience
+from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.faults.teacher_server import (
     DIFFERENCES,
     FAULTS,

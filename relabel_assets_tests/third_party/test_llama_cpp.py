@@ -15,12 +15,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.core.corpus_config import QueriesConfig, TeacherConfig
-from relabel_assets.core.rubric import default_rubric
-from relabel_assets.core.synthesis import queries_prompt
-from relabel_assets.resources.ledger_report import report
-from relabel_assets.resources.query_writer import write_queries
-from relabel_assets.resources.teacher import Teacher
+from relabel_assets.corpus.config import QueriesConfig, TeacherConfig
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.teacher.ledger.report import report
+from relabel_assets.teacher.query_writer import write_queries
+from relabel_assets.teacher.query_writing import queries_prompt
+from relabel_assets.teacher.teacher import Teacher
 
 pytest.importorskip("xllamacpp")
 pytest.importorskip("gguf")

@@ -21,8 +21,8 @@ from dagster._config import process_config
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 
-from relabel_assets.resources.warehouse import Warehouse
-from relabel_assets.tables import TABLES
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.conftest import write_corpus
 
 AT_WORK = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
@@ -102,7 +102,7 @@ def test_code_server_daemon_and_command_share_postgres_and_one_home(
             program, *arguments = shlex.split(command)
             processes.append(start(name, [str(Path(sys.executable).with_name(program)), *arguments]))
         write_corpus(tmp_path / "data" / "two")
-        command_line = start("command", [sys.executable, "-m", "relabel_assets.cli", "run", "-c", "two"])
+        command_line = start("command", [sys.executable, "-m", "relabel_assets.cli.main", "run", "-c", "two"])
         processes.append(command_line)
         warehouse, end = Warehouse.at(home / "warehouse.duckdb"), time.monotonic() + 600
         while set(warehouse.receipts()) != wanted and time.monotonic() < end:

@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.core.student import Labeler
 from relabel_assets.errors import ConfigError
-from relabel_assets.resources.bulk_labels import Batch, in_process, label_file
-from relabel_assets.resources.ray_labels import on_ray
+from relabel_assets.labeling.label_file import Batch, in_process, label_file
+from relabel_assets.labeling.ray_engine import on_ray
+from relabel_assets.student import Labeler
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
@@ -24,8 +24,8 @@ DRIVER = """
 import sys
 from pathlib import Path
 import polars as pl
-from relabel_assets.resources.bulk_labels import label_file
-from relabel_assets.resources.ray_labels import on_ray
+from relabel_assets.labeling.label_file import label_file
+from relabel_assets.labeling.ray_engine import on_ray
 
 student, pairs, out = map(Path, sys.argv[1:4])
 label_file(pairs, out, engine=on_ray(student, address=sys.argv[4], n_actors=1), texts=lambda column, ids: pl.DataFrame(),

@@ -1,0 +1,79 @@
+"""Labeling a file of pairs with the student: `relabel label`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def label(
+    pairs: Annotated[
+        Path,
+        typer.Argument(
+            help="Parquet, CSV or JSON Lines with `query_id` or `query`, and `doc_id` or `body` (and `title`, `author`, "
+            "`path`, `updated_at`, `doc_type`, where there are)."
+        ),
+    ],
+    corpus: Annotated[str, typer.Option("--corpus", "-c", help="Whose student grades, and whose ids these are.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The labels file: .parquet, .csv or .jsonl.")],
+    engine: Annotated[
+        str, typer.Option(help="local: here; ray: on a Ray cluster (extra `ray`, docs/labeling.md).")
+    ] = "local",
+    address: Annotated[str, typer.Option(help="ray: the cluster's address, `auto` or `local`.")] = "auto",
+    actors: Annotated[int, typer.Option(min=1, help="ray: how many students grade at once.")] = 1,
+) -> None:
+    """Grade every pair of a file with the corpus' current student.
+
+    A pair is a query, as `query_id` of the corpus or as a text in `query`, and a document, as `doc_id` or as `body`:
+
+        {"query": "parental leave", "title": "Leave", "body": "Parents may take ..."}
+
+        {"query_id": "q17", "doc_id": "policies/leave.md"}
+
+    The file is read through before anything is graded, so a wrong line is named at once. Its labels come in its order:
+    row (from 0), query_id, doc_id, status, status_reason, grade, expected_grade, grade_probs, model_id, model_hash.
+
+    Stop it whenever you like: the same command goes on where it stopped, with every row exactly once. Until all rows are
+    there they are in `OUT.parts`, which another file of pairs or another student will not be mixed into.
+
+        relabel label pairs.parquet -c support_desk -o labels.parquet
+
+        relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --address auto --actors 8
+    """
+    from relabel_assets.cli import output as terminal
+    from relabel_assets.cli.commands.run import show_progress
+    from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.errors import ConfigError, StudentError
+    from relabel_assets.graph.table_asset import logged_progress
+    from relabel_assets.labeling.label_file import in_process, label_file
+    from relabel_assets.labeling.ray_engine import on_ray
+    from relabel_assets.running import runner
+    from relabel_assets.student import Labeler
+    from relabel_assets.student.base import weights_identity
+
+    if engine not in ("local", "ray"):
+        raise ConfigError(f"--engine {engine!r} is not known. Engines: local, ray.")
+    project, warehouse = runner.from_environment()
+    (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
+    students = warehouse.read("student_model", name).filter("is_current")
+    if students.is_empty():
+        raise StudentError(f"corpus {name!r} has no student yet. Train one: relabel run -c {name} -s +student_model")
+    student = students.row(0, named=True)
+    folder = project.home.path / student["path"]
+    show_progress()
+    progress = logged_progress(f"{name} / {out.name}")
+    receipts = warehouse.receipts()
+    made = [receipts.get((name, table)) for table in ("synthetic_queries", "seed_docs")]
+    counts = label_file(
+        pairs,
+        out,
+        engine=on_ray(folder, address=address, n_actors=actors)
+        if engine == "ray"
+        else in_process(Labeler.load(folder), progress),
+        texts=lambda column, ids: warehouse.texts(name, column, ids),
+        texts_hash=" ".join(receipt.content_hash for receipt in made if receipt),
+        model_id=student["model_id"],
+        model_hash=weights_identity(str(folder)),
+        progress=progress,
+    )
+    terminal.print_labeled(out, counts)

@@ -1,0 +1,157 @@
+"""What the `relabel` command prints: problems, how a run ended, the benchmark, what labels cost.
+
+What belongs here: turning frames and outcomes into text for a person. What does not: computing them.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import rich.console
+import rich.table
+from rich.markup import escape
+
+from relabel_assets.benchmark.report import summary
+from relabel_assets.corpus.folder import Corpora
+from relabel_assets.errors import Problem, RelabelError
+from relabel_assets.graph.project import Project
+from relabel_assets.running.plan import Planned
+from relabel_assets.running.runner import Outcome
+from relabel_assets.upkeep.doctor import Finding
+from relabel_assets.warehouse.warehouse import Warehouse
+
+# Piped output gets a width at which no figure has to be folded.
+_WIDTH = None if sys.stdout.isatty() else 160
+OUT = rich.console.Console(width=_WIDTH)
+ERR = rich.console.Console(stderr=True, width=_WIDTH)
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        ERR.print(f"  [yellow]{escape(str(problem))}[/]", highlight=False)
+
+
+def print_check(corpus: str, problems: Sequence[Problem]) -> None:
+    OUT.print(f"[bold]{corpus}[/]: {f'{len(problems)} to mend' if problems else '[green]nothing wrong[/]'}")
+    print_problems(problems)
+
+
+def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
+    """Each table that would be made again, why, how many rows that changes, and what cannot be known before."""
+    OUT.print(f"[bold]{corpus}[/]: {'' if planned else 'up to date'}")
+    for table in planned:
+        rows, said = table.changes, [table.reason]
+        if rows:
+            most = "at most " if rows.is_most else ""
+            said.append(f"{most}{rows.added:,} new, {rows.changed:,} changed, {rows.removed:,} removed rows")
+        if table.note:
+            said.append(table.note)
+        OUT.print(f"  {table.table}: {escape('; '.join(said))}", highlight=False, soft_wrap=True)
+
+
+def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
+    """A row per corpus: what its folder holds, or why it cannot be used."""
+    table = rich.table.Table("corpus", "documents", "queries", "teacher", "reference", "description")
+    for name in names:
+        try:
+            folder = corpora.open(name)
+            counts = folder.summary()
+            recorded = f", {counts.n_recorded_labels:,} grades" if counts.n_recorded_labels else ""
+            reference = f"{folder.config.reference.kind}, {counts.n_reference_labels:,} grades"
+            table.add_row(
+                name,
+                f"{counts.n_documents:,}",
+                f"{counts.n_queries:,}",
+                folder.teacher_kind + recorded,
+                reference if counts.n_reference_labels else "none",
+                escape(folder.config.description),
+            )
+        except RelabelError as error:
+            table.add_row(name, "-", "-", "-", "-", f"[red]{escape(str(error))}[/]")
+    OUT.print(table)
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """What failed and what the checks found; nothing for a corpus that went well."""
+    for step, message in outcome.failures.items():
+        ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
+    for check, finding in outcome.findings.items():
+        ERR.print(f"[yellow]{outcome.corpus} / check {check}[/]\n{escape(finding)}", highlight=False)
+
+
+def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str]) -> None:
+    """The benchmark of each corpus: a row per labeler, a column per metric with its 95 % interval; then what it cost."""
+    for corpus in corpora:
+        rows = warehouse.read("benchmark_report", corpus)
+        if rows.is_empty():
+            OUT.print(f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a finished `relabel run`.")
+            continue
+        frame = summary(rows)
+        first = rows.filter(pl.col("slice") == "all").row(0, named=True)
+        title = (
+            f"{corpus}: against {first['reference_kind']} reference labels, "
+            f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
+        )
+        headers = [name.replace("_", "\n") for name in frame.columns]
+        table = rich.table.Table(*headers, title=title, title_justify="left", title_style="bold")
+        for row in frame.iter_rows():
+            table.add_row(*(cell or "-" for cell in row))
+        OUT.print(table)
+        page = project.home.reports / f"{corpus}.html"
+        if page.exists():
+            OUT.print(f"  page: {page}", highlight=False, soft_wrap=True)
+    _print_costs(warehouse, corpora)
+
+
+def print_next_steps(corpus: str) -> None:
+    OUT.print("\n[bold]Next[/]")
+    OUT.print("  open the UI     [cyan]make ui[/]   (then http://127.0.0.1:3000)", highlight=False)
+    OUT.print(
+        f"  query in SQL    [cyan]relabel sql \"select * from label_disagreements where corpus = '{corpus}' limit 5\"[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
+    OUT.print(
+        "  add a corpus    put a folder of documents in [cyan]data/<name>/documents/[/] and run [cyan]relabel run[/]",
+        highlight=False,
+    )
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """A line for each part of a home: well, mended, or what is wrong with it."""
+    for finding in findings:
+        said = "[green]well[/]" if not finding.problem else "[green]mended[/]" if finding.is_mended else "[red]wrong[/]"
+        about = finding.problem or finding.note
+        OUT.print(
+            f"{said}  {escape(f'{finding.what}: {about}' if about else finding.what)}", highlight=False, soft_wrap=True
+        )
+
+
+def print_backup(out: Path, sizes: dict[str, int]) -> None:
+    parts = ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in sizes.items())
+    OUT.print(f"{out}: {out.stat().st_size / 1e6:,.1f} MB ({parts})", highlight=False, soft_wrap=True)
+
+
+def print_labeled(out: Path, counts: pl.DataFrame) -> None:
+    """How many rows were graded, how many not and why."""
+    OUT.print(f"{counts['rows'].sum():,} rows in {out}", highlight=False, soft_wrap=True)
+    for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
+        ERR.print(f"  [yellow]{n_rows:,} without a grade: {reason}[/]", highlight=False)
+
+
+def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
+    spend = warehouse.query(
+        "select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests, "
+        "sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced from teacher_spend group by all order by all"
+    ).filter(pl.col("corpus").is_in(list(corpora)))
+    if spend.is_empty():
+        return
+    OUT.print("\n[bold]What the labels cost[/]")
+    for row in spend.iter_rows(named=True):
+        if row["requests"]:
+            paid = f"${row['cost_usd'] or 0:.4f} for {row['requests']:,} requests"
+            paid += f", {row['unpriced']:,} of unknown price" if row["unpriced"] else ""
+        else:
+            paid = "nothing: the teacher's grades were recorded"
+        OUT.print(f"  {row['corpus']}: {row['graded']:,} of {row['pairs']:,} pairs graded; {paid}", highlight=False)

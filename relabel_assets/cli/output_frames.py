@@ -1,0 +1,100 @@
+"""What `relabel sql` prints and writes: a query's result as a table, CSV, JSON or Parquet.
+
+What belongs here: fitting a frame to a terminal or a file. What does not: running the query, and what any other command
+prints (terminal.py).
+"""
+
+import sys
+from pathlib import Path
+
+import polars as pl
+import rich.table
+from rich.markup import escape
+
+from relabel_assets.cli.output import ERR, OUT
+from relabel_assets.errors import ConfigError
+
+FORMATS = ("table", "csv", "json", "parquet")
+_ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+_TABLE_ROWS = 100
+_READABLE = 18  # characters a column needs before its text may be folded
+
+
+def output_format(asked: str | None, out: Path | None) -> str:
+    """The format of a query's result: the one asked for, else by the ending of `out`, else a table.
+
+    Raises ConfigError for an unknown format, and for one that does not fit where it would go.
+    """
+    chosen = asked or (_ENDINGS.get(out.suffix.lower()) if out else "table")
+    if chosen not in FORMATS:
+        raise ConfigError(
+            f"--format {asked!r} is not known. Formats: {', '.join(FORMATS)}."
+            if asked
+            else f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}; or say --format."
+        )
+    if out is None and chosen == "parquet":
+        raise ConfigError("--format parquet is for files: say which with --out FILE.parquet.")
+    if out is not None and chosen == "table":
+        raise ConfigError("--format table is for reading: with --out use csv, json or parquet.")
+    return chosen
+
+
+def print_frame(frame: pl.DataFrame, chosen: str) -> None:
+    """A query's result as a table for people (the first 100 rows), CSV or one JSON object a line."""
+    if chosen == "table":
+        _print_table(frame)
+    else:
+        sys.stdout.write(_csv(frame) if chosen == "csv" else frame.write_ndjson())
+
+
+def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
+    """A query's result as a file, whole or not at all. Raises ConfigError where it cannot be written."""
+    half = out.with_name(f".{out.name}.half")
+    try:
+        if chosen == "parquet":
+            frame.write_parquet(half)
+        else:
+            half.write_text(_csv(frame) if chosen == "csv" else frame.write_ndjson(), encoding="utf-8")
+        half.replace(out)
+    except OSError as error:
+        raise ConfigError(f"--out {out} cannot be written: {error}.") from error
+    ERR.print(f"{frame.height:,} rows in {out}", highlight=False)
+
+
+def _csv(frame: pl.DataFrame) -> str:
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    return frame.with_columns(pl.col(name).map_elements(_as_text, pl.String) for name in nested).write_csv()
+
+
+def _print_table(frame: pl.DataFrame) -> None:
+    rows = [["" if cell is None else _as_text(cell) for cell in row] for row in frame.head(_TABLE_ROWS).iter_rows()]
+    needed = [
+        min(_READABLE, max([len(name), *(len(row[place]) for row in rows)])) for place, name in enumerate(frame.columns)
+    ]
+    if sum(needed) + 3 * len(needed) + 1 <= OUT.width:
+        table = rich.table.Table(*(rich.table.Column(escape(name), overflow="fold") for name in frame.columns))
+        for row in rows:
+            table.add_row(*map(escape, row))
+        OUT.print(table)
+    else:
+        _print_records(frame.columns, rows)
+    if frame.height > _TABLE_ROWS:
+        OUT.print(f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv, or --out FILE.")
+
+
+def _print_records(columns: list[str], rows: list[list[str]]) -> None:
+    """A block a row, a line a column: for more columns than fit side by side."""
+    for number, row in enumerate(rows, start=1):
+        OUT.rule(f"row {number}", align="left")
+        record = rich.table.Table.grid(padding=(0, 2))
+        record.add_column(style="bold", no_wrap=True)
+        record.add_column(overflow="fold")
+        for name, cell in zip(columns, row, strict=True):
+            record.add_row(escape(name), escape(cell))
+        OUT.print(record)
+
+
+def _as_text(value: object) -> str:
+    return (
+        f"{value:.4g}" if isinstance(value, float) else str(value.to_list() if isinstance(value, pl.Series) else value)
+    )

@@ -1,0 +1,144 @@
+"""What the Dagster UI says of a table: its description, schema, lineage, preview, files and links.
+
+What belongs here: turning declarations and rows into Dagster's metadata. What does not: when a table is made (graph.py)
+and what a table is (tables.py).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from relabel_assets.errors import Problem
+from relabel_assets.tables.tables import Table
+from relabel_assets.warehouse.warehouse import Receipt
+
+_PREVIEW_ROWS = 5
+_PREVIEW_CHARACTERS = 80
+_PREVIEW_OF_FIRST = 1_000
+# The UI shows longer Markdown behind a link.
+_INLINE_CHARACTERS = 1_000
+_PROBLEMS_SHOWN = 20
+_ADVICE = {
+    "seed_docs": "A document that is missing here was set aside: `relabel corpora check` says why.",
+    "synthetic_queries": (
+        "Where a folder has no `queries.jsonl` a live teacher writes them, which costs money: `relabel estimate` says how much."
+    ),
+    "reference_labels": "Without a `reference_labels.qrels` there is nothing to measure against, and no benchmark.",
+    "bm25_candidates": "How many pairs a query gets is `candidates` in `corpus.yaml`.",
+    "teacher_labels": (
+        "A live teacher costs money: `relabel estimate` says how much, `teacher.budget_usd` limits it. A pair without a "
+        "grade has a status and a reason, and is asked for again next time."
+    ),
+    "student_model": "Label pairs of your own with it: `relabel label pairs.parquet -c CORPUS -o labels.parquet`.",
+    "student_labels": 'Where it differs from its teacher: `relabel sql "select * from label_disagreements limit 20"`.',
+    "benchmark_report": "The page for people is the file below; `relabel report` prints the same in a terminal.",
+}
+_LINKS = {
+    "student_model": ("benchmark_report", "How good this student is"),
+    "student_labels": ("student_model", "The student that graded"),
+    "benchmark_report": ("student_model", "The student that was measured"),
+}
+
+
+def description(table: Table) -> str:
+    """What the table holds, how to make and read it, and what to know; Markdown."""
+    parts = [
+        f"{table.description} One row per {table.grain}.",
+        "**Make it**: Materialize, and choose corpora; what did not change is left as it is. "
+        f'**Read it**: `relabel sql "select * from {table.name} limit 5"`.',
+        _ADVICE[table.name],
+    ]
+    return "\n\n".join(parts)
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The declaration of `table` in the UI's words."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=str(column.dtype).lower().split("(")[0] if "Enum" in str(column.dtype) else str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == ("corpus", name)),
+            )
+            for name, column in table.schema.columns().items()
+        ],
+        constraints=dg.TableConstraints(other=[f"one row per {table.grain}: ({', '.join(table.key)}) is unique"]),
+    )
+
+
+def metadata(table: Table, receipt: Receipt, home: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a materialization shows: what the step said, links and files, then what every table has."""
+    shown = {name: round(value, 4) if isinstance(value, float) else value for name, value in said.items()}
+    if table.name in _LINKS:
+        other, words = _LINKS[table.name]
+        shown["see"] = dg.MetadataValue.md(
+            f"[{words}](/assets/{other}?view=partitions&partition={receipt.corpus}): {other}, {receipt.corpus}"
+        )
+    for number, file in enumerate(receipt.files, start=1):
+        shown["file" if len(receipt.files) == 1 else f"file_{number}"] = dg.MetadataValue.path(str(home / file))
+    return shown | {
+        "unfinished": receipt.n_unfinished,
+        "dagster/row_count": receipt.n_rows,
+        "dagster/table_name": f"warehouse.main.{table.name}",
+        "dagster/column_schema": column_schema(table),
+        "dagster/column_lineage": _column_lineage(table),
+    }
+
+
+def said_before(instance: dg.DagsterInstance, table: Table, corpus: str) -> dict[str, Any]:
+    """What the partition's latest materialization showed, for one that leaves the rows as they are; empty without one."""
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(table.name), asset_partitions=[corpus]), limit=1
+    )
+    latest = found.records[0].asset_materialization if found.records else None
+    return dict(latest.metadata) if latest else {}
+
+
+def preview(frame: pl.DataFrame) -> dg.MetadataValue:
+    """A few rows as a Markdown table, the fullest of the first thousand, without columns that these leave empty."""
+    if frame.is_empty():
+        return dg.MetadataValue.md("_no rows_")
+    fullest = frame.head(_PREVIEW_OF_FIRST).sort(pl.sum_horizontal(pl.all().is_null()), maintain_order=True)
+    for n_rows in range(min(_PREVIEW_ROWS, frame.height), 0, -1):
+        text = _markdown_table(fullest.head(n_rows))
+        if len(text) < _INLINE_CHARACTERS:
+            break
+    return dg.MetadataValue.md(text)
+
+
+def problem_list(problems: list[Problem]) -> dg.MetadataValue:
+    shown = [f"- {str(problem).replace('<', '&lt;')}" for problem in problems[:_PROBLEMS_SHOWN]]
+    more = len(problems) - len(shown)
+    return dg.MetadataValue.md(
+        "\n".join(shown + ([f"- and {more} more: `relabel corpora check` lists them all"] if more > 0 else []))
+    )
+
+
+def _markdown_table(frame: pl.DataFrame) -> str:
+    def cell(value: Any) -> str:
+        if isinstance(value, float):
+            value = f"{value:.4g}"
+        if isinstance(value, list):
+            value = ", ".join(cell(item) for item in value)
+        text = "" if value is None else str(value)
+        text = text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"
+        return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+    filled = frame.select(column for column in frame if column.null_count() < frame.height)
+    lines = [f"| {' | '.join(filled.columns)} |", f"|{'---|' * filled.width}"]
+    lines += [f"| {' | '.join(cell(value) for value in row)} |" for row in filled.iter_rows()]
+    return "\n".join(lines)
+
+
+def _column_lineage(table: Table) -> dg.TableColumnLineage:
+    def dep(source: str) -> dg.TableColumnDep:
+        parent, column = source.split(".")
+        return dg.TableColumnDep(asset_key=dg.AssetKey(parent), column_name=column)
+
+    return dg.TableColumnLineage(
+        {name: [dep(source) for source in sources] for name, sources in table.column_sources.items() if sources}
+    )

@@ -1,0 +1,148 @@
+"""The Batch API of the teacher's endpoint: upload, create, find, look, download.
+
+What belongs here: the openai client's calls for files and batches, and what their errors mean. What does not: which
+requests there are and what becomes of results (resources/batch.py). Reading calls are repeated by the client; creating
+a batch is not, because an answer that got lost may stand for a batch that is out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.requests import URL
+from relabel_assets.teacher.sending.endpoint import azure_settings, base_url_of, blot, endpoint_name, read_key
+
+TAG, CORPUS = "relabel_tag", "relabel_corpus"
+_ENDED = ("completed", "failed", "expired", "cancelled")
+_MOST_LISTED = 1000
+_RETRIES = 5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RemoteBatch:
+    """A batch as the endpoint tells of it. `result_files` hold answers and failures, each line with its custom_id."""
+
+    id: str
+    status: str
+    n_done: int
+    n_requests: int
+    result_files: tuple[str, ...]
+    errors: tuple[tuple[str, str], ...]  # (code, message): why a whole batch failed
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in _ENDED
+
+
+class BatchEndpoint:
+    """The Batch API behind `config`. Raises TeacherError, in every call, where the endpoint does not do what it should."""
+
+    def __init__(self, config: TeacherConfig) -> None:
+        import openai
+
+        self._config, self._key = config, read_key(config)
+        settings: dict[str, Any] = {"api_key": self._key, "max_retries": _RETRIES, "timeout": max(60, config.timeout_s)}
+        self._client: Any = (
+            openai.AzureOpenAI(**azure_settings(config), **settings)
+            if config.api == "azure"
+            else openai.OpenAI(base_url=base_url_of(config), **settings)
+        )
+
+    def blot(self, text: str) -> str:
+        return blot(text, self._key)
+
+    def upload(self, path: Path, name: str) -> str:
+        """The id of the uploaded file."""
+        with path.open("rb") as file:
+            content = file.read()  # at most 200 MB: the client would read it whole as well
+        return self._call(lambda: self._client.files.create(file=(name, content), purpose="batch").id)
+
+    def create(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch | None:
+        """The new batch; None where the answer got lost, so that there may be one."""
+        import openai
+
+        def create() -> RemoteBatch | None:
+            once = self._client.with_options(max_retries=0)
+            try:
+                return _batch(
+                    once.batches.create(
+                        input_file_id=file_id, endpoint=URL, completion_window="24h", metadata=dict(metadata)
+                    )
+                )
+            except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError):
+                return None
+
+        return self._call(create)
+
+    def find(self, tag: str) -> RemoteBatch | None:
+        """The batch with `tag`, among the latest."""
+
+        def search() -> RemoteBatch | None:
+            for number, batch in enumerate(self._client.batches.list(limit=100)):
+                if (batch.metadata or {}).get(TAG) == tag:
+                    return _batch(batch)
+                if number >= _MOST_LISTED:
+                    return None
+            return None
+
+        return self._call(search)
+
+    def get(self, batch_id: str) -> RemoteBatch:
+        return self._call(lambda: _batch(self._client.batches.retrieve(batch_id)))
+
+    def download(self, file_id: str, path: Path) -> None:
+        """Write the file to `path`, whole or not at all."""
+        half = path.with_name(f".{path.name}.half")
+
+        def stream() -> None:
+            with self._client.files.with_streaming_response.content(file_id) as response:
+                response.stream_to_file(half)
+
+        self._call(stream, tries=3)
+        half.replace(path)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _call(self, call: Callable[[], T], tries: int = 1) -> T:
+        import httpx2
+        import openai
+
+        name = endpoint_name(self._config)
+        while True:
+            tries -= 1
+            try:
+                return call()
+            except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+                message = f"the endpoint {name} denies access: {self.blot(error.message)}. Check OPENAI_API_KEY."
+                raise TeacherError(message) from error
+            except openai.NotFoundError as error:
+                raise TeacherError(
+                    f"the endpoint {name} knows no such batch or file, or has no Batch API: {self.blot(error.message)}. "
+                    "Servers of your own mostly have none: set teacher.mode: live."
+                ) from error
+            except (openai.APIError, httpx2.HTTPError, OSError) as error:
+                if tries > 0:
+                    continue
+                raise TeacherError(
+                    f"the endpoint {name} does not answer: {self.blot(str(error))}. Batches that are out stay out, and "
+                    "running again picks them up."
+                ) from error
+
+
+def _batch(batch: Any) -> RemoteBatch:
+    counts, errors = batch.request_counts, (batch.errors.data or []) if batch.errors else []
+    files = (batch.output_file_id, batch.error_file_id)
+    return RemoteBatch(
+        batch.id,
+        batch.status,
+        (counts.completed + counts.failed) if counts else 0,
+        counts.total if counts else 0,
+        tuple(file for file in files if file),
+        tuple((error.code or "", error.message or "") for error in errors),
+    )

@@ -1,0 +1,106 @@
+"""The batches of a corpus that are out: a small file beside the ledger, so that no run forgets what it paid for.
+
+What belongs here: that file and the request files of batches that are out. What does not: talking to the endpoint
+(resources/batch_endpoint.py) and deciding what is sent (resources/batch.py).
+
+    <ledger>/<corpus>.batches/state.json          what is out; written whole before and after every step
+    <ledger>/<corpus>.batches/<tag>.requests      the requests of one batch, until its results are in the ledger
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.batch.files import keys_in
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """One batch. `tag` is in the batch's metadata at the endpoint: it finds a batch whose id was never written down."""
+
+    tag: str
+    n_requests: int
+    endpoint: str
+    started_at: str  # ISO 8601, UTC
+    file_id: str | None = None
+    batch_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its file at the endpoint."""
+        return f"relabel-{self.tag}.jsonl"
+
+
+class BatchesOut:
+    """The shipments of `corpus`. Only the process that holds the ledger's lock for the corpus may change them."""
+
+    def __init__(self, ledger_folder: Path, corpus: str) -> None:
+        self.folder = ledger_folder / f"{corpus}.batches"
+        self._state = self.folder / "state.json"
+
+    def all(self) -> list[Shipment]:
+        """Raises TeacherError for a file that cannot be read: what it says may have been paid for."""
+        try:
+            return [Shipment(**shipment) for shipment in json.loads(self._state.read_bytes())]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            raise TeacherError(
+                f"{self._state} cannot be read ({error}), and it says which batches are out. Mend it; or, if no batch is "
+                "out, delete it."
+            ) from error
+
+    def path_of(self, tag: str) -> Path:
+        return self.folder / f"{tag}.requests"
+
+    def put(self, shipment: Shipment) -> Shipment:
+        """Write down `shipment` as it is now."""
+        self._save([*(old for old in self.all() if old.tag != shipment.tag), shipment])
+        return shipment
+
+    def update(self, shipment: Shipment, *, file_id: str | None = None, batch_id: str | None = None) -> Shipment:
+        return self.put(
+            replace(shipment, file_id=file_id or shipment.file_id, batch_id=batch_id or shipment.batch_id)
+        )  # fmt: skip
+
+    def drop(self, shipment: Shipment) -> None:
+        """Forget `shipment`: its results are in the ledger, or it was never created."""
+        self._save([old for old in self.all() if old.tag != shipment.tag])
+        self.path_of(shipment.tag).unlink(missing_ok=True)
+
+    def keys(self) -> set[str]:
+        """The keys of every request that is out."""
+        return {key for shipment in self.all() for key in self.keys_of(shipment)}
+
+    def keys_of(self, shipment: Shipment) -> set[str]:
+        path = self.path_of(shipment.tag)
+        return set(keys_in(path)) if path.exists() else set()
+
+    def sweep(self) -> None:
+        """Remove request files of a run that died before it wrote down that they would be sent."""
+        known = {self.path_of(shipment.tag) for shipment in self.all()}
+        for path in self.folder.glob("*.requests"):
+            if path not in known:
+                path.unlink(missing_ok=True)
+
+    def _save(self, shipments: list[Shipment]) -> None:
+        half = self._state.with_name(".state.json.half")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with half.open("w", encoding="utf-8") as file:
+                json.dump([asdict(shipment) for shipment in shipments], file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            half.replace(self._state)
+            descriptor = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise TeacherError(
+                f"{self._state} cannot be written: {error.strerror or error}. Free the disk or mend the folder, and run "
+                "again: a batch that is out is found by its tag."
+            ) from error

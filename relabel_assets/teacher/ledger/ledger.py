@@ -1,0 +1,198 @@
+"""The ledger: every teacher request and response, appended and flushed to disk before it is used.
+
+What belongs here: appending lines safely beside other processes, finding what is recorded under a key, and who may
+send for a corpus. What does not: the lines' format (core/ledger_lines.py), what a reply means (core/replies.py), the
+figures people read (resources/ledger_report.py).
+
+One file per corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files are only ever appended to. Any other *.jsonl
+below the folder is read too, so results made elsewhere can be put beside them.
+"""
+
+import datetime as dt
+import fcntl
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the ledger knows of one key. `cost_usd` is the sum of what is known; `places` are its answers."""
+
+    attempts: int = 0
+    cost_usd: float | None = None
+    places: tuple[tuple[int, int], ...] = ()  # (number of the file, offset of the line)
+
+
+@dataclass
+class Spend:
+    """What a corpus has cost so far. `unpriced` counts (model, prompt tokens, completion tokens) without a price."""
+
+    usd: float = 0.0
+    unpriced: dict[str, tuple[int, int]] | None = None
+
+
+class Ledger:
+    """The ledger in `folder`. The index (about 300 bytes a key) is built on first use; `refresh` adds what is new."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.notices: list[str] = []
+        self._files: list[Path] = []
+        self._numbers: dict[Path, int] = {}
+        self._read_until: dict[int, int] = {}
+        self._histories: dict[bytes, History] = {}
+        self._spend: dict[str, Spend] = defaultdict(Spend)
+        self._dialects: dict[tuple[str, str], dict[str, None]] = {}
+        self._lock = threading.RLock()
+
+    # reading
+
+    def refresh(self) -> None:
+        """Read what was appended since the last time, by this process or another."""
+        with self._lock:
+            for file in self.files():
+                self._read_file(file)
+
+    def files(self) -> list[Path]:
+        """Every file of the ledger, in a fixed order."""
+        return sorted(self.folder.glob("**/*.jsonl"))
+
+    def history(self, key: str) -> History:
+        """Attempts, cost and answers under `key`, as of the last refresh or append."""
+        return self._histories.get(bytes.fromhex(key), History())
+
+    def answers(self, key: str) -> Iterator[Line]:
+        """The answers (2xx) recorded under `key`, newest first, whole."""
+        for number, offset in reversed(self.history(key).places):
+            with self._files[number].open("rb") as file:
+                file.seek(offset)
+                line = read_line(file.readline())
+            if line is not None and line.key == key:
+                yield line
+
+    def spend(self, corpus: str) -> Spend:
+        """What all requests for `corpus` have cost, whatever their purpose and model."""
+        return self._spend.get(corpus, Spend())
+
+    def dialects(self, model: str, endpoint: str | None = None) -> list[str]:
+        """Names of the dialects in which `model` has answered (at `endpoint`, if given), the latest first."""
+        found: dict[str, None] = {}
+        for (known_model, known_endpoint), names in self._dialects.items():
+            if known_model == model and endpoint in (None, known_endpoint):
+                found |= names
+        return list(reversed(found))
+
+    def lines(self, file: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """(offset, raw line with its newline) of `file` from `start`; a last line without a newline comes as it is."""
+        with file.open("rb") as opened:
+            opened.seek(start)
+            offset = start
+            for raw in opened:
+                yield offset, raw
+                offset += len(raw)
+
+    def _read_file(self, file: Path) -> None:
+        if file not in self._numbers:
+            self._numbers[file] = len(self._files)
+            self._files.append(file)
+        number = self._numbers[file]
+        for offset, raw in self.lines(file, self._read_until.get(number, 0)):
+            if not raw.endswith(b"\n"):
+                return  # torn, or another process is writing it; if nobody completes it, the next append ends it
+            self._read_until[number] = offset + len(raw)
+            line = read_start(raw)
+            if line is None:
+                if raw.strip():
+                    self.notices.append(f"{file}: the line at byte {offset} is torn or foreign and was skipped")
+            elif line.kind == "response":
+                self._take(line, number, offset)
+
+    def _take(self, line: Line, number: int, offset: int) -> None:
+        about, key = line.about, bytes.fromhex(line.key)
+        known = self._histories.get(key, History())
+        cost = known.cost_usd if about.cost_usd is None else (known.cost_usd or 0.0) + about.cost_usd
+        places = (*known.places, (number, offset)) if line.is_answer else known.places
+        self._histories[key] = replace(known, attempts=known.attempts + 1, cost_usd=cost, places=places)
+        spend = self._spend[about.corpus]
+        if about.cost_usd is not None:
+            spend.usd += about.cost_usd
+        elif about.prompt_tokens is not None:
+            unpriced = spend.unpriced = spend.unpriced or {}
+            before = unpriced.get(about.model, (0, 0))
+            unpriced[about.model] = (before[0] + about.prompt_tokens, before[1] + (about.completion_tokens or 0))
+        if line.is_answer and about.dialect:
+            names = self._dialects.setdefault((about.model, about.endpoint), {})
+            names.pop(about.dialect, None)
+            names[about.dialect] = None
+
+    # writing
+
+    def append(self, corpus: str, lines: Iterable[bytes]) -> None:
+        """Append whole lines to today's file of `corpus` and wait until they are on the disk; then they can be found.
+
+        Raises TeacherError if the disk does not take them.
+        """
+        data = b"".join(lines)
+        if not data:
+            return
+        file = self.folder / corpus / f"{dt.datetime.now(dt.UTC):%Y-%m-%d}.jsonl"
+        try:
+            self._write(file, data)
+        except OSError as error:
+            raise TeacherError(
+                f"the ledger cannot be written: {error.strerror or error} ({file}). Nothing more is sent, because a "
+                "response that is not recorded would be paid for again. Free the disk or mend the folder, and run again."
+            ) from error
+        with self._lock:
+            self._read_file(file)
+
+    @staticmethod
+    def _write(file: Path, data: bytes) -> None:
+        is_new = not file.exists()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                data = b"\n" + data  # a process died inside its last line: do not join ours to it
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if is_new:
+            _flush_folder(file.parent)
+
+    @contextmanager
+    def sending_for(self, corpus: str) -> Iterator[None]:
+        """Be the only process that sends for `corpus`, so that two runs do not both pay for the same request.
+
+        Waits for another process to finish; reads what it recorded. The lock ends with the process, however it ends.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / f"{corpus}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self.refresh()
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Put a new file's name on the disk, not only its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

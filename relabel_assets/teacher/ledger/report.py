@@ -1,0 +1,181 @@
+"""What people ask of the ledger: how large it is, what was spent, whether every line is sound, what replies were like.
+
+What belongs here: reading the files from end to end, or their last part, and counting. What does not: the index that
+sending uses (resources/ledger.py) and printing (terminal_teacher.py).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+
+from relabel_assets.errors import Problem
+from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Seen
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
+from relabel_assets.teacher.requests import estimate_prompt_tokens, request_key
+
+_RECENT_BYTES = 8 * 1024 * 1024  # of each file: enough replies to learn from, quick in a ledger of any size
+_RECENT_REPLIES = 2_000
+_REMEDY = "It is skipped; its request is sent again if it is needed."
+
+
+@dataclass
+class Group:
+    """The exchanges of one corpus, purpose and model. `usd` is what is known; `n_unpriced` replies have no price."""
+
+    n_requests: int = 0
+    n_responses: int = 0
+    n_answers: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+    n_unpriced: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)  # HTTP statuses, or what kept a response from coming
+
+    def take(self, line: Line) -> None:
+        if line.kind == "request":
+            self.n_requests += 1
+            return
+        self.n_responses += 1
+        self.n_answers += line.is_answer
+        self.outcomes[line.outcome] += 1
+        self.prompt_tokens += round(line.about.prompt_tokens or 0)
+        self.completion_tokens += round(line.about.completion_tokens or 0)
+        self.usd += line.about.cost_usd or 0.0
+        self.n_unpriced += line.about.cost_usd is None and line.about.prompt_tokens is not None
+
+
+@dataclass
+class LedgerReport:
+    """The whole ledger. `groups` by (corpus, purpose, model); `problems` are lines that cannot be used."""
+
+    n_files: int = 0
+    n_bytes: int = 0
+    n_lines: int = 0
+    n_keys: int = 0
+    groups: dict[tuple[str, str, str], Group] = field(default_factory=lambda: defaultdict(Group))
+    problems: list[Problem] = field(default_factory=list)
+    n_unasked: int = 0  # responses whose request is nowhere in the ledger: made elsewhere, or its line was lost
+
+
+def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
+    """Count every line of the ledger.
+
+    Thorough, every line is parsed whole: the key must be the hash of the request's body, and a response must say the
+    same status in both of its places. Otherwise bodies are passed over, many times faster, and only torn and foreign
+    lines are found.
+    """
+    found = LedgerReport()
+    asked: set[bytes] = set()
+    answered: Counter[bytes] = Counter()
+    for file in ledger.files():
+        found.n_files += 1
+        found.n_bytes += file.stat().st_size
+        for number, (_, raw) in enumerate(ledger.lines(file), start=1):
+            if not raw.strip():
+                continue  # the end that was put to a torn line
+            found.n_lines += 1
+            line, fault = _check(raw, is_thorough=is_thorough)
+            if fault:
+                found.problems.append(Problem(_name(ledger, file), number, fault, _REMEDY))
+            if line is None or fault:
+                continue
+            found.groups[line.about.corpus, line.about.purpose, line.about.model].take(line)
+            if line.kind == "request":
+                asked.add(bytes.fromhex(line.key))
+            else:
+                answered[bytes.fromhex(line.key)] += 1
+    found.n_keys = len(asked | set(answered))
+    found.n_unasked = sum(n for key, n in answered.items() if key not in asked)
+    return found
+
+
+def _name(ledger: Ledger, file: Path) -> str:
+    return str(file.relative_to(ledger.folder))
+
+
+def _check(raw: bytes, *, is_thorough: bool) -> tuple[Line | None, str | None]:
+    """The line, and what is wrong with it."""
+    if not raw.endswith(b"\n"):
+        return None, "the last line is torn: a process died while it wrote it, or is writing it now."
+    start = read_start(raw)
+    line = read_line(raw) if is_thorough or start is None else start
+    if line is None:
+        return None, "the line is torn or foreign: it is not an exchange with a teacher."
+    if not is_thorough:
+        return line, None
+    if line.kind == "request" and request_key(line.body) != line.key:
+        return line, "the key is not the hash of the request's body: one of them was changed."
+    if line.kind == "response" and start is not None and (start.key, start.outcome) != (line.key, line.outcome):
+        return line, f"it says two statuses, {start.outcome} and {line.outcome}."
+    return line, None
+
+
+def seen(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, Seen]:
+    """What recent replies to `purpose` were like, by model; a model without any is left out."""
+    asked: dict[str, int] = {}
+    replies: dict[str, list[tuple[Line, int]]] = {model: [] for model in models}
+    for line in _recent(ledger):
+        if line.about.purpose != purpose or line.about.model not in replies:
+            continue
+        if line.kind == "request":
+            asked[line.key] = estimate_prompt_tokens(line.body)
+        elif line.is_answer and line.about.prompt_tokens and line.key in asked:
+            replies[line.about.model].append((line, asked[line.key]))
+    return {model: _seen(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
+
+
+def _seen(replies: list[tuple[Line, int]]) -> Seen:
+    billed = sum(line.about.prompt_tokens or 0 for line, _ in replies)
+    latencies = [line.about.latency_s for line, _ in replies if line.about.latency_s is not None]
+    return Seen(
+        len(replies),
+        billed / max(1, sum(estimated for _, estimated in replies)),
+        fmean(line.about.completion_tokens or 0 for line, _ in replies),
+        fmean(latencies) if latencies else ASSUMED_LATENCY_S,
+    )
+
+
+def _recent(ledger: Ledger) -> Iterator[Line]:
+    """The last lines of each file, oldest file first, requests whole and responses without their bodies."""
+    for file in sorted(ledger.files(), key=lambda file: (file.stem, str(file))):
+        start = max(0, file.stat().st_size - _RECENT_BYTES)
+        for offset, raw in ledger.lines(file, start):
+            line = read_start(raw) if offset > start or start == 0 else None
+            if line is not None and line.kind == "request":
+                line = read_line(raw)
+            if line is not None:
+                yield line
+
+
+def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
+    """The latest request line of each of `keys` that the ledger has, without its body."""
+    found: dict[str, Line] = {}
+    for file in ledger.files():
+        for _, raw in ledger.lines(file):
+            line = read_start(raw)
+            if line is not None and line.kind == "request" and line.key in keys:
+                found[line.key] = line
+    return found
+
+
+def asked_keys(ledger: Ledger) -> set[bytes]:
+    """The keys of all requests that the ledger has."""
+    lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
+    return {bytes.fromhex(line.key) for line in lines if line is not None and line.kind == "request"}
+
+
+def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
+    """US dollars of the responses of `corpus` that arrived at `moment` (UTC) or later; unknown prices count as nothing."""
+    spent = 0.0
+    for file in ledger.files():
+        for _, raw in ledger.lines(file):
+            line, fault = _check(raw, is_thorough=False) if raw.strip() else (None, None)
+            if line is None or fault or line.kind != "response" or line.about.corpus != corpus or not line.about.at:
+                continue
+            if datetime.fromisoformat(line.about.at).astimezone(UTC) >= moment:
+                spent += line.about.cost_usd or 0.0
+    return spent

@@ -1,0 +1,211 @@
+"""The commands about the teacher, on real homes: estimate, ledger, requests export and import."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relabel_assets.cli.main import main
+from relabel_assets.running import runner
+from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply, true_grade
+
+UP_TO_CANDIDATES = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates"]
+N_PAIRS = 16 * 8  # every query with every document: the reference labels add those that BM25 does not find
+
+
+def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in this process, where Dagster is loaded already."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with patch_argv(arguments), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    assert code is None or isinstance(code, int)
+    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def patch_argv(arguments: tuple[str, ...]) -> Iterator[None]:
+    before, sys.argv = sys.argv, ["relabel", *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def ask_live(home: Path, **teacher: object) -> None:
+    """Give `tiny` a live teacher in place of the recorded one."""
+    folder = home / "data" / "tiny"
+    (folder / "teacher_labels.jsonl").unlink(missing_ok=True)
+    settings = {"kind": "openai", "model": "fake", "requests_per_minute": None, "tokens_per_minute": None, **teacher}
+    (folder / "corpus.yaml").write_text(
+        json.dumps(
+            {
+                "teacher": settings,
+                "candidates": {"bm25_top_k": 10, "random": 8},
+                "student": {"epochs": 1},
+                "reference": {"kind": "adjudicated"},
+            }
+        )
+    )
+
+
+def make(*tables: str) -> runner.Outcome | None:
+    project, warehouse = runner.from_environment()
+    return runner.bring_up_to_date(project, warehouse, "tiny", list(tables))
+
+
+def statuses() -> dict[str, int]:
+    _, warehouse = runner.from_environment()
+    rows = warehouse.query("select status, count(*) as n from teacher_labels group by all").rows()
+    return dict(rows)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_an_estimate_before_during_and_after(home: Path) -> None:
+    assert "the teacher is recorded" in relabel("estimate").stdout
+    with TeacherServer().running() as server:
+        ask_live(home, base_url=server.base_url, budget_usd=0.0001)
+        before = relabel("estimate", "-c", "tiny").stdout
+        assert "16 queries of queries.jsonl x 8 candidates" in before
+        assert "128 pairs, 128 requests to fake" in before and "no price for fake" in before
+        assert "bytes a token" in before and "assumed" in before
+        price = {"price_usd_per_million_tokens": {"input": 1.0, "output": 1.0}}
+        ask_live(home, base_url=server.base_url, budget_usd=0.001, **price)
+        assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
+        during = relabel("estimate", "-c", "tiny").stdout
+        assert f"{N_PAIRS} to send" in during and "not enough, the rest of the pairs would be over_budget" in during
+        assert "at most $" in during and "set by" in during
+        assert sum(server.requests.values()) == 0
+        ask_live(home, base_url=server.base_url, **price)
+        assert make("teacher_labels").is_success  # type: ignore[union-attr]
+        after = relabel("estimate", "-c", "tiny").stdout
+        assert f"{N_PAIRS} in the ledger already" in after and "0 to send" in after
+        documents = home / "data" / "tiny" / "documents.jsonl"
+        documents.write_text(documents.read_text().replace("salary dates.", "salary dates, and more of it."))
+        assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
+        changed = relabel("estimate", "-c", "tiny").stdout
+        assert "112 in the ledger already, out in a batch or the same as another; 16 to send" in changed
+        assert "as seen in 128 replies" in changed
+        tokens = re.search(r"tokens +([\d,]+) prompt, (\d+) completion", changed)
+        assert tokens is not None and int(tokens[2]) == 16 * 20  # the server bills 700 and 20 for every request
+        assert int(tokens[1].replace(",", "")) == pytest.approx(16 * 700, rel=0.02)
+        assert sum(server.requests.values()) == N_PAIRS
+
+
+def test_the_ledger_is_counted_and_verified(home: Path) -> None:
+    assert "0 files" in relabel("ledger").stdout
+    with TeacherServer(lambda body, key, nth: "500" if nth == 1 and key < "1" else None).running() as server:
+        ask_live(home, base_url=server.base_url)
+        assert make(*UP_TO_CANDIDATES, "teacher_labels").is_success  # type: ignore[union-attr]
+        n_sent = sum(server.requests.values())
+    done = relabel("ledger", "--verify")
+    assert done.returncode == 0 and f"{2 * n_sent} lines, {N_PAIRS} keys" in done.stdout
+    assert f"{N_PAIRS} x 200" in done.stdout and f"{n_sent - N_PAIRS} x 500" in done.stdout
+    (file,) = (home / "home" / "ledger").glob("tiny/*.jsonl")
+    lines = file.read_bytes().splitlines(keepends=True)
+    request = next(i for i, line in enumerate(lines) if b'"method"' in line)
+    answer = next(i for i, line in enumerate(lines) if b'"status_code":200' in line)
+    lines[request] = lines[request].replace(b"parental", b"maternal", 1).replace(b"All that", b"Some of what", 1)
+    lines[answer] = lines[answer].replace(b'{"status_code":200,"c', b'{"status_code":500,"c', 1)
+    lines.insert(1, b'{"hello": "world"}\n')
+    lines.append(lines[-1][:-30])
+    file.write_bytes(b"".join(lines))
+    done = relabel("ledger", "--verify")
+    assert done.returncode == 7
+    for number, words in (
+        (2, "torn or foreign"), (request + 1 + (request >= 1), "not the hash"), (answer + 2, "two statuses"),
+        (len(lines), "torn"),
+    ):  # fmt: skip
+        assert re.search(rf"{file.name}:{number}: .*{words}", done.stderr), done.stderr
+    quick = relabel("ledger")
+    assert quick.returncode == 0 and "2 lines cannot be used" in quick.stdout
+
+
+def answer(line: str, **changes: object) -> str:
+    request = json.loads(line)
+    reply = good_reply(true_grade(request["body"]))
+    response = {"status_code": 200, "request_id": "r", "body": {**reply, "id": request["custom_id"][:8]}}
+    made = {"id": "batch_req_1", "custom_id": request["custom_id"], "response": response, "error": None}
+    return json.dumps(made | changes) + "\n"
+
+
+def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
+    ask_live(home, mode="offline")
+    out, back = tmp_path / "requests.jsonl", tmp_path / "responses.jsonl"
+    assert relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 3  # no candidates yet
+    assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
+    assert relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 0
+    lines = out.read_text().splitlines()
+    assert len(lines) == N_PAIRS
+    assert {tuple(sorted(json.loads(line))) for line in lines} == {("body", "custom_id", "method", "url")}
+
+    expired = {"response": None, "error": {"code": "batch_expired", "message": "expired"}}
+    responses = [answer(line) for line in reversed(lines[:100])] + [answer(lines[100], **expired)]
+    back.write_text("".join(responses).rstrip("\n"))  # some tools leave the last newline out
+    done = relabel("requests", "import", str(back))
+    assert done.returncode == 0, done.stderr
+    assert "100 answers and 1 failures put into the ledger; 0 were there already" in done.stdout
+
+    stranger = answer(lines[101]).replace(json.loads(lines[101])["custom_id"], "0" * 64)
+    back.write_text("".join(responses[:100]) + stranger + "not json\n" + lines[0] + "\n")
+    done = relabel("requests", "import", str(back))
+    assert done.returncode == 7
+    assert "0 answers and 0 failures put into the ledger; 100 were there already; 3 lines kept out" in done.stdout
+    assert f"{back}:101" in done.stderr and f"{back}:102" in done.stderr and "a request, not a response" in done.stderr
+
+    assert make("teacher_labels").is_success  # type: ignore[union-attr]
+    assert statuses() == {"ok": 100, "failed": 28}
+    _, warehouse = runner.from_environment()
+    grades = dict(warehouse.query("select request_key, grade from teacher_labels where status = 'ok'").rows())
+    assert all(grades[json.loads(line)["custom_id"]] == true_grade(json.loads(line)["body"]) for line in lines[:100])
+
+    again = tmp_path / "again.jsonl"
+    assert relabel("requests", "export", "-c", "tiny", "--out", str(again)).returncode == 0
+    missing = again.read_text().splitlines()
+    assert sorted(missing) == sorted(lines[100:])
+    back.write_text("".join(answer(line) for line in missing))
+    assert relabel("requests", "import", str(back)).returncode == 0
+    assert make("teacher_labels").is_success  # type: ignore[union-attr]
+    assert statuses() == {"ok": N_PAIRS}
+    assert "nothing to ask" in relabel("requests", "export", "-c", "tiny", "--out", str(out)).stdout
+    assert relabel("ledger", "--verify").returncode == 0
+    assert not {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(os.environ)
+
+
+def test_files_that_cannot_be_read_or_written_are_told(home: Path, tmp_path: Path) -> None:
+    ask_live(home, mode="offline")
+    assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
+    for arguments, words in (
+        (("import", str(tmp_path / "none.jsonl")), "cannot be read"),
+        (("export", "-c", "tiny", "-o", "/proc/none/requests.jsonl"), "cannot be written"),
+    ):
+        failed = relabel("requests", *arguments)
+        assert (failed.returncode, words in failed.stderr, "Traceback" in failed.stderr) == (7, True, False)
+
+
+def test_an_estimate_counts_the_writing_of_queries(home: Path) -> None:
+    folder = home / "data" / "plain"
+    (folder / "documents").mkdir(parents=True)
+    for number in range(6):
+        words = " ".join(f"word{number}x{place}" for place in range(60))
+        (folder / "documents" / f"d{number}.md").write_text(f"# Title {number}\n\n{words}\n")
+    (folder / "corpus.yaml").write_text("teacher: {kind: openai, model: gpt-4o-mini}\nqueries: {per_document: 2}\n")
+    found = relabel("estimate", "-c", "plain").stdout
+    assert "queries of 6 seed documents, 6 requests to gpt-4o-mini" in found
+    assert "360 completion" in found  # 6 replies of two queries of 30 tokens
+    assert "6 seed documents x 2 queries" in found

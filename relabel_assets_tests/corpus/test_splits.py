@@ -1,0 +1,105 @@
+"""Splits by hand, and on random corpora: nothing crosses the benchmark's border, and train and dev share no seed."""
+
+import hashlib
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.splits import assign_splits, leaking_pairs, leaking_queries, near_duplicates
+
+CONFIG = QueriesConfig()
+
+
+def words(number: int) -> str:
+    """Three words that no other number has: texts that are not near duplicates."""
+    return " ".join(hashlib.sha256(f"{number}:{place}".encode()).hexdigest()[:8] for place in range(3))
+
+
+def queries(*rows: tuple[str, str, str | None, str | None]) -> pl.DataFrame:
+    schema = dict.fromkeys(("query_id", "text", "seed_doc_id", "split"), pl.String)
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def test_provided_benchmark_queries_stay_and_the_rest_is_divided_by_seed() -> None:
+    rows = [(f"q{n}", words(n), f"d{n // 3}", "benchmark" if n >= 24 else "train") for n in range(30)]
+    divided, problems = assign_splits(queries(*rows), config=CONFIG, file="queries.jsonl")
+    assert problems == []
+    assert divided.filter(pl.col("split") == "benchmark")["query_id"].to_list() == [f"q{n}" for n in range(24, 30)]
+    sides = divided.filter(pl.col("split") != "benchmark").group_by("seed_doc_id").agg(pl.col("split").n_unique())
+    assert sides["split"].to_list() == [1] * 8
+    assert set(divided["split"]) == {"train", "dev", "benchmark"}
+
+
+def test_a_train_query_that_repeats_a_benchmark_query_is_set_aside() -> None:
+    rows = [
+        ("q1", "Parental leave, SE!", "d1", "train"),
+        ("q2", "se parental leave", "d2", "benchmark"),
+        ("q3", "car", "d3", "train"),
+    ]
+    divided, problems = assign_splits(queries(*rows), config=CONFIG, file="queries.jsonl")
+    assert divided["query_id"].to_list() == ["q2", "q3"]
+    assert "near duplicate of benchmark query 'q2'" in problems[0].message
+
+
+def test_a_train_query_with_a_benchmark_seed_is_set_aside() -> None:
+    rows = [("q1", "alpha", "d1", "train"), ("q2", "beta", "d1", "benchmark")]
+    divided, problems = assign_splits(queries(*rows), config=CONFIG, file="queries.jsonl")
+    assert divided["query_id"].to_list() == ["q2"]
+    assert "seed document" in problems[0].message
+
+
+def test_near_duplicates_and_their_seeds_share_a_side() -> None:
+    rows = [(f"q{n}", words(n), f"d{n}", "train") for n in range(40)]
+    rows[1] = ("q1", rows[0][1] + "!", "d1", "train")
+    divided, _ = assign_splits(queries(*rows), config=CONFIG, file="queries.jsonl")
+    sides = dict(divided.select("query_id", "split").iter_rows())
+    assert sides["q0"] == sides["q1"]
+
+
+def test_without_any_split_a_share_of_the_seeds_becomes_benchmark() -> None:
+    rows = [(f"q{n}", words(n), f"d{n // 2}", None) for n in range(40)]
+    divided, _ = assign_splits(queries(*rows), config=CONFIG, file="queries.jsonl")
+    assert divided.filter(pl.col("split") == "benchmark")["seed_doc_id"].n_unique() == 4
+
+
+def test_one_query_and_none_are_no_trouble() -> None:
+    assert assign_splits(queries(), config=CONFIG, file="f")[0].is_empty()
+    assert assign_splits(queries(("q", "x", None, None)), config=CONFIG, file="f")[0]["split"].to_list() == ["train"]
+
+
+def test_a_leak_that_got_in_is_found() -> None:
+    stored = queries(
+        ("q1", "alpha beta", "d1", "train"),
+        ("q2", "beta alpha", "d2", "benchmark"),
+        ("q3", "x", "d3", "train"),
+        ("q4", "y", "d3", "dev"),
+    )
+    assert len(leaking_queries(stored)) == 2
+    pairs = pl.DataFrame({"query_id": ["q1", "q2", "q3"], "doc_id": ["d2", "d9", "d9"]})
+    assert len(leaking_pairs(stored, pairs)) == 2
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcdefgh"),
+            st.sampled_from([None, "d1", "d2", "d3", "d4"]),
+            st.sampled_from(["train", "benchmark", None]),
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_comes_in_nothing_leaks(rows: list[tuple[str, str | None, str | None]]) -> None:
+    frame = queries(*((f"q{n}", word * 5, seed, split) for n, (word, seed, split) in enumerate(rows)))
+    divided, problems = assign_splits(frame, config=CONFIG, file="f")
+    assert leaking_queries(divided) == []
+    assert divided.height + len(problems) == frame.height
+    assert divided["split"].null_count() == 0
+
+
+def test_near_duplicates_are_found_across_blocks() -> None:
+    texts = [words(n) for n in range(4500)]
+    assert (4400, 0) in set(near_duplicates([*texts[:4400], texts[0]], texts[:1]))

@@ -1,0 +1,153 @@
+"""Backfills as Dagster runs them: a run a corpus or one run over many, in one process or one a step; stopped and resumed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from relabel_assets.definitions import build_definitions
+from relabel_assets.graph.partitions import add_partitions
+from relabel_assets.running import runner
+from relabel_assets.running.dagster_state import open_instance
+from relabel_assets_tests.cli.test_teacher_commands import ask_live
+from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests.faults.teacher_server import TeacherServer
+from relabel_assets_tests.faults.test_killed_teacher import answers_in
+
+LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
+RANGE = {"dagster/asset_partition_range_start": "one", "dagster/asset_partition_range_end": "three"}
+
+
+@pytest.fixture
+def corpora(home: Path) -> Path:
+    for name in ("one", "two", "three"):
+        write_corpus(home / "data" / name)
+    return home
+
+
+def single_run(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    job = build_definitions().resolve_implicit_global_asset_job_def()
+    selection = [dg.AssetKey(name) for name in LABELS]
+    return job.execute_in_process(instance=instance, asset_selection=selection, tags=RANGE, raise_on_error=False)
+
+
+def test_one_run_over_many_corpora_and_one_that_is_broken_costs_no_other(corpora: Path) -> None:
+    project, warehouse = runner.from_environment()
+    broken = corpora / "data" / "two" / "documents.jsonl"
+    whole = broken.read_text()
+    broken.write_text("{\n")
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        add_partitions(instance, ["one", "two", "three"])
+        failed = single_run(instance)
+        assert not failed.success
+        (step,) = (event for event in failed.all_events if event.is_step_failure)
+        said = step.step_failure_data.user_failure_data.description
+        assert said.startswith("two: corpus 'two' has no document that can be used")
+        assert {corpus for corpus, table in warehouse.receipts() if table == "seed_docs"} == {"one", "three"}
+        broken.write_text(whole)
+        done = single_run(instance)
+        assert done.success
+        assert all(check.passed for check in done.get_asset_check_evaluations())
+        found = instance.get_latest_materialization_event
+        assert set(instance.get_materialized_partitions(dg.AssetKey("teacher_labels"))) == {"one", "two", "three"}
+        latest = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey("seed_docs"), asset_partitions=["two"]), limit=1
+        )
+        assert latest.records[0].asset_materialization.metadata["dagster/row_count"].value == 8  # type: ignore[union-attr]
+        assert found(dg.AssetKey("seed_docs")) is not None
+    assert len(warehouse.receipts()) == 15
+
+
+def test_a_check_of_one_run_over_many_corpora_says_which_it_means(corpora: Path) -> None:
+    project, _ = runner.from_environment()
+    grades = corpora / "data" / "two" / "teacher_labels.jsonl"
+    grades.write_text("".join(grades.read_text().splitlines(keepends=True)[1:]))
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        add_partitions(instance, ["one", "two", "three"])
+        done = single_run(instance)
+        assert done.success
+        found = {check.check_name: check for check in done.get_asset_check_evaluations()}
+        check = found["every_pair_is_graded"]
+        assert (check.passed, "two: 1 pairs not_recorded" in str(check.metadata["first"].value)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("", "{'MULTI_RUN'}"), ("single_run", "{'SINGLE_RUN'}"), ("none", "It is run_per_corpus or single_run")],
+)
+def test_a_setting_chooses_what_a_backfill_starts(home: Path, setting: str, said: str) -> None:
+    code = "from relabel_assets.definitions import ASSETS; print({asset.backfill_policy.policy_type.name for asset in ASSETS})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"RELABEL_BACKFILL": setting}, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert said in done.stdout + done.stderr
+
+
+def dagster(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", *words, "-m", "relabel_assets.definitions"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ.copy())
+
+
+def test_a_process_a_step_by_a_runs_config(home: Path) -> None:
+    project, warehouse = runner.from_environment()
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        add_partitions(instance, ["tiny"])
+    config = "{execution: {config: {multiprocess: {max_concurrent: 2}}}}"
+    (home / "run.yaml").write_text(config)
+    done = dagster(
+        "asset",
+        "materialize",
+        "--select",
+        "seed_docs,synthetic_queries",
+        "--partition",
+        "tiny",
+        "-c",
+        str(home / "run.yaml"),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Launching subprocess" in done.stderr + done.stdout
+    assert {table for _, table in warehouse.receipts()} == {"seed_docs", "synthetic_queries"}
+
+
+def test_a_backfill_that_is_stopped_goes_on_where_it_was(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the UI's Terminate and Ctrl-C do to a run: SIGINT or SIGTERM to its process."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    run = [sys.executable, "-m", "relabel_assets.cli.main", "run", "-s", "*teacher_labels"]
+    with TeacherServer(latency_s=0.05).running() as server:
+        ask_live(corpora, base_url=server.base_url, max_concurrency=4)
+        for name in ("one", "two", "three"):
+            (corpora / "data" / name / "teacher_labels.jsonl").unlink()
+            settings = (corpora / "data" / "tiny" / "corpus.yaml").read_text()
+            (corpora / "data" / name / "corpus.yaml").write_text(settings)
+        child = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ.copy())
+        while sum(server.answered.values()) < 30 and child.poll() is None:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        output, _ = child.communicate(timeout=60)
+        assert child.returncode == 130, output.decode()
+        server.latency_s = 0.0
+        had, asked = answers_in(corpora / "home" / "ledger"), server.requests.copy()
+        done = subprocess.run(run, capture_output=True, text=True, check=False, env=os.environ.copy())
+        assert done.returncode == 0, done.stderr
+        assert all(server.requests[key] == asked[key] for key in had)
+        # Only what was on its way at the stop may be sent again; the corpora's texts are alike, and share their answers.
+        assert server.requests.total() - len(server.requests) <= 4
+    _, warehouse = runner.from_environment()
+    assert set(warehouse.query("select status from teacher_labels")["status"]) == {"ok"}
+
+
+def test_processes_that_begin_dagsters_state_at_once_leave_it_whole(home: Path) -> None:
+    project, _ = runner.from_environment()
+    script = "from relabel_assets.running.dagster_state import *; open_instance(Home.from_environment()).dispose()"
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    begun = [subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ.copy()) for _ in range(4)]
+    for process in begun:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said.decode()[-800:]
+    with open_instance(project.home) as instance:
+        assert instance.get_runs() == []

@@ -1,0 +1,168 @@
+"""The ledger's files: several writers, foreign lines, torn lines, a full disk."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from relabel_assets.teacher.ledger import report as ledger_report
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.lines import Circumstances, Line, request_line, response_line
+from relabel_assets.teacher.requests import request_key
+from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply
+from relabel_assets_tests.faults.test_killed_teacher import answers_in
+from relabel_assets_tests.faults.test_misbehaving_teacher import grade, make_pairs
+
+
+def lines_of(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes]:
+    """(key, request and response) of one exchange."""
+    body = {"model": "m", "messages": [{"role": "user", "content": f"{number} \u2028 é " + "x" * (number % 5000)}]}
+    key = request_key(body)
+    about = Circumstances(
+        "demo", "grading", "m", "host", "text max_tokens", "2026-01-01T00:00:00+00:00", 0.5, 700, 20, usd
+    )
+    line = Line("response", key, about, status_code=200, body=good_reply(2))
+    return key, request_line(key, body, about) + response_line(line)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets_tests.resources.test_ledger import lines_of
+ledger = Ledger(Path(sys.argv[1]))
+for number in range(int(sys.argv[2]), int(sys.argv[3])):
+    ledger.append("demo", [lines_of(number)[1]])
+"""
+
+
+def test_several_processes_append_at_once_and_every_line_is_whole(tmp_path):
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    children = [subprocess.Popen([*command, str(n * 60), str((n + 1) * 60)]) for n in range(4)]
+    assert [child.wait(60) for child in children] == [0, 0, 0, 0]
+    ledger = Ledger(tmp_path)
+    ledger.refresh()
+    for number in range(240):
+        key, _ = lines_of(number)
+        assert [answer.body for answer in ledger.answers(key)] == [good_reply(2)]
+    assert ledger.spend("demo").usd == 240 * 0.25 and ledger.notices == []
+    report = ledger_report.report(ledger, is_thorough=True)
+    assert (report.n_lines, report.n_keys, report.problems) == (480, 240, [])
+
+
+def test_foreign_lines_are_told_and_skipped(tmp_path):
+    ledger = Ledger(tmp_path)
+    key, raw = lines_of(1)
+    ledger.append("demo", [raw])
+    foreign = [
+        b"hello\n",
+        b'{"custom_id": 5}\n',
+        b'{"custom_id": "short", "response": {}}\n',
+        b"[]\n",
+        b"null\n",
+        b"\xff\xfe\n",
+    ]
+    (tmp_path / "brought.jsonl").write_bytes(b"".join(foreign))
+    ledger = Ledger(tmp_path)
+    ledger.refresh()
+    assert len(ledger.notices) == len(foreign) and all("brought.jsonl" in notice for notice in ledger.notices)
+    assert len(list(ledger.answers(key))) == 1
+    assert [problem.line for problem in ledger_report.report(ledger).problems] == [1, 2, 3, 4, 5, 6]
+
+
+def test_results_made_elsewhere_are_read_where_they_lie(tmp_path):
+    key, _ = lines_of(1)
+    result = {
+        "id": "batch_req_1",
+        "custom_id": key,
+        "error": None,
+        "response": {"status_code": 200, "body": good_reply(1)},
+    }
+    (tmp_path / "elsewhere.jsonl").write_text(json.dumps(result) + "\n")
+    ledger = Ledger(tmp_path)
+    ledger.refresh()
+    assert [answer.body for answer in ledger.answers(key)] == [good_reply(1)]
+    assert ledger_report.report(ledger).n_unasked == 1
+
+
+@pytest.mark.parametrize("n_kept", [1, 20, -25])
+def test_a_torn_last_line_is_skipped_and_not_joined_to_the_next(tmp_path, n_kept):
+    ledger = Ledger(tmp_path)
+    (torn, raw), (whole, other) = lines_of(1), lines_of(2)
+    ledger.append("demo", [raw])
+    (file,) = ledger.files()
+    start = raw.index(b"\n") + 1
+    file.write_bytes(raw[:start] + raw[start:][:n_kept])
+    ledger = Ledger(tmp_path)
+    ledger.refresh()
+    assert ledger.notices == [] and not list(ledger.answers(torn))  # another process may be writing it
+    ledger.append("demo", [other])
+    assert len(ledger.notices) == 1 and len(list(ledger.answers(whole))) == 1
+    (problem,) = ledger_report.report(ledger).problems
+    assert problem.line == 2
+
+
+def test_a_last_line_that_lacks_only_its_newline_is_completed_by_the_next_append(tmp_path):
+    ledger = Ledger(tmp_path)
+    (key, raw), (_, other) = lines_of(1), lines_of(2)
+    ledger.append("demo", [raw])
+    (file,) = ledger.files()
+    file.write_bytes(raw[:-1])
+    ledger = Ledger(tmp_path)
+    ledger.append("demo", [other])
+    assert len(list(ledger.answers(key))) == 1 and ledger_report.report(ledger, is_thorough=True).problems == []
+
+
+def test_a_small_torn_piece_in_the_middle_hides_nothing(tmp_path):
+    ledger = Ledger(tmp_path)
+    keys = []
+    for number in range(3):
+        key, raw = lines_of(number)
+        keys.append(key)
+        ledger.append("demo", [raw])
+        (file,) = ledger.files()
+        with file.open("ab") as torn:
+            torn.write(raw[: 10 * (number + 1)])
+    ledger = Ledger(tmp_path)
+    ledger.refresh()
+    assert all(len(list(ledger.answers(key))) == 1 for key in keys)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from relabel_assets.errors import TeacherError
+from relabel_assets_tests.faults.teacher_server import TeacherServer
+from relabel_assets_tests.faults.test_misbehaving_teacher import grade, make_pairs
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+server = TeacherServer()
+server.port = int(sys.argv[1])
+try:
+    grade(Path(sys.argv[2]), server, make_pairs(200), max_concurrency=4)
+except TeacherError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_stops_the_sending_and_loses_nothing_that_was_recorded(tmp_path):
+    with TeacherServer(latency_s=0.001).running() as server:
+        command = [sys.executable, "-c", FULL_DISK, str(server.port), str(tmp_path)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "OPENAI_API_KEY": "none"}
+        )
+        assert "the ledger cannot be written" in done.stdout and "Free the disk" in done.stdout, done.stderr
+        recorded, asked = answers_in(tmp_path), server.requests.copy()
+        assert 5 < len(recorded) < 100
+        assert sum(asked.values()) - len(recorded) <= 2 * 4  # in flight when the disk was found full
+        labels = grade(tmp_path, server, make_pairs(200))
+        assert labels["status"].to_list() == ["ok"] * 200
+        assert all(server.requests[key] == asked[key] for key in recorded)
+        assert set(answers_in(tmp_path).values()) == {1}
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")

@@ -1,0 +1,63 @@
+"""The body of a request, its key and its dialects."""
+
+import dataclasses
+
+import pytest
+
+from relabel_assets.teacher.requests import (
+    Dialect,
+    Request,
+    canonical_json,
+    dialect_named,
+    estimate_tokens,
+    request_key,
+)
+
+REQUEST = Request("m", ({"role": "user", "content": "grade"},), "s", {"type": "object"}, 0.0, 13, 100)
+
+
+def test_the_key_changes_with_everything_that_is_sent_and_with_nothing_else() -> None:
+    key = request_key(REQUEST.body())
+    assert len(key) == 64
+    assert key == request_key(dict(reversed(REQUEST.body().items())))
+    changes: list[dict[str, object]] = [
+        {"model": "n"}, {"messages": ({"role": "user", "content": "grade!"},)}, {"schema": {"type": "array"}},
+        {"temperature": 0.1}, {"seed": 14}, {"max_completion_tokens": 101}, {"is_logprobs": True},
+    ]  # fmt: skip
+    keys = {request_key(dataclasses.replace(REQUEST, **change).body()) for change in changes}  # type: ignore[arg-type]
+    assert len(keys - {key}) == len(changes)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "field"),
+    [
+        ("Unsupported parameter: 'max_completion_tokens'", "max_completion_tokens"),
+        ("'temperature' does not support 0.0", "temperature"),
+        ("unknown field seed", "seed"),
+        ("response_format.type must be text", "json_schema"),
+    ],
+)
+def test_a_refused_field_is_taken_away(complaint: str, field: str) -> None:
+    weaker = Dialect().without(complaint, REQUEST.body())
+    assert weaker is not None
+    assert field not in REQUEST.body(weaker).keys() | {str(REQUEST.body(weaker).get("response_format", {}).get("type"))}
+    assert dialect_named(weaker.name) == weaker
+
+
+def test_a_complaint_about_the_prompt_takes_nothing_away() -> None:
+    assert Dialect().without("context length exceeded; reduce max_completion_tokens", REQUEST.body()) is None
+    assert dialect_named("nonsense") is None
+
+
+def test_without_a_response_format_the_schema_is_in_the_prompt() -> None:
+    body = REQUEST.body(Dialect(response_format="text"))
+    assert "response_format" not in body
+    assert '{"type": "object"}' in body["messages"][-1]["content"]
+    assert REQUEST.messages[0]["content"] == "grade"
+
+
+def test_canonical_json_and_tokens_by_hand() -> None:
+    assert canonical_json({"b": 1, "a": "\u00e9"}) == '{"a":"\u00e9","b":1}'.encode()
+    assert [estimate_tokens(text) for text in ("", "abcd", "abcde", "\u00e9\u00e9\u00e9")] == [0, 1, 2, 2]
+    with pytest.raises(ValueError, match="JSON compliant"):
+        canonical_json(float("nan"))

@@ -1,0 +1,322 @@
+"""The warehouse on a real DuckDB file: partitions are replaced whole or not at all, by name, under one lock."""
+
+import hashlib
+import multiprocessing
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from relabel_assets.errors import ContractError, WarehouseError
+from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
+from relabel_assets.warehouse.schema import view_names
+from relabel_assets.warehouse.warehouse import Warehouse
+
+HASH = "0" * 64
+
+
+def labels(*queries: str, grade: int = 2) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "query_id": list(queries),
+            "doc_id": ["d"] * len(queries),
+            "grade": [grade] * len(queries),
+            "expected_grade": [float(grade)] * len(queries),
+            "grade_probs": [[0.0, 0.0, 1.0, 0.0]] * len(queries),
+            "model_id": ["m"] * len(queries),
+        }
+    )
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse.at(tmp_path / "home" / "warehouse.duckdb")
+
+
+def test_a_partition_is_replaced_and_its_neighbours_stay(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH)
+    warehouse.replace("student_labels", "two", labels("q9"), input_hash=HASH)
+    warehouse.replace("student_labels", "one", labels("q3"), input_hash=HASH)
+    assert warehouse.read("student_labels", "one")["query_id"].to_list() == ["q3"]
+    assert warehouse.read("student_labels", "two")["query_id"].to_list() == ["q9"]
+
+
+def test_columns_are_stored_by_name_not_by_place(warehouse: Warehouse) -> None:
+    frame = labels("q1").select("model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id")
+    warehouse.replace("student_labels", "c", frame, input_hash=HASH)
+    assert warehouse.read("student_labels", "c").row(0, named=True)["model_id"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        (lambda frame: frame.with_columns(grade=pl.lit(11)), "grade"),
+        (lambda frame: frame.with_columns(grade=pl.lit(None, pl.Int8)), "grade"),
+        (lambda frame: pl.concat([frame, frame]), "primary_key"),
+        (lambda frame: frame.drop("model_id"), "model_id"),
+        (lambda frame: frame.with_columns(score=1), "score"),
+        (lambda frame: frame.with_columns(grade_probs=pl.lit([2.0])), "grade_probs"),
+        (lambda frame: frame.with_columns(grade=pl.lit("two")), "grade"),
+    ],
+)
+def test_a_broken_contract_is_refused_and_the_old_rows_stay(warehouse: Warehouse, change, culprit: str) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with pytest.raises(ContractError, match=culprit):
+        warehouse.replace("student_labels", "c", change(labels("q2")), input_hash=HASH)
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+
+
+def test_a_failure_between_delete_and_insert_keeps_rows_and_receipt(warehouse: Warehouse) -> None:
+    receipt = warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    unchecked = labels("q2").with_columns(corpus=pl.lit("c"), model_id=pl.lit(None, pl.String))
+    with pytest.raises(WarehouseError, match="old rows were kept"):
+        warehouse._write(
+            TABLES["student_labels"], unchecked, receipt
+        )  # past validation, DuckDB itself refuses the NULL
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+    assert warehouse.receipt("student_labels", "c") == receipt
+
+
+def test_a_killed_write_keeps_the_old_rows(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    script = textwrap.dedent(f"""
+        import os, signal
+        from relabel_assets.warehouse.warehouse import Warehouse
+        with Warehouse(database={warehouse.database!r}).get_connection() as con:
+            con.begin()
+            con.execute("delete from student_labels where corpus = 'c'")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+
+
+def _write_often(database: str, corpus: str) -> None:
+    for round_number in range(5):
+        Warehouse(database=database).replace("student_labels", corpus, labels(f"q{round_number}"), input_hash=HASH)
+
+
+def test_processes_that_write_at_once_wait_for_each_other(warehouse: Warehouse) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_often, args=(warehouse.database, f"c{number}")) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert {corpus for corpus, _ in warehouse.receipts()} == {"c0", "c1", "c2"}
+
+
+def test_the_content_hash_ignores_order_and_time_and_sees_a_grade(warehouse: Warehouse) -> None:
+    one = warehouse.replace("student_labels", "c", labels("q1", "q2"), input_hash=HASH)
+    two = warehouse.replace("student_labels", "c", labels("q2", "q1"), input_hash=HASH)
+    three = warehouse.replace("student_labels", "c", labels("q1", "q2", grade=1), input_hash=HASH)
+    assert one.content_hash == two.content_hash != three.content_hash
+
+
+def test_batches_are_the_table_in_order(warehouse: Warehouse) -> None:
+    ids = [f"d{number}" for number in range(7)]
+    empty = [pl.lit(None, pl.String).alias(name) for name in ("title", "author", "path", "updated_at", "doc_type")]
+    documents = pl.DataFrame({"doc_id": ids, "body": "text", "content_hash": HASH}).with_columns(empty)
+    warehouse.replace("seed_docs", "c", documents, input_hash=HASH)
+    batches = list(warehouse.read_batches("seed_docs", "c", size=3))
+    assert [batch.height for batch in batches] == [3, 3, 1]
+    assert pl.concat(batches).equals(warehouse.read("seed_docs", "c"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from student_labels",
+        "create table t (a int)",
+        "copy labels to 'x.csv'",
+        "select * from read_csv('/etc/hosts')",
+        "nonsense",
+    ],
+)
+def test_a_query_cannot_write_or_leave_the_file(warehouse: Warehouse, statement: str) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with pytest.raises(WarehouseError):
+        warehouse.query(statement)
+    assert warehouse.query("select count(*) as n from student_labels")["n"].to_list() == [1]
+
+
+def test_a_query_before_the_first_run_says_what_to_do(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="relabel run"):
+        warehouse.query("select 1")
+
+
+def test_every_table_column_and_view_is_there_with_its_description(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    comments = warehouse.query(
+        "select table_name, column_name, comment from duckdb_columns() where not internal and schema_name = 'main'"
+    )
+    for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY):
+        stored = comments.filter(pl.col("table_name") == table.name)
+        assert dict(stored.select("column_name", "comment").iter_rows()) == {
+            name: column.description for name, column in table.schema.columns().items()
+        }
+    for view in view_names():
+        warehouse.query(f"select * from {view}")
+
+
+def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(WarehouseError, match="damaged"):
+        Warehouse.at(path).receipts()
+    assert path.read_bytes().startswith(b"not a database")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("create table seed_docs (corpus varchar, doc_id varchar)", "table seed_docs has no body, content_hash"),
+        ("alter table labels_of_tomorrow add column mood varchar", "later version"),
+    ],
+)
+def test_a_file_that_no_earlier_version_made_is_refused_unchanged(warehouse: Warehouse, change: str, said: str) -> None:
+    if "alter" in change:
+        warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+        with duckdb.connect(warehouse.database) as con:
+            for view in view_names():
+                con.execute(f"drop view {view}")
+            con.execute(change.replace("labels_of_tomorrow", "student_labels"))
+    else:
+        Path(warehouse.database).parent.mkdir()
+        with duckdb.connect(warehouse.database) as con:
+            con.execute(change)
+    before = Path(warehouse.database).read_bytes()
+    with pytest.raises(WarehouseError, match=said):
+        warehouse.receipts()
+    with pytest.raises(WarehouseError, match=said):
+        warehouse.replace("student_labels", "c", labels("q2"), input_hash=HASH)
+    assert Path(warehouse.database).read_bytes() == before
+
+
+def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1"), input_hash=HASH)
+    with duckdb.connect(warehouse.database) as con:
+        con.execute("create or replace view labels as select 'old' as labeler")
+        con.execute("comment on view labels is 'every label [00000000]'")
+    warehouse.replace("student_labels", "one", labels("q2"), input_hash=HASH)
+    assert warehouse.query("select query_id from labels")["query_id"].to_list() == ["q2"]
+
+
+EARLIER = sorted((Path(__file__).parent / "earlier").glob("*.sql"))
+
+
+@pytest.mark.parametrize("file", EARLIER, ids=lambda file: file.stem)
+def test_a_warehouse_of_an_earlier_version_is_brought_forward_without_losing_a_row(
+    warehouse: Warehouse, file: Path
+) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(file.read_text())
+    receipt = warehouse.receipt("teacher_labels", "tiny")
+    assert (receipt.run_id, receipt.inputs) == ("run-2", None)  # type: ignore[union-attr]
+    for name in TABLES:
+        assert warehouse.read(name, "tiny").height == 1, name
+    for view in view_names():
+        warehouse.query(f"select * from {view}")
+    lineage = warehouse.query("select run_id, document_hash from label_lineage where labeler = 'teacher'")
+    assert lineage.rows() == [("run-2", "a" * 64)]
+    changed = warehouse.read("teacher_labels", "tiny").with_columns(grade=pl.lit(1, pl.Int8))
+    warehouse.replace("teacher_labels", "tiny", changed, input_hash=HASH, inputs="{}", run_id="run-9")
+    assert warehouse.query("select grade from grade_history where run_id = 'run-9'").item() == 1
+    comments = warehouse.query(
+        "select column_name, comment from duckdb_columns() where table_name = 'materializations'"
+    )
+    assert comments["comment"].null_count() == 0
+
+
+def declared_before(file: str, table: str, column: str, values: str) -> None:
+    """Give `column` of `table` the check of a version that allowed other `values`."""
+    with duckdb.connect(file) as con:
+        con.begin()
+        (made,) = con.execute("select sql from duckdb_tables() where table_name = ?", [table]).fetchone()  # type: ignore[misc]
+        was = re.sub(rf"CHECK\(\({column} IN \([^)]*\)\)\)", f"CHECK({column} IN ({values}))", made)
+        assert was != made
+        con.execute(f"alter table {table} rename to kept")
+        con.execute(was)
+        con.execute(f"insert into {table} by name select * from kept")
+        con.execute("drop table kept")
+        con.commit()
+
+
+def test_a_column_that_allows_more_values_than_before_is_brought_forward(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+    warehouse.receipts()
+    rows = warehouse.read("teacher_labels", "tiny")
+    declared_before(warehouse.database, "teacher_labels", "status", f"'{rows['status'].item()}'")
+    assert warehouse.read("teacher_labels", "tiny").equals(rows)
+    refused = rows.with_columns(status=pl.lit("refused"), grade=pl.lit(None, pl.Int8))
+    warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH)
+    assert warehouse.read("teacher_labels", "tiny")["status"].to_list() == ["refused"]
+    comment = "select comment from duckdb_columns() where table_name = 'teacher_labels' and column_name = 'status'"
+    assert warehouse.query(comment).item() == TABLES["teacher_labels"].schema.columns()["status"].description
+    for view in view_names():
+        warehouse.query(f"select * from {view}")
+
+
+def test_a_row_whose_value_only_a_later_version_allows_is_kept_and_the_file_refused(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+    warehouse.receipts()
+    status = warehouse.read("teacher_labels", "tiny")["status"].item()
+    declared_before(warehouse.database, "teacher_labels", "status", f"'{status}', 'pondered'")
+    with duckdb.connect(warehouse.database) as con:
+        con.execute("update teacher_labels set status = 'pondered'")
+    with pytest.raises(WarehouseError, match="later version"):
+        warehouse.read("teacher_labels", "tiny")
+    with duckdb.connect(warehouse.database) as con:
+        assert con.execute("select status from teacher_labels").fetchall() == [("pondered",)]
+
+
+def test_this_version_is_among_the_earlier_ones_of_the_next(warehouse: Warehouse) -> None:
+    """A change of a table's columns needs a file in `earlier/` of the tables as they were: then this test is changed too."""
+    columns = sorted(
+        f"{table.name}.{name} {column.dtype} {column.nullable}"
+        for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
+        for name, column in table.schema.columns().items()
+    )
+    assert hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16] == "1a06098281f01644"
+
+
+def test_a_grade_that_changes_is_noted_and_one_that_stays_is_not(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="first")
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="second")
+    mixed = pl.concat([labels("q1", grade=3), labels("q2", "q3")])
+    warehouse.replace("student_labels", "one", mixed, input_hash=HASH, run_id="third")
+    found = warehouse.query("select query_id, grade_before, grade, run_id from grade_changes")
+    assert found.rows() == [("q1", 2, 3, "third")]
+    assert warehouse.query("select count(*) as n from grade_history").item() == 4
+    lineage = warehouse.query("select query_id, run_id, graded_run_id, model from label_lineage order by query_id")
+    assert lineage.rows() == [
+        ("q1", "third", "third", "m"),
+        ("q2", "third", "first", "m"),
+        ("q3", "third", "third", "m"),
+    ]
+
+
+def test_a_students_label_and_a_written_query_lead_to_prompts_runs_and_documents(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+        con.execute("update synthetic_queries set source = 'synthetic', teacher_model = 'writer', prompt_hash = 'p'")
+    warehouse.receipts()
+    found = warehouse.query("select * from label_lineage where labeler = 'student'").row(0, named=True)
+    assert {name: found[name] for name in ("model", "prompt_hash", "document_hash", "training_set_hash")} == {
+        "model": "m1", "prompt_hash": "a" * 64, "document_hash": "a" * 64, "training_set_hash": "a" * 64
+    }  # fmt: skip
+    assert (found["query_source"], found["query_model"], found["query_prompt_hash"]) == ("synthetic", "writer", "p")
+    assert (found["graded_run_id"], found["student_run_id"], found["query_run_id"]) == ("run-3", "run-3", "run-1")
