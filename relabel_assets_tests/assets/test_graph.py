@@ -12,7 +12,7 @@ from relabel_assets.graph.table_asset import RECIPES
 from relabel_assets.running import runner
 from relabel_assets.running.plan import stale_tables
 from relabel_assets.tables.tables import TABLES
-from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests.builders import write_corpus
 
 
 def up_to_date(corpus: str = "tiny", *, is_forced: bool = False) -> runner.Outcome | None:

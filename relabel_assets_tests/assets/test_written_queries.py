@@ -1,7 +1,5 @@
 """A folder of documents and a live teacher, nothing else: queries, candidates and labels through real HTTP."""
 
-import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,45 +8,13 @@ import pytest
 
 from relabel_assets.corpus.splits import leaking_queries
 from relabel_assets.running import runner
+from relabel_assets_tests.builders import DOCUMENT_SUBJECTS, configure, write_documents, writes_queries
 from relabel_assets_tests.faults.teacher_server import (
     TeacherServer,
-    chat_body,
     choose_at_random,
-    good_reply,
-    true_grade,
 )
 
-SUBJECTS = (
-    "travel expenses", "parental leave", "office keys", "laptop repair", "visitor badges", "server outages",
-    "sales targets", "lunch menus", "press contacts", "lab safety", "parking permits", "invoice approval",
-)  # fmt: skip
 TABLES = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
-
-
-def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
-    """Grades as the server does, and for a queries request writes what was asked for, about the document's title."""
-    if body.get("response_format", {}).get("json_schema", {}).get("name") != "search_queries":
-        return good_reply(true_grade(body))
-    said = body["messages"][-1]["content"]
-    title = re.search(r"<title>(.*)</title>", said)[1].lower()  # type: ignore[index]
-    intents = re.findall(r"^\d+\. (\w+)", said, re.MULTILINE)
-    texts = [f"{title} approval steps", f"who handles {title} on fridays", title]
-    return chat_body(json.dumps({"queries": [{"intent": i, "text": t} for i, t in zip(intents, texts, strict=False)]}))
-
-
-def write_documents(home: Path, subjects: tuple[str, ...] = SUBJECTS) -> None:
-    folder = home / "data" / "bare" / "documents"
-    folder.mkdir(parents=True, exist_ok=True)
-    for subject in subjects:
-        body = f"The rules on {subject} changed this year. " * 5
-        (folder / f"{subject.replace(' ', '-')}.md").write_text(f"---\ntitle: {subject.title()}\n---\n{body}")
-
-
-def configure(home: Path, server: TeacherServer, **teacher: object) -> None:
-    settings = {"kind": "openai", "model": "fake", "base_url": server.base_url, "requests_per_minute": None}
-    settings |= {"tokens_per_minute": None, **teacher}
-    candidates = {"bm25_top_k": 3, "random": 1}
-    (home / "data" / "bare" / "corpus.yaml").write_text(json.dumps({"teacher": settings, "candidates": candidates}))
 
 
 def bring_up_to_date() -> tuple[runner.Outcome | None, Any]:
@@ -75,22 +41,22 @@ def test_from_documents_alone_to_labels_and_a_new_document_asks_only_about_itsel
         assert outcome is not None and outcome.is_success, outcome
         queries = warehouse.read("synthetic_queries", "bare")
         # Three are written for each document, and the copied title is not kept.
-        assert Counter(queries["seed_doc_id"].value_counts()["count"]) == {2: len(SUBJECTS)}
+        assert Counter(queries["seed_doc_id"].value_counts()["count"]) == {2: len(DOCUMENT_SUBJECTS)}
         assert set(queries["source"]) == {"synthetic"}
         assert queries["is_round_trip"].all()
         assert queries["teacher_model"].unique().to_list() == ["fake"]
         assert set(queries["split"]) == {"train", "dev", "benchmark"}
         assert leaking_queries(queries) == []
         assert warehouse.read("teacher_labels", "bare")["status"].unique().to_list() == ["ok"]
-        assert n_query_requests(server) == len(SUBJECTS)
+        assert n_query_requests(server) == len(DOCUMENT_SUBJECTS)
         asked = server.requests.total()
         assert bring_up_to_date()[0] is None
         assert server.requests.total() == asked
         write_documents(home, ("coffee machines",))
         assert bring_up_to_date()[0].is_success  # type: ignore[union-attr]
-        assert n_query_requests(server) == len(SUBJECTS) + 1
+        assert n_query_requests(server) == len(DOCUMENT_SUBJECTS) + 1
         assert max(server.requests.values()) == 1
-        assert warehouse.read("synthetic_queries", "bare").height == 2 * (len(SUBJECTS) + 1)
+        assert warehouse.read("synthetic_queries", "bare").height == 2 * (len(DOCUMENT_SUBJECTS) + 1)
 
 
 def test_faults_are_counted_and_asked_again_and_never_become_queries(home: Path) -> None:
@@ -108,12 +74,12 @@ def test_faults_are_counted_and_asked_again_and_never_become_queries(home: Path)
         first = warehouse.read("synthetic_queries", "bare")
         receipt = warehouse.receipt("synthetic_queries", "bare")
         assert receipt is not None
-        assert first["seed_doc_id"].n_unique() + receipt.n_unfinished == len(SUBJECTS)
+        assert first["seed_doc_id"].n_unique() + receipt.n_unfinished == len(DOCUMENT_SUBJECTS)
         assert receipt.n_unfinished > 0
         server.choose = lambda body, key, nth: None
         assert runner.bring_up_to_date(project, warehouse, "bare", tables).is_success  # type: ignore[union-attr]
         second = warehouse.read("synthetic_queries", "bare")
-        assert second["seed_doc_id"].n_unique() == len(SUBJECTS)
+        assert second["seed_doc_id"].n_unique() == len(DOCUMENT_SUBJECTS)
         assert set(first["query_id"]) <= set(second["query_id"])
         assert all(server.answered[key] <= 1 for key in server.requests)
 

@@ -26,7 +26,7 @@ from relabel_assets.graph.project import Project
 from relabel_assets.running import plan
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
-from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests.builders import write_corpus
 
 CORPORA = [f"corpus_{number}" for number in range(6)]
 N_PAIRS = 128  # of each corpus: 16 queries with 8 documents

@@ -38,10 +38,8 @@ from relabel_assets.graph.partitions import add_partitions
 from relabel_assets.running import runner
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.upkeep.doctor import examine
-from relabel_assets_tests.cli.test_teacher_commands import ask_live
-from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests.builders import answers_in, ask_live, write_corpus
 from relabel_assets_tests.faults.teacher_server import TeacherServer
-from relabel_assets_tests.faults.test_killed_teacher import answers_in
 
 LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
 RELABEL = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli.main"]

@@ -1,73 +1,15 @@
 """The commands about the teacher, on real homes: estimate, ledger, requests export and import."""
 
-import contextlib
-import io
 import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from relabel_assets.cli.main import main
 from relabel_assets.running import runner
+from relabel_assets_tests.builders import N_PAIRS, UP_TO_CANDIDATES, ask_live, make, relabel, statuses
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply, true_grade
-
-UP_TO_CANDIDATES = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates"]
-N_PAIRS = 16 * 8  # every query with every document: the reference labels add those that BM25 does not find
-
-
-def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command in this process, where Dagster is loaded already."""
-    out, err = io.StringIO(), io.StringIO()
-    code: object = 0
-    with patch_argv(arguments), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-    assert code is None or isinstance(code, int)
-    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
-
-
-@contextlib.contextmanager
-def patch_argv(arguments: tuple[str, ...]) -> Iterator[None]:
-    before, sys.argv = sys.argv, ["relabel", *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
-def ask_live(home: Path, **teacher: object) -> None:
-    """Give `tiny` a live teacher in place of the recorded one."""
-    folder = home / "data" / "tiny"
-    (folder / "teacher_labels.jsonl").unlink(missing_ok=True)
-    settings = {"kind": "openai", "model": "fake", "requests_per_minute": None, "tokens_per_minute": None, **teacher}
-    (folder / "corpus.yaml").write_text(
-        json.dumps(
-            {
-                "teacher": settings,
-                "candidates": {"bm25_top_k": 10, "random": 8},
-                "student": {"epochs": 1},
-                "reference": {"kind": "adjudicated"},
-            }
-        )
-    )
-
-
-def make(*tables: str) -> runner.Outcome | None:
-    project, warehouse = runner.from_environment()
-    return runner.bring_up_to_date(project, warehouse, "tiny", list(tables))
-
-
-def statuses() -> dict[str, int]:
-    _, warehouse = runner.from_environment()
-    rows = warehouse.query("select status, count(*) as n from teacher_labels group by all").rows()
-    return dict(rows)
 
 
 @pytest.fixture(autouse=True)

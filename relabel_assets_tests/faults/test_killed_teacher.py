@@ -9,32 +9,22 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter
 
-from relabel_assets.teacher.ledger.lines import read_line
+from relabel_assets_tests.builders import answers_in, assert_no_wrong_grade, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, true_grade
-from relabel_assets_tests.faults.test_misbehaving_teacher import assert_no_wrong_grade, grade, make_pairs
 
 N_KILLS = int(os.environ.get("RELABEL_TEST_KILLS", "4"))
 N_PAIRS = 150 * N_KILLS
 GRADING = """
 import sys
 from pathlib import Path
-from relabel_assets_tests.faults import test_misbehaving_teacher as faults
+from relabel_assets_tests import builders
 from relabel_assets_tests.faults.teacher_server import TeacherServer
 server = TeacherServer()
 server.port = int(sys.argv[1])
 print("ready", flush=True)
-faults.grade(Path(sys.argv[2]), server, faults.make_pairs(int(sys.argv[3])), max_concurrency=16)
+builders.grade(Path(sys.argv[2]), server, builders.make_pairs(int(sys.argv[3])), max_concurrency=16)
 """
-
-
-def answers_in(folder) -> Counter[str]:
-    """Answers by key, as a plain reader of the files sees them."""
-    lines = (
-        read_line(raw) for file in folder.glob("**/*.jsonl") for raw in file.read_bytes().splitlines(keepends=True)
-    )
-    return Counter(line.key for line in lines if line is not None and line.is_answer)
 
 
 def test_no_answer_in_the_ledger_is_asked_again(tmp_path):

@@ -5,56 +5,15 @@ import json
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.config import TeacherConfig
-from relabel_assets.prompts.rubric import default_rubric
-from relabel_assets.tables.tables import TABLES
-from relabel_assets.teacher.sending.attempts import Patience
-from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.builders import KEY, assert_no_wrong_grade, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import (
     DIFFERENCES,
     FAULTS,
     TeacherServer,
     choose_at_random,
-    true_grade,
 )
 
-KEY = "sk-test-0123456789abcdef"
-IMPATIENT = Patience(first_backoff_s=0.002, longest_backoff_s=0.01, probe_waits_s=(0.001, 0.002, 0.004))
 ENDS_OTHERWISE = {"refusal": "refused"}
-
-
-def make_pairs(n: int) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "query_id": [f"q{i // 10}" for i in range(n)],
-            "text": [f"query number {i // 10}" for i in range(n)],
-            "doc_id": [f"d{i}" for i in range(n)],
-            "title": [f"Title {i}" for i in range(n)],
-            "body": [f"Body of document {i}." for i in range(n)],
-            "author": ["Ana"] * n,
-            "path": [None] * n,
-            "updated_at": [None] * n,
-            "doc_type": ["policy"] * n,
-        },
-        schema_overrides={"path": pl.String, "updated_at": pl.String},
-    )
-
-
-def make_config(server: TeacherServer, **settings: object) -> TeacherConfig:
-    limits = {"requests_per_minute": None, "tokens_per_minute": None, "max_concurrency": 32, "timeout_s": 10.0}
-    return TeacherConfig(kind="openai", model="fake", base_url=server.base_url, **{**limits, **settings})
-
-
-def grade(folder, server, pairs, **settings):
-    teacher = Teacher(folder, patience=IMPATIENT)
-    labels = teacher.grade(pairs, corpus="demo", config=make_config(server, **settings), rubric=default_rubric())
-    TABLES["teacher_labels"].validate(labels.with_columns(corpus=pl.lit("demo")))
-    return labels
-
-
-def assert_no_wrong_grade(labels: pl.DataFrame, server: TeacherServer) -> None:
-    for row in labels.filter(pl.col("status") == "ok").iter_rows(named=True):
-        assert row["grade"] == true_grade(server.bodies[row["request_key"]]), row
 
 
 @pytest.fixture(autouse=True)

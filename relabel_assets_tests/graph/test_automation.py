@@ -14,7 +14,7 @@ from relabel_assets.definitions import build_definitions
 from relabel_assets.graph import automation, partitions
 from relabel_assets.running import runner
 from relabel_assets.tables.tables import TABLES
-from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests.builders import write_corpus
 
 
 def look(instance: dg.DagsterInstance, cursor: str | None) -> tuple[dict[str, str], str]:

@@ -14,7 +14,7 @@ from relabel_assets.errors import ConfigError
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.label_file import in_process, label_file
 from relabel_assets.warehouse.warehouse import Warehouse
-from relabel_assets_tests.cli.test_teacher_commands import relabel
+from relabel_assets_tests.builders import relabel
 
 KILLED = """
 import os, signal, sys

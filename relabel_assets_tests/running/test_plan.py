@@ -13,9 +13,8 @@ from relabel_assets.running import runner
 from relabel_assets.running.plan import Changes, Planned, changes, plan, stale_tables
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import PARQUET
-from relabel_assets_tests.assets import test_written_queries as written
-from relabel_assets_tests.cli.test_teacher_commands import ask_live, relabel
-from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests import builders
+from relabel_assets_tests.builders import ask_live, relabel, write_corpus
 from relabel_assets_tests.faults.teacher_server import TeacherServer
 
 LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
@@ -189,15 +188,15 @@ def test_a_live_teacher_is_asked_as_often_as_foretold(live: tuple[Path, TeacherS
 
 def test_written_queries_are_foretold_by_document(live: tuple[Path, TeacherServer]) -> None:
     home, server = live
-    written.write_documents(home)
-    server.behave = written.writes_queries
+    builders.write_documents(home)
+    server.behave = builders.writes_queries
     with server.running():
-        written.configure(home, server)
+        builders.configure(home, server)
         first = run_beside_its_plan("bare", LABELS)
         assert "asked about 12 documents" in first["synthetic_queries"].note
         assert "known after" in first["teacher_labels"].note
         asked = server.requests.total()
-        written.write_documents(home, ("coffee machines",))
+        builders.write_documents(home, ("coffee machines",))
         planned = run_beside_its_plan("bare", LABELS)
         assert "asked about 1 documents" in planned["synthetic_queries"].note
         assert planned["synthetic_queries"].changes == Changes(3, 0, 0, is_most=True)

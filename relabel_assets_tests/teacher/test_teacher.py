@@ -8,8 +8,8 @@ import pytest
 from relabel_assets.errors import ConfigError, TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.builders import IMPATIENT, KEY, grade, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, error_body
-from relabel_assets_tests.faults.test_misbehaving_teacher import IMPATIENT, KEY, grade, make_config, make_pairs
 
 PRICE = {"price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}}  # 720 tokens a reply: 0.0072 USD
 

@@ -23,7 +23,7 @@ from dagster_k8s.container_context import K8sContainerContext
 
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
-from relabel_assets_tests.conftest import write_corpus
+from relabel_assets_tests.builders import write_corpus
 
 AT_WORK = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -22,7 +22,7 @@ from relabel_assets.teacher.ledger.lines import Circumstances, request_line
 from relabel_assets.teacher.requests import request_key
 from relabel_assets.upkeep.backup import back_up, restore
 from relabel_assets.warehouse.warehouse import Warehouse
-from relabel_assets_tests.cli.test_teacher_commands import relabel
+from relabel_assets_tests.builders import relabel
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.schema import view_names
 from relabel_assets.warehouse.warehouse import PARQUET, REPLICA, Warehouse
-from relabel_assets_tests.cli.test_teacher_commands import relabel
+from relabel_assets_tests.builders import relabel
 
 PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)

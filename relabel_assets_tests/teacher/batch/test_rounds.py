@@ -17,10 +17,9 @@ from relabel_assets.teacher.batch.files import FileLimits
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.sending.attempts import Patience
 from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.builders import KEY, answers_in, make_pairs
 from relabel_assets_tests.faults.batch_server import BatchServer
 from relabel_assets_tests.faults.teacher_server import ANSWERS, error_body, true_grade
-from relabel_assets_tests.faults.test_killed_teacher import answers_in
-from relabel_assets_tests.faults.test_misbehaving_teacher import KEY, make_pairs
 
 IMPATIENT = Patience(
     first_backoff_s=0.002, longest_backoff_s=0.01, first_poll_s=0.01, longest_poll_s=0.05, batch_limits=FileLimits(40)
@@ -128,7 +127,7 @@ def test_a_budget_holds_and_what_replies_left_of_it_is_used(tmp_path):
 GRADING = """
 import sys
 from pathlib import Path
-from relabel_assets_tests.resources import test_batch as batch
+from relabel_assets_tests.teacher.batch import test_rounds as batch
 from relabel_assets_tests.faults.batch_server import BatchServer
 server = BatchServer()
 server.port = int(sys.argv[1])

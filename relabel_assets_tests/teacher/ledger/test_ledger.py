@@ -11,9 +11,8 @@ from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Circumstances, Line, request_line, response_line
 from relabel_assets.teacher.requests import request_key
+from relabel_assets_tests.builders import answers_in, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply
-from relabel_assets_tests.faults.test_killed_teacher import answers_in
-from relabel_assets_tests.faults.test_misbehaving_teacher import grade, make_pairs
 
 
 def lines_of(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes]:
@@ -31,7 +30,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets_tests.resources.test_ledger import lines_of
+from relabel_assets_tests.teacher.ledger.test_ledger import lines_of
 ledger = Ledger(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[3])):
     ledger.append("demo", [lines_of(number)[1]])

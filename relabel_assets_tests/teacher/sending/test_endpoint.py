@@ -12,8 +12,8 @@ from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.builders import IMPATIENT, make_pairs
 from relabel_assets_tests.faults.teacher_server import error_body, good_reply
-from relabel_assets_tests.faults.test_misbehaving_teacher import IMPATIENT, make_pairs
 
 
 class Recorder:

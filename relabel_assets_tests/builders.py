@@ -1,0 +1,224 @@
+"""What several tests build: small corpora, pairs, teachers behind a local server, and the command in this process.
+
+What belongs here: helpers that more than one test module uses. What does not: fixtures (conftest.py), servers (faults/),
+and assertions about one room.
+"""
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from relabel_assets.cli.main import main
+from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.running import runner
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.teacher.ledger.lines import read_line
+from relabel_assets.teacher.sending.attempts import Patience
+from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, good_reply, true_grade
+
+# A corpus with recorded labels: `tiny`
+
+SUBJECTS = (
+    "parental leave",
+    "travel expenses",
+    "laptop repair",
+    "visitor badges",
+    "salary dates",
+    "bicycle parking",
+    "lunch canteen",
+    "fire drill",
+)
+UP_TO_CANDIDATES = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates"]
+N_PAIRS = 16 * 8  # every query with every document: the reference labels add those that BM25 does not find
+
+
+def jsonl(rows: list[dict[str, object]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def write_corpus(folder: Path) -> Path:
+    """Eight documents; two queries a document, the last two documents' for the benchmark."""
+    folder.mkdir(parents=True)
+    documents, queries, labels, qrels = [], [], [], []
+    for number, subject in enumerate(SUBJECTS):
+        documents.append(
+            {
+                "doc_id": f"d{number}",
+                "title": subject.title(),
+                "body": f"All that there is to know about {subject}.",
+                "author": "Ana",
+            }
+        )
+        for words in (f"how does {subject} work", f"{subject.split()[0]} rules please"):
+            query_id, split = f"q{len(queries):02}", "benchmark" if number >= 6 else "train"
+            queries.append(
+                {"query_id": query_id, "text": words, "intent": "question", "seed_doc_id": f"d{number}", "split": split}
+            )
+            for other in range(len(SUBJECTS)):
+                grade = 3 if other == number else int(other == (number + 1) % 8)
+                labels.append({"query_id": query_id, "doc_id": f"d{other}", "grade": grade})
+                if split == "benchmark":
+                    qrels.append(f"{query_id} 0 d{other} {grade}")
+    (folder / "documents.jsonl").write_text(jsonl(documents))
+    (folder / "queries.jsonl").write_text(jsonl(queries))
+    (folder / "teacher_labels.jsonl").write_text(jsonl(labels))
+    (folder / "reference_labels.qrels").write_text("\n".join(qrels) + "\n")
+    (folder / "corpus.yaml").write_text("student: {epochs: 1}\nreference: {kind: adjudicated}\n")
+    return folder
+
+
+# A corpus of documents alone: `bare`
+
+DOCUMENT_SUBJECTS = (
+    "travel expenses",
+    "parental leave",
+    "office keys",
+    "laptop repair",
+    "visitor badges",
+    "server outages",
+    "sales targets",
+    "lunch menus",
+    "press contacts",
+    "lab safety",
+    "parking permits",
+    "invoice approval",
+)
+
+
+def write_documents(home: Path, subjects: tuple[str, ...] = DOCUMENT_SUBJECTS) -> None:
+    folder = home / "data" / "bare" / "documents"
+    folder.mkdir(parents=True, exist_ok=True)
+    for subject in subjects:
+        body = f"The rules on {subject} changed this year. " * 5
+        (folder / f"{subject.replace(' ', '-')}.md").write_text(f"---\ntitle: {subject.title()}\n---\n{body}")
+
+
+def configure(home: Path, server: TeacherServer, **teacher: object) -> None:
+    settings = {"kind": "openai", "model": "fake", "base_url": server.base_url, "requests_per_minute": None}
+    settings |= {"tokens_per_minute": None, **teacher}
+    candidates = {"bm25_top_k": 3, "random": 1}
+    (home / "data" / "bare" / "corpus.yaml").write_text(json.dumps({"teacher": settings, "candidates": candidates}))
+
+
+def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
+    """Grades as the server does, and for a queries request writes what was asked for, about the document's title."""
+    if body.get("response_format", {}).get("json_schema", {}).get("name") != "search_queries":
+        return good_reply(true_grade(body))
+    said = body["messages"][-1]["content"]
+    title = re.search(r"<title>(.*)</title>", said)[1].lower()  # type: ignore[index]
+    intents = re.findall(r"^\d+\. (\w+)", said, re.MULTILINE)
+    texts = [f"{title} approval steps", f"who handles {title} on fridays", title]
+    return chat_body(json.dumps({"queries": [{"intent": i, "text": t} for i, t in zip(intents, texts, strict=False)]}))
+
+
+# The command, and runs of the graph
+
+
+def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in this process, where Dagster is loaded already."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with patch_argv(arguments), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    assert code is None or isinstance(code, int)
+    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def patch_argv(arguments: tuple[str, ...]) -> Iterator[None]:
+    before, sys.argv = sys.argv, ["relabel", *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def ask_live(home: Path, **teacher: object) -> None:
+    """Give `tiny` a live teacher in place of the recorded one."""
+    folder = home / "data" / "tiny"
+    (folder / "teacher_labels.jsonl").unlink(missing_ok=True)
+    settings = {"kind": "openai", "model": "fake", "requests_per_minute": None, "tokens_per_minute": None, **teacher}
+    (folder / "corpus.yaml").write_text(
+        json.dumps(
+            {
+                "teacher": settings,
+                "candidates": {"bm25_top_k": 10, "random": 8},
+                "student": {"epochs": 1},
+                "reference": {"kind": "adjudicated"},
+            }
+        )
+    )
+
+
+def make(*tables: str) -> runner.Outcome | None:
+    project, warehouse = runner.from_environment()
+    return runner.bring_up_to_date(project, warehouse, "tiny", list(tables))
+
+
+def statuses() -> dict[str, int]:
+    _, warehouse = runner.from_environment()
+    rows = warehouse.query("select status, count(*) as n from teacher_labels group by all").rows()
+    return dict(rows)
+
+
+# A teacher behind a local server
+
+KEY = "sk-test-0123456789abcdef"
+IMPATIENT = Patience(first_backoff_s=0.002, longest_backoff_s=0.01, probe_waits_s=(0.001, 0.002, 0.004))
+
+
+def make_pairs(n: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "query_id": [f"q{i // 10}" for i in range(n)],
+            "text": [f"query number {i // 10}" for i in range(n)],
+            "doc_id": [f"d{i}" for i in range(n)],
+            "title": [f"Title {i}" for i in range(n)],
+            "body": [f"Body of document {i}." for i in range(n)],
+            "author": ["Ana"] * n,
+            "path": [None] * n,
+            "updated_at": [None] * n,
+            "doc_type": ["policy"] * n,
+        },
+        schema_overrides={"path": pl.String, "updated_at": pl.String},
+    )
+
+
+def make_config(server: TeacherServer, **settings: object) -> TeacherConfig:
+    limits = {"requests_per_minute": None, "tokens_per_minute": None, "max_concurrency": 32, "timeout_s": 10.0}
+    return TeacherConfig(kind="openai", model="fake", base_url=server.base_url, **{**limits, **settings})
+
+
+def grade(folder: Path, server: TeacherServer, pairs: pl.DataFrame, **settings: object) -> pl.DataFrame:
+    """The teacher's labels of `pairs`, asked of `server`; the ledger is in `folder`."""
+    teacher = Teacher(folder, patience=IMPATIENT)
+    labels = teacher.grade(pairs, corpus="demo", config=make_config(server, **settings), rubric=default_rubric())
+    TABLES["teacher_labels"].validate(labels.with_columns(corpus=pl.lit("demo")))
+    return labels
+
+
+def assert_no_wrong_grade(labels: pl.DataFrame, server: TeacherServer) -> None:
+    for row in labels.filter(pl.col("status") == "ok").iter_rows(named=True):
+        assert row["grade"] == true_grade(server.bodies[row["request_key"]]), row
+
+
+def answers_in(folder: Path) -> Counter[str]:
+    """Answers by key, as a plain reader of the files sees them."""
+    lines = (
+        read_line(raw) for file in folder.glob("**/*.jsonl") for raw in file.read_bytes().splitlines(keepends=True)
+    )
+    return Counter(line.key for line in lines if line is not None and line.is_answer)
