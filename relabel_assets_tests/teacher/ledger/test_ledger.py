@@ -134,7 +134,7 @@ import resource, signal, sys
 from pathlib import Path
 from relabel_assets.errors import TeacherError
 from relabel_assets_tests.faults.teacher_server import TeacherServer
-from relabel_assets_tests.faults.test_misbehaving_teacher import grade, make_pairs
+from relabel_assets_tests.builders import grade, make_pairs
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 server = TeacherServer()
