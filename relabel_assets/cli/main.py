@@ -1,8 +1,8 @@
-"""The `relabel` command: thin, it calls what the assets and the UI call, and prints.
+"""The `relabel` command: its list of commands, and its exit codes.
 
-What belongs here: which commands there are, and exit codes. What does not: the commands (commands/), anything that
-computes (runner.py, core/) or draws (terminal.py). Modules that load Dagster are imported inside the commands that need
-them, so that `--help` is quick.
+What belongs here: the list and the exit codes. What does not: the commands (commands/), any computation (running/ and the
+rooms below it) and any printing (output.py). Modules that load Dagster are imported inside the commands that need them, so
+that `--help` is quick.
 """
 
 import os
@@ -11,8 +11,17 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.cli.commands import corpora, estimate, label, ledger, metrics, requests, sql, upkeep
-from relabel_assets.cli.commands import run as graph
+from relabel_assets.cli.commands import (
+    corpora,
+    estimate,
+    label,
+    ledger,
+    metrics,
+    requests,
+    run,
+    sql,
+    upkeep,
+)
 from relabel_assets.errors import RelabelError
 
 app = typer.Typer(
@@ -23,18 +32,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Relevance labels in SQL, and a small model that grades like the large one that taught it.
 
-A corpus is a folder under `data/` with documents in it. `relabel run` takes each one through the graph: documents,
-queries, candidates, teacher's labels, student, benchmark. Every step is a table of the warehouse.
+A corpus is a folder of documents under `data/`. `relabel run` takes each corpus through the graph: documents, queries,
+candidates, teacher's labels, student, benchmark. Every step is a table of the warehouse.
+
+First steps: `relabel corpora check` validates the folders, `relabel plan` shows what would change, `relabel run` makes it, and
+`relabel sql` queries the labels.
 
 State lives in `RELABEL_HOME` (default `.relabel`); corpora are read from `RELABEL_DATA` (default `data`).
 
-Exit codes: 0 done, 1 a corpus failed, 2 wrong arguments, 3 corpus, 4 settings, 5 contract, 6 warehouse, 7 teacher,
-8 student, 130 stopped.
+Exit codes: 0 success; 1 a corpus failed; 2 wrong arguments. Errors by kind: 3 corpus folder, 4 settings, 5 table contract,
+6 warehouse, 7 teacher, 8 student. 130 stopped with Ctrl-C.
 """,
 )
-app.command()(graph.run)
-app.command()(graph.plan)
-app.command()(graph.report)
+app.command()(run.run)
+app.command()(run.plan)
+app.command()(run.report)
 app.command()(sql.sql)
 app.command()(label.label)
 app.add_typer(corpora.app, name="corpora")
@@ -45,11 +57,13 @@ app.command()(upkeep.doctor)
 app.command()(upkeep.backup)
 app.command()(upkeep.restore)
 app.command()(metrics.metrics)
-app.command()(graph.ui)
+app.command()(run.ui)
 
 
 @app.callback()
-def _root(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
     from relabel_assets.home import Home
 
     os.environ.setdefault("DAGSTER_HOME", str(Home.from_environment().dagster))
@@ -58,7 +72,7 @@ def _root(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks."
 
 
 def main() -> None:
-    """The entry point: an error of ours ends in its message and exit code, Ctrl-C in 130."""
+    """The entry point. A RelabelError ends in its message and its exit code, Ctrl-C in 130."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -71,7 +85,7 @@ def main() -> None:
         err.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        err.print("Stopped. What was finished is kept; run this again to go on.")
+        err.print("Stopped. Finished work is kept; run the same command again to continue.")
         sys.exit(130)
 
 

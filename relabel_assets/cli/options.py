@@ -1,6 +1,6 @@
-"""Arguments that several commands share, and what they stand for.
+"""Options that several commands share.
 
-What belongs here: options and their reading. What does not: the commands themselves.
+What belongs here: their declarations, and the check of their values. What does not: the commands (commands/).
 """
 
 from typing import Annotated
@@ -10,7 +10,8 @@ import typer
 from relabel_assets.errors import CorpusError
 
 CorpusOption = Annotated[
-    list[str] | None, typer.Option("--corpus", "-c", help="A corpus by name; may be given again. All if left out.")
+    list[str] | None,
+    typer.Option("--corpus", "-c", help="A corpus, by name. Repeat for several. Default: all."),
 ]
 SelectOption = Annotated[
     str | None,
@@ -22,11 +23,18 @@ SelectOption = Annotated[
 ]
 
 
-def chosen_corpora(asked: list[str] | None, data_path: str, names: list[str]) -> list[str]:
-    """The corpora asked for, or all. Raises CorpusError where there is none, or one that is not there."""
+def chosen_corpora(requested: list[str] | None, data_path: str, names: list[str]) -> list[str]:
+    """The requested corpora, sorted; all of `names` without a request.
+
+    Raises CorpusError where the data folder has no corpus, or where a requested one does not exist.
+    """
     if not names:
-        raise CorpusError(f"no corpus in {data_path}. Make a folder there with documents in it, or set RELABEL_DATA.")
-    unknown = sorted(set(asked or []) - set(names))
+        raise CorpusError(
+            f"no corpus in {data_path}. Make a folder there with documents in it, or set RELABEL_DATA."
+        )
+    unknown = sorted(set(requested or []) - set(names))
     if unknown:
-        raise CorpusError(f"no corpus {', '.join(unknown)} in {data_path}. There: {', '.join(names)}.")
-    return sorted(set(asked)) if asked else names
+        raise CorpusError(
+            f"no corpus {', '.join(unknown)} in {data_path}. Available: {', '.join(names)}."
+        )
+    return sorted(set(requested)) if requested else names

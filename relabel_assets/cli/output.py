@@ -1,6 +1,7 @@
-"""What the `relabel` command prints: problems, how a run ended, the benchmark, what labels cost.
+"""Printed output of the commands: problems, outcomes of runs, the benchmark, costs.
 
-What belongs here: turning frames and outcomes into text for a person. What does not: computing them.
+What belongs here: formatting of frames and outcomes for a terminal. What does not: their computation, the teacher's
+commands (output_teacher.py), and results of SQL queries (output_frames.py).
 """
 
 import sys
@@ -21,10 +22,19 @@ from relabel_assets.running.runner import Outcome
 from relabel_assets.upkeep.doctor import Finding
 from relabel_assets.warehouse.warehouse import Warehouse
 
-# Piped output gets a width at which no figure has to be folded.
+# Piped output has no terminal width. At 160 characters no cell of the benchmark table with its interval is folded.
 _WIDTH = None if sys.stdout.isatty() else 160
 OUT = rich.console.Console(width=_WIDTH)
 ERR = rich.console.Console(stderr=True, width=_WIDTH)
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun in the singular or plural.
+
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def print_problems(problems: Sequence[Problem]) -> None:
@@ -33,26 +43,33 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 
 def print_check(corpus: str, problems: Sequence[Problem]) -> None:
-    OUT.print(f"[bold]{corpus}[/]: {f'{len(problems)} to mend' if problems else '[green]nothing wrong[/]'}")
+    OUT.print(
+        f"[bold]{corpus}[/]: {counted(len(problems), 'problem') if problems else '[green]no problems[/]'}"
+    )
     print_problems(problems)
 
 
 def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
-    """Each table that would be made again, why, how many rows that changes, and what cannot be known before."""
+    """Each table that would be made again: the reason, the changed rows, and what only the run itself can tell."""
     OUT.print(f"[bold]{corpus}[/]: {'' if planned else 'up to date'}")
     for table in planned:
-        rows, said = table.changes, [table.reason]
-        if rows:
-            most = "at most " if rows.is_most else ""
-            said.append(f"{most}{rows.added:,} new, {rows.changed:,} changed, {rows.removed:,} removed rows")
+        parts = [table.reason]
+        changes = table.changes
+        if changes:
+            bound = "at most " if changes.is_most else ""
+            parts.append(
+                f"{bound}{changes.added:,} new, {changes.changed:,} changed, {changes.removed:,} removed rows"
+            )
         if table.note:
-            said.append(table.note)
-        OUT.print(f"  {table.table}: {escape('; '.join(said))}", highlight=False, soft_wrap=True)
+            parts.append(table.note)
+        OUT.print(f"  {table.table}: {escape('; '.join(parts))}", highlight=False, soft_wrap=True)
 
 
 def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
-    """A row per corpus: what its folder holds, or why it cannot be used."""
-    table = rich.table.Table("corpus", "documents", "queries", "teacher", "reference", "description")
+    """A row per corpus: the counts of its folder, or the error that makes it unusable."""
+    table = rich.table.Table(
+        "corpus", "documents", "queries", "teacher", "reference", "description"
+    )
     for name in names:
         try:
             folder = corpora.open(name)
@@ -73,19 +90,23 @@ def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """What failed and what the checks found; nothing for a corpus that went well."""
+    """The failed steps and the failed checks of a run; nothing for a run without either."""
     for step, message in outcome.failures.items():
         ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
     for check, finding in outcome.findings.items():
-        ERR.print(f"[yellow]{outcome.corpus} / check {check}[/]\n{escape(finding)}", highlight=False)
+        ERR.print(
+            f"[yellow]{outcome.corpus} / check {check}[/]\n{escape(finding)}", highlight=False
+        )
 
 
 def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str]) -> None:
-    """The benchmark of each corpus: a row per labeler, a column per metric with its 95 % interval; then what it cost."""
+    """The benchmark of each corpus, a row per labeler and a column per metric with its 95 % interval; then the costs."""
     for corpus in corpora:
         rows = warehouse.read("benchmark_report", corpus)
         if rows.is_empty():
-            OUT.print(f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a finished `relabel run`.")
+            OUT.print(
+                f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a completed `relabel run`."
+            )
             continue
         frame = summary(rows)
         first = rows.filter(pl.col("slice") == "all").row(0, named=True)
@@ -119,22 +140,28 @@ def print_next_steps(corpus: str) -> None:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """A line for each part of a home: well, mended, or what is wrong with it."""
+    """A line for each checked part of RELABEL_HOME: ok, repaired, or its problem."""
     for finding in findings:
-        said = "[green]well[/]" if not finding.problem else "[green]mended[/]" if finding.is_mended else "[red]wrong[/]"
-        about = finding.problem or finding.note
-        OUT.print(
-            f"{said}  {escape(f'{finding.what}: {about}' if about else finding.what)}", highlight=False, soft_wrap=True
-        )
+        if not finding.problem:
+            verdict = "[green]ok[/]"
+        elif finding.is_mended:
+            verdict = "[green]repaired[/]"
+        else:
+            verdict = "[red]problem[/]"
+        detail = finding.problem or finding.note
+        text = f"{finding.what}: {detail}" if detail else finding.what
+        OUT.print(f"{verdict}  {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def print_backup(out: Path, sizes: dict[str, int]) -> None:
     parts = ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in sizes.items())
-    OUT.print(f"{out}: {out.stat().st_size / 1e6:,.1f} MB ({parts})", highlight=False, soft_wrap=True)
+    OUT.print(
+        f"{out}: {out.stat().st_size / 1e6:,.1f} MB ({parts})", highlight=False, soft_wrap=True
+    )
 
 
 def print_labeled(out: Path, counts: pl.DataFrame) -> None:
-    """How many rows were graded, how many not and why."""
+    """The number of rows, and of those without a grade by reason."""
     OUT.print(f"{counts['rows'].sum():,} rows in {out}", highlight=False, soft_wrap=True)
     for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
         ERR.print(f"  [yellow]{n_rows:,} without a grade: {reason}[/]", highlight=False)
@@ -147,11 +174,16 @@ def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
     ).filter(pl.col("corpus").is_in(list(corpora)))
     if spend.is_empty():
         return
-    OUT.print("\n[bold]What the labels cost[/]")
+    OUT.print("\n[bold]Cost of the labels[/]")
     for row in spend.iter_rows(named=True):
         if row["requests"]:
-            paid = f"${row['cost_usd'] or 0:.4f} for {row['requests']:,} requests"
-            paid += f", {row['unpriced']:,} of unknown price" if row["unpriced"] else ""
+            paid = f"${row['cost_usd'] or 0:.4f} for {counted(row['requests'], 'request')}"
+            paid += (
+                f", {row['unpriced']:,} of them without a known price" if row["unpriced"] else ""
+            )
         else:
-            paid = "nothing: the teacher's grades were recorded"
-        OUT.print(f"  {row['corpus']}: {row['graded']:,} of {row['pairs']:,} pairs graded; {paid}", highlight=False)
+            paid = "nothing paid: the teacher's grades were recorded"
+        OUT.print(
+            f"  {row['corpus']}: {row['graded']:,} of {row['pairs']:,} pairs graded; {paid}",
+            highlight=False,
+        )

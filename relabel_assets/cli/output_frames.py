@@ -1,7 +1,7 @@
-"""What `relabel sql` prints and writes: a query's result as a table, CSV, JSON or Parquet.
+"""Results of `relabel sql` as a table, CSV, JSON or Parquet.
 
-What belongs here: fitting a frame to a terminal or a file. What does not: running the query, and what any other command
-prints (terminal.py).
+What belongs here: formatting of a frame for a terminal or a file. What does not: the query itself (warehouse/), and the
+output of other commands (output.py).
 """
 
 import sys
@@ -11,31 +11,37 @@ import polars as pl
 import rich.table
 from rich.markup import escape
 
-from relabel_assets.cli.output import ERR, OUT
+from relabel_assets.cli.output import ERR, OUT, counted
 from relabel_assets.errors import ConfigError
+from relabel_assets.files import whole
 
 FORMATS = ("table", "csv", "json", "parquet")
 _ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
-_TABLE_ROWS = 100
-_READABLE = 18  # characters a column needs before its text may be folded
+_TABLE_ROWS = 100  # a few screens; more rows are for a file
+_READABLE = 18  # characters: a narrower column would fold most words and numbers
 
 
-def output_format(asked: str | None, out: Path | None) -> str:
-    """The format of a query's result: the one asked for, else by the ending of `out`, else a table.
+def output_format(requested: str | None, out: Path | None) -> str:
+    """The format of a query's result: `requested`, else by the ending of `out`, else a table.
 
-    Raises ConfigError for an unknown format, and for one that does not fit where it would go.
+    Raises ConfigError for an unknown format, for Parquet on the terminal, and for a table in a file.
+
+    >>> output_format(None, Path("labels.parquet"))
+    'parquet'
     """
-    chosen = asked or (_ENDINGS.get(out.suffix.lower()) if out else "table")
-    if chosen not in FORMATS:
+    chosen = requested or (_ENDINGS.get(out.suffix.lower()) if out else "table")
+    if requested and requested not in FORMATS:
+        raise ConfigError(f"--format {requested!r} is unknown. Formats: {', '.join(FORMATS)}.")
+    if chosen is None:
         raise ConfigError(
-            f"--format {asked!r} is not known. Formats: {', '.join(FORMATS)}."
-            if asked
-            else f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}; or say --format."
+            f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}. Or set --format."
         )
     if out is None and chosen == "parquet":
-        raise ConfigError("--format parquet is for files: say which with --out FILE.parquet.")
+        raise ConfigError("--format parquet needs a file: --out FILE.parquet.")
     if out is not None and chosen == "table":
-        raise ConfigError("--format table is for reading: with --out use csv, json or parquet.")
+        raise ConfigError(
+            "--format table is for the terminal. With --out use csv, json or parquet."
+        )
     return chosen
 
 
@@ -49,41 +55,53 @@ def print_frame(frame: pl.DataFrame, chosen: str) -> None:
 
 def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
     """A query's result as a file, whole or not at all. Raises ConfigError where it cannot be written."""
-    half = out.with_name(f".{out.name}.half")
     try:
-        if chosen == "parquet":
-            frame.write_parquet(half)
-        else:
-            half.write_text(_csv(frame) if chosen == "csv" else frame.write_ndjson(), encoding="utf-8")
-        half.replace(out)
+        with whole(out) as scratch:
+            if chosen == "parquet":
+                frame.write_parquet(scratch)
+            else:
+                scratch.write_text(
+                    _csv(frame) if chosen == "csv" else frame.write_ndjson(), encoding="utf-8"
+                )
     except OSError as error:
         raise ConfigError(f"--out {out} cannot be written: {error}.") from error
-    ERR.print(f"{frame.height:,} rows in {out}", highlight=False)
+    ERR.print(f"{counted(frame.height, 'row')} in {out}", highlight=False)
 
 
 def _csv(frame: pl.DataFrame) -> str:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    return frame.with_columns(pl.col(name).map_elements(_as_text, pl.String) for name in nested).write_csv()
+    return frame.with_columns(
+        pl.col(name).map_elements(_as_text, pl.String) for name in nested
+    ).write_csv()
 
 
 def _print_table(frame: pl.DataFrame) -> None:
-    rows = [["" if cell is None else _as_text(cell) for cell in row] for row in frame.head(_TABLE_ROWS).iter_rows()]
-    needed = [
-        min(_READABLE, max([len(name), *(len(row[place]) for row in rows)])) for place, name in enumerate(frame.columns)
+    rows = [
+        ["" if cell is None else _as_text(cell) for cell in row]
+        for row in frame.head(_TABLE_ROWS).iter_rows()
     ]
-    if sum(needed) + 3 * len(needed) + 1 <= OUT.width:
-        table = rich.table.Table(*(rich.table.Column(escape(name), overflow="fold") for name in frame.columns))
+    longest = [
+        max(len(name), *(len(row[column]) for row in rows), 0)
+        for column, name in enumerate(frame.columns)
+    ]
+    needed = [min(_READABLE, length) for length in longest]
+    if sum(needed) + 3 * len(needed) + 1 <= OUT.width:  # each column has a border and two spaces
+        table = rich.table.Table(
+            *(rich.table.Column(escape(name), overflow="fold") for name in frame.columns)
+        )
         for row in rows:
             table.add_row(*map(escape, row))
         OUT.print(table)
     else:
         _print_records(frame.columns, rows)
     if frame.height > _TABLE_ROWS:
-        OUT.print(f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv, or --out FILE.")
+        OUT.print(
+            f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv, or --out FILE."
+        )
 
 
 def _print_records(columns: list[str], rows: list[list[str]]) -> None:
-    """A block a row, a line a column: for more columns than fit side by side."""
+    """One block a row and one line a column, for more columns than fit side by side."""
     for number, row in enumerate(rows, start=1):
         OUT.rule(f"row {number}", align="left")
         record = rich.table.Table.grid(padding=(0, 2))
@@ -95,6 +113,8 @@ def _print_records(columns: list[str], rows: list[list[str]]) -> None:
 
 
 def _as_text(value: object) -> str:
-    return (
-        f"{value:.4g}" if isinstance(value, float) else str(value.to_list() if isinstance(value, pl.Series) else value)
-    )
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, pl.Series):
+        return str(value.to_list())
+    return str(value)

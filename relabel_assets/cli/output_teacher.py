@@ -1,7 +1,7 @@
-"""What the commands about the teacher print: estimates, the ledger, files of requests.
+"""Printed output of the teacher's commands: estimates, the ledger, files of requests.
 
-What belongs here: turning these into text for a person. What does not: computing them, and what any other command
-prints (terminal.py).
+What belongs here: their formatting for a terminal. What does not: their computation (teacher/), and the output of other
+commands (output.py).
 """
 
 from collections.abc import Sequence
@@ -9,56 +9,66 @@ from pathlib import Path
 
 import rich.table
 
-from relabel_assets.cli.output import OUT, print_problems
+from relabel_assets.cli.output import OUT, counted, print_problems
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.teacher.batch.files import Intake
 from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, Part
 from relabel_assets.teacher.ledger.report import Group, LedgerReport
 
-_PROBLEMS_SHOWN = 20
+_PROBLEMS_SHOWN = 20  # one screen
 
 
 def print_recorded(corpus: str) -> None:
-    OUT.print(f"[bold]{corpus}[/]: the teacher is recorded; nothing is asked and nothing is paid")
+    OUT.print(f"[bold]{corpus}[/]: the teacher is recorded: no requests, no costs")
 
 
 def print_estimate(
-    corpus: str, n_pairs: int, found: Estimate, config: TeacherConfig, spent_usd: float, assumption: str
+    corpus: str,
+    n_pairs: int,
+    estimate: Estimate,
+    config: TeacherConfig,
+    spent_usd: float,
+    assumption: str,
 ) -> None:
-    """What grading takes; where each figure comes from; what the budget says to it."""
-    OUT.print(f"[bold]{corpus}[/]: {n_pairs:,} pairs, {found.n_requests:,} requests to {_models(found)}")
+    """The estimate of grading, the source of each figure, and the state of the budgets."""
+    OUT.print(
+        f"[bold]{corpus}[/]: {n_pairs:,} pairs, {estimate.n_requests:,} requests to {_models(estimate)}"
+    )
     if assumption:
-        _line("assumed", f"{assumption}. `relabel run -s +bm25_candidates -c {corpus}` makes it exact, where it can")
-    if not _figures(found):
+        _line(
+            "assumed",
+            f"{assumption}. For an exact estimate: relabel run -s +bm25_candidates -c {corpus}",
+        )
+    if not _figures(estimate):
         return
-    for line in _budget(found, config, spent_usd):
+    for line in _budget(estimate, config, spent_usd):
         _line("budget", line)
 
 
-def print_queries_estimate(corpus: str, found: Estimate) -> None:
-    """What writing queries takes, one request a seed document."""
+def print_queries_estimate(corpus: str, estimate: Estimate) -> None:
+    """The estimate of query writing, one request a seed document."""
     OUT.print(
-        f"[bold]{corpus}[/]: queries of {found.n_requests:,} seed documents, {found.n_requests:,} requests to {_models(found)}"
+        f"[bold]{corpus}[/]: queries of {estimate.n_requests:,} seed documents, {estimate.n_requests:,} requests to {_models(estimate)}"
     )
-    _figures(found)
+    _figures(estimate)
 
 
-def _figures(found: Estimate) -> bool:
-    """Tokens, dollars and minutes; False where there is nothing to send."""
+def _figures(estimate: Estimate) -> bool:
+    """Print tokens, dollars and minutes; False if there is nothing to send."""
     _line(
         "answered",
-        f"{found.n_answered:,} in the ledger already, out in a batch or the same as another; {found.n_to_send:,} to send",
+        f"{estimate.n_answered:,} answered by the ledger, pending in a batch or equal to another; {estimate.n_to_send:,} to send",
     )
-    if not found.n_to_send:
+    if not estimate.n_to_send:
         return False
-    _line("tokens", f"{found.prompt_tokens:,} prompt, {found.completion_tokens:,} completion")
-    for part in found.parts:
+    _line("tokens", f"{estimate.prompt_tokens:,} prompt, {estimate.completion_tokens:,} completion")
+    for part in estimate.parts:
         _line("", _source(part))
-    _line("dollars", _dollars(found))
-    if found.minutes is None:
-        _line("minutes", f"unknown: {found.slowest}; a batch takes up to 24 hours")
+    _line("dollars", _dollars(estimate))
+    if estimate.minutes is None:
+        _line("minutes", f"unknown: {estimate.slowest}; a batch takes up to 24 hours")
     else:
-        _line("minutes", f"{found.minutes:,.1f}, set by {found.slowest}; retries not counted")
+        _line("minutes", f"{estimate.minutes:,.1f}, set by {estimate.slowest}; without retries")
     return True
 
 
@@ -66,8 +76,8 @@ def _line(label: str, text: str) -> None:
     OUT.print(f"  {label:<10}{text}", highlight=False, soft_wrap=True)
 
 
-def _models(found: Estimate) -> str:
-    return ", ".join(part.load.model for part in found.parts)
+def _models(estimate: Estimate) -> str:
+    return ", ".join(part.load.model for part in estimate.parts)
 
 
 def _source(part: Part) -> str:
@@ -75,22 +85,22 @@ def _source(part: Part) -> str:
         return (
             f"{part.load.model}: {part.bytes_per_token:.2f} bytes a token, "
             f"{part.completion_tokens / max(1, part.load.n_to_send):.0f} completion tokens and {part.latency_s:.1f} s a "
-            f"reply, as seen in {part.n_replies_seen:,} replies of the ledger"
+            f"reply, measured on {part.n_replies_seen:,} replies in the ledger"
         )
     return (
         f"{part.load.model}: {part.bytes_per_token:g} bytes a token, "
         f"{part.completion_tokens / max(1, part.load.n_to_send):.0f} completion tokens and "
-        f"{ASSUMED_LATENCY_S:g} s a reply, assumed: the ledger has too few of its replies"
+        f"{ASSUMED_LATENCY_S:g} s a reply, assumed: the ledger has too few replies of this model"
     )
 
 
-def _dollars(found: Estimate) -> str:
-    if found.cost_usd is None or found.most_usd is None:
-        return f"unknown: no price for {', '.join(found.unpriced)}. Set teacher.price_usd_per_million_tokens in corpus.yaml"
-    return f"${found.cost_usd:,.4f}; at most ${found.most_usd:,.4f}, if every reply were as long as it may be"
+def _dollars(estimate: Estimate) -> str:
+    if estimate.cost_usd is None or estimate.most_usd is None:
+        return f"unknown: no price for {', '.join(estimate.unpriced)}. Set teacher.price_usd_per_million_tokens in corpus.yaml"
+    return f"${estimate.cost_usd:,.4f}; at most ${estimate.most_usd:,.4f}, if every reply has its maximum length"
 
 
-def _budget(found: Estimate, config: TeacherConfig, spent_usd: float) -> list[str]:
+def _budget(estimate: Estimate, config: TeacherConfig, spent_usd: float) -> list[str]:
     lines = []
     for name, amount, before in (
         ("budget_usd", config.budget_usd, spent_usd),
@@ -99,34 +109,42 @@ def _budget(found: Estimate, config: TeacherConfig, spent_usd: float) -> list[st
         if amount is None:
             continue
         left = max(0.0, amount - before)
-        said = f"{name} is ${amount:,.4f}" + (f", ${before:,.4f} spent, ${left:,.4f} left" if before else "")
-        if found.cost_usd is None:
-            said += ": it cannot be kept without a price, and grading will refuse to start"
-        elif found.cost_usd > left:
-            said += ": not enough, the rest of the pairs would be over_budget"
+        said = f"{name} is ${amount:,.4f}" + (
+            f", ${before:,.4f} spent, ${left:,.4f} left" if before else ""
+        )
+        if estimate.cost_usd is None:
+            said += ": it cannot be enforced without a price, so grading will not start"
+        elif estimate.cost_usd > left:
+            said += ": too low, the remaining pairs would get the status over_budget"
         lines.append(said)
-    return lines or ["none is set: nothing but the work to do limits what is spent"]
+    return lines or ["none is set: spending has no limit"]
 
 
-def print_ledger(folder: Path, found: LedgerReport, *, is_thorough: bool) -> None:
-    """The ledger's size and spend by corpus, purpose and model; then the lines that cannot be used."""
-    size = f"{found.n_files:,} files, {found.n_bytes / 1e6:,.1f} MB, {found.n_lines:,} lines, {found.n_keys:,} keys"
+def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> None:
+    """The ledger's size, the spend by corpus, purpose and model, and the lines that cannot be used."""
+    size = f"{report.n_files:,} files, {report.n_bytes / 1e6:,.1f} MB, {report.n_lines:,} lines, {report.n_keys:,} keys"
     OUT.print(f"[bold]{folder}[/]: {size}", highlight=False, soft_wrap=True)
-    if found.groups:
+    if report.groups:
         table = rich.table.Table(
             "corpus", "purpose", "model", "requests", "responses", "answers", "statuses", "prompt\ntokens",
             "completion\ntokens", "spent", "unpriced",
         )  # fmt: skip
-        for names, group in sorted(found.groups.items()):
+        for names, group in sorted(report.groups.items()):
             table.add_row(*(name or "-" for name in names), *_cells(group))
         OUT.print(table)
-    if found.n_unasked:
-        OUT.print(f"{found.n_unasked:,} responses have no request in the ledger: they were made elsewhere.")
-    print_problems(found.problems[:_PROBLEMS_SHOWN])
-    if len(found.problems) > _PROBLEMS_SHOWN:
-        OUT.print(f"  and {len(found.problems) - _PROBLEMS_SHOWN:,} more")
-    checked = "every key is its request's hash" if is_thorough else "`relabel ledger --verify` checks the keys too"
-    OUT.print(f"{len(found.problems):,} lines cannot be used; {checked}", highlight=False)
+    if report.n_unasked:
+        OUT.print(
+            f"{report.n_unasked:,} responses have no request in the ledger: their requests were sent by another tool."
+        )
+    print_problems(report.problems[:_PROBLEMS_SHOWN])
+    if len(report.problems) > _PROBLEMS_SHOWN:
+        OUT.print(f"  and {len(report.problems) - _PROBLEMS_SHOWN:,} more")
+    checked = (
+        "every key is the hash of its request"
+        if is_thorough
+        else "`relabel ledger --verify` also checks the keys"
+    )
+    OUT.print(f"{len(report.problems):,} lines cannot be used; {checked}", highlight=False)
 
 
 def _cells(group: Group) -> list[str]:
@@ -141,17 +159,18 @@ def _cells(group: Group) -> list[str]:
 
 def print_export(corpus: str, files: Sequence[tuple[Path, int]]) -> None:
     if not files:
-        OUT.print(f"[bold]{corpus}[/]: nothing to ask: the ledger answers every pair")
+        OUT.print(f"[bold]{corpus}[/]: nothing to export: the ledger answers every pair")
     for path, n_requests in files:
-        OUT.print(f"[bold]{corpus}[/]: {n_requests:,} requests in {path}", highlight=False, soft_wrap=True)
+        OUT.print(
+            f"[bold]{corpus}[/]: {n_requests:,} requests in {path}", highlight=False, soft_wrap=True
+        )
 
 
-def print_intake(found: Intake) -> None:
-    """What became of imported lines."""
+def print_import(result: Intake) -> None:
+    """The number of imported, known and refused lines, and the first refused ones."""
+    added = f"{counted(result.n_answers, 'answer')} and {counted(result.n_failures, 'failure')} added to the ledger"
+    refused = f"{counted(len(result.problems), 'line')} left out, {result.n_unknown:,} of them responses to unknown requests"
     OUT.print(
-        f"{found.n_answers:,} answers and {found.n_failures:,} failures put into the ledger; {found.n_known:,} were there "
-        f"already; {len(found.problems):,} lines kept out, {found.n_unknown:,} of them never asked from here",
-        highlight=False,
-        soft_wrap=True,
+        f"{added}; {result.n_known:,} already existed; {refused}", highlight=False, soft_wrap=True
     )
-    print_problems(found.problems[:_PROBLEMS_SHOWN])
+    print_problems(result.problems[:_PROBLEMS_SHOWN])

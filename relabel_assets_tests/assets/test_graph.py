@@ -131,7 +131,7 @@ def test_the_command_answers_and_fails_plainly(home: Path) -> None:
     (home / "data" / "HR Docs").mkdir()
     for arguments, code, message in (
         (("sql", "select nope"), 6, "nope"),
-        (("run", "-c", "tyny"), 3, "There: tiny"),
+        (("run", "-c", "tyny"), 3, "Available: tiny"),
         (("run", "-s", "nothing"), 4, "Tables: seed_docs"),
         (("corpora", "check"), 3, "Rename it to hr_docs"),
         (("sql", "select 1", "-f", "xml"), 4, "Formats"),

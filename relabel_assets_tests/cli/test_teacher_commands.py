@@ -30,19 +30,19 @@ def test_an_estimate_before_during_and_after(home: Path) -> None:
         ask_live(home, base_url=server.base_url, budget_usd=0.001, **price)
         assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
         during = relabel("estimate", "-c", "tiny").stdout
-        assert f"{N_PAIRS} to send" in during and "not enough, the rest of the pairs would be over_budget" in during
+        assert f"{N_PAIRS} to send" in during and "too low, the remaining pairs would get the status over_budget" in during
         assert "at most $" in during and "set by" in during
         assert sum(server.requests.values()) == 0
         ask_live(home, base_url=server.base_url, **price)
         assert make("teacher_labels").is_success  # type: ignore[union-attr]
         after = relabel("estimate", "-c", "tiny").stdout
-        assert f"{N_PAIRS} in the ledger already" in after and "0 to send" in after
+        assert f"{N_PAIRS} answered by the ledger" in after and "0 to send" in after
         documents = home / "data" / "tiny" / "documents.jsonl"
         documents.write_text(documents.read_text().replace("salary dates.", "salary dates, and more of it."))
         assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
         changed = relabel("estimate", "-c", "tiny").stdout
-        assert "112 in the ledger already, out in a batch or the same as another; 16 to send" in changed
-        assert "as seen in 128 replies" in changed
+        assert "112 answered by the ledger, pending in a batch or equal to another; 16 to send" in changed
+        assert "measured on 128 replies" in changed
         tokens = re.search(r"tokens +([\d,]+) prompt, (\d+) completion", changed)
         assert tokens is not None and int(tokens[2]) == 16 * 20  # the server bills 700 and 20 for every request
         assert int(tokens[1].replace(",", "")) == pytest.approx(16 * 700, rel=0.02)
@@ -101,13 +101,13 @@ def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
     back.write_text("".join(responses).rstrip("\n"))  # some tools leave the last newline out
     done = relabel("requests", "import", str(back))
     assert done.returncode == 0, done.stderr
-    assert "100 answers and 1 failures put into the ledger; 0 were there already" in done.stdout
+    assert "100 answers and 1 failure added to the ledger; 0 already existed" in done.stdout
 
     stranger = answer(lines[101]).replace(json.loads(lines[101])["custom_id"], "0" * 64)
     back.write_text("".join(responses[:100]) + stranger + "not json\n" + lines[0] + "\n")
     done = relabel("requests", "import", str(back))
     assert done.returncode == 7
-    assert "0 answers and 0 failures put into the ledger; 100 were there already; 3 lines kept out" in done.stdout
+    assert "0 answers and 0 failures added to the ledger; 100 already existed; 3 lines left out" in done.stdout
     assert f"{back}:101" in done.stderr and f"{back}:102" in done.stderr and "a request, not a response" in done.stderr
 
     assert make("teacher_labels").is_success  # type: ignore[union-attr]
@@ -124,7 +124,7 @@ def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
     assert relabel("requests", "import", str(back)).returncode == 0
     assert make("teacher_labels").is_success  # type: ignore[union-attr]
     assert statuses() == {"ok": N_PAIRS}
-    assert "nothing to ask" in relabel("requests", "export", "-c", "tiny", "--out", str(out)).stdout
+    assert "nothing to export" in relabel("requests", "export", "-c", "tiny", "--out", str(out)).stdout
     assert relabel("ledger", "--verify").returncode == 0
     assert not {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(os.environ)
 

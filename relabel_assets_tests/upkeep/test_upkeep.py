@@ -92,7 +92,7 @@ def test_what_is_wrong_is_named_and_mended_where_that_is_safe(copy: Path) -> Non
     assert half.exists()
     mended = relabel("doctor", "--fix")
     assert mended.returncode == 6
-    assert mended.stdout.count("mended") == 2
+    assert mended.stdout.count("repaired") == 2
     assert not half.exists()
     assert relabel("run").returncode == 0
     assert relabel("doctor").returncode == 0
@@ -122,7 +122,7 @@ def test_a_damaged_copy_for_readers_is_named_and_copied_again(copy: Path) -> Non
     (copy / "labels.duckdb").write_bytes(b"damaged" * 1000)
     failed = relabel("sql", "select 1")
     assert (failed.returncode, "relabel doctor --fix" in failed.stderr) == (6, True), failed.stderr
-    assert "mended  copies for readers" in relabel("doctor", "--fix").stdout
+    assert "repaired  copies for readers" in relabel("doctor", "--fix").stdout
     assert relabel("sql", "select count(*) as n from labels", "-f", "csv").returncode == 0
 
 
@@ -157,7 +157,7 @@ def test_a_torn_ledger_line_is_told_and_is_no_fault_and_a_changed_one_is(copy: P
     ledger.parent.mkdir(parents=True, exist_ok=True)
     ledger.write_bytes(line + line[:40])
     torn = relabel("doctor")
-    assert (torn.returncode, "well  ledger: 1 lines are torn or damaged" in torn.stdout) == (0, True), torn.stdout
+    assert (torn.returncode, "ok  ledger: 1 lines are torn or damaged" in torn.stdout) == (0, True), torn.stdout
     ledger.write_bytes(line.replace(b'"model":"m","messages"', b'"model":"n","messages"'))
     changed = relabel("doctor", "--fix")
     assert (changed.returncode, "wrong  ledger: 1 lines were changed" in changed.stdout) == (6, True), changed.stdout

@@ -14,12 +14,19 @@ def label(
             "`path`, `updated_at`, `doc_type`, where there are)."
         ),
     ],
-    corpus: Annotated[str, typer.Option("--corpus", "-c", help="Whose student grades, and whose ids these are.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The labels file: .parquet, .csv or .jsonl.")],
+    corpus: Annotated[
+        str, typer.Option("--corpus", "-c", help="Whose student grades, and whose ids these are.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The labels file: .parquet, .csv or .jsonl.")
+    ],
     engine: Annotated[
-        str, typer.Option(help="local: here; ray: on a Ray cluster (extra `ray`, docs/labeling.md).")
+        str,
+        typer.Option(help="local: here; ray: on a Ray cluster (extra `ray`, docs/labeling.md)."),
     ] = "local",
-    address: Annotated[str, typer.Option(help="ray: the cluster's address, `auto` or `local`.")] = "auto",
+    address: Annotated[
+        str, typer.Option(help="ray: the cluster's address, `auto` or `local`.")
+    ] = "auto",
     actors: Annotated[int, typer.Option(min=1, help="ray: how many students grade at once.")] = 1,
 ) -> None:
     """Grade every pair of a file with the corpus' current student.
@@ -40,7 +47,7 @@ def label(
 
         relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --address auto --actors 8
     """
-    from relabel_assets.cli import output as terminal
+    from relabel_assets.cli import output
     from relabel_assets.cli.commands.run import show_progress
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import ConfigError, StudentError
@@ -57,7 +64,9 @@ def label(
     (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
     students = warehouse.read("student_model", name).filter("is_current")
     if students.is_empty():
-        raise StudentError(f"corpus {name!r} has no student yet. Train one: relabel run -c {name} -s +student_model")
+        raise StudentError(
+            f"corpus {name!r} has no student yet. Train one: relabel run -c {name} -s +student_model"
+        )
     student = students.row(0, named=True)
     folder = project.home.path / student["path"]
     show_progress()
@@ -76,4 +85,4 @@ def label(
         model_hash=weights_identity(str(folder)),
         progress=progress,
     )
-    terminal.print_labeled(out, counts)
+    output.print_labeled(out, counts)

@@ -1,4 +1,4 @@
-"""Looking at the ledger: `relabel ledger`."""
+"""Summarizing and verifying the ledger: `relabel ledger`."""
 
 from typing import Annotated
 
@@ -7,18 +7,22 @@ import typer
 
 def ledger(
     verify: Annotated[
-        bool, typer.Option("--verify", help="Parse every line and check every key; exit with 7 where one is wrong.")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Parse every line and check every key. Exits with 7 if a line is wrong.",
+        ),
     ] = False,
 ) -> None:
-    """Say what the ledger of teacher requests holds, what was spent, and which lines cannot be used."""
-    from relabel_assets.cli import output_teacher as terminal_teacher
+    """Summarize the ledger of teacher requests: its size, the spend, and the lines that cannot be used."""
+    from relabel_assets.cli import output_teacher
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner
     from relabel_assets.teacher.ledger import report as ledger_report
 
     project, _ = runner.from_environment()
-    opened = project.teacher().ledger
-    found = ledger_report.report(opened, is_thorough=verify)
-    terminal_teacher.print_ledger(opened.folder, found, is_thorough=verify)
-    if verify and found.problems:
+    teacher_ledger = project.teacher().ledger
+    summary = ledger_report.report(teacher_ledger, is_thorough=verify)
+    output_teacher.print_ledger(teacher_ledger.folder, summary, is_thorough=verify)
+    if verify and summary.problems:
         raise typer.Exit(TeacherError.exit_code)

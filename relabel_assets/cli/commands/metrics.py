@@ -1,4 +1,4 @@
-"""Watching a home: `relabel metrics`."""
+"""Figures for monitoring: `relabel metrics`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,14 +9,19 @@ import typer
 def metrics(
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A file to write whole, such as one of node_exporter's textfiles."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write to this file, for example for node_exporter's textfile collector.",
+        ),
     ] = None,
 ) -> None:
-    """Print rows, seconds, spend and benchmark by corpus as Prometheus text, from what is stored.
+    """Print rows, seconds, spend and benchmark of each corpus in Prometheus' text format.
 
-    `docs/operations.md` says how to scrape it, and which alerts are worth having.
+    `docs/operations.md` shows how to scrape it, and lists useful alerts.
     """
     from relabel_assets.errors import ConfigError
+    from relabel_assets.files import whole
     from relabel_assets.running import runner
     from relabel_assets.running.dagster_state import usable_instance
     from relabel_assets.upkeep.prometheus import exposition
@@ -27,9 +32,8 @@ def metrics(
     if out is None:
         typer.echo(text, nl=False)
         return
-    half = out.with_name(f".{out.name}.half")
     try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(out)
+        with whole(out) as scratch:
+            scratch.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--out {out} cannot be written: {error}.") from error

@@ -1,4 +1,4 @@
-"""Having the labels made elsewhere: `relabel requests export`, `relabel requests import`."""
+"""Grading elsewhere by files of requests and responses: `relabel requests export`, `relabel requests import`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,17 +6,20 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, help="Write requests to a file, and read the responses that were made elsewhere."
+    no_args_is_help=True,
+    help="Export grading requests to a file, and import responses that another tool obtained.",
 )
 
 
 @app.command("export")
 def requests_export(
     corpus: Annotated[str, typer.Option("--corpus", "-c", help="The corpus, by name.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, such as requests.jsonl.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write, such as requests.jsonl.")
+    ],
 ) -> None:
-    """Write every grading request that has no usable answer, in OpenAI's Batch format. Sends nothing."""
-    from relabel_assets.cli import output_teacher as terminal_teacher
+    """Write every grading request without a usable answer in OpenAI's Batch format. Sends nothing."""
+    from relabel_assets.cli import output_teacher
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import CorpusError
     from relabel_assets.running import runner
@@ -28,28 +31,30 @@ def requests_export(
     folder = corpora.open(name)
     if folder.teacher_kind == "recorded":
         raise CorpusError(
-            f"corpus {name!r} has a recorded teacher, which needs no requests. Set teacher: {{kind: openai}} in its "
-            "corpus.yaml to have it graded anew."
+            f"corpus {name!r} has a recorded teacher, which receives no requests. Set teacher: {{kind: openai}} in its "
+            "corpus.yaml to grade it with a live teacher."
         )
     pairs = candidate_pairs(warehouse, name)
     if pairs.is_empty():
         raise CorpusError(
             f"corpus {name!r} has no candidates yet. Make them first: relabel run -c {name} -s +bm25_candidates"
         )
-    terminal_teacher.print_export(
+    output_teacher.print_export(
         name, project.teacher().export(grading_questions(folder, pairs), corpus=name, out=out)
     )
 
 
 @app.command("import")
 def requests_import(
-    files: Annotated[list[Path], typer.Argument(help="Files of responses, in OpenAI's Batch output format.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of responses, in OpenAI's Batch output format.")
+    ],
 ) -> None:
-    """Put responses into the ledger, by their custom_id; `relabel run` then grades from them.
+    """Add responses to the ledger, matched by custom_id. `relabel run` then makes grades of them.
 
-    Lines that are torn, foreign or were never asked from here are kept out, counted, and end in exit code 7.
+    Torn lines, foreign lines and responses to unknown requests are left out and counted; the exit code is then 7.
     """
-    from relabel_assets.cli import output_teacher as terminal_teacher
+    from relabel_assets.cli import output_teacher
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner
     from relabel_assets.teacher.batch.files import import_responses
@@ -66,7 +71,7 @@ def requests_import(
         config = corpora.open(corpus).config.teacher
         return price_of(config, model, base_url_of(config))
 
-    found = import_responses(project.teacher().ledger, files, price)
-    terminal_teacher.print_intake(found)
-    if found.problems:
+    imported = import_responses(project.teacher().ledger, files, price)
+    output_teacher.print_import(imported)
+    if imported.problems:
         raise typer.Exit(TeacherError.exit_code)

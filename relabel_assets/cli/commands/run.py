@@ -20,84 +20,98 @@ class LogFormat(StrEnum):
 def run(
     corpus: CorpusOption = None,
     select: SelectOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Make the rows again even where nothing changed.")] = False,
-    next_steps: Annotated[bool, typer.Option("--next-steps", help="End with what to try next.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make the rows again even if nothing changed.")
+    ] = False,
+    next_steps: Annotated[
+        bool, typer.Option("--next-steps", help="Print suggestions for what to do next.")
+    ] = False,
     log_format: Annotated[
         LogFormat,
-        typer.Option("--log-format", help="How progress is said on stderr: for people, or a JSON object a line."),
+        typer.Option(
+            "--log-format",
+            help="Format of the progress lines on stderr: text, or one JSON object a line.",
+        ),
     ] = LogFormat.TEXT,
 ) -> None:
-    """Bring every table of every corpus up to date, through Dagster; only what changed is made again."""
-    from relabel_assets.cli import output as terminal
+    """Bring every table of every corpus up to date with a Dagster run. Only what changed is made again."""
+    from relabel_assets.cli import output
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
     show_progress(log_format)
     corpora = project.corpora()
-    terminal.print_problems(corpora.refused())
+    output.print_problems(corpora.refused())
     names = chosen_corpora(corpus, project.data_path, corpora.names())
     tables = runner.select_tables(select)
     outcomes = []
     for name in names:
         outcome = runner.bring_up_to_date(project, warehouse, name, tables, is_forced=force)
         if outcome:
-            terminal.print_outcome(outcome)
+            output.print_outcome(outcome)
             outcomes.append(outcome)
     if not outcomes:
-        terminal.OUT.print(f"Nothing to do: {', '.join(names)} up to date.")
+        output.OUT.print(f"Nothing to do: {', '.join(names)} up to date.")
     if "benchmark_report" in tables:
-        terminal.print_report(project, warehouse, names)
+        output.print_report(project, warehouse, names)
     if next_steps:
-        terminal.print_next_steps(names[0])
+        output.print_next_steps(names[0])
     failed = [outcome.corpus for outcome in outcomes if not outcome.is_success]
     if failed:
-        terminal.ERR.print(f"[red]Failed:[/] {', '.join(failed)}. What was finished is kept; run this again to go on.")
+        output.ERR.print(
+            f"[red]Failed:[/] {', '.join(failed)}. Finished work is kept; run the same command again to continue."
+        )
         raise typer.Exit(1)
 
 
 def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
-    """Say which tables `relabel run` would make again, why, and how many rows that changes; change nothing.
+    """Show which tables `relabel run` would make again, why, and how many rows would change. Changes nothing.
 
-    What a live teacher is asked is counted against its ledger. What only a teacher or a new student can tell is said so.
+    Requests to a live teacher are counted after a look-up in its ledger. Changes that depend on a teacher's answer or on a new
+    student are named as unknown.
     """
-    from relabel_assets.cli import output as terminal
-    from relabel_assets.running import plan as plans
+    from relabel_assets.cli import output
+    from relabel_assets.running import plan as planning
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
-    terminal.print_problems(corpora.refused())
+    output.print_problems(corpora.refused())
     tables = runner.select_tables(select)
     for name in chosen_corpora(corpus, project.data_path, corpora.names()):
-        terminal.print_plan(name, plans.plan(project, warehouse, name, tables))
+        output.print_plan(name, planning.plan(project, warehouse, name, tables))
 
 
 def report(corpus: CorpusOption = None) -> None:
-    """Print the benchmark: teacher, student, the untrained base and BM25 against the reference labels."""
-    from relabel_assets.cli import output as terminal
+    """Print the benchmark of teacher, student, untrained base and BM25 against the reference labels."""
+    from relabel_assets.cli import output
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
-    terminal.print_report(project, warehouse, chosen_corpora(corpus, project.data_path, project.corpora().names()))
+    output.print_report(
+        project, warehouse, chosen_corpora(corpus, project.data_path, project.corpora().names())
+    )
 
 
-def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000) -> None:
+def ui(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 3000) -> None:
     """Open the graph in the Dagster UI, with RELABEL_HOME as its home."""
     from relabel_assets.running import runner
     from relabel_assets.running.dagster_state import usable_instance
 
     project, _ = runner.from_environment()
-    with usable_instance(project.home):  # begun here, before several processes of Dagster's open it at once
+    with usable_instance(
+        project.home
+    ):  # create Dagster's state before several of its processes open it at once
         pass
     os.environ.update(RELABEL_HOME=project.home_path, RELABEL_DATA=project.data_path)
-    # dagster dev keeps its own sockets and logs in the working directory's temporary folder: start it in the home.
+    # dagster dev puts its sockets and logs into a temporary folder of the working directory, so start it in RELABEL_HOME.
     os.chdir(project.home_path)
     module = ["-m", "relabel_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *module])
 
 
 def show_progress(log_format: LogFormat = LogFormat.TEXT) -> None:
-    """Let what the steps say of their progress appear on stderr."""
+    """Send the progress lines of the steps to stderr."""
     handler = logging.StreamHandler()
     text = logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S")
     handler.setFormatter(JsonLines() if log_format is LogFormat.JSON else text)
