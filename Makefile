@@ -1,16 +1,20 @@
-# The two commands: `make demo` and `make test`. Both make .venv and install exactly what constraints.txt pins.
+# The two commands: `make demo` and `make test`. Each makes .venv and installs exactly what constraints.txt pins.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q install -c constraints.txt
 
-.PHONY: demo test lint ui clean
+.PHONY: demo test test-fast lint ui clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/relabel run --next-steps
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The unit tests alone, in half a minute.
+test-fast: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -13,19 +13,25 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from relabel_assets.cli.main import main
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
-from relabel_assets.running import runner
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger.lines import read_line
 from relabel_assets.teacher.sending.attempts import Patience
 from relabel_assets.teacher.teacher import Teacher
-from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, good_reply, true_grade
+from relabel_assets_tests.faults.teacher_server import (
+    TeacherServer,
+    chat_body,
+    good_reply,
+    true_grade,
+)
+
+if TYPE_CHECKING:  # unit tests use this module too, and do without loading Dagster
+    from relabel_assets.running.runner import Outcome
 
 # A corpus with recorded labels: `tiny`
 
@@ -40,7 +46,9 @@ SUBJECTS = (
     "fire drill",
 )
 UP_TO_CANDIDATES = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates"]
-N_PAIRS = 16 * 8  # every query with every document: the reference labels add those that BM25 does not find
+N_PAIRS = (
+    16 * 8
+)  # every query with every document: the reference labels add those that BM25 does not find
 
 
 def jsonl(rows: list[dict[str, object]]) -> str:
@@ -63,7 +71,13 @@ def write_corpus(folder: Path) -> Path:
         for words in (f"how does {subject} work", f"{subject.split()[0]} rules please"):
             query_id, split = f"q{len(queries):02}", "benchmark" if number >= 6 else "train"
             queries.append(
-                {"query_id": query_id, "text": words, "intent": "question", "seed_doc_id": f"d{number}", "split": split}
+                {
+                    "query_id": query_id,
+                    "text": words,
+                    "intent": "question",
+                    "seed_doc_id": f"d{number}",
+                    "split": split,
+                }
             )
             for other in range(len(SUBJECTS)):
                 grade = 3 if other == number else int(other == (number + 1) % 8)
@@ -101,14 +115,23 @@ def write_documents(home: Path, subjects: tuple[str, ...] = DOCUMENT_SUBJECTS) -
     folder.mkdir(parents=True, exist_ok=True)
     for subject in subjects:
         body = f"The rules on {subject} changed this year. " * 5
-        (folder / f"{subject.replace(' ', '-')}.md").write_text(f"---\ntitle: {subject.title()}\n---\n{body}")
+        (folder / f"{subject.replace(' ', '-')}.md").write_text(
+            f"---\ntitle: {subject.title()}\n---\n{body}"
+        )
 
 
 def configure(home: Path, server: TeacherServer, **teacher: object) -> None:
-    settings = {"kind": "openai", "model": "fake", "base_url": server.base_url, "requests_per_minute": None}
+    settings = {
+        "kind": "openai",
+        "model": "fake",
+        "base_url": server.base_url,
+        "requests_per_minute": None,
+    }
     settings |= {"tokens_per_minute": None, **teacher}
     candidates = {"bm25_top_k": 3, "random": 1}
-    (home / "data" / "bare" / "corpus.yaml").write_text(json.dumps({"teacher": settings, "candidates": candidates}))
+    (home / "data" / "bare" / "corpus.yaml").write_text(
+        json.dumps({"teacher": settings, "candidates": candidates})
+    )
 
 
 def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +142,11 @@ def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
     title = re.search(r"<title>(.*)</title>", said)[1].lower()  # type: ignore[index]
     intents = re.findall(r"^\d+\. (\w+)", said, re.MULTILINE)
     texts = [f"{title} approval steps", f"who handles {title} on fridays", title]
-    return chat_body(json.dumps({"queries": [{"intent": i, "text": t} for i, t in zip(intents, texts, strict=False)]}))
+    return chat_body(
+        json.dumps(
+            {"queries": [{"intent": i, "text": t} for i, t in zip(intents, texts, strict=False)]}
+        )
+    )
 
 
 # The command, and runs of the graph
@@ -127,6 +154,8 @@ def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
 
 def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in this process, where Dagster is loaded already."""
+    from relabel_assets.cli.main import main
+
     out, err = io.StringIO(), io.StringIO()
     code: object = 0
     with patch_argv(arguments), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -151,7 +180,13 @@ def ask_live(home: Path, **teacher: object) -> None:
     """Give `tiny` a live teacher in place of the recorded one."""
     folder = home / "data" / "tiny"
     (folder / "teacher_labels.jsonl").unlink(missing_ok=True)
-    settings = {"kind": "openai", "model": "fake", "requests_per_minute": None, "tokens_per_minute": None, **teacher}
+    settings = {
+        "kind": "openai",
+        "model": "fake",
+        "requests_per_minute": None,
+        "tokens_per_minute": None,
+        **teacher,
+    }
     (folder / "corpus.yaml").write_text(
         json.dumps(
             {
@@ -164,12 +199,18 @@ def ask_live(home: Path, **teacher: object) -> None:
     )
 
 
-def make(*tables: str) -> runner.Outcome | None:
+def make(*tables: str) -> "Outcome | None":
+    """Bring `tables` of the corpus `tiny` up to date."""
+    from relabel_assets.running import runner
+
     project, warehouse = runner.from_environment()
     return runner.bring_up_to_date(project, warehouse, "tiny", list(tables))
 
 
 def statuses() -> dict[str, int]:
+    """How many of the teacher's labels have each status."""
+    from relabel_assets.running import runner
+
     _, warehouse = runner.from_environment()
     rows = warehouse.query("select status, count(*) as n from teacher_labels group by all").rows()
     return dict(rows)
@@ -178,7 +219,9 @@ def statuses() -> dict[str, int]:
 # A teacher behind a local server
 
 KEY = "sk-test-0123456789abcdef"
-IMPATIENT = Patience(first_backoff_s=0.002, longest_backoff_s=0.01, probe_waits_s=(0.001, 0.002, 0.004))
+IMPATIENT = Patience(
+    first_backoff_s=0.002, longest_backoff_s=0.01, probe_waits_s=(0.001, 0.002, 0.004)
+)
 
 
 def make_pairs(n: int) -> pl.DataFrame:
@@ -199,14 +242,25 @@ def make_pairs(n: int) -> pl.DataFrame:
 
 
 def make_config(server: TeacherServer, **settings: object) -> TeacherConfig:
-    limits = {"requests_per_minute": None, "tokens_per_minute": None, "max_concurrency": 32, "timeout_s": 10.0}
-    return TeacherConfig(kind="openai", model="fake", base_url=server.base_url, **{**limits, **settings})
+    limits = {
+        "requests_per_minute": None,
+        "tokens_per_minute": None,
+        "max_concurrency": 32,
+        "timeout_s": 10.0,
+    }
+    return TeacherConfig(
+        kind="openai", model="fake", base_url=server.base_url, **{**limits, **settings}
+    )
 
 
-def grade(folder: Path, server: TeacherServer, pairs: pl.DataFrame, **settings: object) -> pl.DataFrame:
+def grade(
+    folder: Path, server: TeacherServer, pairs: pl.DataFrame, **settings: object
+) -> pl.DataFrame:
     """The teacher's labels of `pairs`, asked of `server`; the ledger is in `folder`."""
     teacher = Teacher(folder, patience=IMPATIENT)
-    labels = teacher.grade(pairs, corpus="demo", config=make_config(server, **settings), rubric=default_rubric())
+    labels = teacher.grade(
+        pairs, corpus="demo", config=make_config(server, **settings), rubric=default_rubric()
+    )
     TABLES["teacher_labels"].validate(labels.with_columns(corpus=pl.lit("demo")))
     return labels
 
@@ -219,6 +273,8 @@ def assert_no_wrong_grade(labels: pl.DataFrame, server: TeacherServer) -> None:
 def answers_in(folder: Path) -> Counter[str]:
     """Answers by key, as a plain reader of the files sees them."""
     lines = (
-        read_line(raw) for file in folder.glob("**/*.jsonl") for raw in file.read_bytes().splitlines(keepends=True)
+        read_line(raw)
+        for file in folder.glob("**/*.jsonl")
+        for raw in file.read_bytes().splitlines(keepends=True)
     )
     return Counter(line.key for line in lines if line is not None and line.is_answer)

@@ -7,10 +7,24 @@ import pytest
 
 from relabel_assets_tests.builders import write_corpus
 
+# Folders whose tests start servers, kill processes, drive a browser or need a third party.
+SLOW_FOLDERS = ("faults", "third_party", "browser")
+# Fixtures that run Dagster or a whole graph.
+SLOW_FIXTURES = {"home", "made"}
+
 
 def pytest_configure() -> None:
     # A shell's background jobs ignore SIGINT and so do their children; Dagster's services then ignore SIGTERM too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark integration tests as slow: `make test-fast` leaves them out. Others carry the mark in their own file."""
+    root = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(root).parts[0]
+        if folder in SLOW_FOLDERS or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
