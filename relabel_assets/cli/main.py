@@ -1,8 +1,8 @@
 """The `relabel` command: its list of commands, and its exit codes.
 
-What belongs here: the list and the exit codes. What does not: the commands (commands/), any computation (running/ and the
-rooms below it) and any printing (output.py). Modules that load Dagster are imported inside the commands that need them, so
-that `--help` is quick.
+What belongs here: the list and the exit codes. What does not: the commands (commands/), any
+computation (running/ and the rooms below it) and any printing (output.py). Modules that load
+Dagster are imported inside the commands that need them, so that `--help` is quick.
 """
 
 import os
@@ -32,16 +32,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Relevance labels in SQL, and a small model that grades like the large one that taught it.
 
-A corpus is a folder of documents under `data/`. `relabel run` takes each corpus through the graph: documents, queries,
-candidates, teacher's labels, student, benchmark. Every step is a table of the warehouse.
+A corpus is a folder of documents under `data/`. `relabel run` takes each corpus through the graph:
+documents, queries, candidates, teacher's labels, student, benchmark. Every step is a table of the
+warehouse.
 
-First steps: `relabel corpora check` validates the folders, `relabel plan` shows what would change, `relabel run` makes it, and
-`relabel sql` queries the labels.
+First steps: `relabel corpora check` validates the folders, `relabel plan` shows what would change,
+`relabel run` makes it, and `relabel sql` queries the labels.
 
-State lives in `RELABEL_HOME` (default `.relabel`); corpora are read from `RELABEL_DATA` (default `data`).
+State lives in `RELABEL_HOME` (default `.relabel`). Corpora are read from `RELABEL_DATA` (default
+`data`).
 
-Exit codes: 0 success; 1 a corpus failed; 2 wrong arguments. Errors by kind: 3 corpus folder, 4 settings, 5 table contract,
-6 warehouse, 7 teacher, 8 student. 130 stopped with Ctrl-C.
+Exit codes: 0 success; 1 a corpus failed; 2 wrong arguments. Errors by kind: 3 corpus folder,
+4 settings, 5 table contract, 6 warehouse, 7 teacher, 8 student. 130 stopped with Ctrl-C.
 """,
 )
 app.command()(run.run)

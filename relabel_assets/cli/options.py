@@ -1,6 +1,7 @@
 """Options that several commands share.
 
-What belongs here: their declarations, and the check of their values. What does not: the commands (commands/).
+What belongs here: their declarations, and the check of their values. What does not: the commands
+(commands/).
 """
 
 from typing import Annotated
@@ -18,7 +19,8 @@ SelectOption = Annotated[
     typer.Option(
         "--select",
         "-s",
-        help="Tables, in Dagster's selection syntax: `teacher_labels`, `student_model+`, `+student_labels`.",
+        help="Tables, in Dagster's selection syntax: `teacher_labels`, `student_model+`, "
+        "`+student_labels`.",
     ),
 ]
 
@@ -30,7 +32,8 @@ def chosen_corpora(requested: list[str] | None, data_path: str, names: list[str]
     """
     if not names:
         raise CorpusError(
-            f"no corpus in {data_path}. Make a folder there with documents in it, or set RELABEL_DATA."
+            f"no corpus in {data_path}. Make a folder there with documents in it, or "
+            "set RELABEL_DATA."
         )
     unknown = sorted(set(requested or []) - set(names))
     if unknown:

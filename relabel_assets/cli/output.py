@@ -1,7 +1,8 @@
 """Printed output of the commands: problems, outcomes of runs, the benchmark, costs.
 
-What belongs here: formatting of frames and outcomes for a terminal. What does not: their computation, the teacher's
-commands (output_teacher.py), and results of SQL queries (output_frames.py).
+What belongs here: formatting of frames and outcomes for a terminal. What does not: their
+computation, the teacher's commands (output_teacher.py), and results of SQL queries
+(output_frames.py).
 """
 
 import sys
@@ -22,7 +23,8 @@ from relabel_assets.running.runner import Outcome
 from relabel_assets.upkeep.doctor import Finding
 from relabel_assets.warehouse.warehouse import Warehouse
 
-# Piped output has no terminal width. At 160 characters no cell of the benchmark table with its interval is folded.
+# Piped output has no terminal width. At 160 characters no cell of the benchmark table with its
+# interval is folded.
 _WIDTH = None if sys.stdout.isatty() else 160
 OUT = rich.console.Console(width=_WIDTH)
 ERR = rich.console.Console(stderr=True, width=_WIDTH)
@@ -44,13 +46,15 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 def print_check(corpus: str, problems: Sequence[Problem]) -> None:
     OUT.print(
-        f"[bold]{corpus}[/]: {counted(len(problems), 'problem') if problems else '[green]no problems[/]'}"
+        f"[bold]{corpus}[/]: "
+        f"{counted(len(problems), 'problem') if problems else '[green]no problems[/]'}"
     )
     print_problems(problems)
 
 
 def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
-    """Each table that would be made again: the reason, the changed rows, and what only the run itself can tell."""
+    """Each table that would be made again: the reason, the changed rows, and what only the run
+    itself can tell."""
     OUT.print(f"[bold]{corpus}[/]: {'' if planned else 'up to date'}")
     for table in planned:
         parts = [table.reason]
@@ -58,7 +62,8 @@ def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
         if changes:
             bound = "at most " if changes.is_most else ""
             parts.append(
-                f"{bound}{changes.added:,} new, {changes.changed:,} changed, {changes.removed:,} removed rows"
+                f"{bound}{changes.added:,} new, {changes.changed:,} changed, "
+                f"{changes.removed:,} removed rows"
             )
         if table.note:
             parts.append(table.note)
@@ -100,12 +105,14 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str]) -> None:
-    """The benchmark of each corpus, a row per labeler and a column per metric with its 95 % interval; then the costs."""
+    """The benchmark of each corpus, a row per labeler and a column per metric with its 95 %
+    interval; then the costs."""
     for corpus in corpora:
         rows = warehouse.read("benchmark_report", corpus)
         if rows.is_empty():
             OUT.print(
-                f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a completed `relabel run`."
+                f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a "
+                "completed `relabel run`."
             )
             continue
         frame = summary(rows)
@@ -129,12 +136,14 @@ def print_next_steps(corpus: str) -> None:
     OUT.print("\n[bold]Next[/]")
     OUT.print("  open the UI     [cyan]make ui[/]   (then http://127.0.0.1:3000)", highlight=False)
     OUT.print(
-        f"  query in SQL    [cyan]relabel sql \"select * from label_disagreements where corpus = '{corpus}' limit 5\"[/]",
+        '  query in SQL    [cyan]relabel sql "select * from label_disagreements where '
+        f"corpus = '{corpus}' limit 5\"[/]",
         highlight=False,
         soft_wrap=True,
     )
     OUT.print(
-        "  add a corpus    put a folder of documents in [cyan]data/<name>/documents/[/] and run [cyan]relabel run[/]",
+        "  add a corpus    put a folder of documents in [cyan]data/<name>/documents/[/] "
+        "and run [cyan]relabel run[/]",
         highlight=False,
     )
 
@@ -169,8 +178,10 @@ def print_labeled(out: Path, counts: pl.DataFrame) -> None:
 
 def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
     spend = warehouse.query(
-        "select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests, "
-        "sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced from teacher_spend group by all order by all"
+        "select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) "
+        "as requests, "
+        "sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced from "
+        "teacher_spend group by all order by all"
     ).filter(pl.col("corpus").is_in(list(corpora)))
     if spend.is_empty():
         return

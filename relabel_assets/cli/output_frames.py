@@ -1,7 +1,7 @@
 """Results of `relabel sql` as a table, CSV, JSON or Parquet.
 
-What belongs here: formatting of a frame for a terminal or a file. What does not: the query itself (warehouse/), and the
-output of other commands (output.py).
+What belongs here: formatting of a frame for a terminal or a file. What does not: the query itself
+(warehouse/), and the output of other commands (output.py).
 """
 
 import sys
@@ -24,7 +24,8 @@ _READABLE = 18  # characters: a narrower column would fold most words and number
 def output_format(requested: str | None, out: Path | None) -> str:
     """The format of a query's result: `requested`, else by the ending of `out`, else a table.
 
-    Raises ConfigError for an unknown format, for Parquet on the terminal, and for a table in a file.
+    Raises ConfigError for an unknown format, for Parquet on the terminal, and for a table in a
+    file.
 
     >>> output_format(None, Path("labels.parquet"))
     'parquet'
@@ -34,7 +35,8 @@ def output_format(requested: str | None, out: Path | None) -> str:
         raise ConfigError(f"--format {requested!r} is unknown. Formats: {', '.join(FORMATS)}.")
     if chosen is None:
         raise ConfigError(
-            f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}. Or set --format."
+            f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}. "
+            "Or set --format."
         )
     if out is None and chosen == "parquet":
         raise ConfigError("--format parquet needs a file: --out FILE.parquet.")
@@ -54,7 +56,8 @@ def print_frame(frame: pl.DataFrame, chosen: str) -> None:
 
 
 def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
-    """A query's result as a file, whole or not at all. Raises ConfigError where it cannot be written."""
+    """A query's result as a file, whole or not at all. Raises ConfigError where it cannot be
+    written."""
     try:
         with whole(out) as scratch:
             if chosen == "parquet":
@@ -96,7 +99,8 @@ def _print_table(frame: pl.DataFrame) -> None:
         _print_records(frame.columns, rows)
     if frame.height > _TABLE_ROWS:
         OUT.print(
-            f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: --format csv, or --out FILE."
+            f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: "
+            "--format csv, or --out FILE."
         )
 
 

@@ -1,7 +1,7 @@
 """Printed output of the teacher's commands: estimates, the ledger, files of requests.
 
-What belongs here: their formatting for a terminal. What does not: their computation (teacher/), and the output of other
-commands (output.py).
+What belongs here: their formatting for a terminal. What does not: their computation (teacher/), and
+the output of other commands (output.py).
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,8 @@ def print_estimate(
 ) -> None:
     """The estimate of grading, the source of each figure, and the state of the budgets."""
     OUT.print(
-        f"[bold]{corpus}[/]: {n_pairs:,} pairs, {estimate.n_requests:,} requests to {_models(estimate)}"
+        f"[bold]{corpus}[/]: {n_pairs:,} pairs, {estimate.n_requests:,} requests to "
+        f"{_models(estimate)}"
     )
     if assumption:
         _line(
@@ -48,7 +49,8 @@ def print_estimate(
 def print_queries_estimate(corpus: str, estimate: Estimate) -> None:
     """The estimate of query writing, one request a seed document."""
     OUT.print(
-        f"[bold]{corpus}[/]: queries of {estimate.n_requests:,} seed documents, {estimate.n_requests:,} requests to {_models(estimate)}"
+        f"[bold]{corpus}[/]: queries of {estimate.n_requests:,} seed documents, "
+        f"{estimate.n_requests:,} requests to {_models(estimate)}"
     )
     _figures(estimate)
 
@@ -57,7 +59,8 @@ def _figures(estimate: Estimate) -> bool:
     """Print tokens, dollars and minutes; False if there is nothing to send."""
     _line(
         "answered",
-        f"{estimate.n_answered:,} answered by the ledger, pending in a batch or equal to another; {estimate.n_to_send:,} to send",
+        f"{estimate.n_answered:,} answered by the ledger, pending in a batch or equal "
+        f"to another; {estimate.n_to_send:,} to send",
     )
     if not estimate.n_to_send:
         return False
@@ -84,7 +87,8 @@ def _source(part: Part) -> str:
     if part.is_seen:
         return (
             f"{part.load.model}: {part.bytes_per_token:.2f} bytes a token, "
-            f"{part.completion_tokens / max(1, part.load.n_to_send):.0f} completion tokens and {part.latency_s:.1f} s a "
+            f"{part.completion_tokens / max(1, part.load.n_to_send):.0f} completion "
+            f"tokens and {part.latency_s:.1f} s a "
             f"reply, measured on {part.n_replies_seen:,} replies in the ledger"
         )
     return (
@@ -96,8 +100,14 @@ def _source(part: Part) -> str:
 
 def _dollars(estimate: Estimate) -> str:
     if estimate.cost_usd is None or estimate.most_usd is None:
-        return f"unknown: no price for {', '.join(estimate.unpriced)}. Set teacher.price_usd_per_million_tokens in corpus.yaml"
-    return f"${estimate.cost_usd:,.4f}; at most ${estimate.most_usd:,.4f}, if every reply has its maximum length"
+        return (
+            f"unknown: no price for {', '.join(estimate.unpriced)}. Set "
+            "teacher.price_usd_per_million_tokens in corpus.yaml"
+        )
+    return (
+        f"${estimate.cost_usd:,.4f}; at most ${estimate.most_usd:,.4f}, if every reply has "
+        "its maximum length"
+    )
 
 
 def _budget(estimate: Estimate, config: TeacherConfig, spent_usd: float) -> list[str]:
@@ -122,19 +132,32 @@ def _budget(estimate: Estimate, config: TeacherConfig, spent_usd: float) -> list
 
 def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> None:
     """The ledger's size, the spend by corpus, purpose and model, and the lines that cannot be used."""
-    size = f"{report.n_files:,} files, {report.n_bytes / 1e6:,.1f} MB, {report.n_lines:,} lines, {report.n_keys:,} keys"
+    size = (
+        f"{report.n_files:,} files, {report.n_bytes / 1e6:,.1f} MB, {report.n_lines:,} "
+        f"lines, {report.n_keys:,} keys"
+    )
     OUT.print(f"[bold]{folder}[/]: {size}", highlight=False, soft_wrap=True)
     if report.groups:
         table = rich.table.Table(
-            "corpus", "purpose", "model", "requests", "responses", "answers", "statuses", "prompt\ntokens",
-            "completion\ntokens", "spent", "unpriced",
-        )  # fmt: skip
+            "corpus",
+            "purpose",
+            "model",
+            "requests",
+            "responses",
+            "answers",
+            "statuses",
+            "prompt\ntokens",
+            "completion\ntokens",
+            "spent",
+            "unpriced",
+        )
         for names, group in sorted(report.groups.items()):
             table.add_row(*(name or "-" for name in names), *_cells(group))
         OUT.print(table)
     if report.n_unasked:
         OUT.print(
-            f"{report.n_unasked:,} responses have no request in the ledger: their requests were sent by another tool."
+            f"{report.n_unasked:,} responses have no request in the ledger: their "
+            "requests were sent by another tool."
         )
     print_problems(report.problems[:_PROBLEMS_SHOWN])
     if len(report.problems) > _PROBLEMS_SHOWN:
@@ -149,12 +172,16 @@ def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> No
 
 def _cells(group: Group) -> list[str]:
     statuses = ", ".join(f"{n:,} x {outcome}" for outcome, n in group.outcomes.most_common())
-    counts = (group.n_requests, group.n_responses, group.n_answers)
-    tokens = (group.prompt_tokens, group.completion_tokens)
     return [
-        *(f"{n:,}" for n in counts), statuses or "-", *(f"{n:,}" for n in tokens), f"${group.usd:,.4f}",
+        f"{group.n_requests:,}",
+        f"{group.n_responses:,}",
+        f"{group.n_answers:,}",
+        statuses or "-",
+        f"{group.prompt_tokens:,}",
+        f"{group.completion_tokens:,}",
+        f"${group.usd:,.4f}",
         f"{group.n_unpriced:,}",
-    ]  # fmt: skip
+    ]
 
 
 def print_export(corpus: str, files: Sequence[tuple[Path, int]]) -> None:
@@ -168,8 +195,14 @@ def print_export(corpus: str, files: Sequence[tuple[Path, int]]) -> None:
 
 def print_import(result: Intake) -> None:
     """The number of imported, known and refused lines, and the first refused ones."""
-    added = f"{counted(result.n_answers, 'answer')} and {counted(result.n_failures, 'failure')} added to the ledger"
-    refused = f"{counted(len(result.problems), 'line')} left out, {result.n_unknown:,} of them responses to unknown requests"
+    added = (
+        f"{counted(result.n_answers, 'answer')} and {counted(result.n_failures, 'failure')} "
+        "added to the ledger"
+    )
+    refused = (
+        f"{counted(len(result.problems), 'line')} left out, {result.n_unknown:,} of them "
+        "responses to unknown requests"
+    )
     OUT.print(
         f"{added}; {result.n_known:,} already existed; {refused}", highlight=False, soft_wrap=True
     )

@@ -28,7 +28,8 @@ def corpora_check(
         list[str] | None, typer.Argument(help="Corpora, by name. Default: all.")
     ] = None,
 ) -> None:
-    """Check each corpus folder: every problem with its file, line and remedy. Exits with 3 if there is a problem."""
+    """Check each corpus folder: every problem with its file, line and remedy. Exits with 3 if there
+    is a problem."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
 

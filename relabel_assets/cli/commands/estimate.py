@@ -4,10 +4,11 @@ from relabel_assets.cli.options import CorpusOption, chosen_corpora
 
 
 def estimate(corpus: CorpusOption = None) -> None:
-    """Estimate requests, tokens, dollars and minutes of a live teacher. Sends nothing and needs no network.
+    """Estimate requests, tokens, dollars and minutes of a live teacher. Sends nothing and needs no
+    network.
 
-    Requests that the ledger answers already are not counted. A corpus without candidates is estimated from a sample of its
-    documents, and the output states that assumption.
+    Requests that the ledger answers already are not counted. A corpus without candidates is
+    estimated from a sample of its documents, and the output states that assumption.
     """
     from relabel_assets.cli import output, output_teacher
     from relabel_assets.running import runner
@@ -41,7 +42,10 @@ def estimate(corpus: CorpusOption = None) -> None:
                 project, warehouse, name, ["seed_docs", "synthetic_queries", "bm25_candidates"]
             )
             if stale:
-                assumption = f"the candidates in the warehouse, although {', '.join(stale)} would be made again before grading"
+                assumption = (
+                    f"the candidates in the warehouse, although {', '.join(stale)} would be "
+                    "made again before grading"
+                )
             grading = teacher.estimate(grading_questions(folder, pairs), corpus=name)
         spent_usd = teacher.ledger.spend(name).usd
         output_teacher.print_estimate(

@@ -10,7 +10,8 @@ def label(
     pairs: Annotated[
         Path,
         typer.Argument(
-            help="Parquet, CSV or JSON Lines with `query_id` or `query`, and `doc_id` or `body` (and `title`, `author`, "
+            help="Parquet, CSV or JSON Lines with `query_id` or `query`, and `doc_id` or "
+            "`body` (and `title`, `author`, "
             "`path`, `updated_at`, `doc_type`, where there are)."
         ),
     ],
@@ -31,17 +32,20 @@ def label(
 ) -> None:
     """Grade every pair of a file with the corpus' current student.
 
-    A pair is a query, as `query_id` of the corpus or as a text in `query`, and a document, as `doc_id` or as `body`:
+    A pair is a query, as `query_id` of the corpus or as a text in `query`, and a document, as
+    `doc_id` or as `body`:
 
         {"query": "parental leave", "title": "Leave", "body": "Parents may take ..."}
 
         {"query_id": "q17", "doc_id": "policies/leave.md"}
 
-    The file is read through before anything is graded, so a wrong line is named at once. Its labels come in its order:
-    row (from 0), query_id, doc_id, status, status_reason, grade, expected_grade, grade_probs, model_id, model_hash.
+    The file is read through before anything is graded, so a wrong line is named at once. Its labels
+    come in its order: row (from 0), query_id, doc_id, status, status_reason, grade, expected_grade,
+    grade_probs, model_id, model_hash.
 
-    Stop it whenever you like: the same command goes on where it stopped, with every row exactly once. Until all rows are
-    there they are in `OUT.parts`, which another file of pairs or another student will not be mixed into.
+    Stop it whenever you like: the same command goes on where it stopped, with every row exactly
+    once. Until all rows are there they are in `OUT.parts`, which another file of pairs or another
+    student will not be mixed into.
 
         relabel label pairs.parquet -c support_desk -o labels.parquet
 
@@ -65,7 +69,8 @@ def label(
     students = warehouse.read("student_model", name).filter("is_current")
     if students.is_empty():
         raise StudentError(
-            f"corpus {name!r} has no student yet. Train one: relabel run -c {name} -s +student_model"
+            f"corpus {name!r} has no student yet. Train one: relabel run -c {name} -s "
+            "+student_model"
         )
     student = students.row(0, named=True)
     folder = project.home.path / student["path"]

@@ -1,4 +1,5 @@
-"""Grading elsewhere by files of requests and responses: `relabel requests export`, `relabel requests import`."""
+"""Grading elsewhere by files of requests and responses: `relabel requests export`, `relabel
+requests import`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,13 +32,15 @@ def requests_export(
     folder = corpora.open(name)
     if folder.teacher_kind == "recorded":
         raise CorpusError(
-            f"corpus {name!r} has a recorded teacher, which receives no requests. Set teacher: {{kind: openai}} in its "
+            f"corpus {name!r} has a recorded teacher, which receives no requests. Set "
+            f"teacher: {{kind: openai}} in its "
             "corpus.yaml to grade it with a live teacher."
         )
     pairs = candidate_pairs(warehouse, name)
     if pairs.is_empty():
         raise CorpusError(
-            f"corpus {name!r} has no candidates yet. Make them first: relabel run -c {name} -s +bm25_candidates"
+            f"corpus {name!r} has no candidates yet. Make them first: relabel run -c "
+            f"{name} -s +bm25_candidates"
         )
     output_teacher.print_export(
         name, project.teacher().export(grading_questions(folder, pairs), corpus=name, out=out)
@@ -52,7 +55,8 @@ def requests_import(
 ) -> None:
     """Add responses to the ledger, matched by custom_id. `relabel run` then makes grades of them.
 
-    Torn lines, foreign lines and responses to unknown requests are left out and counted; the exit code is then 7.
+    Torn lines, foreign lines and responses to unknown requests are left out and counted; the exit
+    code is then 7.
     """
     from relabel_assets.cli import output_teacher
     from relabel_assets.errors import TeacherError

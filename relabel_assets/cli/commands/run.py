@@ -34,7 +34,8 @@ def run(
         ),
     ] = LogFormat.TEXT,
 ) -> None:
-    """Bring every table of every corpus up to date with a Dagster run. Only what changed is made again."""
+    """Bring every table of every corpus up to date with a Dagster run. Only what changed is made
+    again."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
 
@@ -59,16 +60,18 @@ def run(
     failed = [outcome.corpus for outcome in outcomes if not outcome.is_success]
     if failed:
         output.ERR.print(
-            f"[red]Failed:[/] {', '.join(failed)}. Finished work is kept; run the same command again to continue."
+            f"[red]Failed:[/] {', '.join(failed)}. Finished work is kept; run the same "
+            "command again to continue."
         )
         raise typer.Exit(1)
 
 
 def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
-    """Show which tables `relabel run` would make again, why, and how many rows would change. Changes nothing.
+    """Show which tables `relabel run` would make again, why, and how many rows would change.
+    Changes nothing.
 
-    Requests to a live teacher are counted after a look-up in its ledger. Changes that depend on a teacher's answer or on a new
-    student are named as unknown.
+    Requests to a live teacher are counted after a look-up in its ledger. Changes that depend on a
+    teacher's answer or on a new student are named as unknown.
     """
     from relabel_assets.cli import output
     from relabel_assets.running import plan as planning
@@ -83,7 +86,8 @@ def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
 
 
 def report(corpus: CorpusOption = None) -> None:
-    """Print the benchmark of teacher, student, untrained base and BM25 against the reference labels."""
+    """Print the benchmark of teacher, student, untrained base and BM25 against the reference
+    labels."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
 
@@ -104,7 +108,8 @@ def ui(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 3000)
     ):  # create Dagster's state before several of its processes open it at once
         pass
     os.environ.update(RELABEL_HOME=project.home_path, RELABEL_DATA=project.data_path)
-    # dagster dev puts its sockets and logs into a temporary folder of the working directory, so start it in RELABEL_HOME.
+    # dagster dev puts its sockets and logs into a temporary folder of the working directory, so
+    # start it in RELABEL_HOME.
     os.chdir(project.home_path)
     module = ["-m", "relabel_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *module])

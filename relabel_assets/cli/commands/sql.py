@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 _TABLES = """
-    select table_name as name, 'table' as kind, estimated_size as about_rows, comment from duckdb_tables() where not internal
+    select table_name as name, 'table' as kind, estimated_size as about_rows, comment
+    from duckdb_tables() where not internal
     union all
-    select view_name, 'view', null, regexp_replace(comment, ' \\[\\w+\\]$', '') from duckdb_views() where not internal
+    select view_name, 'view', null, regexp_replace(comment, ' \\[\\w+\\]$', '')
+    from duckdb_views() where not internal
     order by kind, name
 """
 
@@ -32,11 +34,13 @@ def sql(
         typer.Option(
             "--out",
             "-o",
-            help="Write the result to this file; its ending (.csv, .json, .jsonl, .parquet) sets the format.",
+            help="Write the result to this file; its ending (.csv, .json, .jsonl, .parquet) "
+            "sets the format.",
         ),
     ] = None,
 ) -> None:
-    """Run a read-only SQL query on the labels. It reads the replica, `labels.duckdb`, so it never waits for a run.
+    """Run a read-only SQL query on the labels. It reads the replica, `labels.duckdb`, so it never
+    waits for a run.
 
     - `relabel sql` : the tables and views, with their meaning
 
@@ -44,7 +48,7 @@ def sql(
 
     - `relabel sql "select * from latest_benchmark"` : the benchmark of each labeler
 
-    - `relabel sql "select * from label_disagreements limit 5"` : pairs that student and teacher grade differently
+    - `relabel sql "select * from label_disagreements limit 5"` : disagreements with the teacher
 
     - `relabel sql "select * from labels where grade >= 2" --out labels.parquet`
 
@@ -70,7 +74,8 @@ def sql(
             for words in ("read-only", "disabled by configuration", "through configuration")
         ):
             raise WarehouseError(
-                f"{error} `relabel sql` can only read the labels; --out FILE writes a result. For anything else, open "
+                f"{error} `relabel sql` can only read the labels; --out FILE writes a "
+                "result. For anything else, open "
                 f"{warehouse.replica} in DuckDB."
             ) from error
         raise
