@@ -21,7 +21,7 @@ from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger.lines import read_line
-from relabel_assets.teacher.sending.attempts import Patience
+from relabel_assets.teacher.sending.retry_settings import RetrySettings
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.faults.teacher_server import (
     TeacherServer,
@@ -219,7 +219,7 @@ def statuses() -> dict[str, int]:
 # A teacher behind a local server
 
 KEY = "sk-test-0123456789abcdef"
-IMPATIENT = Patience(
+IMPATIENT = RetrySettings(
     first_backoff_s=0.002, longest_backoff_s=0.01, probe_waits_s=(0.001, 0.002, 0.004)
 )
 
@@ -257,7 +257,7 @@ def grade(
     folder: Path, server: TeacherServer, pairs: pl.DataFrame, **settings: object
 ) -> pl.DataFrame:
     """The teacher's labels of `pairs`, asked of `server`; the ledger is in `folder`."""
-    teacher = Teacher(folder, patience=IMPATIENT)
+    teacher = Teacher(folder, retry_settings=IMPATIENT)
     labels = teacher.grade(
         pairs, corpus="demo", config=make_config(server, **settings), rubric=default_rubric()
     )

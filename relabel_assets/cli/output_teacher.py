@@ -11,7 +11,7 @@ import rich.table
 
 from relabel_assets.cli.output import OUT, counted, print_problems
 from relabel_assets.corpus.config import TeacherConfig
-from relabel_assets.teacher.batch.files import Intake
+from relabel_assets.teacher.batch.response_files import ImportResult
 from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, Part
 from relabel_assets.teacher.ledger.report import Group, LedgerReport
 
@@ -193,7 +193,7 @@ def print_export(corpus: str, files: Sequence[tuple[Path, int]]) -> None:
         )
 
 
-def print_import(result: Intake) -> None:
+def print_import(result: ImportResult) -> None:
     """The number of imported, known and refused lines, and the first refused ones."""
     added = (
         f"{counted(result.n_answers, 'answer')} and {counted(result.n_failures, 'failure')} "

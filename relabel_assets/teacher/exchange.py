@@ -14,7 +14,7 @@ ExchangeStatus = Literal["ok", "refused", "unparseable", "failed", "over_budget"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedReply:
     """What a caller's `read` makes of an answer's body. `value` is the caller's own, and is only there if ok."""
 
     status: Literal["ok", "refused", "unparseable"]
@@ -24,7 +24,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Exchange:
-    """How a request ended. `line` is the response behind it, `reading` what was read; None where nothing answered.
+    """How a request ended. `line` is the response behind it, `parsed` what was read; None where nothing answered.
 
     `attempts` and `cost_usd` are of all requests ever sent under `key`, so that they stay what they are when the
     ledger answers.
@@ -38,5 +38,5 @@ class Exchange:
     attempts: int
     cost_usd: float | None
     line: Line | None = None
-    reading: Reading | None = None
+    parsed: ParsedReply | None = None
     is_replayed: bool = False  # answered from the ledger

@@ -93,7 +93,7 @@ def teacher_label(
     document that is not clearly better should not pass for better. More than half of the replies must be readable:
     else there is no grade, and the status is that of the first request without one.
     """
-    replies: list[GradeReply] = [e.reading.value for e in exchanges if e.status == "ok" and e.reading is not None]
+    replies: list[GradeReply] = [e.parsed.value for e in exchanges if e.status == "ok" and e.parsed is not None]
     lines = [exchange.line for exchange in exchanges if exchange.line is not None]
     row: dict[str, Any] = dict.fromkeys(LABEL_SCHEMA)
     row |= {
@@ -103,11 +103,11 @@ def teacher_label(
         "teacher_model": " + ".join((config.model, *config.panel)),
         "prompt_hash": prompt_hash,
         "request_key": exchanges[0].key,
-        "prompt_tokens": _sum([line.about.prompt_tokens for line in lines]),
-        "completion_tokens": _sum([line.about.completion_tokens for line in lines]),
+        "prompt_tokens": _sum([line.metadata.prompt_tokens for line in lines]),
+        "completion_tokens": _sum([line.metadata.completion_tokens for line in lines]),
         "cost_usd": _sum([exchange.cost_usd for exchange in exchanges]),
-        "latency_s": max((line.about.latency_s for line in lines if line.about.latency_s is not None), default=None),
-        "labeled_at": max((_moment(line.about.at) for line in lines if line.about.at), default=None),
+        "latency_s": max((line.metadata.latency_s for line in lines if line.metadata.latency_s is not None), default=None),
+        "labeled_at": max((_moment(line.metadata.at) for line in lines if line.metadata.at), default=None),
     }
     if 2 * len(replies) <= len(exchanges):
         failed = next(exchange for exchange in exchanges if exchange.status != "ok")

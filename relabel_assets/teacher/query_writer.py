@@ -24,7 +24,7 @@ from relabel_assets.teacher.query_writing import (
     wanted_queries,
 )
 from relabel_assets.teacher.requests import Request, estimate_prompt_tokens
-from relabel_assets.teacher.sending.sender import Sender
+from relabel_assets.teacher.sender import Sender
 from relabel_assets.teacher.teacher import Teacher
 
 PURPOSE = "queries"
@@ -63,7 +63,7 @@ def write_queries(
     failed: Counter[str] = Counter()
     reasons: dict[str, str] = {}
     costs: list[float] = []
-    sender = Sender(teacher.ledger, config, corpus=corpus, purpose=PURPOSE, patience=teacher.patience)
+    sender = Sender(teacher.ledger, config, corpus=corpus, purpose=PURPOSE, retry_settings=teacher.retry_settings)
 
     def requests() -> Iterator[Request]:
         for seed, several in zip(seeds, wanted, strict=True):
@@ -72,8 +72,8 @@ def write_queries(
     def take(exchange: Exchange) -> None:
         if exchange.cost_usd is not None:
             costs.append(exchange.cost_usd)
-        if exchange.status == "ok" and exchange.reading is not None:
-            answers[exchange.index] = exchange.reading.value
+        if exchange.status == "ok" and exchange.parsed is not None:
+            answers[exchange.index] = exchange.parsed.value
         else:
             failed[exchange.status] += 1
             reasons.setdefault(exchange.status, exchange.reason or "")
@@ -104,7 +104,7 @@ def estimate_queries(
 ) -> Estimate:
     """What write_queries would take, without network; what the ledger answers is not counted as to be sent."""
     seeds, wanted = _wanted(documents, queries)
-    sender = Sender(teacher.ledger, config, corpus=corpus, purpose=PURPOSE, patience=teacher.patience)
+    sender = Sender(teacher.ledger, config, corpus=corpus, purpose=PURPOSE, retry_settings=teacher.retry_settings)
     requests = (queries_request(seed, several, prompt, config) for seed, several in zip(seeds, wanted, strict=True))
     load = Load(config.model)
     for request, outgoing in sender.look_up(requests, read_queries):

@@ -24,7 +24,7 @@ from relabel_assets.corpus.splits import near_duplicates, normalised
 from relabel_assets.prompts.prompt import Prompt, packaged_prompt, parse_prompt
 from relabel_assets.tables.tables import INTENTS
 from relabel_assets.teacher.excerpt import excerpt
-from relabel_assets.teacher.exchange import Reading
+from relabel_assets.teacher.exchange import ParsedReply
 from relabel_assets.teacher.grading import METADATA
 from relabel_assets.teacher.replies import only_object, reply_content
 from relabel_assets.teacher.requests import Request, request_from_config
@@ -134,21 +134,21 @@ def queries_reply_schema() -> dict[str, Any]:
     }
 
 
-def read_queries(body: Any) -> Reading:
+def read_queries(body: Any) -> ParsedReply:
     """What the body of a 2xx response says; `value` is a list of (intent, text) where the status is ok."""
     content = reply_content(body)
-    if isinstance(content, Reading):
+    if isinstance(content, ParsedReply):
         return content
     reply = only_object(content)
     written = reply.get("queries") if reply else None
     if not isinstance(written, list) or not written:
-        return Reading("unparseable", f"not one JSON object with a list of queries: {content[:200]!r}")
+        return ParsedReply("unparseable", f"not one JSON object with a list of queries: {content[:200]!r}")
     found = []
     for query in written:
         if not isinstance(query, dict) or not isinstance(query.get("text"), str) or query.get("intent") not in INTENTS:
-            return Reading("unparseable", f"not a query with a text and a known intent: {str(query)[:200]!r}")
+            return ParsedReply("unparseable", f"not a query with a text and a known intent: {str(query)[:200]!r}")
         found.append((query["intent"], " ".join(query["text"].split())))
-    return Reading("ok", value=found)
+    return ParsedReply("ok", value=found)
 
 
 def fault(text: str, document: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relabel_assets.teacher.exchange import Reading
+from relabel_assets.teacher.exchange import ParsedReply
 
 _THINKING = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _BRACKETS = re.compile(r"[{}\[\]]")
@@ -51,46 +51,46 @@ def grade_reply_schema(n_grades: int) -> dict[str, Any]:
     }
 
 
-def read_grade(body: Any, n_grades: int) -> Reading:
+def read_grade(body: Any, n_grades: int) -> ParsedReply:
     """What the body of a 2xx response says; `value` is a GradeReply where the status is ok."""
     content = reply_content(body)
-    if isinstance(content, Reading):
+    if isinstance(content, ParsedReply):
         return content
     reply = only_object(content)
     if reply is None or "grade" not in reply:
-        return Reading("unparseable", f"not one JSON object with a grade: {_quote(content)}")
+        return ParsedReply("unparseable", f"not one JSON object with a grade: {_quote(content)}")
     grade, rationale = _grade(reply["grade"], n_grades), reply.get("rationale")
     if grade is None:
         allowed = f"whole numbers from 0 to {n_grades - 1}"
-        return Reading("unparseable", f"{_quote(json.dumps(reply['grade']))} is not a grade: grades are {allowed}")
+        return ParsedReply("unparseable", f"{_quote(json.dumps(reply['grade']))} is not a grade: grades are {allowed}")
     if not isinstance(rationale, str | None):
-        return Reading("unparseable", f"the rationale is not a text: {_quote(content)}")
+        return ParsedReply("unparseable", f"the rationale is not a text: {_quote(content)}")
     rationale = " ".join((rationale or "").split()) or None
-    return Reading("ok", value=GradeReply(grade, rationale, _grade_probs(body, grade, n_grades)))
+    return ParsedReply("ok", value=GradeReply(grade, rationale, _grade_probs(body, grade, n_grades)))
 
 
-def reply_content(body: Any) -> str | Reading:
+def reply_content(body: Any) -> str | ParsedReply:
     """The text a model wrote; or, where there is none to read, why: refused, cut off, or no reply at all.
 
     Takes what servers send: content as a text or as a list of parts, null beside a refusal, fields of their own.
     """
     choices = body.get("choices") if isinstance(body, Mapping) else None
     if not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
-        return Reading("unparseable", f"no choices in the response: {_quote(_shown(body))}")
+        return ParsedReply("unparseable", f"no choices in the response: {_quote(_shown(body))}")
     choice = choices[0] if isinstance(choices[0], Mapping) else {}
     message = choice.get("message")
     if not isinstance(message, Mapping):
-        return Reading("unparseable", f"no message in the response: {_quote(_shown(choice))}")
+        return ParsedReply("unparseable", f"no message in the response: {_quote(_shown(choice))}")
     parts = message.get("content")
     content, refusal = _text(parts, "text"), message.get("refusal") or _text(parts, "refusal", is_parts_only=True)
     if refusal:
-        return Reading("refused", f"the model refused: {_quote(str(refusal))}")
+        return ParsedReply("refused", f"the model refused: {_quote(str(refusal))}")
     if choice.get("finish_reason") == "content_filter":
-        return Reading("refused", "the endpoint's content filter cut the reply")
+        return ParsedReply("refused", "the endpoint's content filter cut the reply")
     content = _THINKING.sub("", content)
     if choice.get("finish_reason") == "length":
-        return Reading("unparseable", f"the reply was cut at the token limit: {_quote(content)}")
-    return content if content.strip() else Reading("unparseable", "the reply is empty")
+        return ParsedReply("unparseable", f"the reply was cut at the token limit: {_quote(content)}")
+    return content if content.strip() else ParsedReply("unparseable", "the reply is empty")
 
 
 def _text(content: Any, kind: str, *, is_parts_only: bool = False) -> str:

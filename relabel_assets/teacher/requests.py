@@ -14,7 +14,9 @@ from typing import Any, Literal
 from relabel_assets.corpus.config import TeacherConfig
 
 URL = "/v1/chat/completions"
-BYTES_PER_TOKEN = 4  # of UTF-8: close for English prose; high by a third for code, low for some other languages
+BYTES_PER_TOKEN = (
+    4  # of UTF-8: close for English prose; high by a third for code, low for some other languages
+)
 _MESSAGE_OVERHEAD_TOKENS = 4
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]
@@ -33,25 +35,41 @@ class Dialect:
     def without(self, complaint: str, body: Mapping[str, Any]) -> "Dialect | None":
         """The dialect to try after a server refused `body` (400 or 422) with `complaint`; None if it names no field."""
         words = set(re.findall(r"[a-z_]+", complaint.lower()))
-        if words & {"context", "large", "long"}:  # about this prompt's size, not about what the server understands
+        if words & {
+            "context",
+            "large",
+            "long",
+        }:  # about this prompt's size, not about what the server understands
             return None
         weaker: ResponseFormat = "json_object" if self.response_format == "json_schema" else "text"
         concessions: tuple[tuple[str, set[str], dict[str, Any]], ...] = (
-            ("response_format", {"response_format", "json_schema", "json_object"}, {"response_format": weaker}),
+            (
+                "response_format",
+                {"response_format", "json_schema", "json_object"},
+                {"response_format": weaker},
+            ),
             ("max_completion_tokens", {"max_completion_tokens"}, {"token_limit": "max_tokens"}),
             ("logprobs", {"logprobs", "top_logprobs"}, {"is_logprobs": False}),
             ("temperature", {"temperature"}, {"is_temperature": False}),
             ("seed", {"seed"}, {"is_seed": False}),
         )
-        changes = (change for field, names, change in concessions if field in body and words & names)
+        changes = (
+            change for field, names, change in concessions if field in body and words & names
+        )
         change = next(changes, None)
         return None if change is None else replace(self, **change)
 
     @property
     def name(self) -> str:
         """For the ledger, and back by `dialect_named`."""
-        dropped = [field for field in ("temperature", "seed", "logprobs") if not getattr(self, f"is_{field}")]
-        return " ".join([self.response_format, self.token_limit, *(f"no_{field}" for field in dropped)])
+        dropped = [
+            field
+            for field in ("temperature", "seed", "logprobs")
+            if not getattr(self, f"is_{field}")
+        ]
+        return " ".join(
+            [self.response_format, self.token_limit, *(f"no_{field}" for field in dropped)]
+        )
 
 
 def dialect_named(name: str) -> Dialect | None:
@@ -90,7 +108,9 @@ class Request:
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         else:
             told = "Reply with one JSON object and nothing else. It must fit this JSON schema:\n"
-            messages[-1]["content"] += f"\n\n{told}{json.dumps(dict(self.schema), ensure_ascii=False)}"
+            messages[-1]["content"] += (
+                f"\n\n{told}{json.dumps(dict(self.schema), ensure_ascii=False)}"
+            )
             if dialect.response_format == "json_object":
                 body["response_format"] = {"type": "json_object"}
         if self.temperature is not None and dialect.is_temperature:
@@ -101,6 +121,16 @@ class Request:
         if self.is_logprobs and dialect.is_logprobs:
             body |= {"logprobs": True, "top_logprobs": 10}
         return body
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A request that the ledger cannot answer, as it would be sent now."""
+
+    request: Request
+    dialect: Dialect
+    key: str
+    body: dict[str, Any]
 
 
 def request_from_config(
@@ -130,7 +160,9 @@ def request_from_config(
 
 def canonical_json(value: Any) -> bytes:
     """UTF-8 JSON that is the same for equal values: keys in order, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def request_key(body: Mapping[str, Any]) -> str:
@@ -145,6 +177,9 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_prompt_tokens(body: Mapping[str, Any]) -> int:
     """Prompt tokens of a request body, estimated; the schema counts, as endpoints bill it."""
-    total = sum(estimate_tokens(message["content"]) + _MESSAGE_OVERHEAD_TOKENS for message in body["messages"])
+    total = sum(
+        estimate_tokens(message["content"]) + _MESSAGE_OVERHEAD_TOKENS
+        for message in body["messages"]
+    )
     schema = body.get("response_format", {}).get("json_schema")
     return total + (estimate_tokens(json.dumps(schema)) if schema else 0)

@@ -16,9 +16,9 @@ import polars as pl
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
-from relabel_assets.teacher.batch.files import API_LIMITS, FileLimits, Memory, write_request_files
+from relabel_assets.teacher.batch.request_files import AskedLog, write_request_files
 from relabel_assets.teacher.estimate import Estimate, Load, estimate
-from relabel_assets.teacher.exchange import Exchange, Reading
+from relabel_assets.teacher.exchange import Exchange, ParsedReply
 from relabel_assets.teacher.grading import (
     grading_prompt,
     grading_prompt_hash,
@@ -32,9 +32,9 @@ from relabel_assets.teacher.ledger.report import seen
 from relabel_assets.teacher.recorded import grade_recorded
 from relabel_assets.teacher.replies import read_grade
 from relabel_assets.teacher.requests import Request, estimate_prompt_tokens
-from relabel_assets.teacher.sending.attempts import Patience
+from relabel_assets.teacher.sender import Sender
 from relabel_assets.teacher.sending.endpoint import endpoint_name
-from relabel_assets.teacher.sending.sender import Sender
+from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits, RetrySettings
 
 STEP = "teacher_labels"
 PURPOSE = "grading"
@@ -47,9 +47,9 @@ class Teacher:
     `notices` has what the last call had to say to people: an unknown price, a weaker dialect, an early stop.
     """
 
-    def __init__(self, ledger_dir: Path, *, patience: Patience | None = None) -> None:
+    def __init__(self, ledger_dir: Path, *, retry_settings: RetrySettings | None = None) -> None:
         self.ledger = Ledger(ledger_dir)
-        self.patience = patience or Patience()
+        self.retry_settings = retry_settings or RetrySettings()
         self.notices: list[str] = []
 
     def __repr__(self) -> str:
@@ -114,11 +114,11 @@ class Teacher:
             missing,
             lambda number: out if number == 1 else out.with_name(f"{out.stem}.{number}{out.suffix}"),
             limits,
-            Memory(self.ledger, corpus, PURPOSE, endpoint_name(config)).take,
+            AskedLog(self.ledger, corpus, PURPOSE, endpoint_name(config)).record,
         )
 
     def _sender(self, corpus: str, config: TeacherConfig) -> Sender:
-        return Sender(self.ledger, config, corpus=corpus, purpose=PURPOSE, patience=self.patience)
+        return Sender(self.ledger, config, corpus=corpus, purpose=PURPOSE, retry_settings=self.retry_settings)
 
     def grade_recorded(
         self,
@@ -150,7 +150,7 @@ class GradingQuestions:
         for pair in self.pairs.iter_rows(named=True):
             yield from grading_requests(pair, self.prompt, self.rubric, self.config)
 
-    def read(self, body: Any) -> Reading:
+    def read(self, body: Any) -> ParsedReply:
         return read_grade(body, self.rubric.n_grades)
 
 
@@ -197,7 +197,7 @@ class _Grading:
             speed = n_sent / took_s
             left = f", {(total - done) / speed:.0f} s left" if done < total else ""
             parts.append(f"{speed:.1f} pairs/s{left}")
-        if self._sender.purse.spent_usd:
-            parts.append(f"${self._sender.purse.spent_usd:.4f}")
+        if self._sender.budget.spent_usd:
+            parts.append(f"${self._sender.budget.spent_usd:.4f}")
         parts.extend(f"{n} {status}" for status, n in sorted(self._statuses.items()) if status != "ok")
         self._progress(STEP, done, total, ", ".join(parts))

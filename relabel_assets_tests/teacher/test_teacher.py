@@ -75,7 +75,7 @@ def test_a_server_without_json_schema_is_asked_in_a_weaker_dialect_and_again_fro
     server = TeacherServer(lambda body, key, nth: "400" if "response_format" in body else None)
     server.answers["400"] = lambda grade: (400, {}, error_body("response_format is not supported"))
     with server.running():
-        teacher = Teacher(tmp_path, patience=IMPATIENT)
+        teacher = Teacher(tmp_path, retry_settings=IMPATIENT)
         labels = teacher.grade(make_pairs(30), corpus="demo", config=make_config(server), rubric=default_rubric())
         assert set(labels["status"]) == {"ok"}
         assert sum(server.requests.values()) == 32

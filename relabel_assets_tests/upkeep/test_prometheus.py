@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from relabel_assets.teacher.ledger.lines import Circumstances, Line, request_line, response_line
+from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, request_line, response_line
 from relabel_assets.teacher.requests import request_key
 
 
@@ -26,13 +26,13 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 def write_ledger(folder: Path) -> None:
     """Two requests; one was answered for two cents, the other was told to wait."""
     folder.mkdir(parents=True)
-    about = Circumstances(corpus="tiny", purpose="grading", model="gpt", at="2026-11-25T10:00:00+00:00")
-    billed = Circumstances(**{**vars(about), "prompt_tokens": 100, "completion_tokens": 7, "cost_usd": 0.02})
+    metadata = RequestMetadata(corpus="tiny", purpose="grading", model="gpt", at="2026-11-25T10:00:00+00:00")
+    billed = RequestMetadata(**{**vars(metadata), "prompt_tokens": 100, "completion_tokens": 7, "cost_usd": 0.02})
     lines = []
-    for words, circumstances, status in (("a", billed, 200), ("b", about, 429)):
+    for words, of_response, status in (("a", billed, 200), ("b", metadata, 429)):
         body = {"model": "gpt", "messages": [{"role": "user", "content": words}]}
         key = request_key(body)
-        lines += [request_line(key, body, about), response_line(Line("response", key, circumstances, status, body={}))]
+        lines += [request_line(key, body, metadata), response_line(Line("response", key, of_response, status, body={}))]
     (folder / "tiny.jsonl").write_bytes(b"".join(lines))
 
 

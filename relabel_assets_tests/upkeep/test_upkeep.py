@@ -18,7 +18,7 @@ from relabel_assets.home import Home
 from relabel_assets.running import runner
 from relabel_assets.running.dagster_state import HOST_TAG, PROCESS_TAG, open_instance
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.teacher.ledger.lines import Circumstances, request_line
+from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
 from relabel_assets.teacher.requests import request_key
 from relabel_assets.upkeep.backup import back_up, restore
 from relabel_assets.warehouse.warehouse import Warehouse
@@ -152,7 +152,7 @@ def test_what_a_run_had_yet_to_copy_for_readers_when_it_was_killed_is_copied_by_
 
 def test_a_torn_ledger_line_is_told_and_is_no_fault_and_a_changed_one_is(copy: Path) -> None:
     body = {"model": "m", "messages": []}
-    line = request_line(request_key(body), body, Circumstances("tiny", "grading", "m"))
+    line = request_line(request_key(body), body, RequestMetadata("tiny", "grading", "m"))
     ledger = copy / "ledger" / "tiny" / "2026-01-01.jsonl"
     ledger.parent.mkdir(parents=True, exist_ok=True)
     ledger.write_bytes(line + line[:40])

@@ -61,7 +61,7 @@ def requests_import(
     from relabel_assets.cli import output_teacher
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner
-    from relabel_assets.teacher.batch.files import import_responses
+    from relabel_assets.teacher.batch.response_files import import_responses
     from relabel_assets.teacher.prices import Price, price_of
     from relabel_assets.teacher.sending.endpoint import base_url_of
 

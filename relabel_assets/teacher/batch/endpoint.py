@@ -13,7 +13,13 @@ from typing import Any, TypeVar
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.requests import URL
-from relabel_assets.teacher.sending.endpoint import azure_settings, base_url_of, blot, endpoint_name, read_key
+from relabel_assets.teacher.sending.endpoint import (
+    azure_settings,
+    base_url_of,
+    endpoint_name,
+    read_key,
+    redact,
+)
 
 TAG, CORPUS = "relabel_tag", "relabel_corpus"
 _ENDED = ("completed", "failed", "expired", "cancelled")
@@ -46,21 +52,27 @@ class BatchEndpoint:
         import openai
 
         self._config, self._key = config, read_key(config)
-        settings: dict[str, Any] = {"api_key": self._key, "max_retries": _RETRIES, "timeout": max(60, config.timeout_s)}
+        settings: dict[str, Any] = {
+            "api_key": self._key,
+            "max_retries": _RETRIES,
+            "timeout": max(60, config.timeout_s),
+        }
         self._client: Any = (
             openai.AzureOpenAI(**azure_settings(config), **settings)
             if config.api == "azure"
             else openai.OpenAI(base_url=base_url_of(config), **settings)
         )
 
-    def blot(self, text: str) -> str:
-        return blot(text, self._key)
+    def redact(self, text: str) -> str:
+        return redact(text, self._key)
 
     def upload(self, path: Path, name: str) -> str:
         """The id of the uploaded file."""
         with path.open("rb") as file:
             content = file.read()  # at most 200 MB: the client would read it whole as well
-        return self._call(lambda: self._client.files.create(file=(name, content), purpose="batch").id)
+        return self._call(
+            lambda: self._client.files.create(file=(name, content), purpose="batch").id
+        )
 
     def create(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch | None:
         """The new batch; None where the answer got lost, so that there may be one."""
@@ -71,7 +83,10 @@ class BatchEndpoint:
             try:
                 return _batch(
                     once.batches.create(
-                        input_file_id=file_id, endpoint=URL, completion_window="24h", metadata=dict(metadata)
+                        input_file_id=file_id,
+                        endpoint=URL,
+                        completion_window="24h",
+                        metadata=dict(metadata),
                     )
                 )
             except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError):
@@ -119,18 +134,18 @@ class BatchEndpoint:
             try:
                 return call()
             except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-                message = f"the endpoint {name} denies access: {self.blot(error.message)}. Check OPENAI_API_KEY."
+                message = f"the endpoint {name} denies access: {self.redact(error.message)}. Check OPENAI_API_KEY."
                 raise TeacherError(message) from error
             except openai.NotFoundError as error:
                 raise TeacherError(
-                    f"the endpoint {name} knows no such batch or file, or has no Batch API: {self.blot(error.message)}. "
+                    f"the endpoint {name} knows no such batch or file, or has no Batch API: {self.redact(error.message)}. "
                     "Servers of your own mostly have none: set teacher.mode: live."
                 ) from error
             except (openai.APIError, httpx2.HTTPError, OSError) as error:
                 if tries > 0:
                     continue
                 raise TeacherError(
-                    f"the endpoint {name} does not answer: {self.blot(str(error))}. Batches that are out stay out, and "
+                    f"the endpoint {name} does not answer: {self.redact(str(error))}. Batches that are out stay out, and "
                     "running again picks them up."
                 ) from error
 

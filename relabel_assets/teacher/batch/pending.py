@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from relabel_assets.errors import TeacherError
-from relabel_assets.teacher.batch.files import keys_in
+from relabel_assets.teacher.batch.request_files import keys_in
 
 
 @dataclass(frozen=True)
-class Shipment:
+class PendingBatch:
     """One batch. `tag` is in the batch's metadata at the endpoint: it finds a batch whose id was never written down."""
 
     tag: str
@@ -33,17 +33,17 @@ class Shipment:
         return f"relabel-{self.tag}.jsonl"
 
 
-class BatchesOut:
-    """The shipments of `corpus`. Only the process that holds the ledger's lock for the corpus may change them."""
+class PendingBatches:
+    """The batches of `corpus`. Only the process that holds the ledger's lock for the corpus may change them."""
 
     def __init__(self, ledger_folder: Path, corpus: str) -> None:
         self.folder = ledger_folder / f"{corpus}.batches"
         self._state = self.folder / "state.json"
 
-    def all(self) -> list[Shipment]:
+    def all(self) -> list[PendingBatch]:
         """Raises TeacherError for a file that cannot be read: what it says may have been paid for."""
         try:
-            return [Shipment(**shipment) for shipment in json.loads(self._state.read_bytes())]
+            return [PendingBatch(**batch) for batch in json.loads(self._state.read_bytes())]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError) as error:
@@ -55,42 +55,44 @@ class BatchesOut:
     def path_of(self, tag: str) -> Path:
         return self.folder / f"{tag}.requests"
 
-    def put(self, shipment: Shipment) -> Shipment:
-        """Write down `shipment` as it is now."""
-        self._save([*(old for old in self.all() if old.tag != shipment.tag), shipment])
-        return shipment
+    def put(self, batch: PendingBatch) -> PendingBatch:
+        """Write down `batch` as it is now."""
+        self._save([*(old for old in self.all() if old.tag != batch.tag), batch])
+        return batch
 
-    def update(self, shipment: Shipment, *, file_id: str | None = None, batch_id: str | None = None) -> Shipment:
+    def update(
+        self, batch: PendingBatch, *, file_id: str | None = None, batch_id: str | None = None
+    ) -> PendingBatch:
         return self.put(
-            replace(shipment, file_id=file_id or shipment.file_id, batch_id=batch_id or shipment.batch_id)
+            replace(batch, file_id=file_id or batch.file_id, batch_id=batch_id or batch.batch_id)
         )  # fmt: skip
 
-    def drop(self, shipment: Shipment) -> None:
-        """Forget `shipment`: its results are in the ledger, or it was never created."""
-        self._save([old for old in self.all() if old.tag != shipment.tag])
-        self.path_of(shipment.tag).unlink(missing_ok=True)
+    def drop(self, batch: PendingBatch) -> None:
+        """Forget `batch`: its results are in the ledger, or it was never created."""
+        self._save([old for old in self.all() if old.tag != batch.tag])
+        self.path_of(batch.tag).unlink(missing_ok=True)
 
     def keys(self) -> set[str]:
         """The keys of every request that is out."""
-        return {key for shipment in self.all() for key in self.keys_of(shipment)}
+        return {key for batch in self.all() for key in self.keys_of(batch)}
 
-    def keys_of(self, shipment: Shipment) -> set[str]:
-        path = self.path_of(shipment.tag)
+    def keys_of(self, batch: PendingBatch) -> set[str]:
+        path = self.path_of(batch.tag)
         return set(keys_in(path)) if path.exists() else set()
 
     def sweep(self) -> None:
         """Remove request files of a run that died before it wrote down that they would be sent."""
-        known = {self.path_of(shipment.tag) for shipment in self.all()}
+        known = {self.path_of(batch.tag) for batch in self.all()}
         for path in self.folder.glob("*.requests"):
             if path not in known:
                 path.unlink(missing_ok=True)
 
-    def _save(self, shipments: list[Shipment]) -> None:
+    def _save(self, batches: list[PendingBatch]) -> None:
         half = self._state.with_name(".state.json.half")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with half.open("w", encoding="utf-8") as file:
-                json.dump([asdict(shipment) for shipment in shipments], file, indent=1)
+                json.dump([asdict(batch) for batch in batches], file, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
             half.replace(self._state)

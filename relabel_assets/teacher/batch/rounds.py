@@ -17,46 +17,63 @@ from typing import TYPE_CHECKING, Any
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.batch.endpoint import CORPUS, TAG, BatchEndpoint, RemoteBatch
-from relabel_assets.teacher.batch.files import (
-    Intake,
-    Memory,
-    Outgoing,
+from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches
+from relabel_assets.teacher.batch.request_files import AskedLog, write_request_files
+from relabel_assets.teacher.batch.response_files import (
+    ImportResult,
     asked_in,
     numbered,
     take_responses,
-    write_request_files,
 )
-from relabel_assets.teacher.batch.pending import BatchesOut, Shipment
-from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, Reading
-from relabel_assets.teacher.ledger.lines import Circumstances, Line, now
+from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, ParsedReply
+from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now
 from relabel_assets.teacher.prices import Price
-from relabel_assets.teacher.requests import Dialect, Request, dialect_named, estimate_prompt_tokens, request_key
+from relabel_assets.teacher.requests import (
+    Dialect,
+    Outgoing,
+    Request,
+    dialect_named,
+    estimate_prompt_tokens,
+    request_key,
+)
 from relabel_assets.teacher.sending.attempts import REREADS, TOKEN_SAFETY
 from relabel_assets.teacher.sending.dialects import Dialects
 from relabel_assets.teacher.sending.endpoint import endpoint_name
 from relabel_assets.teacher.verdict import Verdict, judge
 
 if TYPE_CHECKING:
-    from relabel_assets.teacher.sending.sender import Read, Sender, Take
+    from relabel_assets.teacher.sender import Read, Sender, Take
 
 _MONEY_ROUNDS = 3  # each sends what the budget surely holds, and replies mostly cost less: more rounds bring little
 _LOOKS = 3  # for a batch that may have been created: a listing can lag behind
-_Ended = tuple[ExchangeStatus, str | None, Line | None, Reading | None]
+_Ended = tuple[ExchangeStatus, str | None, Line | None, ParsedReply | None]
 
 
-class Batches:
+class BatchRounds:
     """One run in batch mode. `requests` must give the same ones each time they are gone through."""
 
-    def __init__(self, sender: "Sender", requests: Iterable[Request], read: "Read", prices: dict[str, Price | None]):
+    def __init__(
+        self,
+        sender: "Sender",
+        requests: Iterable[Request],
+        read: "Read",
+        prices: dict[str, Price | None],
+    ):
         self._sender, self._requests, self._read, self._prices = sender, requests, read, prices
-        self._config, self._ledger, self._patience = sender.config, sender.ledger, sender.patience
+        self._config, self._ledger, self._retry_settings = (
+            sender.config,
+            sender.ledger,
+            sender.retry_settings,
+        )
         self._endpoint: BatchEndpoint | None = None
         self._name = endpoint_name(self._config)
         self._dialects = Dialects(self._ledger, self._name)
-        self._out = BatchesOut(self._ledger.folder, sender.corpus)
+        self._out = PendingBatches(self._ledger.folder, sender.corpus)
         self._sent: Counter[str] = Counter()  # by key: how often in this run
         self._unreadable: Counter[str] = Counter()
-        self._results: dict[str, Line] = {}  # the latest result of each request, an answer's without its body
+        self._results: dict[
+            str, Line
+        ] = {}  # the latest result of each request, an answer's without its body
         self._ended: dict[str, _Ended] = {}
         self._n_held_back = 0
 
@@ -71,7 +88,9 @@ class Batches:
                 if money_rounds == _MONEY_ROUNDS:
                     break
             for index, request in enumerate(self._requests):
-                exchange = self._sender.replay(self._dialects, index, request, self._read) or self._end(index, request)
+                exchange = self._sender.replay(
+                    self._dialects, index, request, self._read
+                ) or self._end(index, request)
                 self._sender.count(exchange)
                 take(exchange)
         finally:
@@ -80,7 +99,7 @@ class Batches:
 
     def collect(self, *, is_patient: bool = True) -> bool:
         """Put the results of every batch that is out into the ledger, waiting for them if patient; whether none is left."""
-        wait_s = self._patience.first_poll_s
+        wait_s = self._retry_settings.first_poll_s
         while shipments := self._out.all():
             notes = []
             for number, shipment in enumerate(shipments, start=1):
@@ -89,14 +108,16 @@ class Batches:
                     self._take_results(shipment, batch)
                 elif batch is not None:
                     place = f"batch {number} of {len(shipments)}" if len(shipments) > 1 else "batch"
-                    notes.append(f"{place} {batch.status}, {batch.n_done:,} of {shipment.n_requests:,} done")
+                    notes.append(
+                        f"{place} {batch.status}, {batch.n_done:,} of {shipment.n_requests:,} done"
+                    )
             if not notes:
                 continue
             if not is_patient:
                 return False
             self._sender.wait_note("; ".join(notes))
             time.sleep(wait_s)
-            wait_s = min(wait_s * 1.5, self._patience.longest_poll_s)
+            wait_s = min(wait_s * 1.5, self._retry_settings.longest_poll_s)
         return True
 
     def _api(self) -> BatchEndpoint:
@@ -115,10 +136,13 @@ class Batches:
             tags.append(uuid.uuid4().hex)
             return self._out.path_of(tags[-1])
 
-        memory = Memory(self._ledger, self._sender.corpus, self._sender.purpose, self._name)
-        files = write_request_files(self._outgoing(), path_of, self._patience.batch_limits, memory.take)
+        asked_log = AskedLog(self._ledger, self._sender.corpus, self._sender.purpose, self._name)
+        files = write_request_files(
+            self._outgoing(), path_of, self._retry_settings.batch_limits, asked_log.record
+        )
         shipments = [
-            Shipment(tag, n_requests, self._name, now()) for tag, (_, n_requests) in zip(tags, files, strict=True)
+            PendingBatch(tag, n_requests, self._name, now())
+            for tag, (_, n_requests) in zip(tags, files, strict=True)
         ]
         for shipment in shipments:
             self._ship(shipment)
@@ -126,7 +150,7 @@ class Batches:
 
     def _outgoing(self) -> Iterator[Outgoing]:
         """The requests of the next round, as far as the budget holds them for sure."""
-        purse, reserved_usd, in_round = self._sender.purse, 0.0, set[str]()
+        budget, reserved_usd, in_round = self._sender.budget, 0.0, set[str]()
         self._n_held_back = 0
         for index, request in enumerate(self._requests):
             if self._sender.replay(self._dialects, index, request, self._read) is not None:
@@ -134,15 +158,19 @@ class Batches:
             dialect, body, key = self._put(request)
             if key not in in_round:
                 self._settle(request, dialect, body, key)
-                dialect, body, key = self._put(request)  # in the dialect that its result may have led to
+                dialect, body, key = self._put(
+                    request
+                )  # in the dialect that its result may have led to
             if key in in_round or key in self._ended:
                 continue
             price, most_usd = self._prices.get(request.model), 0.0
             if price is not None:
                 tokens = estimate_prompt_tokens(body) * TOKEN_SAFETY
-                most_usd = (tokens * price.input + request.max_completion_tokens * price.output) / 1_000_000
-            held_usd = purse.spent_usd + reserved_usd + most_usd
-            if self._n_held_back or (purse.limit_usd is not None and held_usd > purse.limit_usd):
+                most_usd = (
+                    tokens * price.input + request.max_completion_tokens * price.output
+                ) / 1_000_000
+            held_usd = budget.spent_usd + reserved_usd + most_usd
+            if self._n_held_back or (budget.limit_usd is not None and held_usd > budget.limit_usd):
                 self._n_held_back += 1
                 continue
             reserved_usd += most_usd
@@ -157,7 +185,7 @@ class Batches:
         body = request.body(dialect)
         return dialect, body, request_key(body)
 
-    def _ship(self, shipment: Shipment) -> None:
+    def _ship(self, shipment: PendingBatch) -> None:
         """Upload, create, and write down each step before and after: whatever dies in between can be found again."""
         self._out.put(shipment)
         file_id = self._api().upload(self._out.path_of(shipment.tag), shipment.name)
@@ -168,21 +196,28 @@ class Batches:
             if batch is not None:
                 self._out.update(shipment, batch_id=batch.id)
                 return
-            time.sleep(min(self._patience.longest_backoff_s, self._patience.first_backoff_s * 2**attempt))
+            time.sleep(
+                min(
+                    self._retry_settings.longest_backoff_s,
+                    self._retry_settings.first_backoff_s * 2**attempt,
+                )
+            )
         self._out.drop(shipment)
-        raise TeacherError(f"the endpoint {self._name} does not create a batch. Run again later: nothing is lost.")
+        raise TeacherError(
+            f"the endpoint {self._name} does not create a batch. Run again later: nothing is lost."
+        )
 
-    def _look_for(self, shipment: Shipment) -> RemoteBatch | None:
+    def _look_for(self, shipment: PendingBatch) -> RemoteBatch | None:
         for look in range(_LOOKS):
             if look:
-                time.sleep(self._patience.first_poll_s)
+                time.sleep(self._retry_settings.first_poll_s)
             if (batch := self._api().find(shipment.tag)) is not None:
                 return batch
         return None
 
     # back
 
-    def _find(self, shipment: Shipment) -> RemoteBatch | None:
+    def _find(self, shipment: PendingBatch) -> RemoteBatch | None:
         """The batch as it is now; None, and forgotten, where it was never created."""
         if shipment.endpoint != self._name:
             raise TeacherError(
@@ -198,37 +233,57 @@ class Batches:
             self._out.update(shipment, batch_id=batch.id)
         return batch
 
-    def _take_results(self, shipment: Shipment, batch: RemoteBatch) -> None:
-        keys, intake = self._out.keys_of(shipment), Intake()
+    def _take_results(self, shipment: PendingBatch, batch: RemoteBatch) -> None:
+        keys, result = self._out.keys_of(shipment), ImportResult()
         for number, file_id in enumerate(batch.result_files):
             path = self._out.folder / f"{shipment.tag}.{number}.results"
             self._api().download(file_id, path)
             asked = asked_in(self._ledger, [path])
 
-            def about_of(key: str) -> tuple[Circumstances, Price | None] | None:
+            def about_of(key: str) -> tuple[RequestMetadata, Price | None] | None:
                 line = asked.get(key)  # noqa: B023 (called in the same turn)
-                return None if line is None else (line.about, self._prices.get(line.about.model))
+                return (
+                    None if line is None else (line.metadata, self._prices.get(line.metadata.model))
+                )
 
             name = f"results of {batch.id}"
-            take_responses(self._ledger, numbered(path), name, about_of, intake, took=self._took, blot=self._api().blot)
+            take_responses(
+                self._ledger,
+                numbered(path),
+                name,
+                about_of,
+                result,
+                took=self._took,
+                redact=self._api().redact,
+            )
             path.unlink()
-        self._sender.purse.spent_usd += intake.usd
-        if intake.problems:
-            self._sender.say(f"{len(intake.problems):,} lines were kept out, the first: {intake.problems[0]}")
+        self._sender.budget.spent_usd += result.usd
+        if result.problems:
+            self._sender.say(
+                f"{len(result.problems):,} lines were kept out, the first: {result.problems[0]}"
+            )
         self._end_rest(batch, keys)
         self._out.drop(shipment)
 
     def _took(self, line: Line) -> None:
         self._results[line.key] = replace(line, body=None) if line.is_answer else line
-        dialect = dialect_named(line.about.dialect)
+        dialect = dialect_named(line.metadata.dialect)
         if line.is_answer and dialect is not None:
-            self._dialects.answered(line.about.model, dialect)
+            self._dialects.answered(line.metadata.model, dialect)
 
     def _end_rest(self, batch: RemoteBatch, keys: set[str]) -> None:
         """Say why requests of this run have no result, where asking again would not help."""
-        codes, said = {code for code, _ in batch.errors}, "; ".join(filter(None, (text for _, text in batch.errors)))
-        reasons = {"cancelled": "the batch was cancelled", "failed": f"the batch failed: {self._api().blot(said)}"}
-        if batch.status not in reasons or "token_limit_exceeded" in codes:  # too much at once: later there is room
+        codes, said = (
+            {code for code, _ in batch.errors},
+            "; ".join(filter(None, (text for _, text in batch.errors))),
+        )
+        reasons = {
+            "cancelled": "the batch was cancelled",
+            "failed": f"the batch failed: {self._api().redact(said)}",
+        }
+        if (
+            batch.status not in reasons or "token_limit_exceeded" in codes
+        ):  # too much at once: later there is room
             return
         for key in keys & set(self._sent) - set(self._results):
             self._ended[key] = ("failed", reasons[batch.status], None, None)
@@ -247,7 +302,9 @@ class Batches:
             case "use":
                 reading = self._read(line.body if line else None)
                 self._unreadable[key] += reading.status == "unparseable"
-                if reading.status != "unparseable" or self._unreadable[key] > min(REREADS, self._config.max_retries):
+                if reading.status != "unparseable" or self._unreadable[key] > min(
+                    REREADS, self._config.max_retries
+                ):
                     self._ended[key] = (reading.status, reading.reason, line, reading)
             case "retry" if self._sent[key] <= self._config.max_retries:
                 pass
@@ -258,7 +315,12 @@ class Batches:
             case "refused":
                 self._ended[key] = ("refused", verdict.reason, line, None)
             case _:
-                self._ended[key] = ("failed", f"{verdict.reason} ({self._sent[key]} attempts)", line, None)
+                self._ended[key] = (
+                    "failed",
+                    f"{verdict.reason} ({self._sent[key]} attempts)",
+                    line,
+                    None,
+                )
 
     def _end(self, index: int, request: Request) -> Exchange:
         dialect, body, key = self._put(request)
@@ -266,4 +328,6 @@ class Batches:
         reason = "not sent: the budget does not surely hold another request"
         ended: _Ended = self._ended.get(key) or ("over_budget", reason, None, None)
         history = self._ledger.history(key)
-        return Exchange(index, request, key, *ended[:2], history.attempts, history.cost_usd, *ended[2:])
+        return Exchange(
+            index, request, key, *ended[:2], history.attempts, history.cost_usd, *ended[2:]
+        )

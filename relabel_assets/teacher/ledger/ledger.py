@@ -111,27 +111,38 @@ class Ledger:
             line = read_start(raw)
             if line is None:
                 if raw.strip():
-                    self.notices.append(f"{file}: the line at byte {offset} is torn or foreign and was skipped")
+                    self.notices.append(
+                        f"{file}: the line at byte {offset} is torn or foreign and was skipped"
+                    )
             elif line.kind == "response":
                 self._take(line, number, offset)
 
     def _take(self, line: Line, number: int, offset: int) -> None:
-        about, key = line.about, bytes.fromhex(line.key)
+        metadata, key = line.metadata, bytes.fromhex(line.key)
         known = self._histories.get(key, History())
-        cost = known.cost_usd if about.cost_usd is None else (known.cost_usd or 0.0) + about.cost_usd
+        cost = (
+            known.cost_usd
+            if metadata.cost_usd is None
+            else (known.cost_usd or 0.0) + metadata.cost_usd
+        )
         places = (*known.places, (number, offset)) if line.is_answer else known.places
-        self._histories[key] = replace(known, attempts=known.attempts + 1, cost_usd=cost, places=places)
-        spend = self._spend[about.corpus]
-        if about.cost_usd is not None:
-            spend.usd += about.cost_usd
-        elif about.prompt_tokens is not None:
+        self._histories[key] = replace(
+            known, attempts=known.attempts + 1, cost_usd=cost, places=places
+        )
+        spend = self._spend[metadata.corpus]
+        if metadata.cost_usd is not None:
+            spend.usd += metadata.cost_usd
+        elif metadata.prompt_tokens is not None:
             unpriced = spend.unpriced = spend.unpriced or {}
-            before = unpriced.get(about.model, (0, 0))
-            unpriced[about.model] = (before[0] + about.prompt_tokens, before[1] + (about.completion_tokens or 0))
-        if line.is_answer and about.dialect:
-            names = self._dialects.setdefault((about.model, about.endpoint), {})
-            names.pop(about.dialect, None)
-            names[about.dialect] = None
+            before = unpriced.get(metadata.model, (0, 0))
+            unpriced[metadata.model] = (
+                before[0] + metadata.prompt_tokens,
+                before[1] + (metadata.completion_tokens or 0),
+            )
+        if line.is_answer and metadata.dialect:
+            names = self._dialects.setdefault((metadata.model, metadata.endpoint), {})
+            names.pop(metadata.dialect, None)
+            names[metadata.dialect] = None
 
     # writing
 

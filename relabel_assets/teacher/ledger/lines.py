@@ -24,7 +24,7 @@ _LONG_MEMBERS = (b',"response":', b',"body":')
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class RequestMetadata:
     """What a line says under "relabel". Money in US dollars, NULL where the price is unknown; times in UTC."""
 
     corpus: str = ""
@@ -45,7 +45,7 @@ class Line:
 
     kind: Literal["request", "response"]
     key: str
-    about: Circumstances
+    metadata: RequestMetadata
     status_code: int | None = None
     error_code: str | None = None
     error_message: str | None = None
@@ -55,12 +55,18 @@ class Line:
     @property
     def is_answer(self) -> bool:
         """Whether an endpoint answered the request with a 2xx: then `body` is worth reading."""
-        return self.kind == "response" and self.status_code is not None and 200 <= self.status_code < 300
+        return (
+            self.kind == "response"
+            and self.status_code is not None
+            and 200 <= self.status_code < 300
+        )
 
     @property
     def outcome(self) -> str:
         """The HTTP status, or what kept a response from coming: timeout, connection, ..."""
-        return str(self.status_code) if self.status_code is not None else (self.error_code or "none")
+        return (
+            str(self.status_code) if self.status_code is not None else (self.error_code or "none")
+        )
 
 
 def now() -> str:
@@ -68,31 +74,52 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
-def request_line(key: str, body: Mapping[str, Any], about: Circumstances) -> bytes:
+def request_line(key: str, body: Mapping[str, Any], metadata: RequestMetadata) -> bytes:
     """The line, with its newline."""
-    return _dump({"custom_id": key, "method": "POST", "url": URL, "relabel": _known(about), "body": body})
+    return _dump(
+        {"custom_id": key, "method": "POST", "url": URL, "relabel": _known(metadata), "body": body}
+    )
 
 
 def response_line(line: Line) -> bytes:
     """The line of a response or of a failure to get one, with its newline."""
     response = None
     if line.status_code is not None:
-        response = {"status_code": line.status_code, "request_id": line.request_id or "", "body": line.body}
-    error = None if line.error_code is None else {"code": line.error_code, "message": line.error_message or ""}
+        response = {
+            "status_code": line.status_code,
+            "request_id": line.request_id or "",
+            "body": line.body,
+        }
+    error = (
+        None
+        if line.error_code is None
+        else {"code": line.error_code, "message": line.error_message or ""}
+    )
     # status_code is said twice: the second is far into the line, out of an index's sight.
-    relabel = {"status_code": line.status_code, **_known(line.about)}
+    relabel = {"status_code": line.status_code, **_known(line.metadata)}
     return _dump(
-        {"custom_id": line.key, "id": uuid.uuid4().hex, "relabel": relabel, "error": error, "response": response}
+        {
+            "custom_id": line.key,
+            "id": uuid.uuid4().hex,
+            "relabel": relabel,
+            "error": error,
+            "response": response,
+        }
     )
 
 
-def _known(about: Circumstances) -> dict[str, Any]:
-    return {name: value for name, value in asdict(about).items() if value not in (None, "")}
+def _known(metadata: RequestMetadata) -> dict[str, Any]:
+    return {name: value for name, value in asdict(metadata).items() if value not in (None, "")}
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
     # Lone surrogates, which a server may send as escapes, have no UTF-8.
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    return (
+        json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(
+            "utf-8", "backslashreplace"
+        )
+        + b"\n"
+    )
 
 
 def read_line(raw: bytes) -> Line | None:
@@ -127,23 +154,25 @@ def _line(value: Any, is_start: bool = False) -> Line | None:
         return None
     key, relabel = value["custom_id"], value.get("relabel")
     relabel = relabel if isinstance(relabel, dict) else {}
-    about = _circumstances(relabel)
+    metadata = _metadata(relabel)
     if "method" in value:
         return (
-            Line("request", key, about, body=value.get("body"))
+            Line("request", key, metadata, body=value.get("body"))
             if is_start or isinstance(value.get("body"), dict)
             else None
         )
     response, error = value.get("response"), value.get("error")
     if not is_start and "response" not in value and "error" not in value:
         return None
-    response = response if isinstance(response, dict) else {"status_code": relabel.get("status_code")}
+    response = (
+        response if isinstance(response, dict) else {"status_code": relabel.get("status_code")}
+    )
     error = error if isinstance(error, dict) else {}
     status_code = response.get("status_code")
     return Line(
         "response",
         key,
-        about,
+        metadata,
         status_code=status_code if isinstance(status_code, int) else None,
         error_code=None if error.get("code") is None else str(error["code"]),
         error_message=None if error.get("message") is None else str(error["message"]),
@@ -152,11 +181,11 @@ def _line(value: Any, is_start: bool = False) -> Line | None:
     )
 
 
-def _circumstances(relabel: Mapping[str, Any]) -> Circumstances:
+def _metadata(relabel: Mapping[str, Any]) -> RequestMetadata:
     known: dict[str, Any] = {}
-    for name, declared in Circumstances.__dataclass_fields__.items():
+    for name, declared in RequestMetadata.__dataclass_fields__.items():
         value = relabel.get(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if isinstance(value, str) if declared.type is str else is_number:
             known[name] = value
-    return Circumstances(**known)
+    return RequestMetadata(**known)

@@ -17,7 +17,9 @@ from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
 from relabel_assets.teacher.requests import estimate_prompt_tokens, request_key
 
-_RECENT_BYTES = 8 * 1024 * 1024  # of each file: enough replies to learn from, quick in a ledger of any size
+_RECENT_BYTES = (
+    8 * 1024 * 1024
+)  # of each file: enough replies to learn from, quick in a ledger of any size
 _RECENT_REPLIES = 2_000
 _REMEDY = "It is skipped; its request is sent again if it is needed."
 
@@ -33,7 +35,9 @@ class Group:
     completion_tokens: int = 0
     usd: float = 0.0
     n_unpriced: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)  # HTTP statuses, or what kept a response from coming
+    outcomes: Counter[str] = field(
+        default_factory=Counter
+    )  # HTTP statuses, or what kept a response from coming
 
     def take(self, line: Line) -> None:
         if line.kind == "request":
@@ -42,10 +46,12 @@ class Group:
         self.n_responses += 1
         self.n_answers += line.is_answer
         self.outcomes[line.outcome] += 1
-        self.prompt_tokens += round(line.about.prompt_tokens or 0)
-        self.completion_tokens += round(line.about.completion_tokens or 0)
-        self.usd += line.about.cost_usd or 0.0
-        self.n_unpriced += line.about.cost_usd is None and line.about.prompt_tokens is not None
+        self.prompt_tokens += round(line.metadata.prompt_tokens or 0)
+        self.completion_tokens += round(line.metadata.completion_tokens or 0)
+        self.usd += line.metadata.cost_usd or 0.0
+        self.n_unpriced += (
+            line.metadata.cost_usd is None and line.metadata.prompt_tokens is not None
+        )
 
 
 @dataclass
@@ -58,7 +64,9 @@ class LedgerReport:
     n_keys: int = 0
     groups: dict[tuple[str, str, str], Group] = field(default_factory=lambda: defaultdict(Group))
     problems: list[Problem] = field(default_factory=list)
-    n_unasked: int = 0  # responses whose request is nowhere in the ledger: made elsewhere, or its line was lost
+    n_unasked: int = (
+        0  # responses whose request is nowhere in the ledger: made elsewhere, or its line was lost
+    )
 
 
 def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
@@ -83,7 +91,9 @@ def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
                 found.problems.append(Problem(_name(ledger, file), number, fault, _REMEDY))
             if line is None or fault:
                 continue
-            found.groups[line.about.corpus, line.about.purpose, line.about.model].take(line)
+            found.groups[line.metadata.corpus, line.metadata.purpose, line.metadata.model].take(
+                line
+            )
             if line.kind == "request":
                 asked.add(bytes.fromhex(line.key))
             else:
@@ -100,7 +110,10 @@ def _name(ledger: Ledger, file: Path) -> str:
 def _check(raw: bytes, *, is_thorough: bool) -> tuple[Line | None, str | None]:
     """The line, and what is wrong with it."""
     if not raw.endswith(b"\n"):
-        return None, "the last line is torn: a process died while it wrote it, or is writing it now."
+        return (
+            None,
+            "the last line is torn: a process died while it wrote it, or is writing it now.",
+        )
     start = read_start(raw)
     line = read_line(raw) if is_thorough or start is None else start
     if line is None:
@@ -109,7 +122,11 @@ def _check(raw: bytes, *, is_thorough: bool) -> tuple[Line | None, str | None]:
         return line, None
     if line.kind == "request" and request_key(line.body) != line.key:
         return line, "the key is not the hash of the request's body: one of them was changed."
-    if line.kind == "response" and start is not None and (start.key, start.outcome) != (line.key, line.outcome):
+    if (
+        line.kind == "response"
+        and start is not None
+        and (start.key, start.outcome) != (line.key, line.outcome)
+    ):
         return line, f"it says two statuses, {start.outcome} and {line.outcome}."
     return line, None
 
@@ -119,22 +136,24 @@ def seen(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, Seen]:
     asked: dict[str, int] = {}
     replies: dict[str, list[tuple[Line, int]]] = {model: [] for model in models}
     for line in _recent(ledger):
-        if line.about.purpose != purpose or line.about.model not in replies:
+        if line.metadata.purpose != purpose or line.metadata.model not in replies:
             continue
         if line.kind == "request":
             asked[line.key] = estimate_prompt_tokens(line.body)
-        elif line.is_answer and line.about.prompt_tokens and line.key in asked:
-            replies[line.about.model].append((line, asked[line.key]))
+        elif line.is_answer and line.metadata.prompt_tokens and line.key in asked:
+            replies[line.metadata.model].append((line, asked[line.key]))
     return {model: _seen(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
 
 
 def _seen(replies: list[tuple[Line, int]]) -> Seen:
-    billed = sum(line.about.prompt_tokens or 0 for line, _ in replies)
-    latencies = [line.about.latency_s for line, _ in replies if line.about.latency_s is not None]
+    billed = sum(line.metadata.prompt_tokens or 0 for line, _ in replies)
+    latencies = [
+        line.metadata.latency_s for line, _ in replies if line.metadata.latency_s is not None
+    ]
     return Seen(
         len(replies),
         billed / max(1, sum(estimated for _, estimated in replies)),
-        fmean(line.about.completion_tokens or 0 for line, _ in replies),
+        fmean(line.metadata.completion_tokens or 0 for line, _ in replies),
         fmean(latencies) if latencies else ASSUMED_LATENCY_S,
     )
 
@@ -165,7 +184,9 @@ def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
 def asked_keys(ledger: Ledger) -> set[bytes]:
     """The keys of all requests that the ledger has."""
     lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
-    return {bytes.fromhex(line.key) for line in lines if line is not None and line.kind == "request"}
+    return {
+        bytes.fromhex(line.key) for line in lines if line is not None and line.kind == "request"
+    }
 
 
 def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
@@ -174,8 +195,14 @@ def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
     for file in ledger.files():
         for _, raw in ledger.lines(file):
             line, fault = _check(raw, is_thorough=False) if raw.strip() else (None, None)
-            if line is None or fault or line.kind != "response" or line.about.corpus != corpus or not line.about.at:
+            if (
+                line is None
+                or fault
+                or line.kind != "response"
+                or line.metadata.corpus != corpus
+                or not line.metadata.at
+            ):
                 continue
-            if datetime.fromisoformat(line.about.at).astimezone(UTC) >= moment:
-                spent += line.about.cost_usd or 0.0
+            if datetime.fromisoformat(line.metadata.at).astimezone(UTC) >= moment:
+                spent += line.metadata.cost_usd or 0.0
     return spent

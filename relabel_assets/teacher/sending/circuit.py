@@ -7,7 +7,7 @@ for a dead endpoint (core/verdict.py).
 import asyncio
 
 
-class Circuit:
+class CircuitBreaker:
     """After `threshold` failures in a row, with no success between, one request at a time tries the endpoint again,
     after each wait of `probe_waits_s`; when the last one fails too, the endpoint is down. Belongs to one event loop.
     """

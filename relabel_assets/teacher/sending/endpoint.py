@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
 
-_SHORTEST_SECRET = 8  # a key such as "none" or "EMPTY" for a local server is no secret, and a word in many replies
+_SHORTEST_SECRET = (
+    8  # a key such as "none" or "EMPTY" for a local server is no secret, and a word in many replies
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ def endpoint_name(config: TeacherConfig) -> str:
     try:
         return (parts.hostname or "unknown") + (f":{parts.port}" if parts.port else "")
     except ValueError as error:
-        raise TeacherError(f"teacher.base_url is not an address: {error}. Write http://host:port/v1.") from error
+        raise TeacherError(
+            f"teacher.base_url is not an address: {error}. Write http://host:port/v1."
+        ) from error
 
 
 class Endpoint:
@@ -61,8 +65,8 @@ class Endpoint:
             self._client = _client(self._config, self._key)
         return self._client
 
-    def _blot(self, text: str) -> str:
-        return blot(text, self._key)
+    def _redact(self, text: str) -> str:
+        return redact(text, self._key)
 
     async def post(self, body: Mapping[str, Any]) -> Response:
         """Send one chat.completions request, once. Never raises for what the endpoint or the network does; TeacherError
@@ -77,22 +81,35 @@ class Endpoint:
             return round(time.monotonic() - started, 4)
 
         try:
-            async with asyncio.timeout(timeout_s):  # of the whole exchange: a body may come a byte at a time
+            async with asyncio.timeout(
+                timeout_s
+            ):  # of the whole exchange: a body may come a byte at a time
                 raw = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
             raw = error.response
         except (TimeoutError, openai.APITimeoutError):
-            return Response(None, None, {}, took_s(), "timeout", f"no complete response within {timeout_s:g} s")
+            return Response(
+                None, None, {}, took_s(), "timeout", f"no complete response within {timeout_s:g} s"
+            )
         except (openai.APIError, httpx2.HTTPError, OSError) as error:
             cause = error.__cause__ or error
-            return Response(None, None, {}, took_s(), "connection", f"connection failed ({type(cause).__name__})")
-        text = self._blot(raw.content.decode("utf-8", "replace"))
+            return Response(
+                None,
+                None,
+                {},
+                took_s(),
+                "connection",
+                f"connection failed ({type(cause).__name__})",
+            )
+        text = self._redact(raw.content.decode("utf-8", "replace"))
         try:
             content = json.loads(text)
         except ValueError:
             content = text
         headers = {
-            name: raw.headers[name] for name in ("retry-after", "retry-after-ms", "x-request-id") if name in raw.headers
+            name: raw.headers[name]
+            for name in ("retry-after", "retry-after-ms", "x-request-id")
+            if name in raw.headers
         }
         return Response(raw.status_code, content, headers, took_s())
 
@@ -101,14 +118,18 @@ class Endpoint:
             await self._client.close()
 
 
-def blot(text: str, key: str) -> str:
+def redact(text: str, key: str) -> str:
     """`text` without the key."""
     return text.replace(key, "[key]") if len(key) >= _SHORTEST_SECRET else text
 
 
 def read_key(config: TeacherConfig) -> str:
-    variables = ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if config.api == "azure" else ("OPENAI_API_KEY",)
-    key = next((os.environ[name].strip() for name in variables if os.environ.get(name, "").strip()), None)
+    variables = (
+        ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if config.api == "azure" else ("OPENAI_API_KEY",)
+    )
+    key = next(
+        (os.environ[name].strip() for name in variables if os.environ.get(name, "").strip()), None
+    )
     if key is None and (config.api == "azure" or base_url_of(config) is None):
         raise TeacherError(
             f"the teacher {config.model!r} cannot be asked: {variables[0]} is not set. Set it in the environment (it is "
@@ -152,4 +173,6 @@ def azure_settings(config: TeacherConfig) -> dict[str, Any]:
 def _limits(max_concurrency: int) -> Any:
     import httpx2
 
-    return httpx2.Limits(max_connections=max_concurrency + 4, max_keepalive_connections=max_concurrency + 4)
+    return httpx2.Limits(
+        max_connections=max_concurrency + 4, max_keepalive_connections=max_concurrency + 4
+    )

@@ -6,10 +6,12 @@ What belongs here: waiting for a turn. What does not: retries (resources/sending
 
 import asyncio
 
-_CATCH_UP_S = 1.0  # what a late timer may make up for; there is no other burst, not even at the start
+_CATCH_UP_S = (
+    1.0  # what a late timer may make up for; there is no other burst, not even at the start
+)
 
 
-class Pace:
+class RateLimiter:
     """At most `per_minute` units a minute, evenly spread; None is no limit. Belongs to one event loop."""
 
     def __init__(self, per_minute: float | None) -> None:
@@ -26,8 +28,12 @@ class Pace:
             if self._next_turn is None:
                 self._next_turn = now()
             while (wait_s := self._next_turn - now()) > 0:
-                await asyncio.sleep(min(wait_s, 0.25))  # in steps: `correct` may bring the turn forward
-            self._next_turn = max(self._next_turn, now() - _CATCH_UP_S) + units * self._seconds_per_unit
+                await asyncio.sleep(
+                    min(wait_s, 0.25)
+                )  # in steps: `correct` may bring the turn forward
+            self._next_turn = (
+                max(self._next_turn, now() - _CATCH_UP_S) + units * self._seconds_per_unit
+            )
 
     def correct(self, units: float) -> None:
         """Count `units` more (or, negative, fewer) than were announced to `wait`."""

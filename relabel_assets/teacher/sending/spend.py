@@ -7,7 +7,7 @@ What belongs here: reserving money before a request is sent and settling it afte
 import asyncio
 
 
-class Purse:
+class Budget:
     """US dollars. `limit_usd` is what this run may still spend, None without a budget. Belongs to one event loop."""
 
     def __init__(self, limit_usd: float | None) -> None:
@@ -18,7 +18,9 @@ class Purse:
         self._settled = asyncio.Condition()
 
     @staticmethod
-    def limit(run_budget_usd: float | None, budget_usd: float | None, spent_before_usd: float) -> float | None:
+    def limit(
+        run_budget_usd: float | None, budget_usd: float | None, spent_before_usd: float
+    ) -> float | None:
         """What may be spent under both budgets, where the corpus has already cost `spent_before_usd`."""
         left = None if budget_usd is None else max(0.0, budget_usd - spent_before_usd)
         limits = [amount for amount in (run_budget_usd, left) if amount is not None]
@@ -30,7 +32,10 @@ class Purse:
         if self.limit_usd is None:
             return True
         async with self._settled:
-            while not self.is_empty and self.spent_usd + self._reserved_usd + most_usd > self.limit_usd:
+            while (
+                not self.is_empty
+                and self.spent_usd + self._reserved_usd + most_usd > self.limit_usd
+            ):
                 if self._reserved_usd <= 1e-12:
                     self.is_empty = True
                     self._settled.notify_all()

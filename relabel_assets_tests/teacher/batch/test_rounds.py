@@ -13,28 +13,40 @@ from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.teacher.batch.files import FileLimits
 from relabel_assets.teacher.ledger import report as ledger_report
-from relabel_assets.teacher.sending.attempts import Patience
+from relabel_assets.teacher.sending.retry_settings import FileLimits, RetrySettings
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import KEY, answers_in, make_pairs
 from relabel_assets_tests.faults.batch_server import BatchServer
 from relabel_assets_tests.faults.teacher_server import ANSWERS, error_body, true_grade
 
-IMPATIENT = Patience(
-    first_backoff_s=0.002, longest_backoff_s=0.01, first_poll_s=0.01, longest_poll_s=0.05, batch_limits=FileLimits(40)
+IMPATIENT = RetrySettings(
+    first_backoff_s=0.002,
+    longest_backoff_s=0.01,
+    first_poll_s=0.01,
+    longest_poll_s=0.05,
+    batch_limits=FileLimits(40),
 )
-PRICE = {"price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}}  # 720 tokens a reply: 0.0072 USD
+PRICE = {
+    "price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}
+}  # 720 tokens a reply: 0.0072 USD
 
 
 def make_config(base_url: str, **settings: object) -> TeacherConfig:
     return TeacherConfig.model_validate(
-        {"kind": "openai", "model": "fake", "base_url": base_url, "mode": "batch", "max_retries": 2, **settings}
+        {
+            "kind": "openai",
+            "model": "fake",
+            "base_url": base_url,
+            "mode": "batch",
+            "max_retries": 2,
+            **settings,
+        }
     )
 
 
-def grade(folder, server, pairs, patience=IMPATIENT, **settings):
-    teacher = Teacher(folder, patience=patience)
+def grade(folder, server, pairs, retry_settings=IMPATIENT, **settings):
+    teacher = Teacher(folder, retry_settings=retry_settings)
     config = make_config(server.base_url, **settings)
     labels = teacher.grade(pairs, corpus="demo", config=config, rubric=default_rubric())
     TABLES["teacher_labels"].validate(labels.with_columns(corpus=pl.lit("demo")))
@@ -64,12 +76,16 @@ def test_files_out_and_results_back_in_any_order(tmp_path):
     assert ledger_report.report(Teacher(tmp_path).ledger, is_thorough=True).problems == []
     assert json.loads((tmp_path / "demo.batches" / "state.json").read_text()) == []
     assert [path.name for path in (tmp_path / "demo.batches").iterdir()] == ["state.json"]
-    assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert all(
+        KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
 
 
 def test_expired_failed_and_missing_lines_are_asked_again_and_nothing_else_is(tmp_path):
     fates = {0: "expired", 1: "500", 2: "429", 3: "missing", 4: "word", 5: None}
-    with BatchServer(lambda body, key, nth: fates[int(key, 16) % 6] if nth == 1 else None).running() as server:
+    with BatchServer(
+        lambda body, key, nth: fates[int(key, 16) % 6] if nth == 1 else None
+    ).running() as server:
         labels = grade(tmp_path, server, make_pairs(120))
         assert labels["status"].to_list() == ["ok"] * 120
         assert_no_wrong_grade(labels, server)
@@ -79,7 +95,12 @@ def test_expired_failed_and_missing_lines_are_asked_again_and_nothing_else_is(tm
 
 @pytest.mark.parametrize(
     ("fate", "status", "n_asked"),
-    [("expired", "failed", 3), ("500", "failed", 3), ("word", "unparseable", 3), ("refusal", "refused", 1)],
+    [
+        ("expired", "failed", 3),
+        ("500", "failed", 3),
+        ("word", "unparseable", 3),
+        ("refusal", "refused", 1),
+    ],
 )
 def test_what_stays_wrong_is_a_reason_and_never_a_grade(fate, status, n_asked, tmp_path):
     with BatchServer(lambda body, key, nth: fate).running() as server:
@@ -90,11 +111,16 @@ def test_what_stays_wrong_is_a_reason_and_never_a_grade(fate, status, n_asked, t
 
 def test_a_batch_that_fails_whole_says_why_and_one_that_is_too_much_is_sent_later(tmp_path):
     server = BatchServer()
-    server.whole_batch_fails = lambda nth: {"code": "token_limit_exceeded", "message": "busy"} if nth == 2 else None
+    server.whole_batch_fails = lambda nth: (
+        {"code": "token_limit_exceeded", "message": "busy"} if nth == 2 else None
+    )
     with server.running():
         assert set(grade(tmp_path / "a", server, make_pairs(60))["status"]) == {"ok"}
         assert server.uploads == [40, 20, 20]
-        server.whole_batch_fails = lambda nth: {"code": "invalid", "message": f"no such model, {KEY}"}
+        server.whole_batch_fails = lambda nth: {
+            "code": "invalid",
+            "message": f"no such model, {KEY}",
+        }
         labels = grade(tmp_path / "b", server, make_pairs(3))
         assert set(labels["status"]) == {"failed"}
         assert labels["status_reason"][0].startswith("the batch failed: no such model, [key]")
@@ -120,7 +146,10 @@ def test_a_budget_holds_and_what_replies_left_of_it_is_used(tmp_path):
         spent = labels["cost_usd"].sum()
         assert set(labels["status"]) == {"ok", "over_budget"} and 0.35 < spent <= 0.5
         n_asked = sum(server.requests.values())
-        assert grade(tmp_path, server, make_pairs(200), budget_usd=5.0, **PRICE)["status"].to_list() == ["ok"] * 200
+        assert (
+            grade(tmp_path, server, make_pairs(200), budget_usd=5.0, **PRICE)["status"].to_list()
+            == ["ok"] * 200
+        )
         assert sum(server.requests.values()) == 200 > n_asked
 
 
@@ -136,7 +165,9 @@ batch.grade(Path(sys.argv[2]), server, batch.make_pairs(100))
 
 
 def start(folder, server) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", GRADING, str(server.port), str(folder)], env=os.environ.copy())
+    return subprocess.Popen(
+        [sys.executable, "-c", GRADING, str(server.port), str(folder)], env=os.environ.copy()
+    )
 
 
 def test_killed_while_batches_are_out_they_are_picked_up_and_not_sent_again(tmp_path):
@@ -158,14 +189,18 @@ def test_killed_while_batches_are_out_they_are_picked_up_and_not_sent_again(tmp_
         assert set(answers_in(tmp_path).values()) == {1}
 
 
-@pytest.mark.parametrize("lost", ["the batch's id", "the answer to create", "results half read", "before the upload"])
+@pytest.mark.parametrize(
+    "lost", ["the batch's id", "the answer to create", "results half read", "before the upload"]
+)
 def test_a_crash_at_any_step_neither_loses_nor_repeats(lost, tmp_path):
     state = tmp_path / "demo.batches" / "state.json"
     with BatchServer(n_looks=3).running() as server:
         if lost == "the answer to create":
             server.lose_answer_to_create = True
         if lost in ("the batch's id", "before the upload"):
-            shipped = crash_after(tmp_path, server, "batches" if lost == "the batch's id" else "files")
+            shipped = crash_after(
+                tmp_path, server, "batches" if lost == "the batch's id" else "files"
+            )
             assert shipped and shipped[0]["batch_id"] is None
             if lost == "before the upload":
                 server.uploads.clear()
@@ -175,7 +210,12 @@ def test_a_crash_at_any_step_neither_loses_nor_repeats(lost, tmp_path):
             lines = file.read_bytes().splitlines(keepends=True)
             file.write_bytes(b"".join(lines[:-10]))  # what had not reached the disk
             batch_id, tag = "batch_1", server.batches["batch_1"]["metadata"]["relabel_tag"]
-            shipment = {"tag": tag, "n_requests": 30, "endpoint": f"127.0.0.1:{server.port}", "started_at": "2026"}
+            shipment = {
+                "tag": tag,
+                "n_requests": 30,
+                "endpoint": f"127.0.0.1:{server.port}",
+                "started_at": "2026",
+            }
             state.write_text(json.dumps([shipment | {"file_id": "file-0", "batch_id": batch_id}]))
         labels = grade(tmp_path, server, make_pairs(30))
         assert labels["status"].to_list() == ["ok"] * 30
@@ -189,7 +229,8 @@ def crash_after(folder, server, step):
     """Kill a run as soon as the server has seen `step`, and put the state back to before it was written down."""
     state = folder / "demo.batches" / "state.json"
     child = subprocess.Popen(
-        [sys.executable, "-c", GRADING.replace("(100)", "(30)"), str(server.port), str(folder)], env=os.environ.copy()
+        [sys.executable, "-c", GRADING.replace("(100)", "(30)"), str(server.port), str(folder)],
+        env=os.environ.copy(),
     )
     while f"POST {step}" not in server.paths and child.poll() is None:
         time.sleep(0.001)
@@ -208,7 +249,7 @@ def test_an_endpoint_without_batches_is_told(tmp_path):
     with BatchServer().running() as other:
         config = make_config(other.base_url.replace("/v1", "/elsewhere"))
         with pytest.raises(TeacherError, match="has no Batch API"):
-            Teacher(tmp_path, patience=IMPATIENT).grade(
+            Teacher(tmp_path, retry_settings=IMPATIENT).grade(
                 make_pairs(1), corpus="demo", config=config, rubric=default_rubric()
             )
 
@@ -216,6 +257,9 @@ def test_an_endpoint_without_batches_is_told(tmp_path):
 def test_a_damaged_state_file_is_told_and_not_overwritten(tmp_path):
     (tmp_path / "demo.batches").mkdir()
     (tmp_path / "demo.batches" / "state.json").write_text('[{"tag": "')
-    with BatchServer().running() as server, pytest.raises(TeacherError, match="says which batches are out"):
+    with (
+        BatchServer().running() as server,
+        pytest.raises(TeacherError, match="says which batches are out"),
+    ):
         grade(tmp_path, server, make_pairs(1))
     assert (tmp_path / "demo.batches" / "state.json").read_text() == '[{"tag": "'

@@ -9,7 +9,7 @@ import pytest
 
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.lines import Circumstances, Line, request_line, response_line
+from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, request_line, response_line
 from relabel_assets.teacher.requests import request_key
 from relabel_assets_tests.builders import answers_in, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply
@@ -17,13 +17,25 @@ from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply
 
 def lines_of(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes]:
     """(key, request and response) of one exchange."""
-    body = {"model": "m", "messages": [{"role": "user", "content": f"{number} \u2028 é " + "x" * (number % 5000)}]}
+    body = {
+        "model": "m",
+        "messages": [{"role": "user", "content": f"{number} \u2028 é " + "x" * (number % 5000)}],
+    }
     key = request_key(body)
-    about = Circumstances(
-        "demo", "grading", "m", "host", "text max_tokens", "2026-01-01T00:00:00+00:00", 0.5, 700, 20, usd
+    metadata = RequestMetadata(
+        "demo",
+        "grading",
+        "m",
+        "host",
+        "text max_tokens",
+        "2026-01-01T00:00:00+00:00",
+        0.5,
+        700,
+        20,
+        usd,
     )
-    line = Line("response", key, about, status_code=200, body=good_reply(2))
-    return key, request_line(key, body, about) + response_line(line)
+    line = Line("response", key, metadata, status_code=200, body=good_reply(2))
+    return key, request_line(key, body, metadata) + response_line(line)
 
 
 WRITER = """
@@ -66,7 +78,9 @@ def test_foreign_lines_are_told_and_skipped(tmp_path):
     (tmp_path / "brought.jsonl").write_bytes(b"".join(foreign))
     ledger = Ledger(tmp_path)
     ledger.refresh()
-    assert len(ledger.notices) == len(foreign) and all("brought.jsonl" in notice for notice in ledger.notices)
+    assert len(ledger.notices) == len(foreign) and all(
+        "brought.jsonl" in notice for notice in ledger.notices
+    )
     assert len(list(ledger.answers(key))) == 1
     assert [problem.line for problem in ledger_report.report(ledger).problems] == [1, 2, 3, 4, 5, 6]
 
@@ -96,7 +110,9 @@ def test_a_torn_last_line_is_skipped_and_not_joined_to_the_next(tmp_path, n_kept
     file.write_bytes(raw[:start] + raw[start:][:n_kept])
     ledger = Ledger(tmp_path)
     ledger.refresh()
-    assert ledger.notices == [] and not list(ledger.answers(torn))  # another process may be writing it
+    assert ledger.notices == [] and not list(
+        ledger.answers(torn)
+    )  # another process may be writing it
     ledger.append("demo", [other])
     assert len(ledger.notices) == 1 and len(list(ledger.answers(whole))) == 1
     (problem,) = ledger_report.report(ledger).problems
@@ -111,7 +127,10 @@ def test_a_last_line_that_lacks_only_its_newline_is_completed_by_the_next_append
     file.write_bytes(raw[:-1])
     ledger = Ledger(tmp_path)
     ledger.append("demo", [other])
-    assert len(list(ledger.answers(key))) == 1 and ledger_report.report(ledger, is_thorough=True).problems == []
+    assert (
+        len(list(ledger.answers(key))) == 1
+        and ledger_report.report(ledger, is_thorough=True).problems == []
+    )
 
 
 def test_a_small_torn_piece_in_the_middle_hides_nothing(tmp_path):
@@ -150,12 +169,20 @@ def test_a_full_disk_stops_the_sending_and_loses_nothing_that_was_recorded(tmp_p
     with TeacherServer(latency_s=0.001).running() as server:
         command = [sys.executable, "-c", FULL_DISK, str(server.port), str(tmp_path)]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env={**os.environ, "OPENAI_API_KEY": "none"}
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "OPENAI_API_KEY": "none"},
         )
-        assert "the ledger cannot be written" in done.stdout and "Free the disk" in done.stdout, done.stderr
+        assert "the ledger cannot be written" in done.stdout and "Free the disk" in done.stdout, (
+            done.stderr
+        )
         recorded, asked = answers_in(tmp_path), server.requests.copy()
         assert 5 < len(recorded) < 100
-        assert sum(asked.values()) - len(recorded) <= 2 * 4  # in flight when the disk was found full
+        assert (
+            sum(asked.values()) - len(recorded) <= 2 * 4
+        )  # in flight when the disk was found full
         labels = grade(tmp_path, server, make_pairs(200))
         assert labels["status"].to_list() == ["ok"] * 200
         assert all(server.requests[key] == asked[key] for key in recorded)

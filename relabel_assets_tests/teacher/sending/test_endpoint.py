@@ -38,7 +38,9 @@ class Recorder:
                 recorder.seen.append((time.monotonic(), self.path, headers, body))
                 wrong = next((field for field in recorder.refuses if field in body), None)
                 status, answer = (
-                    (400, error_body(f"Unrecognized request argument: {wrong}")) if wrong else (200, good_reply(2))
+                    (400, error_body(f"Unrecognized request argument: {wrong}"))
+                    if wrong
+                    else (200, good_reply(2))
                 )
                 data = json.dumps(answer).encode()
                 self.send_response(status)
@@ -51,7 +53,9 @@ class Recorder:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         thread.start()
         try:
             yield self
@@ -65,34 +69,55 @@ def grade(folder, n, **settings):
     config = TeacherConfig.model_validate(
         {"kind": "openai", "requests_per_minute": None, "tokens_per_minute": None, **settings}
     )
-    teacher = Teacher(folder, patience=IMPATIENT)
+    teacher = Teacher(folder, retry_settings=IMPATIENT)
     return teacher.grade(make_pairs(n), corpus="demo", config=config, rubric=default_rubric())
 
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch):
-    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_VERSION"):
+    for name in (
+        "OPENAI_API_KEY",
+        "AZURE_OPENAI_API_KEY",
+        "AZURE_OPENAI_ENDPOINT",
+        "OPENAI_API_VERSION",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_azure_is_asked_by_deployment_version_and_its_own_header(tmp_path, monkeypatch):
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-key-0123456789")
     with Recorder(refuses=("max_completion_tokens",)).running() as server:
-        settings = {"model": "my-gpt-4o", "api": "azure", "base_url": f"http://127.0.0.1:{server.port}"}
+        settings = {
+            "model": "my-gpt-4o",
+            "api": "azure",
+            "base_url": f"http://127.0.0.1:{server.port}",
+        }
         labels = grade(tmp_path, 3, api_version="2024-10-21", **settings)
         assert labels["status"].to_list() == ["ok"] * 3 and set(labels["grade"]) == {2}
         paths = {path for _, path, _, _ in server.seen}
         assert paths == {"/openai/deployments/my-gpt-4o/chat/completions?api-version=2024-10-21"}
         assert all(headers["api-key"] == "azure-key-0123456789" for _, _, headers, _ in server.seen)
-        assert all("max_tokens" in body for *_, body in server.seen[1:])  # an older version: found at the cost of one
-        assert grade(tmp_path, 3, api_version="2024-10-21", **settings).equals(labels) and len(server.seen) == 4
+        assert all(
+            "max_tokens" in body for *_, body in server.seen[1:]
+        )  # an older version: found at the cost of one
+        assert (
+            grade(tmp_path, 3, api_version="2024-10-21", **settings).equals(labels)
+            and len(server.seen) == 4
+        )
         with pytest.raises(TeacherError, match="there is no version"):
             grade(tmp_path / "other", 1, **settings)
 
 
 def test_azure_without_a_key_or_an_address_is_told(tmp_path, monkeypatch):
     with pytest.raises(TeacherError, match="AZURE_OPENAI_API_KEY is not set"):
-        grade(tmp_path, 1, model="m", api="azure", base_url="http://127.0.0.1:9", api_version="2024-10-21")
+        grade(
+            tmp_path,
+            1,
+            model="m",
+            api="azure",
+            base_url="http://127.0.0.1:9",
+            api_version="2024-10-21",
+        )
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-key-0123456789")
     with pytest.raises(TeacherError, match="AZURE_OPENAI_ENDPOINT"):
         grade(tmp_path, 1, model="m", api="azure", api_version="2024-10-21")

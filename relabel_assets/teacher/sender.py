@@ -13,41 +13,47 @@ from typing import Any
 
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import ConfigError, RelabelError, TeacherError
-from relabel_assets.teacher.batch.files import Outgoing
-from relabel_assets.teacher.batch.pending import BatchesOut
-from relabel_assets.teacher.batch.rounds import Batches
-from relabel_assets.teacher.exchange import Exchange, Reading
+from relabel_assets.teacher.batch.pending import PendingBatches
+from relabel_assets.teacher.batch.rounds import BatchRounds
+from relabel_assets.teacher.exchange import Exchange, ParsedReply
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.writer import LedgerWriter
 from relabel_assets.teacher.prices import Price, Usage, price_of
-from relabel_assets.teacher.requests import Request, request_key
-from relabel_assets.teacher.sending.attempts import Means, Patience, try_until_it_ends
-from relabel_assets.teacher.sending.circuit import Circuit
+from relabel_assets.teacher.requests import Outgoing, Request, request_key
+from relabel_assets.teacher.sending.attempts import SendingState, send_with_retries
+from relabel_assets.teacher.sending.circuit import CircuitBreaker
 from relabel_assets.teacher.sending.dialects import Dialects
 from relabel_assets.teacher.sending.endpoint import Endpoint, base_url_of, endpoint_name
 from relabel_assets.teacher.sending.event_loop import run_to_end
-from relabel_assets.teacher.sending.spend import Purse
+from relabel_assets.teacher.sending.retry_settings import RetrySettings
+from relabel_assets.teacher.sending.spend import Budget
 from relabel_assets.teacher.verdict import judge
 
-Read = Callable[[Any], Reading]
+Read = Callable[[Any], ParsedReply]
 Take = Callable[[Exchange], None]
 
 
 class Sender:
     """Sends for one corpus and one `purpose` (grading, queries).
 
-    While it sends and after: `counts` by status, and of `sent` and `replayed`; `purse.spent_usd` of this run;
+    While it sends and after: `counts` by status, and of `sent` and `replayed`; `budget.spent_usd` of this run;
     `notices` for people, each said once.
     """
 
     def __init__(
-        self, ledger: Ledger, config: TeacherConfig, *, corpus: str, purpose: str, patience: Patience | None = None
+        self,
+        ledger: Ledger,
+        config: TeacherConfig,
+        *,
+        corpus: str,
+        purpose: str,
+        retry_settings: RetrySettings | None = None,
     ) -> None:
         self.ledger, self.config, self.corpus, self.purpose = ledger, config, corpus, purpose
-        self.patience = patience or Patience()
+        self.retry_settings = retry_settings or RetrySettings()
         self.counts: Counter[str] = Counter()
         self.notices: list[str] = []
-        self.purse = Purse(None)
+        self.budget = Budget(None)
         self.wait_note: Callable[[str], None] = lambda note: None  # told what a wait is for
 
     def send(self, requests: Iterable[Request], read: Read, take: Take) -> None:
@@ -65,34 +71,45 @@ class Sender:
             self.notices.extend(self.ledger.notices)
             self.ledger.notices.clear()
             prices = self.prices()
-            self.purse = Purse(self._limit_usd(prices))
+            self.budget = Budget(self._limit_usd(prices))
             if self.config.mode == "batch":
                 again = list(requests) if isinstance(requests, Iterator) else requests
-                Batches(self, again, read, prices).run(take)
+                BatchRounds(self, again, read, prices).run(take)
                 return
             self._refuse_while_a_batch_is_out(read, prices)
             run_to_end(self._run(requests, read, take, prices))
 
-    def replay(self, dialects: Dialects, index: int, request: Request, read: Read) -> Exchange | None:
+    def replay(
+        self, dialects: Dialects, index: int, request: Request, read: Read
+    ) -> Exchange | None:
         """The exchange as the ledger has it; None if it has no answer that can be used."""
         for dialect in dialects.known(request.model):
             key = request_key(request.body(dialect))
             history = self.ledger.history(key)
             for line in self.ledger.answers(key):
-                if judge(line.status_code, line.body).action == "use" and (reading := read(line.body)).status == "ok":
+                if (
+                    judge(line.status_code, line.body).action == "use"
+                    and (reading := read(line.body)).status == "ok"
+                ):
                     cost = history.cost_usd
-                    return Exchange(index, request, key, "ok", None, history.attempts, cost, line, reading, True)
+                    return Exchange(
+                        index, request, key, "ok", None, history.attempts, cost, line, reading, True
+                    )
         return None
 
     def _answer_offline(self, requests: Iterable[Request], read: Read, take: Take) -> None:
         dialects = Dialects(self.ledger, endpoint_name(self.config))
-        reason = "not sent: teacher.mode is offline. `relabel requests export` writes what is missing"
+        reason = (
+            "not sent: teacher.mode is offline. `relabel requests export` writes what is missing"
+        )
         for index, request in enumerate(requests):
             exchange = self.replay(dialects, index, request, read)
             if exchange is None:
                 key = request_key(request.body(dialects.current(request.model)))
                 history = self.ledger.history(key)
-                exchange = Exchange(index, request, key, "failed", reason, history.attempts, history.cost_usd)
+                exchange = Exchange(
+                    index, request, key, "failed", reason, history.attempts, history.cost_usd
+                )
             self.count(exchange)
             take(exchange)
 
@@ -106,19 +123,21 @@ class Sender:
             self.notices.append(notice)
 
     def _refuse_while_a_batch_is_out(self, read: Read, prices: dict[str, Price | None]) -> None:
-        out = BatchesOut(self.ledger.folder, self.corpus)
-        if out.all() and not Batches(self, (), read, prices).collect(is_patient=False):
+        out = PendingBatches(self.ledger.folder, self.corpus)
+        if out.all() and not BatchRounds(self, (), read, prices).collect(is_patient=False):
             raise TeacherError(
                 f"a batch of corpus {self.corpus!r} is out, and asking live would pay for its requests again. Set "
                 f"teacher.mode back to batch until it has come in, or delete {out.folder} to give it up."
             )
 
-    def look_up(self, requests: Iterable[Request], read: Read) -> Iterator[tuple[Request, Outgoing | None]]:
+    def look_up(
+        self, requests: Iterable[Request], read: Read
+    ) -> Iterator[tuple[Request, Outgoing | None]]:
         """Every request with what would be sent for it now: None where the ledger answers it, where it is in a
         batch that is out, or the same as one before it. Sends nothing, waits for no other process."""
         self.ledger.refresh()
         dialects = Dialects(self.ledger, endpoint_name(self.config))
-        found = BatchesOut(self.ledger.folder, self.corpus).keys()
+        found = PendingBatches(self.ledger.folder, self.corpus).keys()
         for index, request in enumerate(requests):
             if self.replay(dialects, index, request, read) is not None:
                 yield request, None
@@ -132,7 +151,10 @@ class Sender:
     def prices(self) -> dict[str, Price | None]:
         """The price of every model of the corpus; None where it is unknown."""
         base_url = base_url_of(self.config)
-        return {model: price_of(self.config, model, base_url) for model in (self.config.model, *self.config.panel)}
+        return {
+            model: price_of(self.config, model, base_url)
+            for model in (self.config.model, *self.config.panel)
+        }
 
     def _limit_usd(self, prices: dict[str, Price | None]) -> float | None:
         """What this run may spend. Earlier spending without a price is counted at today's."""
@@ -147,22 +169,28 @@ class Sender:
                 "{input: ..., output: ...} in corpus.yaml (0 and 0 for a server of your own), or remove the budget."
             )
         before = self.ledger.spend(self.corpus)
-        unpriced = ((prices.get(model), tokens) for model, tokens in (before.unpriced or {}).items())
-        before_usd = before.usd + sum(price.cost_usd(Usage(*tokens)) for price, tokens in unpriced if price)
-        return Purse.limit(config.run_budget_usd, config.budget_usd, before_usd)
+        unpriced = (
+            (prices.get(model), tokens) for model, tokens in (before.unpriced or {}).items()
+        )
+        before_usd = before.usd + sum(
+            price.cost_usd(Usage(*tokens)) for price, tokens in unpriced if price
+        )
+        return Budget.limit(config.run_budget_usd, config.budget_usd, before_usd)
 
-    async def _run(self, requests: Iterable[Request], read: Read, take: Take, prices: dict[str, Price | None]) -> None:
+    async def _run(
+        self, requests: Iterable[Request], read: Read, take: Take, prices: dict[str, Price | None]
+    ) -> None:
         config, name = self.config, endpoint_name(self.config)
         endpoint = Endpoint(config)
         try:
             async with LedgerWriter(self.ledger, self.corpus) as writer:
-                means = Means(
+                state = SendingState(
                     config, self.corpus, self.purpose, name, endpoint, self.ledger, writer,
-                    Dialects(self.ledger, name), prices, self.purse,
-                    Circuit(max(10, config.max_concurrency), self.patience.probe_waits_s),
-                    self.patience, self.counts, self.notices,
+                    Dialects(self.ledger, name), prices, self.budget,
+                    CircuitBreaker(max(10, config.max_concurrency), self.retry_settings.probe_waits_s),
+                    self.retry_settings, self.counts, self.notices,
                 )  # fmt: skip
-                await _Queue(self, means, read, take).drain(requests)
+                await _Queue(self, state, read, take).drain(requests)
         except BaseExceptionGroup as group:
             raise _first(group) from None
         finally:
@@ -172,21 +200,27 @@ class Sender:
 class _Queue:
     """The requests of one run, on their way through the ledger and the workers."""
 
-    def __init__(self, sender: Sender, means: Means, read: Read, take: Take) -> None:
-        self._sender, self._means, self._read, self._take = sender, means, read, take
-        self._jobs: asyncio.Queue[tuple[int, Request] | None] = asyncio.Queue(2 * means.config.max_concurrency)
-        self._waiting: dict[str, list[int]] = {}  # by key of a request under way: others that are the same
+    def __init__(self, sender: Sender, state: SendingState, read: Read, take: Take) -> None:
+        self._sender, self._state, self._read, self._take = sender, state, read, take
+        self._jobs: asyncio.Queue[tuple[int, Request] | None] = asyncio.Queue(
+            2 * state.config.max_concurrency
+        )
+        self._waiting: dict[
+            str, list[int]
+        ] = {}  # by key of a request under way: others that are the same
         self._given_up: dict[str, Exchange] = {}
-        self._alone = asyncio.Lock()  # the first request goes alone: a wrong key or dialect shows at the cost of one
+        self._alone = (
+            asyncio.Lock()
+        )  # the first request goes alone: a wrong key or dialect shows at the cost of one
         self._is_first_over = False
 
     async def drain(self, requests: Iterable[Request]) -> None:
         async with asyncio.TaskGroup() as tasks:
-            n_workers = self._means.config.max_concurrency
+            n_workers = self._state.config.max_concurrency
             for _ in range(n_workers):
                 tasks.create_task(self._work())
             for index, request in enumerate(requests):
-                exchange = self._sender.replay(self._means.dialects, index, request, self._read)
+                exchange = self._sender.replay(self._state.dialects, index, request, self._read)
                 if exchange is None:
                     await self._jobs.put((index, request))
                 else:
@@ -199,13 +233,15 @@ class _Queue:
     async def _work(self) -> None:
         while (job := await self._jobs.get()) is not None:
             index, request = job
-            key = request_key(request.body(self._means.dialects.current(request.model)))
+            key = request_key(request.body(self._state.dialects.current(request.model)))
             if key in self._waiting:
                 self._waiting[key].append(index)
                 continue
             self._waiting[key] = []
             # The same request may have ended between being queued and now.
-            exchange = self._given_up.get(key) or self._sender.replay(self._means.dialects, index, request, self._read)
+            exchange = self._given_up.get(key) or self._sender.replay(
+                self._state.dialects, index, request, self._read
+            )
             if exchange is None:
                 exchange = await self._try(index, request)
             if exchange.status != "ok":
@@ -217,10 +253,10 @@ class _Queue:
         if not self._is_first_over:
             async with self._alone:
                 if not self._is_first_over:
-                    exchange = await try_until_it_ends(self._means, index, request, self._read)
+                    exchange = await send_with_retries(self._state, index, request, self._read)
                     self._is_first_over = True
                     return exchange
-        return await try_until_it_ends(self._means, index, request, self._read)
+        return await send_with_retries(self._state, index, request, self._read)
 
     def _end(self, exchange: Exchange) -> None:
         self._sender.count(exchange)

@@ -1,0 +1,30 @@
+"""How long sending waits before it tries again, and how much goes into one batch.
+
+What belongs here: settings that only tests change. What does not: what a corpus may set (corpus/config.py).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FileLimits:
+    """What one file may hold; the API's are 50,000 requests and 200 MB."""
+
+    n_requests: int = 50_000
+    n_bytes: int = 200_000_000
+
+
+API_LIMITS = FileLimits()
+
+
+@dataclass(frozen=True)
+class RetrySettings:
+    """How long to wait before trying again or looking again, in seconds; and how much goes into one batch."""
+
+    first_backoff_s: float = 0.5
+    longest_backoff_s: float = 30.0
+    longest_retry_after_s: float = 120.0
+    probe_waits_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    first_poll_s: float = 5.0  # between looks at batches that are out, 1.5 times longer each time
+    longest_poll_s: float = 120.0
+    batch_limits: FileLimits = API_LIMITS
