@@ -1,0 +1,13 @@
+"""Labeling a file of pairs with a student: `relabel label`.
+
+What belongs here: names that the command needs before anything is loaded.
+"""
+
+from enum import StrEnum
+
+
+class Engine(StrEnum):
+    """Where students grade: in this process, or on a Ray cluster."""
+
+    LOCAL = "local"
+    RAY = "ray"

@@ -13,7 +13,8 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.labeling.label_file import Batch, in_process, label_file
+from relabel_assets.labeling.chunk import PairChunk, in_process
+from relabel_assets.labeling.label_file import label_file
 from relabel_assets.labeling.ray_engine import on_ray
 from relabel_assets.student import Labeler
 
@@ -29,7 +30,7 @@ from relabel_assets.labeling.ray_engine import on_ray
 
 student, pairs, out = map(Path, sys.argv[1:4])
 label_file(pairs, out, engine=on_ray(student, address=sys.argv[4], n_actors=1), texts=lambda column, ids: pl.DataFrame(),
-           model_id="m", model_hash="h", rows_a_batch=12)
+           model_id="m", model_hash="h", rows_per_chunk=12)
 """
 
 
@@ -52,7 +53,7 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     rows = [{"query_id": q, "query": q, "doc_id": b, "body": b} for q in queries for b in bodies]
     pl.DataFrame(rows).write_parquet(tmp_path / "pairs.parquet")
     given: dict[str, Any] = {
-        "texts": lambda column, ids: pl.DataFrame(), "model_id": "m", "model_hash": "h", "rows_a_batch": 12,
+        "texts": lambda column, ids: pl.DataFrame(), "model_id": "m", "model_hash": "h", "rows_per_chunk": 12,
     }  # fmt: skip
     killed = threading.Event()
 
@@ -85,8 +86,8 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     assert 3 <= len(before) < 20
     times: dict[Path, int] = {}
 
-    def watched(batches: Any, done: Any) -> None:
-        on_ray(student, address=cluster.address, n_actors=1)(batches, done)
+    def watched(chunks: Any, on_done: Any) -> None:
+        on_ray(student, address=cluster.address, n_actors=1)(chunks, on_done)
         times.update({part: part.stat().st_mtime_ns for part in before})
 
     label_file(tmp_path / "pairs.parquet", again, engine=watched, **given)
@@ -95,6 +96,6 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
 
 
 def test_no_cluster_is_said(tmp_path: Path) -> None:
-    batch = Batch(tmp_path / "0.parquet", lambda: pl.DataFrame({"row": [0]}), 1)
+    chunk = PairChunk(tmp_path / "0.parquet", lambda: pl.DataFrame({"row": [0]}), 1)
     with pytest.raises(ConfigError, match="no Ray cluster"):
-        on_ray(tmp_path, address="127.0.0.1:1", n_actors=1)([batch], lambda batch: None)
+        on_ray(tmp_path, address="127.0.0.1:1", n_actors=1)([chunk], lambda chunk: None)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from relabel_assets.labeling import Engine
+
 
 def label(
     pairs: Annotated[
@@ -22,9 +24,9 @@ def label(
         Path, typer.Option("--out", "-o", help="The labels file: .parquet, .csv or .jsonl.")
     ],
     engine: Annotated[
-        str,
+        Engine,
         typer.Option(help="local: here; ray: on a Ray cluster (extra `ray`, docs/labeling.md)."),
-    ] = "local",
+    ] = Engine.LOCAL,
     address: Annotated[
         str, typer.Option(help="ray: the cluster's address, `auto` or `local`.")
     ] = "auto",
@@ -54,40 +56,22 @@ def label(
     from relabel_assets.cli import output
     from relabel_assets.cli.commands.run import show_progress
     from relabel_assets.cli.options import chosen_corpora
-    from relabel_assets.errors import ConfigError, StudentError
     from relabel_assets.graph.table_asset import logged_progress
-    from relabel_assets.labeling.label_file import in_process, label_file
-    from relabel_assets.labeling.ray_engine import on_ray
+    from relabel_assets.labeling.current_student import label_with_current_student
     from relabel_assets.running import runner
-    from relabel_assets.student import Labeler
-    from relabel_assets.student.base import weights_identity
 
-    if engine not in ("local", "ray"):
-        raise ConfigError(f"--engine {engine!r} is not known. Engines: local, ray.")
     project, warehouse = runner.from_environment()
     (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
-    students = warehouse.read("student_model", name).filter("is_current")
-    if students.is_empty():
-        raise StudentError(
-            f"corpus {name!r} has no student yet. Train one: relabel run -c {name} -s "
-            "+student_model"
-        )
-    student = students.row(0, named=True)
-    folder = project.home.path / student["path"]
     show_progress()
-    progress = logged_progress(f"{name} / {out.name}")
-    receipts = warehouse.receipts()
-    made = [receipts.get((name, table)) for table in ("synthetic_queries", "seed_docs")]
-    counts = label_file(
+    counts = label_with_current_student(
         pairs,
         out,
-        engine=on_ray(folder, address=address, n_actors=actors)
-        if engine == "ray"
-        else in_process(Labeler.load(folder), progress),
-        texts=lambda column, ids: warehouse.texts(name, column, ids),
-        texts_hash=" ".join(receipt.content_hash for receipt in made if receipt),
-        model_id=student["model_id"],
-        model_hash=weights_identity(str(folder)),
-        progress=progress,
+        corpus=name,
+        warehouse=warehouse,
+        home=project.home.path,
+        engine=engine,
+        address=address,
+        n_actors=actors,
+        progress=logged_progress(f"{name} / {out.name}"),
     )
     output.print_labeled(out, counts)

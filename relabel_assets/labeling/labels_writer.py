@@ -1,0 +1,93 @@
+"""Writing a labels file: the parts of all chunks, one after the other, as Parquet, CSV or JSON Lines.
+
+What belongs here: formats, and making one file of many parts. What does not: what a part holds (chunk.py).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from relabel_assets.errors import ConfigError
+from relabel_assets.files import whole
+
+Write = Callable[[pl.DataFrame], object]
+OpenWriter = Callable[[Path], AbstractContextManager[Write]]
+
+
+def writer_of(out: Path) -> OpenWriter:
+    """What opens a labels file of the format that `out` names, and gives a function that appends labels to it.
+
+    Raises ConfigError for an ending that names no format.
+
+    >>> writer_of(Path("labels.txt"))
+    Traceback (most recent call last):
+    relabel_assets.errors.ConfigError: --out labels.txt: its ending names no format. Endings: .parquet, .csv, .jsonl.
+    """
+    if out.suffix.lower() not in _WRITERS:
+        raise ConfigError(
+            f"--out {out}: its ending names no format. Endings: {', '.join(_WRITERS)}."
+        )
+    return _WRITERS[out.suffix.lower()]
+
+
+def merge_parts(parts: Path, out: Path) -> pl.DataFrame:
+    """Make `out` of all files in `parts`, in the order of their names; (status, status_reason, rows) of it.
+
+    Raises ConfigError where `out` cannot be written; the parts stay.
+    """
+    counts = []
+    try:
+        with whole(out) as scratch, writer_of(out)(scratch) as write:
+            # One at a time: all of them need not fit in memory.
+            for file in sorted(parts.glob("[0-9]*.parquet")):
+                labels = pl.read_parquet(file)
+                write(labels)
+                counts.append(labels.group_by("status", "status_reason").agg(rows=pl.len()))
+    except (OSError, pl.exceptions.PolarsError, pa.ArrowException) as error:
+        raise ConfigError(
+            f"{out} cannot be written: {error}. The labels are in {parts}; run this again."
+        ) from error
+    totals = pl.concat(counts).group_by("status", "status_reason").agg(pl.col("rows").sum())
+    return totals.sort("status", "status_reason")
+
+
+@contextmanager
+def _parquet(file: Path) -> Iterator[Write]:
+    writer: pq.ParquetWriter | None = None
+
+    def write(labels: pl.DataFrame) -> None:
+        nonlocal writer
+        table = labels.to_arrow()
+        writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
+        writer.write_table(table)
+
+    try:
+        yield write
+    finally:
+        if writer:
+            writer.close()
+
+
+@contextmanager
+def _csv(file: Path) -> Iterator[Write]:
+    with file.open("wb") as content:
+
+        def write(labels: pl.DataFrame) -> None:
+            probs = pl.col("grade_probs").cast(pl.List(pl.String)).list.join(";")
+            is_first = not content.tell()
+            labels.with_columns(probs).write_csv(content, include_header=is_first)
+
+        yield write
+
+
+@contextmanager
+def _json_lines(file: Path) -> Iterator[Write]:
+    with file.open("wb") as content:
+        yield lambda labels: labels.write_ndjson(content)
+
+
+_WRITERS: dict[str, OpenWriter] = {".parquet": _parquet, ".csv": _csv, ".jsonl": _json_lines}

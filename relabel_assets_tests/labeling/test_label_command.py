@@ -1,0 +1,131 @@
+"""`relabel label` with a real student: ids and texts, rows that cannot be graded, messages."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from relabel_assets.warehouse.warehouse import Warehouse
+from relabel_assets_tests.builders import relabel
+
+
+@pytest.fixture(autouse=True)
+def tiny(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELABEL_HOME", str(made))
+    monkeypatch.setenv("RELABEL_DATA", str(made.parent / "data"))
+
+
+@pytest.fixture
+def known(made: Path) -> pl.DataFrame:
+    return Warehouse.at(made / "warehouse.duckdb").query(
+        "select query_id, text as query, doc_id, title, body, author, grade, expected_grade, model_id from student_labels "
+        "join synthetic_queries using (corpus, query_id) join seed_docs using (corpus, doc_id) order by hash(query_id || doc_id)"
+    )
+
+
+def label(pairs: Path, out: Path) -> pl.DataFrame:
+    done = relabel("label", str(pairs), "-c", "tiny", "-o", str(out))
+    assert done.returncode == 0, done.stderr
+    assert not out.with_name(f"{out.name}.parts").exists()
+    return {".parquet": pl.read_parquet, ".csv": pl.read_csv, ".jsonl": pl.read_ndjson}[out.suffix](
+        out
+    )
+
+
+def assert_same(found: pl.DataFrame, known: pl.DataFrame) -> None:
+    assert found["row"].to_list() == list(range(known.height))
+    assert found["grade"].to_list() == known["grade"].to_list()
+    assert found["expected_grade"].to_list() == pytest.approx(
+        known["expected_grade"].to_list(), abs=1e-4
+    )
+    assert set(found["model_id"]) == set(known["model_id"])
+    assert set(found["status"]) == {"ok"}
+
+
+def test_pairs_of_ids_have_the_grades_of_the_student_labels_table(
+    known: pl.DataFrame, tmp_path: Path
+) -> None:
+    known.select("query_id", "doc_id").write_parquet(tmp_path / "pairs.parquet")
+    found = label(tmp_path / "pairs.parquet", tmp_path / "labels.parquet")
+    assert_same(found, known)
+    assert found["grade_probs"].list.sum().to_list() == pytest.approx([1.0] * found.height)
+    assert found["model_hash"].str.len_chars().unique().to_list() == [64]
+
+
+def test_texts_have_the_grades_of_their_ids(known: pl.DataFrame, tmp_path: Path) -> None:
+    known.select("query", "title", "body", "author").write_csv(tmp_path / "pairs.csv")
+    assert_same(label(tmp_path / "pairs.csv", tmp_path / "labels.jsonl"), known)
+    known.select("query", "title", "body", "author", doc_id=pl.lit("the same")).write_ndjson(
+        tmp_path / "pairs.jsonl"
+    )
+    assert_same(label(tmp_path / "pairs.jsonl", tmp_path / "labels.csv"), known)
+
+
+def test_rows_that_cannot_be_graded_are_written_with_a_reason(
+    known: pl.DataFrame, tmp_path: Path
+) -> None:
+    rows = [*known.select("query_id", "doc_id").head(2).to_dicts(), {"query_id": "q00", "doc_id": "nowhere"},
+            {"query_id": None, "doc_id": "d0"}]  # fmt: skip
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = relabel(
+        "label", str(tmp_path / "pairs.jsonl"), "-c", "tiny", "-o", str(tmp_path / "labels.parquet")
+    )
+    assert "1 without a grade: the document is not known" in done.stderr
+    found = pl.read_parquet(tmp_path / "labels.parquet")
+    assert found["status"].to_list() == ["ok", "ok", "set_aside", "set_aside"]
+    assert found["grade"].is_null().to_list() == [False, False, True, True]
+
+
+def test_a_file_that_cannot_be_used_is_named_and_nothing_begun(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("query_id,doc_id\nq00,d0\nq00,d0,d1\n")
+    done = relabel(
+        "label", str(tmp_path / "pairs.csv"), "-c", "tiny", "-o", str(tmp_path / "labels.parquet")
+    )
+    assert done.returncode == 4
+    assert "pairs.csv, line 3: it has 3 fields" in done.stderr.replace("\n", " ")
+    assert not list(tmp_path.glob("labels.parquet*"))
+
+
+def test_an_unknown_engine_is_refused_and_the_known_ones_are_named(tmp_path: Path) -> None:
+    done = relabel(
+        "label", str(tmp_path / "pairs.csv"), "-c", "tiny", "-o", "labels.csv", "--engine", "spark"
+    )
+    assert done.returncode == 2
+    assert "'local', 'ray'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "out", ["/proc/labels.parquet", "pairs.jsonl/labels.parquet", "labels.txt"]
+)
+def test_an_out_that_cannot_be_written_is_refused(out: str, tmp_path: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text('{"query": "leave", "body": "rules"}\n')
+    done = relabel("label", str(tmp_path / "pairs.jsonl"), "-c", "tiny", "-o", str(tmp_path / out))
+    assert done.returncode == 4
+    assert "--out" in done.stderr
+
+
+def test_ids_and_texts_may_be_mixed_and_repeated_rows_are_kept(
+    known: pl.DataFrame, tmp_path: Path
+) -> None:
+    row = known.row(0, named=True)
+    document = {name: row[name] for name in ("title", "body", "author")}
+    rows = [{"query": row["query"], "doc_id": row["doc_id"]}, {"query_id": row["query_id"], **document},
+            {"query_id": row["query_id"], "doc_id": row["doc_id"]}, {"query": row["query"], "doc_id": "x", **document}]  # fmt: skip
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(some) + "\n" for some in rows * 3))
+    found = label(tmp_path / "pairs.jsonl", tmp_path / "labels.parquet")
+    assert found["row"].to_list() == list(range(12))
+    assert found["grade"].to_list() == [row["grade"]] * 12
+    assert found["expected_grade"].to_list() == pytest.approx(
+        [row["expected_grade"]] * 12, abs=1e-4
+    )
+
+
+def test_a_body_of_five_megabytes_is_graded(tmp_path: Path) -> None:
+    body = "All that there is to know about parental leave. " * 105_000
+    (tmp_path / "pairs.csv").write_text(
+        f'query,body\nparental leave,"{body}"\nparental leave,lunch\n'
+    )
+    found = label(tmp_path / "pairs.csv", tmp_path / "labels.csv")
+    assert found["status"].to_list() == ["ok", "ok"]
+    assert found["expected_grade"][0] > found["expected_grade"][1]
