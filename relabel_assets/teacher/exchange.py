@@ -1,9 +1,10 @@
-"""How a request to a teacher ended, and what the caller made of the answer.
+"""How a request to a teacher ended, and how its answer was parsed.
 
-What belongs here: the values that the sending engine hands to whoever asked. What does not: sending
-(resources/sending.py) and any particular reading (core/replies.py, core/synthesis.py).
+What belongs here: the values that the sending engine hands to its caller. What does not: sending (sender.py) and
+parsing itself (replies.py, query_writing.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +16,11 @@ ExchangeStatus = Literal["ok", "refused", "unparseable", "failed", "over_budget"
 
 @dataclass(frozen=True)
 class ParsedReply:
-    """What a caller's `read` makes of an answer's body. `value` is the caller's own, and is only there if ok."""
+    """An answer's body, parsed by the caller's `read`. `value` is the caller's own, and only there if ok.
+
+    >>> ParsedReply("ok", value=2).value
+    2
+    """
 
     status: Literal["ok", "refused", "unparseable"]
     reason: str | None = None
@@ -24,13 +29,13 @@ class ParsedReply:
 
 @dataclass(frozen=True)
 class Exchange:
-    """How a request ended. `line` is the response behind it, `parsed` what was read; None where nothing answered.
+    """How a request ended. `line` is its response in the ledger and `parsed` its reply; None where there is none.
 
-    `attempts` and `cost_usd` are of all requests ever sent under `key`, so that they stay what they are when the
-    ledger answers.
+    `attempts` and `cost_usd` are of all requests ever sent under `key`, so that they stay the same when the ledger
+    answers.
     """
 
-    index: int  # place of the request among those that were given
+    index: int  # position of the request among those that were given
     request: Request
     key: str
     status: ExchangeStatus
@@ -40,3 +45,7 @@ class Exchange:
     line: Line | None = None
     parsed: ParsedReply | None = None
     is_replayed: bool = False  # answered from the ledger
+
+
+Read = Callable[[Any], ParsedReply]  # parses the body of a 2xx response
+OnExchange = Callable[[Exchange], None]  # called once for every request, when it has ended

@@ -1,14 +1,15 @@
 """Requests to a teacher: what is asked, the body that is sent, and the key it has in the ledger.
 
 What belongs here: bodies of chat.completions requests, their dialects, their key and the estimate of their tokens.
-What does not: what the messages say (core/grading.py, core/synthesis.py) and sending them (resources/sending.py).
+What does not: what the messages say (grading.py, query_writing.py) and sending them (sender.py).
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from relabel_assets.corpus.config import TeacherConfig
@@ -17,7 +18,7 @@ URL = "/v1/chat/completions"
 BYTES_PER_TOKEN = (
     4  # of UTF-8: close for English prose; high by a third for code, low for some other languages
 )
-_MESSAGE_OVERHEAD_TOKENS = 4
+_MESSAGE_OVERHEAD_TOKENS = 4  # role and separators around each message, as OpenAI counts them
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]
 
@@ -33,7 +34,11 @@ class Dialect:
     is_logprobs: bool = True
 
     def without(self, complaint: str, body: Mapping[str, Any]) -> "Dialect | None":
-        """The dialect to try after a server refused `body` (400 or 422) with `complaint`; None if it names no field."""
+        """The dialect to try after a server refused `body` (400 or 422) with `complaint`; None if it names no field.
+
+        >>> Dialect().without("unknown field: seed", {"seed": 13}).is_seed
+        False
+        """
         words = set(re.findall(r"[a-z_]+", complaint.lower()))
         if words & {
             "context",
@@ -73,7 +78,11 @@ class Dialect:
 
 
 def dialect_named(name: str) -> Dialect | None:
-    """The dialect whose `name` this is; None for anything else."""
+    """The dialect whose `name` this is; None for anything else.
+
+    >>> dialect_named("text max_tokens no_seed")
+    Dialect(response_format='text', token_limit='max_tokens', is_temperature=True, is_seed=False, is_logprobs=True)
+    """
     match name.split():
         case [
             ("json_schema" | "json_object" | "text") as form,
@@ -107,9 +116,11 @@ class Request:
             schema = {"name": self.schema_name, "strict": True, "schema": dict(self.schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         else:
-            told = "Reply with one JSON object and nothing else. It must fit this JSON schema:\n"
+            instruction = (
+                "Reply with one JSON object and nothing else. It must fit this JSON schema:\n"
+            )
             messages[-1]["content"] += (
-                f"\n\n{told}{json.dumps(dict(self.schema), ensure_ascii=False)}"
+                f"\n\n{instruction}{json.dumps(dict(self.schema), ensure_ascii=False)}"
             )
             if dialect.response_format == "json_object":
                 body["response_format"] = {"type": "json_object"}
@@ -125,12 +136,44 @@ class Request:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A request that the ledger cannot answer, as it would be sent now."""
+    """A request as it is sent in one dialect. Body and key are computed once, here; live sending, batches and exported
+    files all take them from here.
+
+    >>> request = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, None, 50)
+    >>> outgoing = Outgoing.of(request)
+    >>> outgoing.in_dialect(Dialect(token_limit="max_tokens")).body["max_tokens"]
+    50
+    >>> outgoing.in_dialect(outgoing.dialect) is outgoing
+    True
+    """
 
     request: Request
     dialect: Dialect
     key: str
-    body: dict[str, Any]
+    body: dict[str, Any] = field(repr=False)
+    # The same request in the other dialects that were needed so far.
+    _versions: dict[Dialect, "Outgoing"] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, request: Request, dialect: Dialect = Dialect()) -> "Outgoing":
+        """`request` as it is sent in `dialect`."""
+        body = request.body(dialect)
+        outgoing = cls(request, dialect, request_key(body), body)
+        outgoing._versions[dialect] = outgoing
+        return outgoing
+
+    def in_dialect(self, dialect: Dialect) -> "Outgoing":
+        """The same request in `dialect`; computed the first time."""
+        if dialect not in self._versions:
+            other = self.of(self.request, dialect)
+            self._versions[dialect] = other
+            object.__setattr__(other, "_versions", self._versions)
+        return self._versions[dialect]
+
+    @cached_property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt, estimated."""
+        return estimate_prompt_tokens(self.body)
 
 
 def request_from_config(
@@ -159,19 +202,31 @@ def request_from_config(
 
 
 def canonical_json(value: Any) -> bytes:
-    """UTF-8 JSON that is the same for equal values: keys in order, no spaces."""
+    """UTF-8 JSON that is the same for equal values: keys in order, no spaces.
+
+    >>> canonical_json({"b": 1, "a": [True, None]})
+    b'{"a":[true,null],"b":1}'
+    """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
 
 
 def request_key(body: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of the whole body: the custom_id of its lines in the ledger. 64 hex digits."""
+    """SHA-256 of the canonical JSON of the whole body, 64 hex digits: the custom_id of its lines in the ledger.
+
+    >>> request_key({"model": "m", "seed": 1}) == request_key({"seed": 1, "model": "m"})
+    True
+    """
     return hashlib.sha256(canonical_json(body)).hexdigest()
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of `text`, estimated without a tokenizer: UTF-8 bytes over BYTES_PER_TOKEN, rounded up."""
+    """Tokens of `text`, estimated without a tokenizer: UTF-8 bytes over BYTES_PER_TOKEN, rounded up.
+
+    >>> estimate_tokens("annual leave")
+    3
+    """
     return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
 
 

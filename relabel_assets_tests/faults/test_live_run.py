@@ -11,7 +11,14 @@ import pytest
 
 from relabel_assets.running import runner
 from relabel_assets.tables.tables import TABLES
-from relabel_assets_tests.builders import N_PAIRS, UP_TO_CANDIDATES, answers_in, ask_live, make, statuses
+from relabel_assets_tests.builders import (
+    N_PAIRS,
+    UP_TO_CANDIDATES,
+    answers_in,
+    ask_live,
+    make,
+    statuses,
+)
 from relabel_assets_tests.faults.teacher_server import TeacherServer, choose_at_random, error_body
 
 KEY = "sk-live-5f0c2b7e9a1d4836"

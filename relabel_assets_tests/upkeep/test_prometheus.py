@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, request_line, response_line
+from relabel_assets.teacher.ledger.lines import (
+    RequestMetadata,
+    Response,
+    request_line,
+    response_line,
+)
 from relabel_assets.teacher.requests import request_key
 
 
@@ -32,7 +37,7 @@ def write_ledger(folder: Path) -> None:
     for words, of_response, status in (("a", billed, 200), ("b", metadata, 429)):
         body = {"model": "gpt", "messages": [{"role": "user", "content": words}]}
         key = request_key(body)
-        lines += [request_line(key, body, metadata), response_line(Line("response", key, of_response, status, body={}))]
+        lines += [request_line(key, body, metadata), response_line(key, Response(status, {}), of_response)]
     (folder / "tiny.jsonl").write_bytes(b"".join(lines))
 
 

@@ -1,8 +1,8 @@
 """The Batch API of the teacher's endpoint: upload, create, find, look, download.
 
 What belongs here: the openai client's calls for files and batches, and what their errors mean. What does not: which
-requests there are and what becomes of results (resources/batch.py). Reading calls are repeated by the client; creating
-a batch is not, because an answer that got lost may stand for a batch that is out.
+requests there are and what follows from results (rounds.py). Reading calls are repeated by the client; creating a batch
+is not, because a lost answer may stand for a batch that exists.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tenacity
+
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
+from relabel_assets.files import whole
 from relabel_assets.teacher.requests import URL
 from relabel_assets.teacher.sending.endpoint import (
     azure_settings,
@@ -24,14 +27,15 @@ from relabel_assets.teacher.sending.endpoint import (
 TAG, CORPUS = "relabel_tag", "relabel_corpus"
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _MOST_LISTED = 1000
-_RETRIES = 5
+_RETRIES = 5  # by the client, of every call but `create`
+_DOWNLOADS = 3
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RemoteBatch:
-    """A batch as the endpoint tells of it. `result_files` hold answers and failures, each line with its custom_id."""
+    """A batch as the endpoint reports it. `result_files` hold answers and failures, each line with its custom_id."""
 
     id: str
     status: str
@@ -112,42 +116,56 @@ class BatchEndpoint:
 
     def download(self, file_id: str, path: Path) -> None:
         """Write the file to `path`, whole or not at all."""
-        half = path.with_name(f".{path.name}.half")
 
-        def stream() -> None:
+        def stream(scratch: Path) -> None:
             with self._client.files.with_streaming_response.content(file_id) as response:
-                response.stream_to_file(half)
+                response.stream_to_file(scratch)
 
-        self._call(stream, tries=3)
-        half.replace(path)
+        # The client repeats a request, but not a body that breaks off.
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_transient),
+            stop=tenacity.stop_after_attempt(_DOWNLOADS),
+            reraise=True,
+        )
+        with whole(path) as scratch:
+            self._call(lambda: retrying(stream, scratch))
 
     def close(self) -> None:
         self._client.close()
 
-    def _call(self, call: Callable[[], T], tries: int = 1) -> T:
+    def _call(self, call: Callable[[], T]) -> T:
+        """The result of `call`. Raises TeacherError for what the client raises."""
         import httpx2
         import openai
 
         name = endpoint_name(self._config)
-        while True:
-            tries -= 1
-            try:
-                return call()
-            except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-                message = f"the endpoint {name} denies access: {self.redact(error.message)}. Check OPENAI_API_KEY."
-                raise TeacherError(message) from error
-            except openai.NotFoundError as error:
-                raise TeacherError(
-                    f"the endpoint {name} knows no such batch or file, or has no Batch API: {self.redact(error.message)}. "
-                    "Servers of your own mostly have none: set teacher.mode: live."
-                ) from error
-            except (openai.APIError, httpx2.HTTPError, OSError) as error:
-                if tries > 0:
-                    continue
-                raise TeacherError(
-                    f"the endpoint {name} does not answer: {self.redact(str(error))}. Batches that are out stay out, and "
-                    "running again picks them up."
-                ) from error
+        try:
+            return call()
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            message = self.redact(error.message)
+            raise TeacherError(
+                f"the endpoint {name} denies access: {message}. Check OPENAI_API_KEY."
+            ) from error
+        except openai.NotFoundError as error:
+            raise TeacherError(
+                f"the endpoint {name} knows no such batch or file, or has no Batch API: {self.redact(error.message)}. "
+                "Servers of your own mostly have none: set teacher.mode: live."
+            ) from error
+        except (openai.APIError, httpx2.HTTPError, OSError) as error:
+            raise TeacherError(
+                f"the endpoint {name} does not answer: {self.redact(str(error))}. Batches that are out stay out, and "
+                "running again picks them up."
+            ) from error
+
+
+def _is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed the next time."""
+    import httpx2
+    import openai
+
+    final = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+    passing = (openai.APIError, httpx2.HTTPError, OSError)
+    return isinstance(error, passing) and not isinstance(error, final)
 
 
 def _batch(batch: Any) -> RemoteBatch:

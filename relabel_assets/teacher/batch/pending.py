@@ -1,24 +1,30 @@
-"""The batches of a corpus that are out: a small file beside the ledger, so that no run forgets what it paid for.
+"""The pending batches of a corpus: a small file beside the ledger, so that no run forgets what it paid for.
 
-What belongs here: that file and the request files of batches that are out. What does not: talking to the endpoint
-(resources/batch_endpoint.py) and deciding what is sent (resources/batch.py).
+What belongs here: that file and the request files of pending batches. What does not: talking to the endpoint (endpoint.py)
+and deciding what is sent (rounds.py).
 
-    <ledger>/<corpus>.batches/state.json          what is out; written whole before and after every step
+    <ledger>/<corpus>.batches/state.json          the pending batches; replaced before and after every step
     <ledger>/<corpus>.batches/<tag>.requests      the requests of one batch, until its results are in the ledger
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from relabel_assets.errors import TeacherError
+from relabel_assets.files import whole
 from relabel_assets.teacher.batch.request_files import keys_in
 
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """One batch. `tag` is in the batch's metadata at the endpoint: it finds a batch whose id was never written down."""
+    """One batch. `tag` is in the batch's metadata at the endpoint: it finds a batch whose id was never written down.
+
+    The names of the fields are the keys in state.json.
+
+    >>> PendingBatch("3f2a", 40, "api.openai.com", "2026-01-01T00:00:00+00:00").name
+    'relabel-3f2a.jsonl'
+    """
 
     tag: str
     n_requests: int
@@ -34,22 +40,22 @@ class PendingBatch:
 
 
 class PendingBatches:
-    """The batches of `corpus`. Only the process that holds the ledger's lock for the corpus may change them."""
+    """The pending batches of `corpus`. Only the process that holds the ledger's lock for the corpus may change them."""
 
     def __init__(self, ledger_folder: Path, corpus: str) -> None:
         self.folder = ledger_folder / f"{corpus}.batches"
         self._state = self.folder / "state.json"
 
     def all(self) -> list[PendingBatch]:
-        """Raises TeacherError for a file that cannot be read: what it says may have been paid for."""
+        """Raises TeacherError for a file that cannot be read: the batches in it may have been paid for."""
         try:
             return [PendingBatch(**batch) for batch in json.loads(self._state.read_bytes())]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError) as error:
             raise TeacherError(
-                f"{self._state} cannot be read ({error}), and it says which batches are out. Mend it; or, if no batch is "
-                "out, delete it."
+                f"{self._state} cannot be read ({error}), and it says which batches are out. Mend it; or, if no batch "
+                "is out, delete it."
             ) from error
 
     def path_of(self, tag: str) -> Path:
@@ -63,9 +69,9 @@ class PendingBatches:
     def update(
         self, batch: PendingBatch, *, file_id: str | None = None, batch_id: str | None = None
     ) -> PendingBatch:
-        return self.put(
-            replace(batch, file_id=file_id or batch.file_id, batch_id=batch_id or batch.batch_id)
-        )  # fmt: skip
+        """Write down what is known of `batch` now."""
+        file_id, batch_id = file_id or batch.file_id, batch_id or batch.batch_id
+        return self.put(replace(batch, file_id=file_id, batch_id=batch_id))
 
     def drop(self, batch: PendingBatch) -> None:
         """Forget `batch`: its results are in the ledger, or it was never created."""
@@ -73,7 +79,7 @@ class PendingBatches:
         self.path_of(batch.tag).unlink(missing_ok=True)
 
     def keys(self) -> set[str]:
-        """The keys of every request that is out."""
+        """The keys of every request in a pending batch."""
         return {key for batch in self.all() for key in self.keys_of(batch)}
 
     def keys_of(self, batch: PendingBatch) -> set[str]:
@@ -88,21 +94,12 @@ class PendingBatches:
                 path.unlink(missing_ok=True)
 
     def _save(self, batches: list[PendingBatch]) -> None:
-        half = self._state.with_name(".state.json.half")
+        text = json.dumps([asdict(batch) for batch in batches], indent=1)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with half.open("w", encoding="utf-8") as file:
-                json.dump([asdict(batch) for batch in batches], file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            half.replace(self._state)
-            descriptor = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with whole(self._state, is_durable=True) as scratch:
+                scratch.write_text(text, encoding="utf-8")
         except OSError as error:
             raise TeacherError(
-                f"{self._state} cannot be written: {error.strerror or error}. Free the disk or mend the folder, and run "
-                "again: a batch that is out is found by its tag."
+                f"{self._state} cannot be written: {error.strerror or error}. Free the disk or mend the folder, and "
+                "run again: a batch that is out is found by its tag."
             ) from error

@@ -1,71 +1,61 @@
 """Files of requests in OpenAI's Batch format: what is sent as a batch or exported.
 
-What belongs here: writing such files within the limits of the API, and telling the ledger what they ask. What does not:
-uploading them (rounds.py) and what comes back (response_files.py).
+What belongs here: writing such files within the limits of the API, and recording in the ledger what they ask. What does
+not: uploading them (rounds.py) and what comes back (response_files.py).
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from relabel_assets.errors import TeacherError
+from relabel_assets.files import whole
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import RequestMetadata, now, request_line
 from relabel_assets.teacher.ledger.report import asked_keys
 from relabel_assets.teacher.requests import URL, Outgoing, canonical_json
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
 
-_LINES_AT_A_TIME = 500  # appended to the ledger with one flush
+_LINES_AT_A_TIME = 500  # recorded in the ledger with one flush
+
+Record = Callable[[Sequence[Outgoing]], None]
 
 
 def batch_line(outgoing: Outgoing) -> bytes:
     """A request as the Batch API takes it: nothing but its four members."""
-    return (
-        canonical_json(
-            {"custom_id": outgoing.key, "method": "POST", "url": URL, "body": outgoing.body}
-        )
-        + b"\n"
-    )
+    members = {"custom_id": outgoing.key, "method": "POST", "url": URL, "body": outgoing.body}
+    return canonical_json(members) + b"\n"
 
 
 def write_request_files(
     requests: Iterable[Outgoing],
     path_of: Callable[[int], Path],
     limits: FileLimits = API_LIMITS,
-    written: Callable[[list[Outgoing]], None] = lambda requests: None,
+    record: Record = lambda requests: None,
 ) -> list[tuple[Path, int]]:
-    """Write `requests` to `path_of(1)`, `path_of(2)`, ...: (file, number of requests) of each; none where there are none.
+    """Write `requests` to `path_of(1)`, `path_of(2)`, ...: (file, number of requests) of each; none without requests.
 
-    `written` is called with every piece of a file before the file gets its name. Raises TeacherError where the disk
-    does not take it; no half file is left under its final name.
+    `record` is called with all requests of a file, some at a time, before the file gets its name. Raises TeacherError
+    where the disk does not take it; no half file is left under its final name.
+
+    >>> import tempfile
+    >>> from relabel_assets.teacher.requests import Request
+    >>> request = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, None, 50)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = write_request_files([Outgoing.of(request)], lambda n: Path(folder) / f"{n}.jsonl")
+    >>> [(path.name, n_requests) for path, n_requests in files]
+    [('1.jsonl', 1)]
     """
     files: list[tuple[Path, int]] = []
-    lines = iter(requests)
-    held = next(lines, None)
-    while held is not None:
-        path, n_requests, n_bytes = path_of(len(files) + 1), 0, 0
-        half = path.with_name(f".{path.name}.half")
+    rest = iter(requests)
+    upcoming = next(rest, None)
+    while upcoming is not None:
+        path = path_of(len(files) + 1)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with half.open("wb") as file:
-                piece: list[Outgoing] = []
-                while held is not None:
-                    line = batch_line(held)
-                    if n_requests and (
-                        n_requests == limits.n_requests or n_bytes + len(line) > limits.n_bytes
-                    ):
-                        break
-                    file.write(line)
-                    n_requests, n_bytes = n_requests + 1, n_bytes + len(line)
-                    piece.append(held)
-                    if len(piece) == _LINES_AT_A_TIME:
-                        written(piece)
-                        piece = []
-                    held = next(lines, None)
-                written(piece)
-            half.replace(path)
+            with whole(path) as scratch, scratch.open("wb") as file:
+                n_requests, upcoming = _fill(file, upcoming, rest, limits, record)
         except OSError as error:
-            half.unlink(missing_ok=True)
             raise TeacherError(
                 f"{path} cannot be written: {error.strerror or error}. Nothing was sent."
             ) from error
@@ -73,31 +63,53 @@ def write_request_files(
     return files
 
 
+def _fill(
+    file: BinaryIO, first: Outgoing, rest: Iterator[Outgoing], limits: FileLimits, record: Record
+) -> tuple[int, Outgoing | None]:
+    """Write as many requests as `file` may hold: their number, and the first that it does not hold."""
+    n_requests = n_bytes = 0
+    unrecorded: list[Outgoing] = []
+    upcoming: Outgoing | None = first
+    while upcoming is not None:
+        line = batch_line(upcoming)
+        is_full = n_requests == limits.n_requests or n_bytes + len(line) > limits.n_bytes
+        if (
+            is_full and n_requests
+        ):  # a request that is too large alone goes alone, for the endpoint to refuse
+            break
+        file.write(line)
+        n_requests += 1
+        n_bytes += len(line)
+        unrecorded.append(upcoming)
+        if len(unrecorded) == _LINES_AT_A_TIME:
+            record(unrecorded)
+            unrecorded = []
+        upcoming = next(rest, None)
+    record(unrecorded)
+    return n_requests, upcoming
+
+
 class AskedLog:
-    """Tells the ledger what is asked, once a request, so that its response can be told from anyone else's."""
+    """Records in the ledger what is asked, once a request: a response to anything else is not ours."""
 
     def __init__(self, ledger: Ledger, corpus: str, purpose: str, endpoint: str) -> None:
-        self._ledger, self._corpus, self._purpose, self._endpoint = (
-            ledger,
-            corpus,
-            purpose,
-            endpoint,
-        )
-        self._known = asked_keys(ledger)
+        self._ledger, self._corpus = ledger, corpus
+        self._purpose, self._endpoint = purpose, endpoint
+        self._asked = asked_keys(ledger)
 
     def record(self, requests: Sequence[Outgoing]) -> None:
+        """Append the request lines that the ledger does not have."""
         lines = []
         for outgoing in requests:
-            if bytes.fromhex(outgoing.key) not in self._known:
-                metadata = RequestMetadata(
-                    self._corpus,
-                    self._purpose,
-                    outgoing.request.model,
-                    self._endpoint,
-                    outgoing.dialect.name,
-                    now(),
-                )
-                lines.append(request_line(outgoing.key, outgoing.body, metadata))
+            key = bytes.fromhex(outgoing.key)
+            if key in self._asked:
+                continue
+            self._asked.add(key)
+            model, dialect = outgoing.request.model, outgoing.dialect.name
+            metadata = RequestMetadata(
+                self._corpus, self._purpose, model, self._endpoint, dialect, now()
+            )
+            lines.append(request_line(outgoing.key, outgoing.body, metadata))
         self._ledger.append(self._corpus, lines)
 
 

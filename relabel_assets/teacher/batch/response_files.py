@@ -6,21 +6,38 @@ What belongs here: reading such files and putting their responses into the ledge
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from relabel_assets.errors import Problem, TeacherError
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now, read_line, response_line
+from relabel_assets.teacher.ledger.lines import (
+    Line,
+    RequestMetadata,
+    Response,
+    read_line,
+    response_line,
+)
 from relabel_assets.teacher.ledger.report import asked_before
-from relabel_assets.teacher.prices import Price, read_usage
+from relabel_assets.teacher.prices import Price
 
 _LINES_AT_A_TIME = 500  # appended to the ledger with one flush
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request that was asked from here: what the ledger says of it, and the price of its model."""
+
+    metadata: RequestMetadata
+    price: Price | None
+
+
+AskedOf = Callable[[str], Asked | None]  # by custom_id; None for one that was never asked from here
+
+
 @dataclass
 class ImportResult:
-    """What became of the lines of response files. `problems` are lines that were kept out."""
+    """The number of lines of response files, by kind. `problems` are lines that were left out."""
 
     n_answers: int = 0
     n_failures: int = 0
@@ -30,122 +47,126 @@ class ImportResult:
     problems: list[Problem] = field(default_factory=list)
 
 
-def take_responses(
+def record_responses(
     ledger: Ledger,
     lines: Iterable[tuple[int, bytes]],
     file: str,
-    about_of: Callable[[str], tuple[RequestMetadata, Price | None] | None],
+    asked_of: AskedOf,
     result: ImportResult,
     *,
-    took: Callable[[Line], None] = lambda line: None,
+    on_response: Callable[[Line], None] = lambda line: None,
     redact: Callable[[str], str] = lambda text: text,
 ) -> None:
     """Put the responses in `lines` (number, raw line) of `file` into the ledger, once each, and count them in `result`.
 
-    `about_of` says what is known of a custom_id, None for one that was never asked from here: its response is kept
-    out, since nobody can say whose it is. Raises TeacherError where the ledger cannot be written.
+    A response that was never asked from here is left out: nobody can say whose it is. Raises TeacherError where the
+    ledger cannot be written.
     """
-    waiting: dict[str, dict[str, bytes]] = {}  # by corpus, then by key
-
-    def flush(corpus: str) -> None:
-        ledger.append(corpus, waiting.pop(corpus).values())
-
+    unwritten = _Unwritten(ledger)
     for number, raw in lines:
         if not raw.strip():
             continue
         line = read_line(redact(raw.decode("utf-8", "replace")).encode())
-        fault = _fault(line)
-        if line is None or fault:
-            result.problems.append(Problem(file, number, f"{fault}.", "It was kept out."))
+        asked = None if line is None else asked_of(line.key)
+        fault = _fault(line, asked)
+        if line is None or line.response is None or asked is None or fault:
+            result.n_unknown += fault == _UNKNOWN
+            message, remedy = fault or _TORN
+            result.problems.append(Problem(file, number, message, remedy))
             continue
-        known = about_of(line.key)
-        if known is None:
-            result.n_unknown += 1
-            message = f"{line.key[:12]}... was never asked from here."
-            result.problems.append(
-                Problem(file, number, message, "It was kept out: nobody can say whose it is.")
-            )
-            continue
-        line = _with_usage(line, *known)
-        metadata = line.metadata
-        took(line)
-        if line.key in waiting.get(metadata.corpus, {}):
-            flush(metadata.corpus)
-        if line.is_answer and any(old.body == line.body for old in ledger.answers(line.key)):
+        response = line.response
+        line = Line(line.key, asked.metadata.of_response(response.body, asked.price), response)
+        on_response(line)
+        if unwritten.is_in_ledger(line):
             result.n_known += 1
             continue
-        result.n_answers += line.is_answer
-        result.n_failures += not line.is_answer
-        pending = waiting.setdefault(metadata.corpus, {})
-        pending[line.key] = response_line(line)
-        result.usd += metadata.cost_usd or 0.0
-        if len(pending) >= _LINES_AT_A_TIME:
-            flush(metadata.corpus)
-    for corpus in list(waiting):
-        flush(corpus)
+        result.n_answers += response.is_answer
+        result.n_failures += not response.is_answer
+        result.usd += line.metadata.cost_usd or 0.0
+        unwritten.add(line, response)
+    unwritten.flush()
 
 
-def _fault(line: Line | None) -> str | None:
-    """Why a line is not a response; None where it is one."""
+_Fault = tuple[str, str]  # message and remedy
+_TORN = ("The line is torn, or not a line of a batch's results.", "It was left out.")
+_REQUEST = ("The line is a request, not a response.", "It was left out.")
+_EMPTY = ("The line has neither a status nor an error.", "It was left out.")
+_UNKNOWN = (
+    "The request was never asked from here.",
+    "The response was left out: nobody can say whose it is.",
+)
+
+
+def _fault(line: Line | None, asked: Asked | None) -> _Fault | None:
+    """Why a line is left out; None for a response to a request of ours."""
     if line is None:
-        return "torn, or not a line of a batch's results"
-    if line.kind == "request":
-        return "a request, not a response"
-    return (
-        "neither a status nor an error"
-        if line.status_code is None and line.error_code is None
-        else None
-    )
+        return _TORN
+    if line.response is None:
+        return _REQUEST
+    if line.response.status_code is None and line.response.error_code is None:
+        return _EMPTY
+    return _UNKNOWN if asked is None else None
 
 
-def _with_usage(line: Line, metadata: RequestMetadata, price: Price | None) -> Line:
-    usage = read_usage(line.body)
-    metadata = replace(
-        metadata,
-        at=now(),
-        latency_s=None,
-        prompt_tokens=None,
-        completion_tokens=None,
-        cost_usd=None,
-    )
-    if usage is not None:
-        cost_usd = None if price is None else price.cost_usd(usage)
-        metadata = replace(
-            metadata,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            cost_usd=cost_usd,
-        )
-    return replace(line, metadata=metadata)
+class _Unwritten:
+    """Responses on their way into the ledger, at most one of each key and _LINES_AT_A_TIME of each corpus."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._by_corpus: dict[str, dict[str, bytes]] = {}
+
+    def is_in_ledger(self, line: Line) -> bool:
+        """Whether the ledger has this very answer; a second failure is a failure of its own."""
+        corpus = line.metadata.corpus
+        if line.key in self._by_corpus.get(corpus, {}):
+            self.flush(corpus)
+        if line.response is None or not line.is_answer:
+            return False
+        body = line.response.body
+        answers = (known.response for known in self._ledger.answers(line.key))
+        return any(known is not None and known.body == body for known in answers)
+
+    def add(self, line: Line, response: Response) -> None:
+        corpus = line.metadata.corpus
+        lines = self._by_corpus.setdefault(corpus, {})
+        lines[line.key] = response_line(line.key, response, line.metadata)
+        if len(lines) >= _LINES_AT_A_TIME:
+            self.flush(corpus)
+
+    def flush(self, corpus: str | None = None) -> None:
+        """Append what is unwritten, of one corpus or of all."""
+        for name in list(self._by_corpus) if corpus is None else [corpus]:
+            self._ledger.append(name, self._by_corpus.pop(name).values())
 
 
 def import_responses(
     ledger: Ledger, files: Sequence[Path], price_of_model: Callable[[str, str], Price | None]
 ) -> ImportResult:
-    """Put the responses of `files` into the ledger; `price_of_model` is asked with corpus and model.
+    """Put the responses of `files` into the ledger; `price_of_model` is called with corpus and model.
 
     Raises TeacherError for a file that cannot be read, or a ledger that cannot be written.
     """
+    result = ImportResult()
     try:
-        asked, result = asked_in(ledger, files), ImportResult()
-        with ExitStack() as held:
-            for corpus in sorted({line.metadata.corpus for line in asked.values()}):
-                held.enter_context(ledger.sending_for(corpus))
-            prices = {
-                (metadata.corpus, metadata.model): price_of_model(metadata.corpus, metadata.model)
-                for metadata in {line.metadata for line in asked.values()}
-            }
+        requests = asked_in(ledger, files)
+        asked_about = {line.metadata for line in requests.values()}
+        prices = {
+            (metadata.corpus, metadata.model): price_of_model(metadata.corpus, metadata.model)
+            for metadata in asked_about
+        }
 
-            def about_of(key: str) -> tuple[RequestMetadata, Price | None] | None:
-                line = asked.get(key)
-                return (
-                    None
-                    if line is None
-                    else (line.metadata, prices[line.metadata.corpus, line.metadata.model])
-                )
+        def asked_of(key: str) -> Asked | None:
+            if key not in requests:
+                return None
+            metadata = requests[key].metadata
+            return Asked(metadata, prices[metadata.corpus, metadata.model])
 
+        with ExitStack() as locks:
+            # In one order, so that two imports cannot wait for each other.
+            for corpus in sorted({metadata.corpus for metadata in asked_about}):
+                locks.enter_context(ledger.sending_for(corpus))
             for file in files:
-                take_responses(ledger, numbered(file), str(file), about_of, result)
+                record_responses(ledger, numbered(file), str(file), asked_of, result)
     except OSError as error:
         raise TeacherError(
             f"{error.filename or 'the file'} cannot be read: {error.strerror or error}."
@@ -155,12 +176,8 @@ def import_responses(
 
 def asked_in(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
     """The request line that the ledger has for each custom_id in `files` of responses, without its body."""
-    keys = {
-        line.key
-        for file in files
-        for _, raw in numbered(file)
-        if (line := read_line(raw)) is not None
-    }
+    raws = (raw for file in files for _, raw in numbered(file))
+    keys = {line.key for raw in raws if (line := read_line(raw)) is not None}
     return asked_before(ledger, keys)
 
 

@@ -1,84 +1,73 @@
-"""The Batch API as a way of sending: files of requests out, files of results back, as often as it takes.
+"""The Batch API as a way of sending: files of requests out, files of results back, as often as needed.
 
-What belongs here: which requests go into a round, waiting, and what follows from each result. What does not: the calls
-(resources/batch_endpoint.py), what is out (resources/batches_out.py), the files' lines (resources/request_files.py).
+What belongs here: which requests go into a round, waiting, and acting on the decision about each result. What does not: the
+calls (endpoint.py), the pending batches (pending.py), the files' lines (request_files.py, response_files.py).
 
-A round writes every request that has no answer to files, sends them, waits for all, and puts the results into the
-ledger; then it looks again. What is expired or busy is asked again, an unreadable reply up to REREADS times, as live.
+A round writes every request that has no answer to files, sends them, waits for all, and puts the results into the ledger;
+then it looks again.
 """
 
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+import tenacity
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.batch.endpoint import CORPUS, TAG, BatchEndpoint, RemoteBatch
 from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches
 from relabel_assets.teacher.batch.request_files import AskedLog, write_request_files
 from relabel_assets.teacher.batch.response_files import (
+    Asked,
     ImportResult,
     asked_in,
     numbered,
-    take_responses,
+    record_responses,
 )
-from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, ParsedReply
-from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now
-from relabel_assets.teacher.prices import Price
-from relabel_assets.teacher.requests import (
-    Dialect,
-    Outgoing,
-    Request,
-    dialect_named,
-    estimate_prompt_tokens,
-    request_key,
-)
-from relabel_assets.teacher.sending.attempts import REREADS, TOKEN_SAFETY
-from relabel_assets.teacher.sending.dialects import Dialects
-from relabel_assets.teacher.sending.endpoint import endpoint_name
+from relabel_assets.teacher.decision import Tries, decide
+from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, OnExchange, ParsedReply
+from relabel_assets.teacher.ledger.lines import Line, now
+from relabel_assets.teacher.requests import Outgoing, Request, dialect_named
+from relabel_assets.teacher.sending.context import SendingContext
+from relabel_assets.teacher.sending.limits import most_usd
 from relabel_assets.teacher.verdict import Verdict, judge
-
-if TYPE_CHECKING:
-    from relabel_assets.teacher.sender import Read, Sender, Take
 
 _MONEY_ROUNDS = 3  # each sends what the budget surely holds, and replies mostly cost less: more rounds bring little
 _LOOKS = 3  # for a batch that may have been created: a listing can lag behind
-_Ended = tuple[ExchangeStatus, str | None, Line | None, ParsedReply | None]
+_NO_RESULT = Verdict("retry", "the batch ended without a result")
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a request ended, where the ledger has no answer that can be used."""
+
+    status: ExchangeStatus
+    reason: str | None
+    line: Line | None = None
+    parsed: ParsedReply | None = None
 
 
 class BatchRounds:
     """One run in batch mode. `requests` must give the same ones each time they are gone through."""
 
-    def __init__(
-        self,
-        sender: "Sender",
-        requests: Iterable[Request],
-        read: "Read",
-        prices: dict[str, Price | None],
-    ):
-        self._sender, self._requests, self._read, self._prices = sender, requests, read, prices
-        self._config, self._ledger, self._retry_settings = (
-            sender.config,
-            sender.ledger,
-            sender.retry_settings,
-        )
+    def __init__(self, context: SendingContext, requests: Iterable[Request]) -> None:
+        self._context, self._requests = context, requests
         self._endpoint: BatchEndpoint | None = None
-        self._name = endpoint_name(self._config)
-        self._dialects = Dialects(self._ledger, self._name)
-        self._out = PendingBatches(self._ledger.folder, sender.corpus)
-        self._sent: Counter[str] = Counter()  # by key: how often in this run
-        self._unreadable: Counter[str] = Counter()
+        self._pending = PendingBatches(context.ledger.folder, context.corpus)
+        self._n_sent: Counter[str] = Counter()  # by key, in this run
+        self._tries: dict[str, Tries] = {}
+        self._undecided: set[str] = set()  # keys that were sent, and their results not looked at
         self._results: dict[
             str, Line
-        ] = {}  # the latest result of each request, an answer's without its body
-        self._ended: dict[str, _Ended] = {}
-        self._n_held_back = 0
+        ] = {}  # the latest of each request; of an answer without its body
+        self._ends: dict[str, _End] = {}
+        self._n_held_back = 0  # by the budget, in the last round
 
-    def run(self, take: "Take") -> None:
-        """Ask until every request has an answer or a reason, then call `take` once for each. Raises TeacherError."""
+    def run(self, on_exchange: OnExchange) -> None:
+        """Send until every request has an answer or a reason, then call `on_exchange` once for each. Raises TeacherError."""
         try:
             self.collect()
             money_rounds = 0
@@ -88,246 +77,241 @@ class BatchRounds:
                 if money_rounds == _MONEY_ROUNDS:
                     break
             for index, request in enumerate(self._requests):
-                exchange = self._sender.replay(
-                    self._dialects, index, request, self._read
-                ) or self._end(index, request)
-                self._sender.count(exchange)
-                take(exchange)
+                exchange = self._ended(index, request)
+                self._context.count(exchange)
+                on_exchange(exchange)
         finally:
             if self._endpoint is not None:
                 self._endpoint.close()
 
     def collect(self, *, is_patient: bool = True) -> bool:
-        """Put the results of every batch that is out into the ledger, waiting for them if patient; whether none is left."""
-        wait_s = self._retry_settings.first_poll_s
-        while shipments := self._out.all():
+        """Put the results of every pending batch into the ledger, waiting for them if patient; whether none is left."""
+        settings = self._context.retry_settings
+        wait_s = settings.first_poll_s
+        while pending := self._pending.all():
             notes = []
-            for number, shipment in enumerate(shipments, start=1):
-                batch = self._find(shipment)
-                if batch is not None and batch.is_ended:
-                    self._take_results(shipment, batch)
-                elif batch is not None:
-                    place = f"batch {number} of {len(shipments)}" if len(shipments) > 1 else "batch"
-                    notes.append(
-                        f"{place} {batch.status}, {batch.n_done:,} of {shipment.n_requests:,} done"
-                    )
+            for number, batch in enumerate(pending, start=1):
+                remote = self._find(batch)
+                if remote is not None and remote.is_ended:
+                    self._record_results(batch, remote)
+                elif remote is not None:
+                    place = f"batch {number} of {len(pending)}" if len(pending) > 1 else "batch"
+                    done = f"{remote.n_done:,} of {batch.n_requests:,} done"
+                    notes.append(f"{place} {remote.status}, {done}")
             if not notes:
                 continue
             if not is_patient:
                 return False
-            self._sender.wait_note("; ".join(notes))
+            self._context.on_wait("; ".join(notes))
             time.sleep(wait_s)
-            wait_s = min(wait_s * 1.5, self._retry_settings.longest_poll_s)
+            wait_s = min(wait_s * 1.5, settings.longest_poll_s)
         return True
 
     def _api(self) -> BatchEndpoint:
         if self._endpoint is None:
-            self._endpoint = BatchEndpoint(self._config)
+            self._endpoint = BatchEndpoint(self._context.config)
         return self._endpoint
 
     # out
 
     def _send_round(self) -> int:
-        """Write and send what has no answer yet; how many requests."""
-        self._out.sweep()
+        """Write and send the requests without an answer; their number."""
+        context = self._context
+        self._pending.sweep()
         tags: list[str] = []
 
         def path_of(number: int) -> Path:
             tags.append(uuid.uuid4().hex)
-            return self._out.path_of(tags[-1])
+            return self._pending.path_of(tags[-1])
 
-        asked_log = AskedLog(self._ledger, self._sender.corpus, self._sender.purpose, self._name)
-        files = write_request_files(
-            self._outgoing(), path_of, self._retry_settings.batch_limits, asked_log.record
-        )
-        shipments = [
-            PendingBatch(tag, n_requests, self._name, now())
+        asked_log = AskedLog(context.ledger, context.corpus, context.purpose, context.endpoint_name)
+        limits = context.retry_settings.batch_limits
+        files = write_request_files(self._outgoing(), path_of, limits, asked_log.record)
+        batches = [
+            PendingBatch(tag, n_requests, context.endpoint_name, now())
             for tag, (_, n_requests) in zip(tags, files, strict=True)
         ]
-        for shipment in shipments:
-            self._ship(shipment)
-        return sum(n_requests for _, n_requests in files)
+        for batch in batches:
+            self._ship(batch)
+        return sum(batch.n_requests for batch in batches)
 
     def _outgoing(self) -> Iterator[Outgoing]:
         """The requests of the next round, as far as the budget holds them for sure."""
-        budget, reserved_usd, in_round = self._sender.budget, 0.0, set[str]()
+        context, budget = self._context, self._context.budget
+        reserved_usd, in_round = 0.0, set[str]()
         self._n_held_back = 0
         for index, request in enumerate(self._requests):
-            if self._sender.replay(self._dialects, index, request, self._read) is not None:
+            outgoing = context.find(index, request)
+            if isinstance(outgoing, Exchange):
                 continue
-            dialect, body, key = self._put(request)
-            if key not in in_round:
-                self._settle(request, dialect, body, key)
-                dialect, body, key = self._put(
-                    request
-                )  # in the dialect that its result may have led to
-            if key in in_round or key in self._ended:
+            if outgoing.key not in in_round:
+                outgoing = self._decided(outgoing)
+            key = outgoing.key
+            if key in in_round or key in self._ends or context.stop_reason is not None:
                 continue
-            price, most_usd = self._prices.get(request.model), 0.0
-            if price is not None:
-                tokens = estimate_prompt_tokens(body) * TOKEN_SAFETY
-                most_usd = (
-                    tokens * price.input + request.max_completion_tokens * price.output
-                ) / 1_000_000
-            held_usd = budget.spent_usd + reserved_usd + most_usd
-            if self._n_held_back or (budget.limit_usd is not None and held_usd > budget.limit_usd):
+            request_usd = most_usd(outgoing, context.prices.get(request.model))
+            if self._n_held_back or not budget.holds(reserved_usd + request_usd):
                 self._n_held_back += 1
                 continue
-            reserved_usd += most_usd
+            reserved_usd += request_usd
             in_round.add(key)
-            self._sent[key] += 1
+            self._undecided.add(key)
+            self._n_sent[key] += 1
             self._results.pop(key, None)
-            self._sender.counts["sent"] += 1
-            yield Outgoing(request, dialect, key, body)
+            context.counts["sent"] += 1
+            yield outgoing
 
-    def _put(self, request: Request) -> tuple[Dialect, dict[str, Any], str]:
-        dialect = self._dialects.current(request.model)
-        body = request.body(dialect)
-        return dialect, body, request_key(body)
-
-    def _ship(self, shipment: PendingBatch) -> None:
+    def _ship(self, batch: PendingBatch) -> None:
         """Upload, create, and write down each step before and after: whatever dies in between can be found again."""
-        self._out.put(shipment)
-        file_id = self._api().upload(self._out.path_of(shipment.tag), shipment.name)
-        shipment = self._out.update(shipment, file_id=file_id)
-        for attempt in range(self._config.max_retries + 1):
-            metadata = {TAG: shipment.tag, CORPUS: self._sender.corpus}
-            batch = self._api().create(file_id, metadata) or self._look_for(shipment)
-            if batch is not None:
-                self._out.update(shipment, batch_id=batch.id)
-                return
-            time.sleep(
-                min(
-                    self._retry_settings.longest_backoff_s,
-                    self._retry_settings.first_backoff_s * 2**attempt,
-                )
-            )
-        self._out.drop(shipment)
-        raise TeacherError(
-            f"the endpoint {self._name} does not create a batch. Run again later: nothing is lost."
+        context, settings = self._context, self._context.retry_settings
+        self._pending.put(batch)
+        file_id = self._api().upload(self._pending.path_of(batch.tag), batch.name)
+        batch = self._pending.update(batch, file_id=file_id)
+        metadata = {TAG: batch.tag, CORPUS: context.corpus}
+        until_there = _until_not_none(
+            context.config.max_retries + 1,
+            tenacity.wait_exponential(settings.first_backoff_s, settings.longest_backoff_s),
         )
+        remote = until_there(lambda: self._api().create(file_id, metadata) or self._look_for(batch))
+        if remote is None:
+            self._pending.drop(batch)
+            raise TeacherError(
+                f"the endpoint {context.endpoint_name} does not create a batch. Run again later: nothing is lost."
+            )
+        self._pending.update(batch, batch_id=remote.id)
 
-    def _look_for(self, shipment: PendingBatch) -> RemoteBatch | None:
-        for look in range(_LOOKS):
-            if look:
-                time.sleep(self._retry_settings.first_poll_s)
-            if (batch := self._api().find(shipment.tag)) is not None:
-                return batch
-        return None
+    def _look_for(self, batch: PendingBatch) -> RemoteBatch | None:
+        wait = tenacity.wait_fixed(self._context.retry_settings.first_poll_s)
+        return _until_not_none(_LOOKS, wait)(lambda: self._api().find(batch.tag))
 
     # back
 
-    def _find(self, shipment: PendingBatch) -> RemoteBatch | None:
-        """The batch as it is now; None, and forgotten, where it was never created."""
-        if shipment.endpoint != self._name:
+    def _find(self, batch: PendingBatch) -> RemoteBatch | None:
+        """The batch at the endpoint; None, and forgotten, where it was never created."""
+        name = self._context.endpoint_name
+        if batch.endpoint != name:
             raise TeacherError(
-                f"a batch of corpus {self._sender.corpus!r} is out at {shipment.endpoint}, and teacher.base_url is "
-                f"{self._name}. Set it back until the batch has come in, or delete {self._out.folder} to give it up."
+                f"a batch of corpus {self._context.corpus!r} is out at {batch.endpoint}, and teacher.base_url is "
+                f"{name}. Set it back until the batch has come in, or delete {self._pending.folder} to give it up."
             )
-        if shipment.batch_id is not None:
-            return self._api().get(shipment.batch_id)
-        batch = self._look_for(shipment)
-        if batch is None:
-            self._out.drop(shipment)
+        if batch.batch_id is not None:
+            return self._api().get(batch.batch_id)
+        remote = self._look_for(batch)
+        if remote is None:
+            self._pending.drop(batch)
         else:
-            self._out.update(shipment, batch_id=batch.id)
-        return batch
+            self._pending.update(batch, batch_id=remote.id)
+        return remote
 
-    def _take_results(self, shipment: PendingBatch, batch: RemoteBatch) -> None:
-        keys, result = self._out.keys_of(shipment), ImportResult()
-        for number, file_id in enumerate(batch.result_files):
-            path = self._out.folder / f"{shipment.tag}.{number}.results"
+    def _record_results(self, batch: PendingBatch, remote: RemoteBatch) -> None:
+        """Download the results of an ended batch, put them into the ledger, and forget the batch."""
+        context, result = self._context, ImportResult()
+        keys = self._pending.keys_of(batch)
+        for number, file_id in enumerate(remote.result_files):
+            path = self._pending.folder / f"{batch.tag}.{number}.results"
             self._api().download(file_id, path)
-            asked = asked_in(self._ledger, [path])
-
-            def about_of(key: str) -> tuple[RequestMetadata, Price | None] | None:
-                line = asked.get(key)  # noqa: B023 (called in the same turn)
-                return (
-                    None if line is None else (line.metadata, self._prices.get(line.metadata.model))
-                )
-
-            name = f"results of {batch.id}"
-            take_responses(
-                self._ledger,
+            requests = asked_in(context.ledger, [path])
+            asked = {
+                key: Asked(line.metadata, context.prices.get(line.metadata.model))
+                for key, line in requests.items()
+            }
+            record_responses(
+                context.ledger,
                 numbered(path),
-                name,
-                about_of,
+                f"results of {remote.id}",
+                asked.get,
                 result,
-                took=self._took,
+                on_response=self._remember,
                 redact=self._api().redact,
             )
             path.unlink()
-        self._sender.budget.spent_usd += result.usd
+        context.budget.spent_usd += result.usd
         if result.problems:
-            self._sender.say(
-                f"{len(result.problems):,} lines were kept out, the first: {result.problems[0]}"
-            )
-        self._end_rest(batch, keys)
-        self._out.drop(shipment)
+            n_lines = len(result.problems)
+            context.notices.say(f"lines left out: {n_lines:,}, the first: {result.problems[0]}")
+        self._end_rest(remote, keys)
+        self._pending.drop(batch)
 
-    def _took(self, line: Line) -> None:
-        self._results[line.key] = replace(line, body=None) if line.is_answer else line
+    def _remember(self, line: Line) -> None:
+        """Keep the latest result of a request, until it is decided on."""
+        if line.response is None:
+            return
+        response = replace(line.response, body=None) if line.is_answer else line.response
+        self._results[line.key] = replace(line, response=response)
         dialect = dialect_named(line.metadata.dialect)
         if line.is_answer and dialect is not None:
-            self._dialects.answered(line.metadata.model, dialect)
+            self._context.dialects.mark_answered(line.metadata.model, dialect)
 
-    def _end_rest(self, batch: RemoteBatch, keys: set[str]) -> None:
-        """Say why requests of this run have no result, where asking again would not help."""
-        codes, said = (
-            {code for code, _ in batch.errors},
-            "; ".join(filter(None, (text for _, text in batch.errors))),
-        )
+    def _end_rest(self, remote: RemoteBatch, keys: set[str]) -> None:
+        """End requests of this run without a result, where sending them again would not help."""
+        codes = {code for code, _ in remote.errors}
+        message = self._api().redact("; ".join(text for _, text in remote.errors if text))
         reasons = {
             "cancelled": "the batch was cancelled",
-            "failed": f"the batch failed: {self._api().redact(said)}",
+            "failed": f"the batch failed: {message}",
         }
-        if (
-            batch.status not in reasons or "token_limit_exceeded" in codes
-        ):  # too much at once: later there is room
+        # token_limit_exceeded: too many tokens are enqueued now; later there is room.
+        if remote.status not in reasons or "token_limit_exceeded" in codes:
             return
-        for key in keys & set(self._sent) - set(self._results):
-            self._ended[key] = ("failed", reasons[batch.status], None, None)
+        for key in keys & set(self._n_sent) - set(self._results):
+            self._ends[key] = _End("failed", reasons[remote.status])
 
-    def _settle(self, request: Request, dialect: Dialect, body: dict[str, Any], key: str) -> None:
-        """What follows from the result of the last round: an end, another dialect, or nothing: ask again."""
-        if key not in self._sent or key in self._ended:
-            return
+    def _decided(self, outgoing: Outgoing) -> Outgoing:
+        """Act on the result of `outgoing` in the last round, once; then the same request in the current dialect."""
+        context, key = self._context, outgoing.key
+        if key not in self._undecided:
+            return outgoing
+        self._undecided.discard(key)
+        if key in self._ends:
+            return outgoing
+        line, verdict, parsed = self._judged(key)
+        self._tries[key] = self._tries.get(key, Tries()).plus(verdict, parsed)
+        decision = decide(verdict, self._tries[key], context.config.max_retries, parsed)
+        reason = decision.reason
+        match decision.step:
+            case "ask_again" | "back_off":
+                return outgoing  # with the next round
+            case "concede" if context.dialects.concede(outgoing, reason or "", context.notices.say):
+                return outgoing.in_dialect(context.dialects.current(outgoing.request.model))
+            case "stop":
+                context.stop(f"the endpoint's quota or money is spent ({reason})")
+        self._ends[key] = _End(decision.status, reason, line, parsed)
+        return outgoing
+
+    def _judged(self, key: str) -> tuple[Line | None, Verdict, ParsedReply | None]:
+        """The result of a request in the last round, the verdict on it and, if it can be used, the parsed reply."""
         line = self._results.get(key)
-        verdict = Verdict("retry", "the batch ended without a result")
         if line is not None and line.is_answer:
-            line = next(self._ledger.answers(key), line)
-        if line is not None:
-            verdict = judge(line.status_code, line.body, error=line.error_message)
-        match verdict.action:
-            case "use":
-                reading = self._read(line.body if line else None)
-                self._unreadable[key] += reading.status == "unparseable"
-                if reading.status != "unparseable" or self._unreadable[key] > min(
-                    REREADS, self._config.max_retries
-                ):
-                    self._ended[key] = (reading.status, reading.reason, line, reading)
-            case "retry" if self._sent[key] <= self._config.max_retries:
-                pass
-            case "rejected" if (
-                notice := self._dialects.concede(request.model, dialect, verdict.reason or "", body)
-            ) is not None:
-                self._sender.say(notice)
-            case "refused":
-                self._ended[key] = ("refused", verdict.reason, line, None)
-            case _:
-                self._ended[key] = (
-                    "failed",
-                    f"{verdict.reason} ({self._sent[key]} attempts)",
-                    line,
-                    None,
-                )
+            line = next(self._context.ledger.answers(key), line)  # with its body
+        if line is None or line.response is None:
+            return None, _NO_RESULT, None
+        response = line.response
+        verdict = judge(response.status_code, response.body, error=response.error_message)
+        parsed = self._context.read(response.body) if verdict.action == "use" else None
+        return line, verdict, parsed
 
-    def _end(self, index: int, request: Request) -> Exchange:
-        dialect, body, key = self._put(request)
-        self._settle(request, dialect, body, key)
-        reason = "not sent: the budget does not surely hold another request"
-        ended: _Ended = self._ended.get(key) or ("over_budget", reason, None, None)
-        history = self._ledger.history(key)
-        return Exchange(
-            index, request, key, *ended[:2], history.attempts, history.cost_usd, *ended[2:]
-        )
+    def _ended(self, index: int, request: Request) -> Exchange:
+        """The exchange of `request` after the last round."""
+        context = self._context
+        outgoing = context.find(index, request)
+        if isinstance(outgoing, Exchange):
+            return outgoing
+        outgoing = self._decided(outgoing)
+        if context.stop_reason is not None:
+            unsent = _End("failed", f"not sent: {context.stop_reason}")
+        else:
+            unsent = _End(
+                "over_budget", "not sent: the budget does not surely hold another request"
+            )
+        end = self._ends.get(outgoing.key, unsent)
+        return context.ended(index, outgoing, end.status, end.reason, end.line, end.parsed)
+
+
+def _until_not_none(n_tries: int, wait: tenacity.wait.wait_base) -> tenacity.Retrying:
+    """Call again while the result is None, `n_tries` times at most; then it is None."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda result: result is None),
+        stop=tenacity.stop_after_attempt(n_tries),
+        wait=wait,
+        retry_error_callback=lambda state: None,
+    )

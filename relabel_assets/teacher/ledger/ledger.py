@@ -1,15 +1,14 @@
 """The ledger: every teacher request and response, appended and flushed to disk before it is used.
 
 What belongs here: appending lines safely beside other processes, finding what is recorded under a key, and who may
-send for a corpus. What does not: the lines' format (core/ledger_lines.py), what a reply means (core/replies.py), the
-figures people read (resources/ledger_report.py).
+send for a corpus. What does not: the lines' format (lines.py), what a reply means (replies.py), the figures that people
+read (report.py).
 
 One file per corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files are only ever appended to. Any other *.jsonl
 below the folder is read too, so results made elsewhere can be put beside them.
 """
 
 import datetime as dt
-import fcntl
 import os
 import threading
 from collections import defaultdict
@@ -18,13 +17,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import filelock
+
 from relabel_assets.errors import TeacherError
+from relabel_assets.files import flush_folder
 from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
+
+_APPEND_POLL_S = 0.005  # an append takes milliseconds
+_SENDING_POLL_S = 0.2  # a run takes minutes
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the ledger knows of one key. `cost_usd` is the sum of what is known; `places` are its answers."""
+    """What the ledger has under one key. `cost_usd` is the sum of known costs; `places` are its answers."""
 
     attempts: int = 0
     cost_usd: float | None = None
@@ -114,10 +119,10 @@ class Ledger:
                     self.notices.append(
                         f"{file}: the line at byte {offset} is torn or foreign and was skipped"
                     )
-            elif line.kind == "response":
-                self._take(line, number, offset)
+            elif not line.is_request:
+                self._index(line, number, offset)
 
-    def _take(self, line: Line, number: int, offset: int) -> None:
+    def _index(self, line: Line, number: int, offset: int) -> None:
         metadata, key = line.metadata, bytes.fromhex(line.key)
         known = self._histories.get(key, History())
         cost = (
@@ -171,7 +176,7 @@ class Ledger:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            filelock.lock_descriptor(descriptor, poll_interval=_APPEND_POLL_S)
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 data = b"\n" + data  # a process died inside its last line: do not join ours to it
@@ -182,28 +187,16 @@ class Ledger:
         finally:
             os.close(descriptor)
         if is_new:
-            _flush_folder(file.parent)
+            flush_folder(file.parent)
 
     @contextmanager
     def sending_for(self, corpus: str) -> Iterator[None]:
         """Be the only process that sends for `corpus`, so that two runs do not both pay for the same request.
 
-        Waits for another process to finish; reads what it recorded. The lock ends with the process, however it ends.
+        Waits for another process to finish, and reads what it recorded. The lock ends with the process, even by
+        SIGKILL: it is on an open file, which the system closes.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / f"{corpus}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with filelock.FileLock(self.folder / f"{corpus}.lock", poll_interval=_SENDING_POLL_S):
             self.refresh()
             yield
-        finally:
-            os.close(descriptor)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Put a new file's name on the disk, not only its content."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,10 +1,11 @@
-"""The lines of the ledger: OpenAI's Batch format, with what else is known about an exchange under "relabel".
+"""The lines of the ledger: OpenAI's Batch format, with our own metadata under "relabel".
 
-What belongs here: making a line and reading one back. What does not: files (resources/ledger.py), and what a reply
-means (core/replies.py).
+What belongs here: writing a line and reading one back. What does not: files (ledger.py), and what a reply means
+(replies.py).
 
     {"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "relabel": {...}, "body": {...}}
-    {"custom_id": key, "id": "...", "relabel": {...}, "error": null | {...}, "response": null | {"status_code", "request_id", "body"}}
+    {"custom_id": key, "id": "...", "relabel": {...}, "error": null | {...},
+     "response": null | {"status_code", "request_id", "body"}}
 
 The long member comes last, so that an index can be built from the short ones before it without parsing the rest.
 """
@@ -14,9 +15,10 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
+from relabel_assets.teacher.prices import Price, read_usage
 from relabel_assets.teacher.requests import URL
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -25,7 +27,10 @@ _LONG_MEMBERS = (b',"response":', b',"body":')
 
 @dataclass(frozen=True)
 class RequestMetadata:
-    """What a line says under "relabel". Money in US dollars, NULL where the price is unknown; times in UTC."""
+    """What a line says under "relabel". Money in US dollars, NULL where the price is unknown; times in UTC.
+
+    The names of the fields are the keys on disk.
+    """
 
     corpus: str = ""
     purpose: str = ""  # grading | queries
@@ -38,35 +43,67 @@ class RequestMetadata:
     completion_tokens: int | None = None
     cost_usd: float | None = None
 
+    def of_response(
+        self, body: Any, price: Price | None, latency_s: float | None = None
+    ) -> "RequestMetadata":
+        """The metadata of a response with `body` that arrived now: its tokens, and their cost at `price`."""
+        usage = read_usage(body)
+        return replace(
+            self,
+            at=now(),
+            latency_s=latency_s,
+            prompt_tokens=None if usage is None else usage.prompt_tokens,
+            completion_tokens=None if usage is None else usage.completion_tokens,
+            cost_usd=None if usage is None or price is None else price.cost_usd(usage),
+        )
+
 
 @dataclass(frozen=True)
-class Line:
-    """One line of the ledger. `body` is the request's body, or the response's: parsed JSON, or text that is not JSON."""
+class Response:
+    """What came back for a request. `status_code` is None if nothing did: then the error says why.
 
-    kind: Literal["request", "response"]
-    key: str
-    metadata: RequestMetadata
+    >>> Response(200, {"choices": []}).is_answer, Response(503).is_answer
+    (True, False)
+    >>> Response(error_code="timeout").outcome
+    'timeout'
+    """
+
     status_code: int | None = None
+    body: Any = field(default=None, repr=False)  # parsed JSON, or the text if it is not JSON
     error_code: str | None = None
     error_message: str | None = None
-    request_id: str | None = None
-    body: Any = field(default=None, repr=False)
+    request_id: str | None = None  # the endpoint's own, for asking its support
 
     @property
     def is_answer(self) -> bool:
         """Whether an endpoint answered the request with a 2xx: then `body` is worth reading."""
-        return (
-            self.kind == "response"
-            and self.status_code is not None
-            and 200 <= self.status_code < 300
-        )
+        return self.status_code is not None and 200 <= self.status_code < 300
 
     @property
     def outcome(self) -> str:
         """The HTTP status, or what kept a response from coming: timeout, connection, ..."""
-        return (
-            str(self.status_code) if self.status_code is not None else (self.error_code or "none")
-        )
+        if self.status_code is not None:
+            return str(self.status_code)
+        return self.error_code or "none"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the ledger: a request with its body, or a `response`."""
+
+    key: str
+    metadata: RequestMetadata
+    response: Response | None = None  # None: this is a request
+    request_body: Any = field(default=None, repr=False)
+
+    @property
+    def is_request(self) -> bool:
+        return self.response is None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether this is a response with a 2xx."""
+        return self.response is not None and self.response.is_answer
 
 
 def now() -> str:
@@ -75,35 +112,32 @@ def now() -> str:
 
 
 def request_line(key: str, body: Mapping[str, Any], metadata: RequestMetadata) -> bytes:
-    """The line, with its newline."""
+    """The line of a request, with its newline."""
     return _dump(
         {"custom_id": key, "method": "POST", "url": URL, "relabel": _known(metadata), "body": body}
     )
 
 
-def response_line(line: Line) -> bytes:
+def response_line(key: str, response: Response, metadata: RequestMetadata) -> bytes:
     """The line of a response or of a failure to get one, with its newline."""
-    response = None
-    if line.status_code is not None:
-        response = {
-            "status_code": line.status_code,
-            "request_id": line.request_id or "",
-            "body": line.body,
+    answer = error = None
+    if response.status_code is not None:
+        answer = {
+            "status_code": response.status_code,
+            "request_id": response.request_id or "",
+            "body": response.body,
         }
-    error = (
-        None
-        if line.error_code is None
-        else {"code": line.error_code, "message": line.error_message or ""}
-    )
-    # status_code is said twice: the second is far into the line, out of an index's sight.
-    relabel = {"status_code": line.status_code, **_known(line.metadata)}
+    if response.error_code is not None:
+        error = {"code": response.error_code, "message": response.error_message or ""}
+    # The status is written twice: an index reads only the start of a line, and `response` comes last.
+    relabel = {"status_code": response.status_code, **_known(metadata)}
     return _dump(
         {
-            "custom_id": line.key,
+            "custom_id": key,
             "id": uuid.uuid4().hex,
             "relabel": relabel,
             "error": error,
-            "response": response,
+            "response": answer,
         }
     )
 
@@ -146,42 +180,42 @@ def read_start(raw: bytes) -> Line | None:
 
 
 def _line(value: Any, is_start: bool = False) -> Line | None:
-    if (
-        not isinstance(value, dict)
-        or not isinstance(value.get("custom_id"), str)
-        or not _KEY.fullmatch(value["custom_id"])
-    ):
+    """The line that `value` says; None if it is foreign. With `is_start`, the long member was cut off."""
+    if not isinstance(value, dict):
         return None
-    key, relabel = value["custom_id"], value.get("relabel")
+    key = value.get("custom_id")
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        return None
+    relabel = value.get("relabel")
     relabel = relabel if isinstance(relabel, dict) else {}
     metadata = _metadata(relabel)
     if "method" in value:
+        body = value.get("body")
         return (
-            Line("request", key, metadata, body=value.get("body"))
-            if is_start or isinstance(value.get("body"), dict)
-            else None
+            Line(key, metadata, request_body=body) if is_start or isinstance(body, dict) else None
         )
-    response, error = value.get("response"), value.get("error")
     if not is_start and "response" not in value and "error" not in value:
         return None
-    response = (
-        response if isinstance(response, dict) else {"status_code": relabel.get("status_code")}
-    )
+    return Line(key, metadata, _response(value, relabel))
+
+
+def _response(value: Mapping[str, Any], relabel: Mapping[str, Any]) -> Response:
+    answer, error = value.get("response"), value.get("error")
+    answer = answer if isinstance(answer, dict) else {"status_code": relabel.get("status_code")}
     error = error if isinstance(error, dict) else {}
-    status_code = response.get("status_code")
-    return Line(
-        "response",
-        key,
-        metadata,
-        status_code=status_code if isinstance(status_code, int) else None,
-        error_code=None if error.get("code") is None else str(error["code"]),
-        error_message=None if error.get("message") is None else str(error["message"]),
-        request_id=response.get("request_id"),
-        body=response.get("body"),
+    status_code = answer.get("status_code")
+    code, message = error.get("code"), error.get("message")
+    return Response(
+        status_code if isinstance(status_code, int) else None,
+        answer.get("body"),
+        None if code is None else str(code),
+        None if message is None else str(message),
+        answer.get("request_id"),
     )
 
 
 def _metadata(relabel: Mapping[str, Any]) -> RequestMetadata:
+    """The members of "relabel" that have the right type; the file may come from elsewhere."""
     known: dict[str, Any] = {}
     for name, declared in RequestMetadata.__dataclass_fields__.items():
         value = relabel.get(name)

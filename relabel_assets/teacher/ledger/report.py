@@ -1,14 +1,13 @@
 """What people ask of the ledger: how large it is, what was spent, whether every line is sound, what replies were like.
 
 What belongs here: reading the files from end to end, or their last part, and counting. What does not: the index that
-sending uses (resources/ledger.py) and printing (terminal_teacher.py).
+sending uses (ledger.py) and printing (cli/output_teacher.py).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import fmean
 
 from relabel_assets.errors import Problem
@@ -39,13 +38,13 @@ class Group:
         default_factory=Counter
     )  # HTTP statuses, or what kept a response from coming
 
-    def take(self, line: Line) -> None:
-        if line.kind == "request":
+    def add(self, line: Line) -> None:
+        if line.response is None:
             self.n_requests += 1
             return
         self.n_responses += 1
         self.n_answers += line.is_answer
-        self.outcomes[line.outcome] += 1
+        self.outcomes[line.response.outcome] += 1
         self.prompt_tokens += round(line.metadata.prompt_tokens or 0)
         self.completion_tokens += round(line.metadata.completion_tokens or 0)
         self.usd += line.metadata.cost_usd or 0.0
@@ -64,71 +63,66 @@ class LedgerReport:
     n_keys: int = 0
     groups: dict[tuple[str, str, str], Group] = field(default_factory=lambda: defaultdict(Group))
     problems: list[Problem] = field(default_factory=list)
-    n_unasked: int = (
-        0  # responses whose request is nowhere in the ledger: made elsewhere, or its line was lost
-    )
+    # Responses whose request is nowhere in the ledger: made elsewhere, or its line was lost.
+    n_unasked: int = 0
 
 
 def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
     """Count every line of the ledger.
 
     Thorough, every line is parsed whole: the key must be the hash of the request's body, and a response must say the
-    same status in both of its places. Otherwise bodies are passed over, many times faster, and only torn and foreign
-    lines are found.
+    same status in both of its places. Otherwise bodies are skipped, many times faster, and only torn and foreign lines
+    are found.
     """
-    found = LedgerReport()
+    result = LedgerReport()
     asked: set[bytes] = set()
     answered: Counter[bytes] = Counter()
     for file in ledger.files():
-        found.n_files += 1
-        found.n_bytes += file.stat().st_size
+        name = str(file.relative_to(ledger.folder))
+        result.n_files += 1
+        result.n_bytes += file.stat().st_size
         for number, (_, raw) in enumerate(ledger.lines(file), start=1):
             if not raw.strip():
-                continue  # the end that was put to a torn line
-            found.n_lines += 1
+                continue  # the newline that ended a torn line
+            result.n_lines += 1
             line, fault = _check(raw, is_thorough=is_thorough)
             if fault:
-                found.problems.append(Problem(_name(ledger, file), number, fault, _REMEDY))
+                result.problems.append(Problem(name, number, fault, _REMEDY))
             if line is None or fault:
                 continue
-            found.groups[line.metadata.corpus, line.metadata.purpose, line.metadata.model].take(
-                line
-            )
-            if line.kind == "request":
+            metadata = line.metadata
+            result.groups[metadata.corpus, metadata.purpose, metadata.model].add(line)
+            if line.is_request:
                 asked.add(bytes.fromhex(line.key))
             else:
                 answered[bytes.fromhex(line.key)] += 1
-    found.n_keys = len(asked | set(answered))
-    found.n_unasked = sum(n for key, n in answered.items() if key not in asked)
-    return found
-
-
-def _name(ledger: Ledger, file: Path) -> str:
-    return str(file.relative_to(ledger.folder))
+    result.n_keys = len(asked | set(answered))
+    result.n_unasked = sum(n for key, n in answered.items() if key not in asked)
+    return result
 
 
 def _check(raw: bytes, *, is_thorough: bool) -> tuple[Line | None, str | None]:
-    """The line, and what is wrong with it."""
+    """The line, and why it cannot be used."""
     if not raw.endswith(b"\n"):
-        return (
-            None,
-            "the last line is torn: a process died while it wrote it, or is writing it now.",
-        )
+        fault = "the last line is torn: a process died while it wrote it, or is writing it now."
+        return None, fault
     start = read_start(raw)
     line = read_line(raw) if is_thorough or start is None else start
     if line is None:
         return None, "the line is torn or foreign: it is not an exchange with a teacher."
-    if not is_thorough:
-        return line, None
-    if line.kind == "request" and request_key(line.body) != line.key:
-        return line, "the key is not the hash of the request's body: one of them was changed."
-    if (
-        line.kind == "response"
-        and start is not None
-        and (start.key, start.outcome) != (line.key, line.outcome)
-    ):
-        return line, f"it says two statuses, {start.outcome} and {line.outcome}."
-    return line, None
+    return line, _fault_inside(line, start) if is_thorough else None
+
+
+def _fault_inside(line: Line, start: Line | None) -> str | None:
+    """Where a whole `line` contradicts itself. `start` is the same line as an index reads it."""
+    if line.response is None:
+        if request_key(line.request_body) == line.key:
+            return None
+        return "the key is not the hash of the request's body: one of them was changed."
+    first = None if start is None else start.response
+    if first is not None and first.outcome != line.response.outcome:
+        return f"it says two statuses, {first.outcome} and {line.response.outcome}."
+    return None
 
 
 def seen(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, Seen]:
@@ -138,8 +132,8 @@ def seen(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, Seen]:
     for line in _recent(ledger):
         if line.metadata.purpose != purpose or line.metadata.model not in replies:
             continue
-        if line.kind == "request":
-            asked[line.key] = estimate_prompt_tokens(line.body)
+        if line.is_request:
+            asked[line.key] = estimate_prompt_tokens(line.request_body)
         elif line.is_answer and line.metadata.prompt_tokens and line.key in asked:
             replies[line.metadata.model].append((line, asked[line.key]))
     return {model: _seen(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
@@ -164,7 +158,7 @@ def _recent(ledger: Ledger) -> Iterator[Line]:
         start = max(0, file.stat().st_size - _RECENT_BYTES)
         for offset, raw in ledger.lines(file, start):
             line = read_start(raw) if offset > start or start == 0 else None
-            if line is not None and line.kind == "request":
+            if line is not None and line.is_request:
                 line = read_line(raw)
             if line is not None:
                 yield line
@@ -172,21 +166,19 @@ def _recent(ledger: Ledger) -> Iterator[Line]:
 
 def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
     """The latest request line of each of `keys` that the ledger has, without its body."""
-    found: dict[str, Line] = {}
+    asked: dict[str, Line] = {}
     for file in ledger.files():
         for _, raw in ledger.lines(file):
             line = read_start(raw)
-            if line is not None and line.kind == "request" and line.key in keys:
-                found[line.key] = line
-    return found
+            if line is not None and line.is_request and line.key in keys:
+                asked[line.key] = line
+    return asked
 
 
 def asked_keys(ledger: Ledger) -> set[bytes]:
     """The keys of all requests that the ledger has."""
     lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
-    return {
-        bytes.fromhex(line.key) for line in lines if line is not None and line.kind == "request"
-    }
+    return {bytes.fromhex(line.key) for line in lines if line is not None and line.is_request}
 
 
 def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
@@ -195,14 +187,9 @@ def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
     for file in ledger.files():
         for _, raw in ledger.lines(file):
             line, fault = _check(raw, is_thorough=False) if raw.strip() else (None, None)
-            if (
-                line is None
-                or fault
-                or line.kind != "response"
-                or line.metadata.corpus != corpus
-                or not line.metadata.at
-            ):
+            if line is None or fault or line.is_request or line.metadata.corpus != corpus:
                 continue
-            if datetime.fromisoformat(line.metadata.at).astimezone(UTC) >= moment:
+            at = line.metadata.at
+            if at and datetime.fromisoformat(at).astimezone(UTC) >= moment:
                 spent += line.metadata.cost_usd or 0.0
     return spent

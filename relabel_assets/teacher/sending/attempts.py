@@ -1,262 +1,198 @@
-"""One request, tried until it ends: with an answer that was read, or with a reason why there is none.
+"""One request, sent until it has an answer that can be used, or a reason why there is none.
 
-What belongs here: waiting for a turn, sending once, recording, and what follows from each verdict. What does not:
-which requests there are and what the ledger has of them (resources/sending.py), the rules (core/verdict.py).
+What belongs here: waiting for a turn, sending once, recording, and acting on the decision. What does not: which requests
+there are (live.py), verdicts (verdict.py) and decisions (decision.py).
 """
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
-from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
-from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, ParsedReply
-from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.lines import (
-    Line,
-    RequestMetadata,
-    now,
-    request_line,
-    response_line,
-)
+from relabel_assets.teacher.decision import Tries, decide
+from relabel_assets.teacher.exchange import Exchange, ExchangeStatus
+from relabel_assets.teacher.ledger.lines import Line, request_line, response_line
 from relabel_assets.teacher.ledger.writer import LedgerWriter
-from relabel_assets.teacher.prices import Price, read_usage
-from relabel_assets.teacher.requests import Dialect, Request, estimate_prompt_tokens, request_key
-from relabel_assets.teacher.sending.circuit import CircuitBreaker
-from relabel_assets.teacher.sending.dialects import Dialects
+from relabel_assets.teacher.requests import Outgoing
+from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
-from relabel_assets.teacher.sending.limits import RateLimiter
-from relabel_assets.teacher.sending.retry_settings import RetrySettings
-from relabel_assets.teacher.sending.spend import Budget
+from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, most_usd
 from relabel_assets.teacher.verdict import Verdict, judge
 
-REREADS = 2  # more requests for a reply that cannot be read: a cut line mends itself, a stubborn model does not
-_DENIALS = (
-    3  # in a row, once the endpoint has answered: one odd 404 among answers is that request's own
-)
-TOKEN_SAFETY = 1.4  # money set aside for a prompt, over its estimated tokens: code and tables have more tokens a byte
+# In a row, once the endpoint has answered: a single 404 among answers concerns that request alone.
+_DENIALS = 3
+# Failures in a row that open the circuit breaker: at least one round of the requests that are in flight together.
+_FEWEST_FAILURES = 10
+# Completion tokens of a reply: a grade and a sentence are about 60. Replies then move the mean by a twentieth each, so
+# that it follows a model within some 20 replies and one long reply does not stop the tokens a minute.
+_FIRST_COMPLETION_TOKENS = 60.0
+_MEAN_UPDATE = 0.05
 
 
 @dataclass
 class SendingState:
-    """What a run sends with. Everything here belongs to one event loop."""
+    """A live run while it sends. Everything here belongs to one event loop."""
 
-    config: TeacherConfig
-    corpus: str
-    purpose: str
-    endpoint_name: str
+    context: SendingContext
     endpoint: Endpoint
-    ledger: Ledger
     writer: LedgerWriter
-    dialects: Dialects
-    prices: Mapping[str, Price | None]
-    budget: Budget
-    circuit_breaker: CircuitBreaker
-    retry_settings: RetrySettings
-    counts: Counter[str]
-    notices: list[str]
-    completion_tokens_mean: float = 60.0  # before the first answer
+    completion_tokens_mean: float = _FIRST_COMPLETION_TOKENS
     denials: int = 0
     is_answered: bool = False
-    stop_reason: str | None = None
+    circuit_breaker: CircuitBreaker = field(init=False)
     requests_limiter: RateLimiter = field(init=False)
     tokens_limiter: RateLimiter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.requests_limiter = RateLimiter(self.config.requests_per_minute)
-        self.tokens_limiter = RateLimiter(self.config.tokens_per_minute)
-
-    def say(self, notice: str) -> None:
-        """Tell people something, once."""
-        if notice and notice not in self.notices:
-            self.notices.append(notice)
-
-    def stop(self, reason: str) -> None:
-        """Send nothing more; what is left ends as failed, with this reason."""
-        if self.stop_reason is None:
-            self.stop_reason = reason
-            self.say(f"stopped early: {reason}. Running again goes on from here.")
+        config = self.context.config
+        self.circuit_breaker = CircuitBreaker(
+            max(_FEWEST_FAILURES, config.max_concurrency), self.context.retry_settings.probe_waits_s
+        )
+        self.requests_limiter = RateLimiter(config.requests_per_minute)
+        self.tokens_limiter = RateLimiter(config.tokens_per_minute)
 
 
 @dataclass(frozen=True)
-class _NotSent:
+class NotSent:
+    """Why a request was not sent."""
+
     status: ExchangeStatus
     reason: str
 
 
-async def send_with_retries(
-    state: SendingState, index: int, request: Request, read: Callable[[Any], ParsedReply]
-) -> Exchange:
-    """Send `request` as often as it takes and is allowed. Raises TeacherError where the endpoint denies access."""
-    retries = unreadable = 0
+@dataclass(frozen=True)
+class Sent:
+    """The response in the ledger, and the verdict on it."""
+
+    line: Line
+    verdict: Verdict
+
+
+async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing) -> Exchange:
+    """Send `outgoing` as often as needed and allowed. Raises TeacherError where the endpoint denies access."""
+    context, model = state.context, outgoing.request.model
+    tries = Tries()
     while True:
-        dialect = state.dialects.current(request.model)
-        body = request.body(dialect)
-        key = request_key(body)
-
-        def ended(
-            status: ExchangeStatus,
-            reason: str | None,
-            *,
-            line: Line | None,
-            reading: ParsedReply | None = None,
-        ) -> Exchange:
-            history = state.ledger.history(key)  # noqa: B023 (called in the same turn)
-            return Exchange(
-                index,
-                request,
-                key,  # noqa: B023
-                status,
-                reason,
-                history.attempts,
-                history.cost_usd,
-                line,
-                reading,
-            )
-
-        sent = await _send(state, request, dialect, body, key)
-        if isinstance(sent, _NotSent):
-            return ended(sent.status, sent.reason, line=None)
-        line, verdict = sent
-        final: ExchangeStatus = "failed"
-        reason = verdict.reason
-        match verdict.action:
-            case "use":
-                reading = read(line.body)
-                unreadable += reading.status == "unparseable"
-                if reading.status != "unparseable" or unreadable > min(
-                    REREADS, state.config.max_retries
-                ):
-                    return ended(reading.status, reading.reason, line=line, reading=reading)
+        outgoing = outgoing.in_dialect(context.dialects.current(model))
+        sent = await _send(state, outgoing)
+        if isinstance(sent, NotSent):
+            return context.ended(index, outgoing, sent.status, sent.reason)
+        line, verdict = sent.line, sent.verdict
+        assert line.response is not None
+        parsed = context.read(line.response.body) if verdict.action == "use" else None
+        tries = tries.plus(verdict, parsed)
+        decision = decide(verdict, tries, context.config.max_retries, parsed)
+        match decision.step:
+            case "ask_again":
                 continue
-            case "retry" if retries < state.config.max_retries:
-                await _back_off(state, retries, verdict)
-                retries += 1
+            case "back_off":
+                await _back_off(context, tries.n_unanswered, verdict)
                 continue
-            case "retry":
-                reason = f"{verdict.reason} ({retries + 1} attempts)"
-            case "rejected":
-                notice = state.dialects.concede(request.model, dialect, verdict.reason or "", body)
-                if notice is not None:
-                    state.say(notice)
+            case "concede":
+                if context.dialects.concede(outgoing, decision.reason or "", context.notices.say):
                     continue
-            case "refused":
-                final = "refused"
-            case "denied":
-                _deny(state, request, verdict)
-            case "exhausted":
-                state.stop(f"the endpoint's quota or money is spent ({verdict.reason})")
-        return ended(final, reason, line=line)
+            case "deny":
+                _deny(state, model, verdict)
+            case "stop":
+                context.stop(f"the endpoint's quota or money is spent ({decision.reason})")
+        return context.ended(index, outgoing, decision.status, decision.reason, line, parsed)
 
 
-async def _send(
-    state: SendingState, request: Request, dialect: Dialect, body: dict[str, Any], key: str
-) -> tuple[Line, Verdict] | _NotSent:
-    """Wait for every turn, then send once."""
-    is_probe = await state.circuit_breaker.enter()
+async def _send(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
+    """Send once, when the circuit breaker lets it."""
+    breaker, context = state.circuit_breaker, state.context
+    is_probe = await breaker.enter()
     is_success: bool | None = None
     try:
-        if state.circuit_breaker.is_down:
-            state.stop(f"the endpoint {state.endpoint_name} is down")
-        if state.stop_reason is not None:
-            return _NotSent("failed", f"not sent: {state.stop_reason}")
-        tokens = estimate_prompt_tokens(body)
-        price = state.prices.get(request.model)
-        most_usd = 0.0
-        if price is not None:
-            most_usd = (
-                tokens * TOKEN_SAFETY * price.input + request.max_completion_tokens * price.output
-            ) / 1_000_000
-        if not await state.budget.reserve(most_usd):
-            return _NotSent("over_budget", "not sent: the budget does not hold another request")
-        cost_usd: float | None = None
-        try:
-            announced = tokens + state.completion_tokens_mean
-            await state.requests_limiter.wait(1)
-            await state.tokens_limiter.wait(announced)
-            if state.stop_reason is not None:
-                return _NotSent("failed", f"not sent: {state.stop_reason}")
-            line, verdict = await _exchange(state, request, dialect, body, key)
-            cost_usd = line.metadata.cost_usd
-            if (
-                line.metadata.prompt_tokens is not None
-                and line.metadata.completion_tokens is not None
-            ):
-                state.completion_tokens_mean += 0.05 * (
-                    line.metadata.completion_tokens - state.completion_tokens_mean
-                )
-                state.tokens_limiter.correct(
-                    line.metadata.prompt_tokens + line.metadata.completion_tokens - announced
-                )
-        finally:
-            await state.budget.settle(most_usd, cost_usd)
-        is_success = False if verdict.is_down else True if verdict.action == "use" else None
-        return line, verdict
+        if breaker.is_down:
+            context.stop(f"the endpoint {context.endpoint_name} is down")
+        sent = await _send_within_limits(state, outgoing)
+        if isinstance(sent, Sent) and sent.verdict.is_down:
+            is_success = False
+        elif isinstance(sent, Sent) and sent.verdict.action == "use":
+            is_success = True
+        return sent
     finally:
-        state.circuit_breaker.leave(is_probe, is_success)
+        breaker.leave(is_probe, is_success)
 
 
-async def _exchange(
-    state: SendingState, request: Request, dialect: Dialect, body: dict[str, Any], key: str
-) -> tuple[Line, Verdict]:
+async def _send_within_limits(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
+    """Send once, within the budget and the requests and tokens a minute."""
+    context, budget = state.context, state.context.budget
+    if context.stop_reason is not None:
+        return NotSent("failed", f"not sent: {context.stop_reason}")
+    reserved_usd = most_usd(outgoing, context.prices.get(outgoing.request.model))
+    if not await budget.reserve(reserved_usd):
+        return NotSent("over_budget", "not sent: the budget does not hold another request")
+    cost_usd: float | None = None
+    try:
+        announced_tokens = outgoing.prompt_tokens + state.completion_tokens_mean
+        await state.requests_limiter.wait(1)
+        await state.tokens_limiter.wait(announced_tokens)
+        if context.stop_reason is not None:  # by another request, while this one waited
+            return NotSent("failed", f"not sent: {context.stop_reason}")
+        sent = await _exchange(state, outgoing)
+        cost_usd = sent.line.metadata.cost_usd
+        _count_tokens(state, sent.line, announced_tokens)
+        return sent
+    finally:
+        await budget.settle(reserved_usd, cost_usd)
+
+
+def _count_tokens(state: SendingState, line: Line, announced_tokens: float) -> None:
+    """Correct what was announced by the tokens that the endpoint counts."""
+    prompt, completion = line.metadata.prompt_tokens, line.metadata.completion_tokens
+    if prompt is None or completion is None:
+        return
+    state.completion_tokens_mean += _MEAN_UPDATE * (completion - state.completion_tokens_mean)
+    state.tokens_limiter.correct(prompt + completion - announced_tokens)
+
+
+async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     """Send once, record, judge. The response is on the disk when this returns."""
-    metadata = RequestMetadata(
-        state.corpus, state.purpose, request.model, state.endpoint_name, dialect.name, now()
-    )
-    state.writer.put(request_line(key, body, metadata))
-    state.counts["sent"] += 1
-    response = await state.endpoint.post(body)
-    usage, price = read_usage(response.body), state.prices.get(request.model)
-    metadata = replace(metadata, at=now(), latency_s=response.latency_s)
-    if usage is not None:
-        metadata = replace(
-            metadata,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            cost_usd=price.cost_usd(usage) if price is not None else None,
-        )
+    context, request = state.context, outgoing.request
+    metadata = context.metadata(outgoing)
+    state.writer.put(request_line(outgoing.key, outgoing.body, metadata))
+    context.counts["sent"] += 1
+    received = await state.endpoint.post(outgoing.body)
+    response, price = received.response, context.prices.get(request.model)
     line = Line(
-        "response",
-        key,
-        metadata,
-        status_code=response.status_code,
-        error_code=response.error_code,
-        error_message=response.error_message,
-        request_id=response.headers.get("x-request-id"),
-        body=response.body,
+        outgoing.key, metadata.of_response(response.body, price, received.latency_s), response
     )
-    await state.writer.commit(response_line(line))
+    await state.writer.commit(response_line(line.key, response, line.metadata))
     if price is None:
-        state.say(
-            f"the price of {request.model} at {state.endpoint_name} is unknown: cost_usd is NULL"
+        context.notices.say(
+            f"the price of {request.model} at {context.endpoint_name} is unknown: cost_usd is NULL"
         )
     verdict = judge(
-        response.status_code, response.body, error=response.error_message, headers=response.headers
+        response.status_code, response.body, error=response.error_message, headers=received.headers
     )
     if verdict.action == "use":
-        state.dialects.answered(request.model, dialect)
+        context.dialects.mark_answered(request.model, outgoing.dialect)
         state.is_answered, state.denials = True, 0
-    return line, verdict
+    return Sent(line, verdict)
 
 
-def _deny(state: SendingState, request: Request, verdict: Verdict) -> None:
+def _deny(state: SendingState, model: str, verdict: Verdict) -> None:
+    """Raise TeacherError, unless the denial may concern one request alone."""
     state.denials += 1
-    if not state.is_answered or state.denials >= _DENIALS:
-        raise TeacherError(
-            f"the endpoint {state.endpoint_name} denies access to {request.model!r}: {verdict.reason}. Check "
-            "OPENAI_API_KEY, teacher.base_url (most servers want /v1 at its end) and teacher.model. Nothing more "
-            "was sent; what was answered so far is in the ledger and will not be asked again."
-        )
+    if state.is_answered and state.denials < _DENIALS:
+        return
+    raise TeacherError(
+        f"the endpoint {state.context.endpoint_name} denies access to {model!r}: {verdict.reason}. Check "
+        "OPENAI_API_KEY, teacher.base_url (most servers want /v1 at its end) and teacher.model. Nothing more "
+        "was sent; answers received so far are in the ledger and will not be asked again."
+    )
 
 
-async def _back_off(state: SendingState, retries: int, verdict: Verdict) -> None:
-    retry_settings, asked_s = state.retry_settings, verdict.retry_after_s
-    longest_s = min(retry_settings.longest_backoff_s, retry_settings.first_backoff_s * 2**retries)
-    if asked_s is not None and asked_s > retry_settings.longest_retry_after_s:
-        state.stop(f"the endpoint asks to wait {asked_s:.0f} s")
+async def _back_off(context: SendingContext, n_unanswered: int, verdict: Verdict) -> None:
+    """Wait before the next try: as long as the endpoint asks, else twice as long each time, with jitter so that requests
+    which failed together do not come back together."""
+    settings, asked_s = context.retry_settings, verdict.retry_after_s
+    doubled_s = settings.first_backoff_s * 2 ** (n_unanswered - 1)
+    longest_s = min(settings.longest_backoff_s, doubled_s)
+    if asked_s is not None and asked_s > settings.longest_retry_after_s:
+        context.stop(f"the endpoint asks to wait {asked_s:.0f} s")
     elif asked_s is not None:
         await asyncio.sleep(asked_s + random.uniform(0, 0.1) * longest_s)
     else:

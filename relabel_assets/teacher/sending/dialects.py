@@ -1,14 +1,13 @@
 """Which dialect to speak to a model, and in which ones it may have answered before.
 
-What belongs here: the choice, from what the ledger remembers and what the endpoint refuses now. What does not: the
-dialects themselves (core/requests.py).
+What belongs here: the choice, from the answers in the ledger and from refusals in this run. What does not: the dialects
+themselves (requests.py).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.requests import Dialect, dialect_named
+from relabel_assets.teacher.requests import Dialect, Outgoing, dialect_named
 
 
 class Dialects:
@@ -21,28 +20,40 @@ class Dialects:
         self._answered: set[tuple[str, Dialect]] = set()
 
     def known(self, model: str) -> list[Dialect]:
-        """Those to look up in the ledger; the first is the one to send in: what worked last at this endpoint."""
+        """The dialects to look up in the ledger. The first is the one to send in: the last that `model` answered in at
+        this endpoint, else the default."""
         if model not in self._by_model:
-            here = [dialect_named(name) for name in self._ledger.dialects(model, self._endpoint)]
-            anywhere = [dialect_named(name) for name in self._ledger.dialects(model)]
-            found = [dialect for dialect in [*here[:1], Dialect(), *here, *anywhere] if dialect is not None]
-            self._by_model[model] = list(dict.fromkeys(found))
+            here = self._recorded(model, self._endpoint)
+            candidates = [*here[:1], Dialect(), *here, *self._recorded(model)]
+            self._by_model[model] = list(dict.fromkeys(candidates))
         return self._by_model[model]
+
+    def _recorded(self, model: str, endpoint: str | None = None) -> list[Dialect]:
+        """The dialects of answers in the ledger, the latest first."""
+        dialects = [dialect_named(name) for name in self._ledger.dialects(model, endpoint)]
+        return [dialect for dialect in dialects if dialect is not None]
 
     def current(self, model: str) -> Dialect:
         return self.known(model)[0]
 
-    def answered(self, model: str, dialect: Dialect) -> None:
-        """Remember that `dialect` is understood: what is refused from now on is the request's own fault."""
+    def mark_answered(self, model: str, dialect: Dialect) -> None:
+        """`model` understands `dialect`: a refusal from now on is the request's own fault."""
         self._answered.add((model, dialect))
 
-    def concede(self, model: str, dialect: Dialect, complaint: str, body: Mapping[str, Any]) -> str | None:
-        """After `body`, in `dialect`, was refused with `complaint`: None if that is final; else ask again in the
-        current dialect. The text is what to tell people, and empty if another request has found out already."""
+    def concede(self, outgoing: Outgoing, complaint: str, say: Callable[[str], None]) -> bool:
+        """After `outgoing` was refused with `complaint`: whether to send it again, in the dialect that is current then.
+
+        False if the refusal is final: it names no field that could be left out, or the model has answered in this
+        dialect. `say` gets the notice of a change.
+        """
+        model, dialect = outgoing.request.model, outgoing.dialect
         if self.current(model) != dialect:
-            return ""
-        weaker = dialect.without(complaint, body)
+            return True  # another request found out already
+        weaker = dialect.without(complaint, outgoing.body)
         if weaker is None or (model, dialect) in self._answered:
-            return None
+            return False
         self._by_model[model] = list(dict.fromkeys([weaker, *self.known(model)]))
-        return f"{model} at {self._endpoint} does not take {dialect.name}: going on with {weaker.name}"
+        say(
+            f"{model} at {self._endpoint} does not take {dialect.name}: continuing with {weaker.name}"
+        )
+        return True

@@ -1,8 +1,8 @@
 """The teacher's endpoint: one POST, and the response as it came.
 
-What belongs here: the openai client, the key and the address; with batch_endpoint.py the only user of openai. What does
-not: retries, limits and the ledger (resources/sending.py). The key is read from the environment when the client is made,
-is held by the client alone, and is blotted out of whatever the endpoint says.
+What belongs here: the openai client, the key and the address; with batch/endpoint.py the only user of openai. What does
+not: retries (attempts.py), limits (limits.py) and the ledger. The key is read from the environment when the client is
+made, is held by the client alone, and is redacted from whatever the endpoint says.
 """
 
 import asyncio
@@ -10,28 +10,26 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.ledger.lines import Response
 
-_SHORTEST_SECRET = (
-    8  # a key such as "none" or "EMPTY" for a local server is no secret, and a word in many replies
-)
+# A shorter key, such as "none" or "EMPTY" for a local server, is no secret, and a word in many replies.
+_SHORTEST_SECRET = 8
+_RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
 @dataclass(frozen=True)
-class Response:
-    """What came back. `status_code` is None if nothing did: then the error says why."""
+class Received:
+    """A response, when it came and what it says about trying again."""
 
-    status_code: int | None
-    body: Any  # parsed JSON, or the text if it is not JSON
-    headers: Mapping[str, str]
+    response: Response
     latency_s: float
-    error_code: str | None = None
-    error_message: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # retry-after, retry-after-ms
 
 
 def base_url_of(config: TeacherConfig) -> str | None:
@@ -68,7 +66,7 @@ class Endpoint:
     def _redact(self, text: str) -> str:
         return redact(text, self._key)
 
-    async def post(self, body: Mapping[str, Any]) -> Response:
+    async def post(self, body: Mapping[str, Any]) -> Received:
         """Send one chat.completions request, once. Never raises for what the endpoint or the network does; TeacherError
         if there is no key or address."""
         import httpx2
@@ -77,49 +75,47 @@ class Endpoint:
         client, timeout_s = self._open(), self._config.timeout_s
         started = time.monotonic()
 
-        def took_s() -> float:
-            return round(time.monotonic() - started, 4)
+        def received(response: Response, headers: Mapping[str, str] = {}) -> Received:
+            return Received(response, round(time.monotonic() - started, 4), headers)
 
         try:
-            async with asyncio.timeout(
-                timeout_s
-            ):  # of the whole exchange: a body may come a byte at a time
+            # The limit is on the whole exchange: a body may come a byte at a time.
+            async with asyncio.timeout(timeout_s):
                 raw = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
             raw = error.response
         except (TimeoutError, openai.APITimeoutError):
-            return Response(
-                None, None, {}, took_s(), "timeout", f"no complete response within {timeout_s:g} s"
-            )
+            message = f"no complete response within {timeout_s:g} s"
+            return received(Response(error_code="timeout", error_message=message))
         except (openai.APIError, httpx2.HTTPError, OSError) as error:
-            cause = error.__cause__ or error
-            return Response(
-                None,
-                None,
-                {},
-                took_s(),
-                "connection",
-                f"connection failed ({type(cause).__name__})",
-            )
+            message = f"connection failed ({type(error.__cause__ or error).__name__})"
+            return received(Response(error_code="connection", error_message=message))
         text = self._redact(raw.content.decode("utf-8", "replace"))
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = text
-        headers = {
-            name: raw.headers[name]
-            for name in ("retry-after", "retry-after-ms", "x-request-id")
-            if name in raw.headers
-        }
-        return Response(raw.status_code, content, headers, took_s())
+        response = Response(
+            raw.status_code, _parsed(text), request_id=raw.headers.get("x-request-id")
+        )
+        headers = {name: raw.headers[name] for name in _RETRY_HEADERS if name in raw.headers}
+        return received(response, headers)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
 
+def _parsed(text: str) -> Any:
+    """`text` as JSON; as it is where it is not JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def redact(text: str, key: str) -> str:
-    """`text` without the key."""
+    """`text` without the key.
+
+    >>> redact("Incorrect API key provided: sk-0123456789", "sk-0123456789")
+    'Incorrect API key provided: [key]'
+    """
     return text.replace(key, "[key]") if len(key) >= _SHORTEST_SECRET else text
 
 

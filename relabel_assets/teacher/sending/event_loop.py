@@ -4,27 +4,35 @@ What belongs here: which thread the loop lives in, and what Ctrl-C and SIGTERM d
 """
 
 import asyncio
-import contextvars
 import signal
 import threading
 from collections.abc import Coroutine
 from typing import Any
 
+from anyio.from_thread import start_blocking_portal
 
-def run_to_end(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` in this thread; in one of its own if this thread has an event loop running already.
+Work = Coroutine[Any, Any, None]
+
+
+def run_to_end(work: Work) -> None:
+    """Run `work` in this thread; in a thread of its own if this one is running an event loop already.
 
     Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run, and then do what they would have done without it.
+
+    >>> async def grade():
+    ...     print("graded")
+    >>> run_to_end(grade())
+    graded
     """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         _run_here(work)
         return
-    _run_beside(work)
+    _run_in_thread(work)
 
 
-def _run_here(work: Coroutine[Any, Any, None]) -> None:
+def _run_here(work: Work) -> None:
     received: list[int] = []
 
     async def main() -> None:
@@ -56,11 +64,11 @@ def _run_here(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _handlers() -> dict[int, Any]:
-    """Who is told of a stop now. Only the main thread may say."""
+    """The handlers of Ctrl-C and SIGTERM now. Only the main thread may change them."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    found = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
-    return {signum: handler for signum, handler in found.items() if handler is not None}
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    return {signum: handler for signum, handler in handlers.items() if handler is not None}
 
 
 def _deliver(signum: int) -> None:
@@ -70,31 +78,22 @@ def _deliver(signum: int) -> None:
     raise KeyboardInterrupt
 
 
-def _run_beside(work: Coroutine[Any, Any, None]) -> None:
-    loop = asyncio.new_event_loop()
-    task: asyncio.Task[None] | None = None
-    failure: list[BaseException] = []
-
-    async def main() -> None:
-        nonlocal task
-        task = asyncio.current_task()
-        await work
-
-    def run() -> None:
+def _run_in_thread(work: Work) -> None:
+    with start_blocking_portal(name="teacher") as portal:
+        # A plain asyncio task: anyio cancels again at every await, and `finally` blocks here must await the ledger.
+        task = portal.call(_start, work)
         try:
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(main())
-        except BaseException as error:
-            failure.append(error)
+            portal.call(asyncio.wait, [task])
+        except BaseException:
+            portal.call(_cancel, task)
+            raise
+    task.result()
 
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="teacher")
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        if task is not None:
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    if failure:
-        raise failure[0]
+
+async def _start(work: Work) -> asyncio.Task[None]:
+    return asyncio.create_task(work)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

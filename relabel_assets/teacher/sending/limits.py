@@ -1,14 +1,37 @@
-"""Requests and tokens a minute.
+"""What holds requests back: requests and tokens a minute, an endpoint that is down, a budget.
 
-What belongs here: waiting for a turn. What does not: retries (resources/sending.py), how many tokens a request has
-(core/requests.py).
+What belongs here: waiting for a turn, and money set aside before a request is sent. What does not: retries (attempts.py),
+which responses speak for a dead endpoint (verdict.py), prices (prices.py) and earlier spending (ledger/ledger.py).
 """
 
 import asyncio
 
-_CATCH_UP_S = (
-    1.0  # what a late timer may make up for; there is no other burst, not even at the start
-)
+from relabel_assets.teacher.prices import Price
+from relabel_assets.teacher.requests import Outgoing
+
+# Tokens are estimated from bytes, and code and tables have more tokens a byte than prose: up to a third more. A request
+# must never cost more than was set aside for it, or the budget would not hold.
+TOKEN_SAFETY = 1.4
+_CATCH_UP_S = 1.0  # a timer that fires late may make up for this much; there is no other burst, not even at the start
+_LONGEST_SLEEP_S = 0.25  # while waiting for a turn: `correct` may bring it forward
+
+
+def most_usd(outgoing: Outgoing, price: Price | None) -> float:
+    """The most that a request can cost; 0 where the price is unknown, which no budget allows.
+
+    >>> from relabel_assets.teacher.requests import Request
+    >>> request = Request("m", ({"role": "user", "content": "x" * 384},), "s", {}, 0.0, None, 1000)
+    >>> outgoing = Outgoing.of(request)
+    >>> outgoing.prompt_tokens
+    111
+    >>> most_usd(outgoing, Price(input=10.0, output=20.0, cached_input=0.0))  # 111 x 1.4 x 10 + 1000 x 20, in millionths
+    0.021554
+    """
+    if price is None:
+        return 0.0
+    input_usd = outgoing.prompt_tokens * TOKEN_SAFETY * price.input
+    output_usd = outgoing.request.max_completion_tokens * price.output
+    return (input_usd + output_usd) / 1_000_000
 
 
 class RateLimiter:
@@ -28,14 +51,120 @@ class RateLimiter:
             if self._next_turn is None:
                 self._next_turn = now()
             while (wait_s := self._next_turn - now()) > 0:
-                await asyncio.sleep(
-                    min(wait_s, 0.25)
-                )  # in steps: `correct` may bring the turn forward
-            self._next_turn = (
-                max(self._next_turn, now() - _CATCH_UP_S) + units * self._seconds_per_unit
-            )
+                await asyncio.sleep(min(wait_s, _LONGEST_SLEEP_S))
+            earliest = max(self._next_turn, now() - _CATCH_UP_S)
+            self._next_turn = earliest + units * self._seconds_per_unit
 
     def correct(self, units: float) -> None:
         """Count `units` more (or, negative, fewer) than were announced to `wait`."""
         if self._next_turn is not None:
             self._next_turn += units * self._seconds_per_unit
+
+
+class CircuitBreaker:
+    """Stops sending to an endpoint that is down.
+
+    Closed, every request may go. After `threshold` failures in a row, with no success between, it is open: one request
+    at a time probes the endpoint, after each wait of `probe_waits_s`. A success closes it; when the last probe fails too,
+    the endpoint is down. Belongs to one event loop.
+    """
+
+    def __init__(self, threshold: int, probe_waits_s: tuple[float, ...]) -> None:
+        self._threshold = threshold
+        self._waits_s = probe_waits_s
+        self._failures = 0
+        self._failed_probes = 0
+        self._probe = asyncio.Lock()
+        self.is_down = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._failures >= self._threshold
+
+    async def enter(self) -> bool:
+        """Wait until a request may be sent. True if it is a probe: then `leave` must be called whatever happens."""
+        if not self.is_open or self.is_down:
+            return False
+        await self._probe.acquire()
+        if self.is_open and not self.is_down:  # nobody closed it while this request waited
+            try:
+                await asyncio.sleep(self._waits_s[self._failed_probes])
+            except BaseException:
+                self._probe.release()
+                raise
+            return True
+        self._probe.release()
+        return False
+
+    def leave(self, is_probe: bool, is_success: bool | None) -> None:
+        """Count the result of a request that entered; None, such as a busy endpoint, counts as neither."""
+        if is_success:
+            self._failures = self._failed_probes = 0
+        elif is_success is False:
+            self._failures += 1
+            if is_probe:
+                self._failed_probes += 1
+                self.is_down = self._failed_probes >= len(self._waits_s)
+        if is_probe:
+            self._probe.release()
+
+
+class Budget:
+    """US dollars. `limit_usd` is what this run may still spend, None without a budget. Belongs to one event loop.
+
+    Requests in flight cannot overshoot it: each sets aside the most it can cost before it is sent.
+    """
+
+    def __init__(self, limit_usd: float | None) -> None:
+        self.limit_usd = limit_usd
+        self.spent_usd = 0.0
+        self.is_empty = False
+        self._reserved_usd = 0.0
+        self._settled = asyncio.Condition()
+
+    @staticmethod
+    def limit(
+        run_budget_usd: float | None, budget_usd: float | None, spent_before_usd: float
+    ) -> float | None:
+        """The smaller of what the run may spend and what the corpus has left.
+
+        >>> Budget.limit(run_budget_usd=2.0, budget_usd=5.0, spent_before_usd=4.0)
+        1.0
+        >>> Budget.limit(run_budget_usd=None, budget_usd=5.0, spent_before_usd=6.0)
+        0.0
+        """
+        left_usd = None if budget_usd is None else max(0.0, budget_usd - spent_before_usd)
+        limits = [amount for amount in (run_budget_usd, left_usd) if amount is not None]
+        return min(limits, default=None)
+
+    def holds(self, usd: float) -> bool:
+        """Whether `usd` more can be spent, for all that is set aside."""
+        if self.limit_usd is None:
+            return True
+        return self.spent_usd + self._reserved_usd + usd <= self.limit_usd
+
+    async def reserve(self, most_usd: float) -> bool:
+        """Set aside the most a request can cost; False if the budget does not hold it. Waits for requests in flight,
+        which mostly cost less than was set aside."""
+        if self.limit_usd is None:
+            return True
+        async with self._settled:
+            while not self.is_empty and not self.holds(most_usd):
+                if (
+                    self._reserved_usd <= 1e-12
+                ):  # nothing in flight (but rounding), so nothing will come back
+                    self.is_empty = True
+                    self._settled.notify_all()
+                else:
+                    await self._settled.wait()
+            if not self.is_empty:
+                self._reserved_usd += most_usd
+            return not self.is_empty
+
+    async def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
+        """Release what was set aside, and count what the request cost."""
+        self.spent_usd += cost_usd or 0.0
+        if self.limit_usd is not None:
+            async with self._settled:
+                self._reserved_usd = max(0.0, self._reserved_usd - reserved_usd)
+                self._settled.notify_all()

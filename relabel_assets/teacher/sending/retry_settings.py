@@ -1,4 +1,4 @@
-"""How long sending waits before it tries again, and how much goes into one batch.
+"""How long sending waits before it tries again or looks again, and how much goes into one batch.
 
 What belongs here: settings that only tests change. What does not: what a corpus may set (corpus/config.py).
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FileLimits:
-    """What one file may hold; the API's are 50,000 requests and 200 MB."""
+    """What one file of requests may hold; the Batch API's limits are 50,000 requests and 200 MB."""
 
     n_requests: int = 50_000
     n_bytes: int = 200_000_000
@@ -19,12 +19,12 @@ API_LIMITS = FileLimits()
 
 @dataclass(frozen=True)
 class RetrySettings:
-    """How long to wait before trying again or looking again, in seconds; and how much goes into one batch."""
+    """Seconds, all but the last."""
 
-    first_backoff_s: float = 0.5
+    first_backoff_s: float = 0.5  # then doubled each time
     longest_backoff_s: float = 30.0
-    longest_retry_after_s: float = 120.0
-    probe_waits_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
-    first_poll_s: float = 5.0  # between looks at batches that are out, 1.5 times longer each time
+    longest_retry_after_s: float = 120.0  # an endpoint that asks for more is given up for this run
+    probe_waits_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)  # a restart takes seconds: 15 in all
+    first_poll_s: float = 5.0  # between looks at pending batches, 1.5 times longer each time
     longest_poll_s: float = 120.0
     batch_limits: FileLimits = API_LIMITS

@@ -9,7 +9,12 @@ import pytest
 
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, request_line, response_line
+from relabel_assets.teacher.ledger.lines import (
+    RequestMetadata,
+    Response,
+    request_line,
+    response_line,
+)
 from relabel_assets.teacher.requests import request_key
 from relabel_assets_tests.builders import answers_in, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply
@@ -34,8 +39,8 @@ def lines_of(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes]:
         20,
         usd,
     )
-    line = Line("response", key, metadata, status_code=200, body=good_reply(2))
-    return key, request_line(key, body, metadata) + response_line(line)
+    response = Response(200, good_reply(2))
+    return key, request_line(key, body, metadata) + response_line(key, response, metadata)
 
 
 WRITER = """
@@ -57,7 +62,7 @@ def test_several_processes_append_at_once_and_every_line_is_whole(tmp_path):
     ledger.refresh()
     for number in range(240):
         key, _ = lines_of(number)
-        assert [answer.body for answer in ledger.answers(key)] == [good_reply(2)]
+        assert [answer.response.body for answer in ledger.answers(key)] == [good_reply(2)]
     assert ledger.spend("demo").usd == 240 * 0.25 and ledger.notices == []
     report = ledger_report.report(ledger, is_thorough=True)
     assert (report.n_lines, report.n_keys, report.problems) == (480, 240, [])
@@ -96,7 +101,7 @@ def test_results_made_elsewhere_are_read_where_they_lie(tmp_path):
     (tmp_path / "elsewhere.jsonl").write_text(json.dumps(result) + "\n")
     ledger = Ledger(tmp_path)
     ledger.refresh()
-    assert [answer.body for answer in ledger.answers(key)] == [good_reply(1)]
+    assert [answer.response.body for answer in ledger.answers(key)] == [good_reply(1)]
     assert ledger_report.report(ledger).n_unasked == 1
 
 

@@ -1,0 +1,80 @@
+"""What follows from a response: the request ends, is sent again, or the run stops. Shared by live sending and batches.
+
+What belongs here: that decision, on plain values. What does not: the verdict on an HTTP status (verdict.py), and acting on
+the decision (sending/attempts.py, batch/rounds.py).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from relabel_assets.teacher.exchange import ExchangeStatus, ParsedReply
+from relabel_assets.teacher.verdict import Verdict
+
+# How often a request is sent again for a reply that cannot be parsed. A cut or garbled reply is mostly fine the second
+# time; a model that misses the schema three times misses it the tenth time too, and every reply is paid for.
+REREADS = 2
+
+
+Step = Literal["end", "ask_again", "back_off", "concede", "deny", "stop"]
+_STEPS: dict[str, Step] = {
+    "refused": "end",
+    "rejected": "concede",
+    "denied": "deny",
+    "exhausted": "stop",
+}
+
+
+@dataclass(frozen=True)
+class Tries:
+    """How often one request came back without a usable reply in this run. The two counts have limits of their own."""
+
+    n_unanswered: int = 0  # no response, or the endpoint was busy or down
+    n_unreadable: int = 0  # a reply that could not be parsed
+
+    def plus(self, verdict: Verdict, parsed: ParsedReply | None = None) -> "Tries":
+        """The tries after one more response."""
+        if verdict.action == "retry":
+            return replace(self, n_unanswered=self.n_unanswered + 1)
+        if parsed is not None and parsed.status == "unparseable":
+            return replace(self, n_unreadable=self.n_unreadable + 1)
+        return self
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`step` is one of
+
+    end        the request ends with `status` and `reason`
+    ask_again  send it again at once: the endpoint is well, the reply was unreadable
+    back_off   send it again after a wait
+    concede    send it again in a weaker dialect; where there is none, it ends with `status` and `reason`
+    deny       it ends, and the endpoint denies access: live sending stops when nothing was answered before
+    stop       it ends, and nothing more is sent: the account has no money or quota left
+    """
+
+    step: Step
+    status: ExchangeStatus = "failed"
+    reason: str | None = None
+
+
+def decide(
+    verdict: Verdict, tries: Tries, max_retries: int, parsed: ParsedReply | None = None
+) -> Decision:
+    """What follows from a response with `verdict`, where `tries` counts it already. `parsed` is its reply, if usable.
+
+    >>> decide(Verdict("retry", "HTTP 429"), Tries(n_unanswered=1), max_retries=4).step
+    'back_off'
+    >>> decide(Verdict("retry", "HTTP 429"), Tries(n_unanswered=5), max_retries=4)
+    Decision(step='end', status='failed', reason='HTTP 429 (5 attempts)')
+    """
+    if verdict.action == "use":
+        assert parsed is not None
+        is_unreadable = parsed.status == "unparseable"
+        is_again = is_unreadable and tries.n_unreadable <= min(REREADS, max_retries)
+        return Decision("ask_again" if is_again else "end", parsed.status, parsed.reason)
+    if verdict.action == "retry":
+        if tries.n_unanswered <= max_retries:
+            return Decision("back_off", reason=verdict.reason)
+        return Decision("end", reason=f"{verdict.reason} ({tries.n_unanswered} attempts)")
+    status: ExchangeStatus = "refused" if verdict.action == "refused" else "failed"
+    return Decision(_STEPS[verdict.action], status, verdict.reason)

@@ -1,0 +1,121 @@
+"""What live sending and batches share in one run: settings, ledger, budget, and the steps around the ledger.
+
+What belongs here: answering a request from the ledger, making the exchange that ends it, counting, notices. What does
+not: sending (attempts.py, batch/rounds.py) and choosing between the two (sender.py).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, ParsedReply, Read
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now
+from relabel_assets.teacher.prices import Price
+from relabel_assets.teacher.requests import Outgoing, Request
+from relabel_assets.teacher.sending.dialects import Dialects
+from relabel_assets.teacher.sending.limits import Budget
+from relabel_assets.teacher.sending.retry_settings import RetrySettings
+from relabel_assets.teacher.verdict import judge
+
+
+class Notices(list[str]):
+    """Messages for people.
+
+    >>> notices = Notices()
+    >>> notices.say("the price is unknown")
+    >>> notices.say("the price is unknown")
+    >>> notices
+    ['the price is unknown']
+    """
+
+    def say(self, notice: str) -> None:
+        """Add `notice`, once."""
+        if notice and notice not in self:
+            self.append(notice)
+
+
+@dataclass
+class SendingContext:
+    """One run for one corpus and one purpose. `read` parses the body of an answer."""
+
+    config: TeacherConfig
+    corpus: str
+    purpose: str
+    endpoint_name: str
+    ledger: Ledger
+    dialects: Dialects
+    read: Read
+    retry_settings: RetrySettings = field(default_factory=RetrySettings)
+    prices: Mapping[str, Price | None] = field(default_factory=dict)
+    budget: Budget = field(default_factory=lambda: Budget(None))
+    counts: Counter[str] = field(default_factory=Counter)
+    notices: Notices = field(default_factory=Notices)
+    on_wait: Callable[[str], None] = lambda note: None  # told the reason for a long wait
+    stop_reason: str | None = None
+
+    def find(self, index: int, request: Request) -> Exchange | Outgoing:
+        """The exchange that the ledger has for `request`, else what to send for it now."""
+        outgoing = Outgoing.of(request, self.dialects.current(request.model))
+        return self.replay(index, outgoing) or outgoing
+
+    def replay(self, index: int, outgoing: Outgoing) -> Exchange | None:
+        """The exchange as the ledger has it, in any dialect; None if it has no answer that can be used."""
+        for dialect in self.dialects.known(outgoing.request.model):
+            version = outgoing.in_dialect(dialect)
+            for line in self.ledger.answers(version.key):
+                assert line.response is not None
+                if judge(line.response.status_code, line.response.body).action != "use":
+                    continue
+                parsed = self.read(line.response.body)
+                if parsed.status == "ok":
+                    return self.ended(index, version, "ok", None, line, parsed, is_replayed=True)
+        return None
+
+    def ended(
+        self,
+        index: int,
+        outgoing: Outgoing,
+        status: ExchangeStatus,
+        reason: str | None,
+        line: Line | None = None,
+        parsed: ParsedReply | None = None,
+        *,
+        is_replayed: bool = False,
+    ) -> Exchange:
+        """How `outgoing` ended, with all that its key has cost so far."""
+        history = self.ledger.history(outgoing.key)
+        return Exchange(
+            index,
+            outgoing.request,
+            outgoing.key,
+            status,
+            reason,
+            history.attempts,
+            history.cost_usd,
+            line,
+            parsed,
+            is_replayed,
+        )
+
+    def metadata(self, outgoing: Outgoing) -> RequestMetadata:
+        """What the ledger says of `outgoing`, sent now."""
+        return RequestMetadata(
+            self.corpus,
+            self.purpose,
+            outgoing.request.model,
+            self.endpoint_name,
+            outgoing.dialect.name,
+            now(),
+        )
+
+    def count(self, exchange: Exchange) -> None:
+        self.counts[exchange.status] += 1
+        self.counts["replayed"] += exchange.is_replayed
+
+    def stop(self, reason: str) -> None:
+        """Send nothing more; the remaining requests end as failed, with this reason."""
+        if self.stop_reason is None:
+            self.stop_reason = reason
+            self.notices.say(f"stopped early: {reason}. Running again continues from here.")
