@@ -5,7 +5,13 @@ import polars as pl
 from relabel_assets.benchmark.plots import reliability_plot, training_curve
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.graph.table_asset import Rows, Step, table_asset
-from relabel_assets.student import corpus_sample, rubric_read, student_id, training_set_hash
+from relabel_assets.student import (
+    corpus_sample,
+    rubric_read,
+    settings_to_hash,
+    student_id,
+    training_set_hash,
+)
 
 
 @table_asset(
@@ -14,7 +20,7 @@ from relabel_assets.student import corpus_sample, rubric_read, student_id, train
     group="student",
     kinds={"pytorch", "huggingface"},
     settings=lambda corpus: {
-        "student": corpus.config.student,
+        "student": settings_to_hash(corpus.config.student),
         "rubric": rubric_read(corpus.config.student, corpus.rubric),
     },
 )
@@ -49,7 +55,7 @@ def student_model(step: Step) -> Rows:
         metadata={name: value for name, value in row.items() if name.startswith("dev_") and value is not None}
         | {
             "trained": model_id,
-            "epochs": step.markdown(training_curve([(epoch.number, epoch.dev_figure) for epoch in student.history])),
+            "epochs": step.markdown(training_curve([(epoch.number, epoch.dev_metric) for epoch in student.history])),
             "reliability": step.markdown(reliability_plot(student.reliability)),
         },
         files=(path,),

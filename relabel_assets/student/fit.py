@@ -1,8 +1,8 @@
-"""Training: teach a model to score documents as the teacher grades them.
+"""The training loop: steps over graded queries, an optimizer and its schedule, and the same weights from the same seed.
 
-What belongs here: the losses, the epochs, which documents a step reads and when to stop. What does not: how a pair becomes
-a score (late_interaction.py, cross_encoder.py, decoder.py), what is saved (storage.py). Imported only where a model is
-needed.
+What belongs here: which documents a step computes, in which order, and how weights move. What does not: the losses
+(losses.py), how a pair becomes a score (the architectures) and which epoch is kept (epochs.py). Imported only where a
+model is needed: it loads torch.
 """
 
 import random
@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import polars as pl
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from torch import Tensor, nn
 
 from relabel_assets.progress import Progress
+from relabel_assets.student.epochs import Epoch, best_epoch
 
-_WARM_UP_SHARE = 0.1
+_WARM_UP_SHARE = 0.1  # of all steps, as is usual for fine-tuning (Devlin et al. 2019)
+_WEIGHT_DECAY = 0.01
+_MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,31 +36,43 @@ class GradedQuery:
 
 
 class Learner(Protocol):
-    """What is trained: `module` holds all that learns; a step reads `queries_a_step` queries.
+    """What is trained: `module` holds all weights that learn, and a step computes `queries_per_step` queries.
 
-    With `documents_a_visit`, a query is visited with that many of its documents at a time, because a step that reads
-    documents cannot read a hundred; `visits_an_epoch` times at most, else until all its documents could be met.
+    With `documents_per_query`, a step computes at most that many documents of a query, because one that encodes
+    documents has no memory for a hundred; the query then comes several times an epoch, until all its documents could
+    have come.
     """
 
     module: nn.Module
-    queries_a_step: int
-    documents_a_visit: int | None
-    visits_an_epoch: int | None
+    queries_per_step: int
+    documents_per_query: int | None
 
     def groups(self) -> list[dict[str, Any]]:
         """The optimizer's parameter groups."""
         ...
 
-    def loss(self, batch: Sequence[GradedQuery]) -> Tensor:
+    def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
         """The mean loss of some queries, a scalar."""
         ...
 
 
-@dataclass(frozen=True)
-class Epoch:
-    number: int
-    train_loss: float | None
-    dev_figure: float | None
+def graded_queries(pairs: pl.DataFrame) -> list[GradedQuery]:
+    """The queries of graded `pairs`, each with its documents, in key order: the same whatever the order of the rows.
+
+    >>> pairs = pl.DataFrame({"query_id": ["q1", "q1"], "text": ["leave", "leave"], "doc_id": ["b", "a"], "grade": [0, 3]})
+    >>> graded_queries(pairs)
+    [GradedQuery(text='leave', documents=['a', 'b'], grades=tensor([3., 0.]))]
+    """
+    by_query = (
+        pairs.sort("query_id", "doc_id")
+        .group_by("query_id", "text", maintain_order=True)
+        .agg("doc_id", "grade")
+        .select("text", "doc_id", "grade")
+    )
+    return [
+        GradedQuery(text, doc_ids, torch.tensor(grades, dtype=torch.float32))
+        for text, doc_ids, grades in by_query.iter_rows()
+    ]
 
 
 def fit(
@@ -65,119 +81,88 @@ def fit(
     *,
     epochs: int,
     seed: int,
-    figure: Callable[[], float | None],
+    dev_metric: Callable[[], float | None],
     progress: Progress,
 ) -> list[Epoch]:
-    """Train in place and leave the module at its best epoch; epoch 0 is what it started as.
+    """Train in place, and leave the module with the weights of its best epoch (see best_epoch).
 
-    `figure` measures it on dev, more is better; None means there is no dev, and the last epoch stays. The same seed,
-    inputs and number of threads give the same weights on a CPU.
+    `dev_metric` is called after each epoch, and once before the first. The same seed, inputs and number of threads
+    give the same weights on a CPU.
+
+    >>> class Line:
+    ...     '''One weight, to be moved to 1.'''
+    ...     queries_per_step, documents_per_query = 1, None
+    ...     def __init__(self):
+    ...         self.module = nn.Linear(1, 1, bias=False)
+    ...         nn.init.zeros_(self.module.weight)
+    ...     def groups(self):
+    ...         return [{"params": self.module.parameters(), "lr": 0.1}]
+    ...     def loss(self, queries):
+    ...         return ((self.module.weight - 1) ** 2).mean()
+    >>> from relabel_assets.progress import silent
+    >>> line, query = Line(), GradedQuery("leave", ["d1"], torch.tensor([3.0]))
+    >>> closeness = lambda: -abs(line.module.weight.item() - 1) + 1
+    >>> history = fit(line, [query], epochs=3, seed=13, dev_metric=closeness, progress=silent)
+    >>> [round(epoch.dev_metric, 2) for epoch in history]
+    [0.0, 0.1, 0.2, 0.25]
     """
     with _repeatable():
         torch.manual_seed(seed)
         draw = random.Random(seed)
-        steps_an_epoch = -(-len(_visits(train, learner, random.Random(seed))) // learner.queries_a_step)
-        optimizer, schedule = _optimizer(learner, epochs * steps_an_epoch)
-        history = [Epoch(0, None, figure())]
-        best, kept = history[0], _trainable_state(learner.module)
+        n_samples = len(_samples(train, learner, random.Random(seed)))
+        steps_per_epoch = -(-n_samples // learner.queries_per_step)
+        optimizer, schedule = _optimizer(learner, epochs * steps_per_epoch)
+        history = [Epoch(0, None, dev_metric())]
+        kept = _trainable_state(learner.module)
         for number in range(1, epochs + 1):
-            visits = _visits(train, learner, draw)
-            losses = []
-            for start in range(0, len(visits), learner.queries_a_step):
-                loss = learner.loss(visits[start : start + learner.queries_a_step])
+            samples = _samples(train, learner, draw)
+            step_losses = []
+            for start in range(0, len(samples), learner.queries_per_step):
+                loss = learner.loss(samples[start : start + learner.queries_per_step])
                 optimizer.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_([p for p in learner.module.parameters() if p.requires_grad], 1.0)
+                trainable = [p for p in learner.module.parameters() if p.requires_grad]
+                nn.utils.clip_grad_norm_(trainable, _MAX_GRADIENT_NORM)
                 optimizer.step()
                 schedule.step()
-                losses.append(loss.item())
-                progress(
-                    f"training, epoch {number} of {epochs}, steps",
-                    len(losses),
-                    steps_an_epoch,
-                    f"loss {losses[-1]:.4f}",
-                )
-            history.append(Epoch(number, float(np.mean(losses)), figure()))
+                step_losses.append(loss.item())
+                step = f"training, epoch {number} of {epochs}, steps"
+                progress(step, len(step_losses), steps_per_epoch, f"loss {step_losses[-1]:.4f}")
+            history.append(Epoch(number, float(np.mean(step_losses)), dev_metric()))
             progress("training, epochs", number, epochs, _note(history[-1]))
-            if history[-1].dev_figure is None or history[-1].dev_figure > (best.dev_figure or 0.0):
-                best, kept = history[-1], _trainable_state(learner.module)
+            if best_epoch(history) is history[-1]:
+                kept = _trainable_state(learner.module)
         learner.module.load_state_dict(kept, strict=False)
     return history
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    settings: Any = torch.utils.deterministic
-    was_deterministic, was_filled = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-    settings.fill_uninitialized_memory = False  # it would only show faults, for a tenth of a step's time
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(was_deterministic)
-        settings.fill_uninitialized_memory = was_filled
-
-
-def best_epoch(history: Sequence[Epoch]) -> int:
-    """The epoch whose weights were kept: the first of the best on dev, or the last where there is no dev."""
-    if history[0].dev_figure is None:
-        return history[-1].number
-    return max(history, key=lambda epoch: (epoch.dev_figure or 0.0, -epoch.number)).number
 
 
 def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> PeftModel:
     """`model` with LoRA adapters (Hu et al. 2021) on every linear layer but the output's; peft finds them.
 
-    With `task` SEQ_CLS the classification head learns whole beside them.
+    With `task` SEQ_CLS the whole classification head learns beside them.
+
+    >>> from transformers import BertConfig, BertModel
+    >>> small = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    >>> adapted = with_lora(BertModel(small), rank=2)
+    >>> sorted({name.rpartition(".")[2] for name in adapted.peft_config["default"].target_modules})
+    ['dense', 'key', 'query', 'value']
     """
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type=task)
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type=task
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft and transformers about each other, nothing for a user
+        # peft and transformers warn about each other; a user can do nothing about it.
+        warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, config)
 
 
-def ranking_loss(scores: Tensor, grades: Tensor) -> Tensor:
-    """Pairwise logistic loss (Burges et al. 2005) over the pairs of one query that differ in grade, weighed by how far.
+def balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]:
+    """`n` places, drawn as evenly over the grades as they allow: most documents have grade 0, and teach least.
 
-    scores, grades: (D,). Zero where all grades are equal.
+    >>> chosen = balanced([0.0, 0.0, 0.0, 0.0, 3.0, 3.0], 4, random.Random(13))
+    >>> sorted(chosen)[2:]  # two of grade 0, and both of grade 3
+    [4, 5]
     """
-    gaps = grades[:, None] - grades[None, :]  # (D, D)
-    better = gaps > 0
-    if not bool(better.any()):
-        return scores.sum() * 0.0
-    margins = scores[:, None] - scores[None, :]
-    return (nn.functional.softplus(-margins) * gaps)[better].sum() / gaps[better].sum()
-
-
-class GradeLoss(nn.Module):
-    """The cumulative logit loss (McCullagh 1980) of scores; `thresholds` (n_grades - 1,) learn with the model."""
-
-    def __init__(self, n_grades: int, centre: float = 0.0) -> None:
-        super().__init__()
-        self.thresholds = nn.Parameter(centre + torch.arange(1, n_grades, dtype=torch.float32) - n_grades / 2)
-
-    def forward(self, scores: Tensor, grades: Tensor) -> Tensor:
-        """scores, grades: (D,); a scalar."""
-        at_least = (grades[:, None] >= torch.arange(1, len(self.thresholds) + 1)).float()
-        return nn.functional.binary_cross_entropy_with_logits(scores[:, None] - self.thresholds, at_least)
-
-
-def _visits(train: Sequence[GradedQuery], learner: Learner, draw: random.Random) -> list[GradedQuery]:
-    """Each query as often as its documents need, in a drawn order; each visit takes its grades in turn."""
-    size = learner.documents_a_visit
-    if size is None:
-        return draw.sample(train, len(train))
-    visits = []
-    for query in train:
-        needed = -(-len(query.documents) // size)
-        for _ in range(min(needed, learner.visits_an_epoch or needed)):
-            places = _balanced(query.grades.tolist(), size, draw)
-            visits.append(GradedQuery(query.text, [query.documents[p] for p in places], query.grades[places]))
-    return draw.sample(visits, len(visits))
-
-
-def _balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]:
-    """`n` places, as evenly over the grades as they allow: most documents have grade 0, and teach least."""
     by_grade: dict[float, list[int]] = {}
     for place in draw.sample(range(len(grades)), len(grades)):
         by_grade.setdefault(grades[place], []).append(place)
@@ -189,20 +174,70 @@ def _balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]
     return chosen
 
 
-def _optimizer(learner: Learner, steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    optimizer = torch.optim.AdamW(learner.groups(), weight_decay=0.01)
-    warm_up = max(1, round(_WARM_UP_SHARE * steps))
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    settings: Any = torch.utils.deterministic
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    was_filled = settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    settings.fill_uninitialized_memory = (
+        False  # a debugging aid that costs a tenth of a step's time
+    )
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was_deterministic)
+        settings.fill_uninitialized_memory = was_filled
 
-    def scale(step: int) -> float:
-        return min((step + 1) / warm_up, max(0.0, (steps - step) / max(1, steps - warm_up)))
 
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
+def _samples(
+    train: Sequence[GradedQuery], learner: Learner, draw: random.Random
+) -> list[GradedQuery]:
+    """An epoch's queries in a drawn order; with `documents_per_query`, each in as many parts as its documents need."""
+    size = learner.documents_per_query
+    if size is None:
+        return draw.sample(train, len(train))
+    samples = []
+    for query in train:
+        n_parts = -(-len(query.documents) // size)
+        for _ in range(n_parts):
+            places = balanced(query.grades.tolist(), size, draw)
+            documents = [query.documents[place] for place in places]
+            samples.append(GradedQuery(query.text, documents, query.grades[places]))
+    return draw.sample(samples, len(samples))
+
+
+def _optimizer(
+    learner: Learner, n_steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    optimizer = torch.optim.AdamW(learner.groups(), weight_decay=_WEIGHT_DECAY)
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(n_steps))
+
+
+def _schedule(n_steps: int) -> Callable[[int], float]:
+    """The share of the learning rate at each step, from 0: a linear rise over the first tenth, then a linear fall to 0.
+
+    transformers' get_linear_schedule_with_warmup begins its rise at 0, so that its first step changes nothing; an
+    epoch here may have ten steps. Ours begins one step further: 1/w, 2/w, ... for w steps of warm-up.
+    """
+    n_warm_up = max(1, round(_WARM_UP_SHARE * n_steps))
+
+    def share(step: int) -> float:
+        rise = (step + 1) / n_warm_up
+        fall = max(0.0, (n_steps - step) / max(1, n_steps - n_warm_up))
+        return min(rise, fall)
+
+    return share
 
 
 def _trainable_state(module: nn.Module) -> dict[str, Tensor]:
-    return {name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad}
+    return {
+        name: parameter.detach().clone()
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 def _note(epoch: Epoch) -> str:
-    dev = "" if epoch.dev_figure is None else f", dev {epoch.dev_figure:.4f}"
+    dev = "" if epoch.dev_metric is None else f", dev {epoch.dev_metric:.4f}"
     return f"loss {epoch.train_loss:.4f}{dev}"

@@ -1,31 +1,25 @@
 """A student as a folder: weights, tokenizer, adapter, calibration and model card.
 
-What belongs here: what the files say. What does not: training (trainer.py) and grading (labeler.py).
+What belongs here: what the files say. What does not: training (train.py) and grading (labeler.py). Imported only where
+a model is needed: it loads torch.
 """
 
 from pathlib import Path
 from typing import Any
 
 import pydantic
-import torch
-import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from scipy.sparse import csr_array
 
 from relabel_assets.errors import StudentError
 from relabel_assets.student.calibration import Calibration
-from relabel_assets.student.late_interaction.corpus_statistics import Background, Collection, Feedback, Lexicon
 from relabel_assets.student.late_interaction.head import Head
 
 SETTINGS = "student.json"
 DOCUMENT_ENCODER = "document_encoder"
 ADAPTER = "adapter"
-EVIDENCE = "evidence.safetensors"
 
 
 class Settings(pydantic.BaseModel):
-    """student.json: everything but the weights."""
+    """student.json: everything but the weights. `figures` are the dev metrics by name, None without dev pairs."""
 
     model_config = pydantic.ConfigDict(protected_namespaces=())
 
@@ -50,7 +44,12 @@ class Settings(pydantic.BaseModel):
 
 
 def read_settings(folder: Path) -> Settings:
-    """Raises StudentError where the folder is not a whole student."""
+    """The settings of the student in `folder`. Raises StudentError where student.json is missing or not whole.
+
+    >>> read_settings(Path("/nowhere"))
+    Traceback (most recent call last):
+    relabel_assets.errors.StudentError: /nowhere is not a student: student.json cannot be read (FileNotFoundError). ...
+    """
     try:
         return Settings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -58,6 +57,11 @@ def read_settings(folder: Path) -> Settings:
 
 
 def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
+    """The error for a folder whose `file` cannot be read.
+
+    >>> print(not_a_student(Path("models/x"), SETTINGS, ValueError("no prompt")))
+    models/x is not a student: student.json cannot be read (ValueError). Train it again: `relabel run --select student_model`.
+    """
     return StudentError(
         f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). Train it again: "
         "`relabel run --select student_model`."
@@ -65,7 +69,18 @@ def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
 
 
 def save_merged(model: Any, tokenizer: Any, folder: Path) -> None:
-    """The model with its adapter merged, which is kept alone in ADAPTER too, and its tokenizer."""
+    """Write the model with its adapter merged, and its tokenizer; the adapter alone goes into ADAPTER too.
+
+    >>> import tempfile
+    >>> from transformers import AutoTokenizer, BertConfig, BertModel
+    >>> from relabel_assets.student.base import base_path
+    >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tokenizer = AutoTokenizer.from_pretrained(base_path("embedded"))
+    ...     save_merged(BertModel(BertConfig(**small)), tokenizer, Path(folder))
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']
+    """
     if hasattr(model, "merge_and_unload"):
         model.save_pretrained(folder / ADAPTER)
         model = model.merge_and_unload()
@@ -73,63 +88,21 @@ def save_merged(model: Any, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def yaml_of(values: dict[str, str]) -> str:
-    return yaml.safe_dump(values)
+def model_card(settings: Settings, files: str) -> str:
+    """README.md of the folder: data, settings, dev metrics and limits; `files` says what the weights are.
 
-
-def save_evidence(folder: Path, collection: Collection) -> None:
-    lexicon, background, feedback = collection.lexicon, collection.background, collection.feedback
-    tensors = {
-        "idf": torch.tensor(lexicon.idf),
-        "mean_length": torch.tensor(lexicon.mean_length, dtype=torch.float64),
-        "vectors": background.vectors.half().contiguous(),
-        "lengths": torch.tensor(background.lengths),
-        "words": torch.tensor([i for ids in background.words for i in ids], dtype=torch.int32),
-        "n_words": torch.tensor([len(ids) for ids in background.words]),
-        "feedback_vectors": feedback.vectors.half().contiguous(),
-        "feedback_document": torch.tensor(feedback.document, dtype=torch.int32),
-        "feedback_words": torch.tensor(feedback.counts.indices, dtype=torch.int32),
-        "feedback_counts": torch.tensor(feedback.counts.data, dtype=torch.int32),
-        "feedback_ends": torch.tensor(feedback.counts.indptr, dtype=torch.int64),
-    }
-    save_file(tensors, folder / EVIDENCE)
-
-
-def read_evidence(folder: Path) -> Collection:
-    """What save_evidence wrote. Raises StudentError where the file is missing or not whole."""
-    try:
-        tensors = load_file(folder / EVIDENCE)
-        words = [part.tolist() for part in tensors["words"].split(tensors["n_words"].tolist())]
-        lexicon = Lexicon(tensors["idf"].numpy(), tensors["mean_length"].item())
-        background = Background(tensors["vectors"].float(), words, tensors["lengths"].tolist())
-        ends = tensors["feedback_ends"].numpy()
-        counts = csr_array(
-            (tensors["feedback_counts"].numpy(), tensors["feedback_words"].numpy(), ends),
-            (len(ends) - 1, len(lexicon.idf)),
-        )
-        vectors, document = tensors["feedback_vectors"].float(), tensors["feedback_document"].numpy()
-        return Collection(lexicon, background, Feedback(vectors, document, counts, lexicon))
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise not_a_student(folder, EVIDENCE, error) from error
-
-
-_FILES = {
-    "late_interaction": (
-        f"this folder is the query encoder, adapter merged; `{DOCUMENT_ENCODER}/` encodes documents, where it is there, else "
-        f"this folder does too; `{EVIDENCE}` has what the head's figures need to know of\n  the corpus. Vectors and word counts of its documents are among it: share it as you would share them."
-    ),
-    "cross_encoder": (
-        "this folder loads as a sequence classifier with one logit in plain transformers, and as a CrossEncoder in "
-        "sentence-transformers; a pair is the query, and the document's header and body."
-    ),
-    "decoder": "this folder loads as a causal language model; its prompt is in `student.json`.",
-}
-
-
-def model_card(settings: Settings) -> str:
-    """README.md of the folder: data, settings, figures and limits."""
-    figures = "\n".join(
-        f"| {name} | {'-' if value is None else f'{value:.4f}'} |" for name, value in settings.figures.items()
+    >>> settings = Settings(
+    ...     model_id="4f1c", base_model="embedded", architecture="cross_encoder", method="lora", max_length=192,
+    ...     n_grades=4, calibration={"slope": 1.0, "thresholds": [0.0, 1.0, 2.0]}, cut_points=[0.5, 1.5, 2.5],
+    ...     training_set_hash="0" * 64, seed=13, n_train_pairs=900, n_dev_pairs=100, best_epoch=2,
+    ...     figures={"ndcg_at_10": 0.71},
+    ... )
+    >>> print(model_card(settings, "a sequence classifier.").splitlines()[-3])
+    | ndcg_at_10 | 0.7100 |
+    """
+    metrics = "\n".join(
+        f"| {name} | {'-' if value is None else f'{value:.4f}'} |"
+        for name, value in settings.figures.items()
     )
     return f"""---
 library_name: transformers
@@ -140,15 +113,15 @@ tags: [relevance, {settings.architecture.replace("_", "-")}]
 Grades (query, document) pairs from 0 to {settings.n_grades - 1}, as its teacher does.
 
 - Base: {settings.base_model}. The embedded base is all-MiniLM-L6-v2, Apache-2.0.
-- Training: {settings.method}; {settings.n_train_pairs} pairs of a teacher's grades (SHA-256
-  {settings.training_set_hash}), seed {settings.seed}; {settings.n_dev_pairs} dev pairs chose epoch
-  {settings.best_epoch} (0 is the untrained base). What turns its scores into grades was then
-  fitted to both; the figures below are of the student before it had seen a grade of dev.
-- Files: {_FILES[settings.architecture]} `{ADAPTER}/` is the adapter alone; `{SETTINGS}` holds calibration and cut points.
+- Training: {settings.method}; {settings.n_train_pairs} pairs with a teacher's grade (SHA-256
+  {settings.training_set_hash}), seed {settings.seed}. {settings.n_dev_pairs} dev pairs chose epoch
+  {settings.best_epoch} (0 is the untrained base). Calibration and cut points were then fitted to all of them; the
+  metrics below are of the student before any part of it was fitted to a grade of dev.
+- Files: {files} `{ADAPTER}/` is the adapter alone; `{SETTINGS}` holds calibration and cut points.
 
-| figure on dev, against the teacher | value |
+| dev metric, against the teacher | value |
 |---|---|
-{figures}
+{metrics}
 
-Limits: it knows the corpus it was trained on. Another corpus wants a student of its own.
+Limits: it knows the corpus it was trained on. Another corpus needs a student of its own.
 """

@@ -1,12 +1,11 @@
 """The labeler: a student, or its untrained base, that grades pairs.
 
-What belongs here: from scores to grades. What does not: how an architecture scores a pair (interaction.py,
-cross_encoder.py, decoder.py) and training. Imported only where a model is needed.
+What belongs here: from scores to grades. What does not: how an architecture scores a pair (architectures.py) and
+training (train.py).
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -18,22 +17,15 @@ from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
-from relabel_assets.student import folder as storage
+from relabel_assets.student.architectures import architecture
 from relabel_assets.student.calibration import Calibration, expected_grades, fit_calibration
-from relabel_assets.student.cross_encoder import CrossEncoder
-from relabel_assets.student.decoder.decoder import Decoder, saved_prompt, student_prompt
-from relabel_assets.student.late_interaction.student import Interaction
-
-
-class Grader(Protocol):
-    """What an architecture does: a number for each pair that ranks."""
-
-    def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray: ...
+from relabel_assets.student.folder import read_settings
+from relabel_assets.student.grader import Grader
 
 
 @dataclass(frozen=True)
 class Labeler:
-    """Grades pairs."""
+    """Grades pairs: a score, calibrated to the probability of each grade, and the expected grade cut into a grade."""
 
     grader: Grader
     calibration: Calibration
@@ -41,50 +33,59 @@ class Labeler:
 
     @classmethod
     def load(cls, folder: Path | str) -> "Labeler":
-        """The student saved in `folder`. Raises StudentError where it is not whole."""
+        """The student saved in `folder`. Raises StudentError where it is not whole.
+
+        >>> Labeler.load("models/none")
+        Traceback (most recent call last):
+        relabel_assets.errors.StudentError: models/none is not a student: student.json cannot be read ...
+        """
         folder = Path(folder)
-        settings = storage.read_settings(folder)
-        grader: Grader
-        if settings.architecture == "cross_encoder":
-            grader = CrossEncoder.load(str(folder), settings.max_length, settings.precision)
-        elif settings.architecture == "decoder":
-            if settings.prompt is None:
-                raise storage.not_a_student(folder, storage.SETTINGS, ValueError("no prompt"))
-            prompt = saved_prompt(**settings.prompt)
-            grader = Decoder.load(str(folder), settings.max_length, prompt, settings.n_grades, settings.precision)
-        else:
-            grader = Interaction.load(folder, settings)
+        settings = read_settings(folder)
+        grader = architecture(settings.architecture).load(folder, settings)
         return cls(grader, settings.calibration, settings.cut_points)
 
     @classmethod
     def untrained(
-        cls, pairs: pl.DataFrame, *, config: StudentConfig, rubric: Rubric, progress: Progress = silent
+        cls,
+        pairs: pl.DataFrame,
+        *,
+        config: StudentConfig,
+        rubric: Rubric,
+        progress: Progress = silent,
     ) -> "Labeler":
-        """The base model as it is, calibrated and cut on the grades of `pairs`: what training is measured against.
-
-        An encoder without a trained head grades by late interaction, the best that it can do untrained.
-        """
-        grader = _untrained_grader(config, rubric)
-        return cls(grader, *calibrate(grader.scores(pairs, progress), pairs["grade"].to_numpy(), rubric.n_grades))
+        """The base model as it is, calibrated and cut on the grades of `pairs`: what training is measured against."""
+        pairs = _with_all_columns(pairs)
+        grader = architecture(config.architecture).untrained(config, rubric)
+        scores = grader.scores(pairs, progress)
+        return cls(grader, *calibrate(scores, pairs["grade"].to_numpy(), rubric.n_grades))
 
     def grade(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> pl.DataFrame:
         """query_id, doc_id, grade, expected_grade and grade_probs of each row of `pairs`, in its order.
 
-        `pairs` has the query as `text` (or `query`), the document as `body` or `title`, and what there is of query_id, doc_id
-        and the document's other columns. Raises StudentError where a pair cannot be graded.
+        `pairs` has the query as `text` (or `query`), the document as `body` or `title`, and what there is of query_id,
+        doc_id and the document's other columns. Raises StudentError where a pair cannot be graded.
+
+        >>> from relabel_assets.prompts.rubric import default_rubric
+        >>> pairs = pl.DataFrame({"query": ["parental leave"] * 2, "title": ["Parental leave", "Printer setup"],
+        ...                       "grade": [3, 0]})
+        >>> student = Labeler.untrained(pairs, config=StudentConfig(), rubric=default_rubric())
+        >>> student.grade(pairs)["grade"].to_list()
+        [3, 0]
         """
         pairs = _with_all_columns(pairs)
         probs = self.calibration.grade_probs(self.grader.scores(pairs, progress))
+        # Rounding may leave a sum or a difference of probabilities just outside its range.
         expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
+        probs = np.clip(probs, 0, 1)
         return pairs.select("query_id", "doc_id").with_columns(
             grade=pl.Series(grades_from(expected, self.points), dtype=pl.Int64),
             expected_grade=pl.Series(expected, dtype=pl.Float64),
-            grade_probs=pl.Series(np.clip(probs, 0, 1).tolist(), dtype=pl.List(pl.Float64)),
+            grade_probs=pl.Series(probs.tolist(), dtype=pl.List(pl.Float64)),
         )
 
 
 def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
-    """`pairs` with every column that graders read; where there is no id, the text is its own."""
+    """`pairs` with every column that graders read; where there is no id, the text is its own id."""
     if not isinstance(pairs, pl.DataFrame):
         raise StudentError(
             f"pairs is a {type(pairs).__name__}, and must be a polars.DataFrame: polars.DataFrame(pairs)."
@@ -101,9 +102,11 @@ def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
     for name in ("text", "title", "body"):
         if pairs[name].dtype not in (pl.String, pl.Null):
             raise StudentError(f"pairs: {name} is {pairs[name].dtype}, and must be text (String).")
-    nothing = pairs["text"].is_null() | (pairs["title"].is_null() & pairs["body"].is_null())
-    if nothing.any():
-        raise StudentError(f"pairs: row {nothing.arg_max()} has no query or no document. Leave such rows out.")
+    is_empty = pairs["text"].is_null() | (pairs["title"].is_null() & pairs["body"].is_null())
+    if is_empty.any():
+        raise StudentError(
+            f"pairs: row {is_empty.arg_max()} has no query or no document. Leave such rows out."
+        )
     if "query_id" not in pairs.columns:
         pairs = pairs.with_columns(query_id="text")
     document = pl.struct(DOCUMENT_COLUMNS)
@@ -111,25 +114,22 @@ def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
         return pairs.with_columns(doc_id=document.hash().cast(pl.String))
     texts = pairs.select("doc_id", document.hash().alias("words")).unique()
     if texts.height > pairs["doc_id"].n_unique():
-        twice = texts.filter(pl.col("doc_id").is_duplicated())["doc_id"][0]
-        raise StudentError(f"pairs: doc_id {twice!r} has more than one text. Give each document an id of its own.")
+        repeated = texts.filter(pl.col("doc_id").is_duplicated())["doc_id"][0]
+        raise StudentError(
+            f"pairs: doc_id {repeated!r} has more than one text. Give each document an id of its own."
+        )
     return pairs
 
 
 def calibrate(scores: NDArray, grades: NDArray, n_grades: int) -> tuple[Calibration, list[float]]:
-    """The calibration of `scores`, and the cut points of the expected grades that it gives."""
+    """The calibration of `scores`, and the cut points of the expected grades that it gives.
+
+    >>> calibration, points = calibrate(np.array([0.1, 0.2, 0.6, 0.9]), np.array([0, 0, 1, 1]), n_grades=2)
+    >>> expected = expected_grades(calibration.grade_probs([0.1, 0.2, 0.6, 0.9]))
+    >>> (expected > points[0]).tolist()
+    [False, False, True, True]
+    """
     calibration = fit_calibration(scores, grades, n_grades)
-    return calibration, cut_points(expected_grades(calibration.grade_probs(scores)), grades, n_grades)
-
-
-def _untrained_grader(config: StudentConfig, rubric: Rubric) -> Grader:
-    from relabel_assets.student.base import base_path
-
-    if config.architecture == "decoder":
-        path, prompt = base_path(config.base_model), student_prompt(rubric)
-        return Decoder.load(path, config.max_length, prompt, rubric.n_grades, config.precision)
-    if config.architecture == "cross_encoder":
-        reranker = CrossEncoder.load(base_path(config.base_model), config.max_length, config.precision)
-        if not reranker.is_fresh:
-            return reranker
-    return Interaction.untrained(config)
+    return calibration, cut_points(
+        expected_grades(calibration.grade_probs(scores)), grades, n_grades
+    )

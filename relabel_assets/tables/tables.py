@@ -19,6 +19,7 @@ QUERY_SOURCES = ("provided", "synthetic")
 CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
 TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
 REFERENCE_KINDS = ("human", "adjudicated")
+STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
 LABELERS = ("teacher", "student", "base", "bm25", "student-teacher")
 
 # A column with this in its metadata says when or how fast a row was made, not what it says: it is left out of the
@@ -27,7 +28,9 @@ VOLATILE = {"is_volatile": True}
 
 
 def _corpus() -> dy.String:
-    return dy.String(primary_key=True, regex=r"^[a-z0-9_]{1,64}$", description="The corpus: the partition key.")
+    return dy.String(
+        primary_key=True, regex=r"^[a-z0-9_]{1,64}$", description="The corpus: the partition key."
+    )
 
 
 def _key(description: str) -> dy.String:
@@ -54,28 +57,46 @@ class SeedDocs(dy.Schema):
     author = dy.String(nullable=True, description="Who wrote it, as the document says.")
     path = dy.String(nullable=True, description="Where it lives: a folder path, an address.")
     updated_at = dy.String(
-        nullable=True, description="When it was last changed, as the document says (ISO 8601 where it can be read)."
+        nullable=True,
+        description="When it was last changed, as the document says (ISO 8601 where it can be read).",
     )
-    doc_type = dy.String(nullable=True, description="The document's kind: policy, runbook, ticket, ...")
-    content_hash = dy.String(min_length=64, max_length=64, description="SHA-256 of title, body and metadata.")
+    doc_type = dy.String(
+        nullable=True, description="The document's kind: policy, runbook, ticket, ..."
+    )
+    content_hash = dy.String(
+        min_length=64, max_length=64, description="SHA-256 of title, body and metadata."
+    )
 
 
 class SyntheticQueries(dy.Schema):
     corpus = _corpus()
     query_id = _key("The query's id, unique in its corpus.")
     text = dy.String(min_length=1, description="What an employee types.")
-    intent = dy.Enum(INTENTS, nullable=True, description="The kind of query; NULL where the corpus does not say.")
-    persona = dy.String(nullable=True, description="Who is imagined to be asking, for a synthetic query.")
-    seed_doc_id = dy.String(nullable=True, description="The seed document the query was written from.")
+    intent = dy.Enum(
+        INTENTS, nullable=True, description="The kind of query; NULL where the corpus does not say."
+    )
+    persona = dy.String(
+        nullable=True, description="Who is imagined to be asking, for a synthetic query."
+    )
+    seed_doc_id = dy.String(
+        nullable=True, description="The seed document the query was written from."
+    )
     split = dy.Enum(SPLITS, description="train and dev make the student; benchmark measures it.")
-    source = dy.Enum(QUERY_SOURCES, description="provided by the corpus, or synthetic: written by the teacher.")
+    source = dy.Enum(
+        QUERY_SOURCES, description="provided by the corpus, or synthetic: written by the teacher."
+    )
     is_round_trip = dy.Bool(
-        nullable=True, description="Whether BM25 finds the seed document from the query; NULL if not tried."
+        nullable=True,
+        description="Whether BM25 finds the seed document from the query; NULL if not tried.",
     )
     teacher_model = dy.String(nullable=True, description="The model that wrote a synthetic query.")
-    prompt_hash = dy.String(nullable=True, description="SHA-256 of the prompt template behind a synthetic query.")
+    prompt_hash = dy.String(
+        nullable=True, description="SHA-256 of the prompt template behind a synthetic query."
+    )
     content_hash = dy.String(
-        min_length=64, max_length=64, description="SHA-256 of text, intent, persona and seed document."
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of text, intent, persona and seed document.",
     )
 
 
@@ -85,7 +106,9 @@ class ReferenceLabels(dy.Schema):
     doc_id = _key("The document.")
     assessor = _key("Who graded: the second column of the qrels file.")
     grade = _grade("The reference grade.")
-    kind = dy.Enum(REFERENCE_KINDS, description="human, or adjudicated from several passes of a model.")
+    kind = dy.Enum(
+        REFERENCE_KINDS, description="human, or adjudicated from several passes of a model."
+    )
 
 
 class Bm25Candidates(dy.Schema):
@@ -93,11 +116,14 @@ class Bm25Candidates(dy.Schema):
     query_id = _key("The query.")
     doc_id = _key("The document.")
     rank = dy.Int32(
-        nullable=True, min=1, description="Place in BM25's ranking, from 1; NULL beyond the depth that was asked for."
+        nullable=True,
+        min=1,
+        description="Place in BM25's ranking, from 1; NULL beyond the depth that was asked for.",
     )
     bm25_score = dy.Float64(min=0, description="BM25 score; 0 where no term matches.")
     source = dy.Enum(
-        CANDIDATE_SOURCES, description="Why the pair is here; the first that holds: bm25, seed, judged, random."
+        CANDIDATE_SOURCES,
+        description="Why the pair is here; the first that holds: bm25, seed, judged, random.",
     )
 
 
@@ -106,19 +132,35 @@ class TeacherLabels(dy.Schema):
     query_id = _key("The query.")
     doc_id = _key("The document.")
     grade = _grade("The teacher's grade; NULL unless status is ok.", nullable=True)
-    expected_grade = _expected_grade("Mean grade under grade_probs; NULL without them.", nullable=True)
-    grade_probs = _grade_probs("Probability of each grade, where the endpoint gives log probabilities.", nullable=True)
+    expected_grade = _expected_grade(
+        "Mean grade under grade_probs; NULL without them.", nullable=True
+    )
+    grade_probs = _grade_probs(
+        "Probability of each grade, where the endpoint gives log probabilities.", nullable=True
+    )
     rationale = dy.String(nullable=True, description="The teacher's reason.")
     status = dy.Enum(TEACHER_STATUSES, description="ok, or why there is no grade.")
     status_reason = dy.String(nullable=True, description="What went wrong, for any status but ok.")
-    attempts = dy.Int32(min=0, description="Requests sent for this pair so far; 0 for a recorded teacher.")
+    attempts = dy.Int32(
+        min=0, description="Requests sent for this pair so far; 0 for a recorded teacher."
+    )
     teacher_model = dy.String(nullable=True, description="The model that graded.")
     prompt_hash = dy.String(nullable=True, description="SHA-256 of prompt template and rubric.")
-    request_key = dy.String(nullable=True, description="SHA-256 of the whole request body: the key into the ledger.")
-    prompt_tokens = dy.Int64(nullable=True, min=0, description="Prompt tokens, as the endpoint counted them.")
-    completion_tokens = dy.Int64(nullable=True, min=0, description="Completion tokens, as the endpoint counted them.")
-    cost_usd = dy.Float64(nullable=True, min=0, description="Cost in US dollars; NULL where the price is unknown.")
-    latency_s = dy.Float64(nullable=True, min=0, metadata=VOLATILE, description="Seconds from request to response.")
+    request_key = dy.String(
+        nullable=True, description="SHA-256 of the whole request body: the key into the ledger."
+    )
+    prompt_tokens = dy.Int64(
+        nullable=True, min=0, description="Prompt tokens, as the endpoint counted them."
+    )
+    completion_tokens = dy.Int64(
+        nullable=True, min=0, description="Completion tokens, as the endpoint counted them."
+    )
+    cost_usd = dy.Float64(
+        nullable=True, min=0, description="Cost in US dollars; NULL where the price is unknown."
+    )
+    latency_s = dy.Float64(
+        nullable=True, min=0, metadata=VOLATILE, description="Seconds from request to response."
+    )
     labeled_at = dy.Datetime(
         nullable=True, time_zone="UTC", metadata=VOLATILE, description="When the response arrived."
     )
@@ -132,25 +174,32 @@ class StudentModel(dy.Schema):
     corpus = _corpus()
     model_id = _key("The student's id: a hash of its training set, its settings and its base.")
     base_model = dy.String(description="The model it was trained from.")
-    architecture = dy.Enum(
-        ("late_interaction", "cross_encoder", "decoder"), description="How the student reads a pair."
-    )
+    architecture = dy.Enum(STUDENT_ARCHITECTURES, description="How the student reads a pair.")
     method = dy.String(description="How it was trained: lora or full.")
     path = dy.String(description="Folder of the model, relative to RELABEL_HOME.")
     n_train_pairs = dy.Int64(min=1, description="Pairs it was trained on.")
     n_dev_pairs = dy.Int64(min=0, description="Pairs that chose when to stop.")
     training_set_hash = dy.String(
-        min_length=64, max_length=64, description="SHA-256 of the training and dev pairs with their texts and grades."
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of the training and dev pairs with their texts and grades.",
     )
     cut_points = dy.List(
         dy.Float64(),
         description="Where the expected grade is cut into grades, ascending; one fewer than there are grades.",
     )
     dev_ndcg_at_10 = dy.Float64(
-        nullable=True, min=0, max=1, description="NDCG@10 on dev against the teacher's grades; NULL without dev pairs."
+        nullable=True,
+        min=0,
+        max=1,
+        description="NDCG@10 on dev against the teacher's grades; NULL without dev pairs.",
     )
-    dev_pairwise_half = dy.Float64(nullable=True, min=0, max=1, description="Pairwise accuracy on dev, ties as half.")
-    dev_kappa_quadratic = dy.Float64(nullable=True, min=-1, max=1, description="Quadratic weighted kappa on dev.")
+    dev_pairwise_half = dy.Float64(
+        nullable=True, min=0, max=1, description="Pairwise accuracy on dev, ties as half."
+    )
+    dev_kappa_quadratic = dy.Float64(
+        nullable=True, min=-1, max=1, description="Quadratic weighted kappa on dev."
+    )
     dev_calibration_error = dy.Float64(
         nullable=True, min=0, max=1, description="Expected calibration error of grade_probs on dev."
     )
@@ -172,12 +221,20 @@ class StudentLabels(dy.Schema):
 class BenchmarkReport(dy.Schema):
     corpus = _corpus()
     labeler = dy.Enum(
-        LABELERS, primary_key=True, description="Who is measured; student-teacher is the paired difference."
+        LABELERS,
+        primary_key=True,
+        description="Who is measured; student-teacher is the paired difference.",
     )
-    metric = _key("ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa or kappa_quadratic.")
+    metric = _key(
+        "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa or kappa_quadratic."
+    )
     slice = _key("all, or one intent: intent=keyword.")
-    value = dy.Float64(nullable=True, description="The metric; NULL where it is not defined on the slice.")
-    ci_low = dy.Float64(nullable=True, description="Lower end of the 95 % interval, paired bootstrap over queries.")
+    value = dy.Float64(
+        nullable=True, description="The metric; NULL where it is not defined on the slice."
+    )
+    ci_low = dy.Float64(
+        nullable=True, description="Lower end of the 95 % interval, paired bootstrap over queries."
+    )
     ci_high = dy.Float64(nullable=True, description="Upper end of the 95 % interval.")
     n_queries = dy.Int64(min=0, description="Queries that count in the metric.")
     n_pairs = dy.Int64(min=0, description="Graded pairs of those queries.")
@@ -202,9 +259,13 @@ class Materializations(dy.Schema):
         min_length=64, max_length=64, description="SHA-256 of the rows, without how long they took."
     )
     n_rows = dy.Int64(min=0, description="Rows of the partition.")
-    n_unfinished = dy.Int64(min=0, description="Pieces of work that failed and are tried again next time.")
+    n_unfinished = dy.Int64(
+        min=0, description="Pieces of work that failed and are tried again next time."
+    )
     n_set_aside = dy.Int64(min=0, description="Inputs that were set aside, each with a message.")
-    files = dy.List(dy.String(), description="Files that belong to the partition, relative to RELABEL_HOME.")
+    files = dy.List(
+        dy.String(), description="Files that belong to the partition, relative to RELABEL_HOME."
+    )
     run_id = dy.String(nullable=True, description="The Dagster run that wrote it.")
     written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
 
@@ -248,7 +309,9 @@ class Table:
         """Each column that follows from columns of other tables, as table.column: keys and computed columns."""
         sources: dict[str, tuple[str, ...]] = {}
         for reference in self.references:
-            for column, parent_column in zip(reference.columns, reference.parent_columns, strict=True):
+            for column, parent_column in zip(
+                reference.columns, reference.parent_columns, strict=True
+            ):
                 sources[column] = (*sources.get(column, ()), f"{reference.parent}.{parent_column}")
         for columns, origins in self.derived:
             sources.update(dict.fromkeys(columns, origins))
@@ -263,7 +326,9 @@ class Table:
     def stable_columns(self) -> tuple[str, ...]:
         """The columns that count when two versions of a row are compared."""
         columns = self.schema.columns().items()
-        return tuple(name for name, column in columns if not (column.metadata or {}).get("is_volatile"))
+        return tuple(
+            name for name, column in columns if not (column.metadata or {}).get("is_volatile")
+        )
 
     def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` in the table's column order and types.
@@ -278,7 +343,9 @@ class Table:
                 f"It has {self.schema.column_names()}."
             )
         try:
-            return self.schema.validate(frame.select(self.schema.column_names()), cast=True).pipe(pl.DataFrame)
+            return self.schema.validate(frame.select(self.schema.column_names()), cast=True).pipe(
+                pl.DataFrame
+            )
         except dy.exc.ValidationError as error:
             raise ContractError(f"table {self.name}: {error}. Nothing was written.") from error
 
@@ -291,7 +358,12 @@ _CANDIDATE = Reference(("query_id", "doc_id"), "bm25_candidates", ("query_id", "
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("seed_docs", "document", "The documents of a corpus, with their metadata and a content hash.", SeedDocs),
+        Table(
+            "seed_docs",
+            "document",
+            "The documents of a corpus, with their metadata and a content hash.",
+            SeedDocs,
+        ),
         Table(
             "synthetic_queries",
             "query",
@@ -324,7 +396,9 @@ TABLES: dict[str, Table] = {
             TeacherLabels,
             reads=("seed_docs", "synthetic_queries", "bm25_candidates"),
             references=(_CANDIDATE,),
-            derived=((("grade", "expected_grade", "grade_probs", "rationale", "request_key"), _TEXTS),),
+            derived=(
+                (("grade", "expected_grade", "grade_probs", "rationale", "request_key"), _TEXTS),
+            ),
         ),
         Table(
             "student_model",
@@ -385,7 +459,9 @@ TABLES: dict[str, Table] = {
 
 
 # Not assets: no file of assets/ fills them, the warehouse does.
-MATERIALIZATIONS = Table("materializations", "corpus and table", Materializations.__doc__ or "", Materializations)
+MATERIALIZATIONS = Table(
+    "materializations", "corpus and table", Materializations.__doc__ or "", Materializations
+)
 
 
 def upstream(names: set[str]) -> Iterator[str]:
@@ -397,4 +473,6 @@ def upstream(names: set[str]) -> Iterator[str]:
     return (name for name in TABLES if name in wanted)
 
 
-GRADE_HISTORY = Table("grade_history", "change of a grade", GradeHistory.__doc__ or "", GradeHistory)
+GRADE_HISTORY = Table(
+    "grade_history", "change of a grade", GradeHistory.__doc__ or "", GradeHistory
+)

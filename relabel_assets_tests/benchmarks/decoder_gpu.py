@@ -57,7 +57,7 @@ def main() -> None:
     peak = matrix_peak(dtype)
     decoder.scores(pairs(min(given.pairs, 64)))
     frame = pairs(given.pairs)
-    lengths = [len(row["input_ids"]) for row in decoder.rows(frame.to_dicts())]
+    lengths = [len(row["input_ids"]) for row in decoder.tokenize(frame.to_dicts())]
     with Work(decoder) as work:
         started = time.perf_counter()
         decoder.scores(frame)

@@ -38,14 +38,14 @@ from relabel_assets import Labeler
 from relabel_assets.benchmark.cut_points import grades_from
 from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
-from relabel_assets.labeling.label_file import ROWS_A_BATCH
+from relabel_assets.labeling.label_file import ROWS_PER_CHUNK
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.running import runner
 from relabel_assets.student import train_student
 from relabel_assets.student.base import base_path
 from relabel_assets.student.calibration import expected_grades
-from relabel_assets.student.cross_encoder import document_text
 from relabel_assets.student.folder import SETTINGS, read_settings
+from relabel_assets.student.pair_reader import document_text
 from relabel_assets.student.runtime.batches import device
 
 TRAINED_ON = 200  # pairs from which the students made here have their cut points
@@ -148,7 +148,7 @@ def whole_prompts(labeler: Labeler, folder: Path, pairs: pl.DataFrame) -> Callab
     """What transformers gives for each pair's whole prompt, one at a time, in fp32: the expected grade."""
     grader: Any = labeler.grader
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    rows = grader.rows(pairs.to_dicts())
+    rows = grader.tokenize(pairs.to_dicts())
 
     @torch.inference_mode()
     def scores() -> np.ndarray:
@@ -185,7 +185,7 @@ def in_fp32(folder: Path, pairs: pl.DataFrame) -> np.ndarray:
 def reading(grader: Any) -> tuple[Any, Any]:
     """The model that reads documents or pairs: as it was loaded, and as it reads."""
     encoder = getattr(grader, "document_encoder", grader)
-    return encoder.model, encoder.reader(encoder.model)
+    return encoder.model, encoder.inference(encoder.model)
 
 
 def measure(
@@ -215,8 +215,8 @@ def measure(
     for n in sizes:
         labeler, seconds = Labeler.load(folder), 0.0  # nothing is kept from the run before
         with Work(labeler.grader) as work:
-            for first in range(0, n, ROWS_A_BATCH):
-                pairs = corpus.pairs(first, min(n, first + ROWS_A_BATCH), distinct=distinct)
+            for first in range(0, n, ROWS_PER_CHUNK):
+                pairs = corpus.pairs(first, min(n, first + ROWS_PER_CHUNK), distinct=distinct)
                 seconds += timed(partial(labeler.grade, pairs))[0]
         share = work.tokens * work.flops_a_token / seconds / 1e9 / peak
         yield (f"{n:,} pairs: {n / seconds:.1f} pairs/s, {share:.0%} of the matrix peak, {work.peak_mb:.0f} MB, "

@@ -66,7 +66,7 @@ def test_the_folder_loads_in_plain_transformers(tmp_path: Path) -> None:
     ids = AutoTokenizer.from_pretrained(tmp_path / "s")("parental leave", return_tensors="pt")
     with torch.inference_mode():
         plain = AutoModel.from_pretrained(tmp_path / "s")(**ids).last_hidden_state[0, 1:-1]
-    vectors, weights = labeler.grader.scorer.grade_queries(["parental leave"])[0]
+    vectors, weights = labeler.grader.scorer.encode_query_tokens(["parental leave"])[0]
     assert torch.allclose(torch.nn.functional.normalize(plain, dim=-1), vectors, atol=1e-5)
     assert weights.sum().item() == pytest.approx(1.0)
 

@@ -1,6 +1,7 @@
-"""What all prompts of a decoder begin with, read once: its keys and values, lent to every batch.
+"""The keys and values of the tokens that all prompts of a decoder begin with, computed once and used by every batch.
 
-What belongs here: that cache. What does not: prompts and scores (decoder.py). Imported only where a model is needed.
+What belongs here: that cache. What does not: prompts and scores (decoder.py). Imported only where a model is needed:
+it loads torch.
 """
 
 from collections.abc import Sequence
@@ -11,36 +12,49 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 
-class _Lent(DynamicLayer):
-    """One layer's keys and values (1, heads, P, width). What a batch adds to them is not kept, so they serve the next."""
+class _PrefixLayer(DynamicLayer):
+    """One layer's keys and values of the prefix, (1, heads, P, width), for a batch of any size.
+
+    A batch's own keys and values are appended to a copy, so the next batch finds the prefix alone.
+    """
 
     def __init__(self, keys: Tensor, values: Tensor) -> None:
         super().__init__()
         self.lazy_initialization(keys, values)
         self.keys, self.values = keys, values
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Keys and values (B, heads, P + T, width) for those of a batch, (B, heads, T, width)."""
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Keys and values of prefix and batch, (B, heads, P + T, width), from those of the batch, (B, heads, T, width)."""
         assert self.keys is not None and self.values is not None
-        rows = len(key_states)
+        n_rows = len(key_states)
         return (
-            torch.cat([self.keys.expand(rows, -1, -1, -1), key_states], dim=-2),
-            torch.cat([self.values.expand(rows, -1, -1, -1), value_states], dim=-2),
+            torch.cat([self.keys.expand(n_rows, -1, -1, -1), key_states], dim=-2),
+            torch.cat([self.values.expand(n_rows, -1, -1, -1), value_states], dim=-2),
         )
 
 
-def shared_prefix(model: Any, ids: Sequence[int], longest: int) -> Cache | None:
-    """The cache of `ids`, for prompts of at most `longest` tokens; None where a layer remembers in another way.
+def prefix_cache(model: Any, ids: Sequence[int], longest: int) -> Cache | None:
+    """The cache of the prefix `ids`, for prompts of at most `longest` tokens; None where the model cannot use one.
 
-    A layer that sees only the last so many tokens, or keeps a state in place of keys, cannot be continued from outside.
+    A layer that attends only to the last tokens, or keeps a state in place of keys, cannot continue from outside.
+
+    >>> from transformers import LlamaConfig, LlamaForCausalLM
+    >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    >>> model = LlamaForCausalLM(LlamaConfig(vocab_size=9, **small)).eval()
+    >>> prefix_cache(model, [1, 2, 3], longest=10).get_seq_length()
+    3
     """
     cache: Any = DynamicCache(config=model.config)  # its layers are of many types
     for layer in cache.layers:
-        sees_all = type(layer) is DynamicLayer or (
-            type(layer) is DynamicSlidingWindowLayer and layer.sliding_window >= longest
+        is_sliding = type(layer) is DynamicSlidingWindowLayer
+        attends_to_all = type(layer) is DynamicLayer or (
+            is_sliding and layer.sliding_window >= longest
         )
-        if not sees_all:
+        if not attends_to_all:
             return None
     place = next(model.parameters()).device
-    model(input_ids=torch.tensor([list(ids)], device=place), past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return Cache(layers=[_Lent(layer.keys, layer.values) for layer in cache.layers])
+    tokens = torch.tensor([list(ids)], device=place)
+    model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return Cache(layers=[_PrefixLayer(layer.keys, layer.values) for layer in cache.layers])

@@ -1,9 +1,7 @@
 """An encoder and its tokenizer: texts in, one vector a token out.
 
-What belongs here: loading weights and encoding in batches that waste no padding. What does not: comparing vectors
-(late_interaction.py). Imported only where a model is needed: it loads torch.
-
-What is read to be scored is read in bf16 where that is quicker (precision.py).
+What belongs here: loading weights, and encoding in batches with little padding. What does not: comparing vectors
+(late_interaction/maxsim.py). Imported only where a model is needed: it loads torch.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,18 +15,26 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from relabel_assets.errors import StudentError
-from relabel_assets.student.runtime.batches import batch_tokens, by_length, device, wide
-from relabel_assets.student.runtime.precision import Reader
+from relabel_assets.student.runtime.batches import (
+    batches_by_length,
+    device,
+    max_batch_tokens,
+    padded_width,
+)
+from relabel_assets.student.runtime.precision import InferenceCopy
 
 
 @dataclass
 class Encoder:
-    """A transformer encoder. `model` maps token ids (B, T) to hidden states (B, T, H); `reader` says in which format."""
+    """A transformer encoder: `model` maps token ids (B, T) to hidden states (B, T, H).
+
+    `inference` gives the copy of `model` that encodes what needs no gradient.
+    """
 
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
     max_length: int
-    reader: Reader = field(default_factory=Reader)
+    inference: InferenceCopy = field(default_factory=InferenceCopy)
 
     @property
     def width(self) -> int:
@@ -36,11 +42,15 @@ class Encoder:
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens; a text longer than max_length becomes several rows' worth, see pieces."""
-        return self.tokenizer(list(texts), add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
+        return self.tokenizer(
+            list(texts), add_special_tokens=True, truncation=False, verbose=False
+        )["input_ids"]
 
     def words(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids without special tokens."""
-        return self.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        return self.tokenizer(
+            list(texts), add_special_tokens=False, truncation=False, verbose=False
+        )["input_ids"]
 
     def pieces(self, ids: Sequence[int]) -> list[list[int]]:
         """`ids` (with its first and last special token) cut into runs of at most max_length, so that nothing is lost."""
@@ -53,17 +63,17 @@ class Encoder:
     def forward(self, rows: Sequence[Sequence[int]], model: Any = None) -> tuple[Tensor, Tensor]:
         """Unit token vectors (B, T, H) and the mask (B, T) that is true for tokens of the text, special ones left out.
 
-        `model` reads in place of this encoder's own.
+        `model` computes them in place of this encoder's own.
         """
         model = self.model if model is None else model
         lengths = torch.tensor([len(row) for row in rows])
-        longest = wide(int(lengths.max()), self.max_length)
+        longest = padded_width(int(lengths.max()), self.max_length)
         pad = self.tokenizer.pad_token_id or 0
         ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows])  # (B, T)
         attention = torch.arange(longest) < lengths[:, None]
         place = next(model.parameters()).device
-        found = model(input_ids=ids.to(place), attention_mask=attention.long().to(place))
-        hidden = found.last_hidden_state.float().cpu()  # (B, T, H)
+        output = model(input_ids=ids.to(place), attention_mask=attention.long().to(place))
+        hidden = output.last_hidden_state.float().cpu()  # (B, T, H)
         special = torch.tensor(self.tokenizer.all_special_ids)
         is_word = attention & ~torch.isin(ids, special)
         # A text of nothing but special tokens keeps them: it must still have a vector.
@@ -71,26 +81,40 @@ class Encoder:
         return nn.functional.normalize(hidden, dim=-1), is_word
 
     @torch.inference_mode()
-    def encode(self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None) -> list[Tensor]:
-        """Each text's unit token vectors, (tokens, H), in the order given. Texts are batched by length within."""
-        rows = [(place, piece) for place, ids in enumerate(self.token_ids(texts)) for piece in self.pieces(ids)]
-        found: list[list[tuple[int, Tensor]]] = [[] for _ in texts]
-        done, model = 0, self.reader(self.model)
-        for batch in by_length([len(ids) for _, ids in rows], batch_tokens()):
+    def encode(
+        self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None
+    ) -> list[Tensor]:
+        """Each text's unit token vectors, (tokens, H), in the order given; `progress` hears how many rows are done."""
+        rows = [
+            (place, piece)
+            for place, ids in enumerate(self.token_ids(texts))
+            for piece in self.pieces(ids)
+        ]
+        parts: list[list[tuple[int, Tensor]]] = [[] for _ in texts]
+        done, model = 0, self.inference(self.model)
+        for batch in batches_by_length([len(ids) for _, ids in rows], max_batch_tokens()):
             vectors, is_word = self.forward([rows[row][1] for row in batch], model)
-            parts = vectors[is_word].split(is_word.sum(dim=1).tolist())
-            for row, part in zip(batch, parts, strict=True):
-                found[rows[row][0]].append((row, part))
+            by_row = vectors[is_word].split(is_word.sum(dim=1).tolist())
+            for row, of_row in zip(batch, by_row, strict=True):
+                parts[rows[row][0]].append((row, of_row))
             done += len(batch)
             progress(done)
-        # A copy, for texts of one piece too: a part would hold its whole batch in memory.
-        return [torch.cat([vectors for _, vectors in sorted(parts, key=lambda part: part[0])]) for parts in found]
+        # torch.cat copies, also where a text is one piece: a view would keep its whole batch in memory.
+        return [torch.cat([vectors for _, vectors in sorted(of_text, key=lambda part: part[0])])
+                for of_text in parts]  # fmt: skip
 
 
 def load_encoder(path: str, max_length: int, precision: str = "auto") -> Encoder:
-    """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot be loaded."""
+    """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot be loaded.
+
+    >>> from relabel_assets.student.base import base_path
+    >>> encoder = load_encoder(base_path("embedded"), max_length=192, precision="fp32")
+    >>> [vectors.shape for vectors in encoder.encode(["parental leave"])]
+    [torch.Size([2, 384])]
+    """
     model, tokenizer, _ = load_model(AutoModel, path)
-    return Encoder(model, tokenizer, min(max_length, room_of(model, max_length)), Reader(precision))
+    max_tokens = min(max_length, max_tokens_of(model, max_length))
+    return Encoder(model, tokenizer, max_tokens, InferenceCopy(precision))
 
 
 def load_model(
@@ -99,26 +123,36 @@ def load_model(
     """A model of a transformers Auto class, its tokenizer, and the names of weights that the folder or hub name lacks.
 
     Safetensors only, and never code from the folder. Raises StudentError where it cannot be loaded.
+
+    >>> from relabel_assets.student.base import base_path
+    >>> model, tokenizer, missing = load_model(AutoModel, base_path("embedded"))
+    >>> type(model).__name__, missing
+    ('BertModel', set())
     """
     transformers_logging.disable_progress_bar()  # a bar of 103 weights says nothing beside our own progress
     level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # a fresh head is ours to speak of
+    transformers_logging.set_verbosity_error()  # it warns of a fresh head, which our own messages cover
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model, about = kind.from_pretrained(
-            path, use_safetensors=True, trust_remote_code=False, dtype=dtype, attn_implementation="sdpa",
-            output_loading_info=True, **options,
+        model, loading = kind.from_pretrained(
+            path, use_safetensors=True, trust_remote_code=False, dtype=dtype,
+            attn_implementation="sdpa", output_loading_info=True, **options,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise StudentError(
-            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. `base_model` must be 'embedded', a folder "
-            "with config.json, tokenizer and model.safetensors, or a name on the hub."
+            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. `base_model` must be "
+            "'embedded', a folder with config.json, tokenizer and model.safetensors, or a name on the hub."
         ) from error
     finally:
         transformers_logging.set_verbosity(level)
-    return model.eval().to(device()), tokenizer, set(about["missing_keys"])
+    return model.eval().to(device()), tokenizer, set(loading["missing_keys"])
 
 
-def room_of(model: Any, otherwise: int) -> int:
-    """How many tokens `model` can read."""
+def max_tokens_of(model: Any, otherwise: int) -> int:
+    """How many tokens `model` can take, special ones included; `otherwise` where its config does not say.
+
+    >>> from types import SimpleNamespace
+    >>> max_tokens_of(SimpleNamespace(config=SimpleNamespace(max_position_embeddings=512)), 64)
+    512
+    """
     return int(getattr(model.config, "max_position_embeddings", otherwise))

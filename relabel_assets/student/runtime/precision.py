@@ -1,7 +1,13 @@
-"""In which format a model reads and learns: bf16 where this machine multiplies it in hardware, else fp32.
+"""Precision of inference and training: bf16 where this machine multiplies it in hardware, else fp32.
 
-What belongs here: that choice, a model made so, its layers fused where they can be, and a step of training so. What does not:
-the fused layer (fused.py) and the steps (training.py). Imported only where a model is needed.
+What belongs here: that choice, the copy of a model that scores are computed with, and the autocast context of a
+training step. What does not: the fused layer (fused_bert.py) and the steps (fit.py). Imported only where a model is
+needed: it loads torch.
+
+Two private functions of torch.cpu are used, because torch has no public one that says whether a CPU multiplies bf16
+in hardware. `parameter._version` is private too: it counts in-place writes, and tells a trained model from the same
+model before the step. pyproject.toml pins torch below its next minor version, and runtime/test_precision.py fails
+where one of them is gone.
 """
 
 import copy
@@ -20,7 +26,13 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def dtype_of(precision: str) -> torch.dtype:
-    """The format that a `precision` of PRECISIONS means here; auto never is one that this machine would have to emulate."""
+    """The number format that a `precision` of PRECISIONS means on this machine.
+
+    auto is bf16 only where the hardware multiplies it: elsewhere bf16 is emulated, at an eighth of fp32's speed.
+
+    >>> dtype_of("fp32"), dtype_of("bf16")
+    (torch.float32, torch.bfloat16)
+    """
     if precision == "auto":
         return torch.bfloat16 if _multiplies_bf16() else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
@@ -34,74 +46,95 @@ def _multiplies_bf16() -> bool:
 
 
 @contextmanager
-def mixed(dtype: torch.dtype) -> Iterator[None]:
-    """Within, a model that learns has its matrix products in `dtype`; its weights stay fp32 (Micikevicius et al. 2018).
+def mixed_precision(dtype: torch.dtype) -> Iterator[None]:
+    """Within, a model's matrix products are in `dtype`; its weights stay fp32 (Micikevicius et al. 2018).
 
-    On a CPU attention is plain: backward through torch's fused one was measured at two thirds of a step in bf16.
+    On a CPU, attention in bf16 uses torch's plain kernel: the fused one's backward pass was measured at two thirds of
+    a whole step.
+
+    >>> linear, vector = nn.Linear(2, 2), torch.ones(1, 2)
+    >>> with mixed_precision(torch.bfloat16):
+    ...     product = linear(vector)
+    >>> product.dtype == torch.bfloat16, linear.weight.dtype == torch.float32
+    (True, True)
     """
     if dtype == torch.float32:
         yield
         return
-    was_allowed = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # of plain attention on a CPU too
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
+    cuda = torch.backends.cuda  # these settings hold for plain attention on a CPU too
+    was_allowed = cuda.fp16_bf16_reduction_math_sdp_allowed()
+    cuda.allow_fp16_bf16_reduction_math_sdp(True)
     try:
-        plain = nullcontext() if torch.cuda.is_available() else sdpa_kernel(SDPBackend.MATH)
-        with plain, torch.autocast(device().type, dtype):
+        attention = nullcontext() if torch.cuda.is_available() else sdpa_kernel(SDPBackend.MATH)
+        with attention, torch.autocast(device().type, dtype):
             yield
     finally:
-        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(was_allowed)
+        cuda.allow_fp16_bf16_reduction_math_sdp(was_allowed)
 
 
-class Reader:
-    """Gives a model as it reads: itself, or a copy in `dtype` and fused, adapter merged, made again after a step of training.
+class InferenceCopy:
+    """Gives the model that scores are computed with: a cached copy in `dtype`, with adapter merged and layers fused.
 
-    A classifier's layers above its base model stay in fp32: rounded to three digits, scores would tie.
+    Where neither applies it is the model itself. After a training step the copy is made again. A classifier's head
+    stays in fp32: bf16 keeps three digits, and scores would tie.
+
+    >>> model = nn.Linear(2, 2)
+    >>> model.config = None
+    >>> InferenceCopy("fp32")(model) is model
+    True
     """
 
     def __init__(self, precision: str = "fp32") -> None:
         self.dtype = dtype_of(precision)
-        self._copy: tuple[Any, Any] = (None, None)
+        self._copy: Any = None
+        self._copied: tuple[int, int] | None = (
+            None  # which model, and how often its weights were written to
+        )
 
     def __call__(self, model: Any) -> Any:
         is_rounded = self.dtype != torch.float32 and next(model.parameters()).dtype != self.dtype
         is_fused = can_fuse(model)
         if not is_rounded and not is_fused:
             return model
-        # A parameter counts how often it was written to.
         state = (id(model), sum(parameter._version for parameter in model.parameters()))
-        if self._copy[0] != state:
-            found = _merged(model, shares_weights=not is_rounded)
+        if self._copied != state:
+            copied = _merged(model, shares_weights=not is_rounded)
             if is_rounded:
-                _round(found)
+                _round(copied)
             if is_fused:
-                fuse(found)
-            self._copy = (state, found)
-        return self._copy[1]
+                fuse(copied)
+            self._copy, self._copied = copied, state
+        return self._copy
 
 
 def _merged(model: Any, *, shares_weights: bool) -> Any:
-    """A copy of `model` without its adapter; one that has none can share its weights, and then only its structure is copied."""
+    """A copy of `model` with its adapter merged. Without an adapter it may share weights, and costs no memory then."""
     if hasattr(model, "merge_and_unload"):
         return copy.deepcopy(model).merge_and_unload().eval()
-    shared = {id(parameter): parameter for parameter in model.parameters()} if shares_weights else {}
+    shared = (
+        {id(parameter): parameter for parameter in model.parameters()} if shares_weights else {}
+    )
     return copy.deepcopy(model, memo=shared).eval()
 
 
 def _round(model: Any) -> None:
-    for parameter in model.parameters():  # not the buffers: rotary frequencies in bf16 would misplace words
+    for (
+        parameter
+    ) in model.parameters():  # not the buffers: rotary frequencies in bf16 would misplace tokens
         parameter.data = parameter.data.to(torch.bfloat16)
-    _keep_head(model)
+    _keep_head_in_fp32(model)
 
 
-def _keep_head(model: Any) -> None:
-    """Bring a classifier's layers above its base model back to fp32; what a language model's are, decoder.py sees to."""
+def _keep_head_in_fp32(model: Any) -> None:
+    """Bring a classifier's layers above its base model back to fp32. A language model's head is decoder.py's to see to."""
     base = getattr(model, model.base_model_prefix, None)
     if base is None or model.get_output_embeddings() is not None:
         return
     for child in model.children():
-        if child is not base and any(True for _ in child.parameters()):
-            child.float().register_forward_pre_hook(_as_fp32)
+        has_weights = any(True for _ in child.parameters())
+        if child is not base and has_weights:
+            child.float().register_forward_pre_hook(_inputs_in_fp32)
 
 
-def _as_fp32(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(value.float() if isinstance(value, torch.Tensor) else value for value in given)
+def _inputs_in_fp32(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.float() if isinstance(value, torch.Tensor) else value for value in inputs)

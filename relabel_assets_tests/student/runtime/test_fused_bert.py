@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from relabel_assets.student.runtime.fused_bert import FusedLayer, can_fuse
-from relabel_assets.student.runtime.precision import Reader
+from relabel_assets.student.runtime.precision import InferenceCopy
 
 SIZES: dict[str, Any] = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
@@ -53,7 +53,7 @@ def given(lengths: tuple[int, ...]) -> dict[str, torch.Tensor]:
 def test_a_fused_model_gives_what_the_model_gives(kind: str, lengths: tuple[int, ...]) -> None:
     model, batch = made(kind), given(lengths)
     with torch.inference_mode():
-        reader = Reader("fp32")(model)
+        reader = InferenceCopy("fp32")(model)
         assert sum(isinstance(module, FusedLayer) for module in reader.modules()) == 2
         is_text = batch["attention_mask"].bool()
         ours, theirs = (read(**batch).last_hidden_state[is_text] for read in (reader, model))
@@ -61,7 +61,7 @@ def test_a_fused_model_gives_what_the_model_gives(kind: str, lengths: tuple[int,
 
 
 def test_what_is_fused_follows_training_and_leaves_the_model_alone() -> None:
-    model, batch, reader = made("bert"), given((6, 3)), Reader("fp32")
+    model, batch, reader = made("bert"), given((6, 3)), InferenceCopy("fp32")
     kept = {name: value.clone() for name, value in model.state_dict().items()}
     before = reader(model)(**batch).last_hidden_state
     assert reader(model) is reader(model)
@@ -76,7 +76,7 @@ def test_a_classifier_in_bf16_keeps_its_head_and_fuses_its_layers() -> None:
     torch.manual_seed(7)
     model, batch = BertForSequenceClassification(BertConfig(**SIZES, num_labels=1)).eval(), given((6, 3))
     with torch.inference_mode():
-        read = Reader("bf16")(model)
+        read = InferenceCopy("bf16")(model)
         assert any(isinstance(module, FusedLayer) for module in read.modules())
         ours, theirs = read(**batch).logits, model(**batch).logits
     assert ours.dtype == torch.float32
@@ -87,4 +87,4 @@ def test_layers_that_compute_something_else_are_left_as_they_are() -> None:
     assert not can_fuse(made("bert", hidden_act="relu"))
     assert not can_fuse(made("bert", is_decoder=True))
     llama = LlamaModel(LlamaConfig(**SIZES))
-    assert Reader("fp32")(llama) is llama
+    assert InferenceCopy("fp32")(llama) is llama

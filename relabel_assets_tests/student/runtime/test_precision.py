@@ -8,26 +8,21 @@ import torch
 
 from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
-from relabel_assets.student import cross_encoder
+from relabel_assets.student.cross_encoder import CrossEncoder
 from relabel_assets.student.decoder import decoder
 from relabel_assets.student.fit import GradedQuery, Learner
-from relabel_assets.student.late_interaction.learners import BothSides
-from relabel_assets.student.late_interaction.maxsim import QueryScorer
-from relabel_assets.student.runtime.encoder import load_encoder
-from relabel_assets.student.runtime.precision import mixed
+from relabel_assets.student.runtime.precision import mixed_precision
 from relabel_assets_tests.student.test_architectures import pairs, save_decoder, save_encoder
 
 
 def learner(kind: str, base: Path, precision: str) -> Learner:
     given: dict[str, Any] = {"base_model": str(base), "precision": precision, "method": "full", "max_length": 64}
-    if kind == "both_sides":
-        return BothSides(QueryScorer(load_encoder(str(base), 64, precision)), 1e-4, pairs(), 4)
     if kind == "decoder":
         config = StudentConfig(architecture="decoder", **given)
-        return decoder.learner(decoder.start(config, default_rubric()), config, pairs(), 4)
+        return decoder.Decoder.to_train(config, default_rubric()).learner(config, pairs(), 4)
     config = StudentConfig(architecture="cross_encoder", **given)
     torch.manual_seed(1)  # of the fresh head
-    return cross_encoder.learner(cross_encoder.start(config), config, pairs(), 4)
+    return CrossEncoder.to_train(config).learner(config, pairs(), 4)
 
 
 def step(learner: Learner) -> tuple[float, torch.Tensor]:
@@ -45,7 +40,7 @@ def step(learner: Learner) -> tuple[float, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "base"), [("both_sides", "bert"), ("cross_encoder", "bert"), ("cross_encoder", "modernbert"),
+    ("kind", "base"), [("cross_encoder", "bert"), ("cross_encoder", "modernbert"),
                        ("decoder", "qwen"), ("decoder", "phi3")],
 )  # fmt: skip
 def test_a_step_in_bf16_goes_where_one_in_fp32_goes(tmp_path: Path, kind: str, base: str) -> None:
@@ -61,8 +56,8 @@ def test_activations_that_are_computed_twice_are_the_same_the_second_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, gradients, n_read = save_decoder(tmp_path, "llama"), [], []
-    for large in (decoder._LARGE, 0):
-        monkeypatch.setattr(decoder, "_LARGE", large)
+    for large in (decoder.CHECKPOINT_FROM, 0):
+        monkeypatch.setattr(decoder, "CHECKPOINT_FROM", large)
         learns: Any = learner("decoder", folder, "bf16")
         calls: list[int] = []
         learns.grader.model.model.layers[0].mlp.register_forward_pre_hook(lambda *given, calls=calls: calls.append(1))
@@ -74,9 +69,9 @@ def test_activations_that_are_computed_twice_are_the_same_the_second_time(
 
 def test_products_alone_are_rounded_and_nothing_stays_set() -> None:
     linear, given = torch.nn.Linear(4, 4), torch.ones(2, 4)
-    with mixed(torch.float32):
+    with mixed_precision(torch.float32):
         assert linear(given).dtype == torch.float32
-    with pytest.raises(KeyboardInterrupt), mixed(torch.bfloat16):
+    with pytest.raises(KeyboardInterrupt), mixed_precision(torch.bfloat16):
         assert linear(given).dtype == torch.bfloat16
         assert linear.weight.dtype == torch.float32
         raise KeyboardInterrupt

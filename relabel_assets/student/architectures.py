@@ -1,0 +1,151 @@
+"""The architectures of students by name: the one place that chooses among them.
+
+What belongs here: how each is loaded, measured untrained, and trained, and what else depends on the name. What does
+not: the models. Their modules load torch, so they are imported by the functions that need them.
+
+A new architecture is a name in tables.STUDENT_ARCHITECTURES, a class here and a module with a grader.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.errors import StudentError
+from relabel_assets.prompts.rubric import Rubric
+from relabel_assets.student.base import base_path
+from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
+
+if TYPE_CHECKING:  # it loads torch
+    from relabel_assets.student.folder import Settings
+
+
+class Architecture(Protocol):
+    """How a kind of student is made. What it makes, a Grader, scores pairs and saves itself.
+
+    `files` says in the model card what the student's folder holds. `uses_corpus` says whether a student knows its
+    corpus' documents beside the pair, `reads_rubric` whether the rubric's words are part of its input.
+    """
+
+    files: str
+    uses_corpus: bool
+    reads_rubric: bool
+
+    def load(self, folder: Path, settings: "Settings") -> Grader:
+        """The student saved in `folder`. Raises StudentError where it is not whole."""
+        ...
+
+    def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
+        """The base model as it is: what training is measured against. Raises StudentError where there is none."""
+        ...
+
+    def train(self, task: TrainingTask) -> TrainedGrader:
+        """A student of the task. Raises StudentError where its base cannot be loaded."""
+        ...
+
+
+class _LateInteraction:
+    files = (
+        "this folder is the query encoder, adapter merged; `document_encoder/` encodes documents.\n"
+        "  `evidence.safetensors` is what the student knows of the corpus. It holds vectors and word counts of the\n"
+        "  corpus' documents: share it as you would share them."
+    )
+    uses_corpus = True
+    reads_rubric = False
+
+    def load(self, folder: Path, settings: "Settings") -> Grader:
+        from relabel_assets.student.late_interaction.student import LateInteraction
+
+        return LateInteraction.load(folder, settings)
+
+    def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
+        from relabel_assets.student.late_interaction.student import LateInteraction
+
+        return LateInteraction.untrained(config)
+
+    def train(self, task: TrainingTask) -> TrainedGrader:
+        from relabel_assets.student.late_interaction.student import train
+
+        return train(task)
+
+
+class _CrossEncoder:
+    files = (
+        "this folder loads as a sequence classifier with one logit in plain transformers, and as a CrossEncoder in\n"
+        "  sentence-transformers. A pair is the query, and the document's header and body."
+    )
+    uses_corpus = False
+    reads_rubric = False
+
+    def load(self, folder: Path, settings: "Settings") -> Grader:
+        from relabel_assets.student.cross_encoder import CrossEncoder
+
+        return CrossEncoder.load(str(folder), settings.max_length, settings.precision)
+
+    def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
+        """A published reranker; another encoder has no trained head, and does best by late interaction."""
+        from relabel_assets.student.cross_encoder import CrossEncoder
+
+        base = base_path(config.base_model)
+        reranker = CrossEncoder.load(base, config.max_length, config.precision)
+        if not reranker.is_fresh:
+            return reranker
+        return ARCHITECTURES["late_interaction"].untrained(config, rubric)
+
+    def train(self, task: TrainingTask) -> TrainedGrader:
+        from relabel_assets.student.cross_encoder import CrossEncoder
+
+        grader = CrossEncoder.to_train(task.config)
+        return grader.learner(task.config, task.pairs, task.rubric.n_grades).train(task)
+
+
+class _Decoder:
+    files = "this folder loads as a causal language model; its prompt is in `student.json`."
+    uses_corpus = False
+    reads_rubric = True
+
+    def load(self, folder: Path, settings: "Settings") -> Grader:
+        from relabel_assets.student.decoder.decoder import Decoder, saved_prompt
+        from relabel_assets.student.folder import SETTINGS, not_a_student
+
+        if settings.prompt is None:
+            raise not_a_student(folder, SETTINGS, ValueError("no prompt"))
+        prompt = saved_prompt(**settings.prompt)
+        return Decoder.load(
+            str(folder), settings.max_length, prompt, settings.n_grades, settings.precision
+        )
+
+    def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
+        from relabel_assets.student.decoder.decoder import Decoder, student_prompt
+
+        base, prompt = base_path(config.base_model), student_prompt(rubric)
+        return Decoder.load(base, config.max_length, prompt, rubric.n_grades, config.precision)
+
+    def train(self, task: TrainingTask) -> TrainedGrader:
+        from relabel_assets.student.decoder.decoder import Decoder
+
+        grader = Decoder.to_train(task.config, task.rubric)
+        return grader.learner(task.config, task.pairs, task.rubric.n_grades).train(task)
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "late_interaction": _LateInteraction(),
+    "cross_encoder": _CrossEncoder(),
+    "decoder": _Decoder(),
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of that name. Raises StudentError for a student of a later version, which may have others.
+
+    >>> architecture("decoder").reads_rubric
+    True
+    >>> architecture("two_tower")
+    Traceback (most recent call last):
+    relabel_assets.errors.StudentError: the student's architecture 'two_tower' is not known. Architectures: ...
+    """
+    if name not in ARCHITECTURES:
+        raise StudentError(
+            f"the student's architecture {name!r} is not known. Architectures: {', '.join(ARCHITECTURES)}. "
+            "Train it again: `relabel run --select student_model`."
+        )
+    return ARCHITECTURES[name]

@@ -1,0 +1,70 @@
+"""What every architecture of student takes and gives.
+
+What belongs here: the types that training and grading share, without torch. What does not: the architectures
+themselves (late_interaction/, cross_encoder.py, decoder/) and choosing one by name (architectures.py).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+from numpy.typing import NDArray
+
+from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.progress import Progress, silent
+from relabel_assets.prompts.rubric import Rubric
+from relabel_assets.student.epochs import Epoch
+
+
+class Grader(Protocol):
+    """A model that scores pairs: a higher score for a document that answers the query better."""
+
+    def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
+        """The score of each row of `pairs`, (N,), in its order."""
+        ...
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the model's files into `folder`, and return this architecture's part of student.json."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What a student is trained on.
+
+    `pairs` are graded train and dev pairs (see pairs.training_pairs), and `is_train` (N,) marks the train ones.
+    `corpus` is the corpus' documents, graded or not (see corpus_sample). `dev_metric` measures scores of the dev pairs,
+    (M,) in their order, and returns None where there are none.
+    """
+
+    pairs: pl.DataFrame
+    is_train: pl.Series
+    corpus: pl.DataFrame
+    config: StudentConfig
+    rubric: Rubric
+    dev_metric: Callable[[NDArray], float | None]
+    progress: Progress
+
+    @property
+    def train_pairs(self) -> pl.DataFrame:
+        return self.pairs.filter(self.is_train)
+
+    @property
+    def dev_pairs(self) -> pl.DataFrame:
+        return self.pairs.filter(~self.is_train)
+
+
+@dataclass(frozen=True)
+class TrainedGrader:
+    """A grader after training, its epochs, and two scores of every pair of the task, (N,) each.
+
+    `scores` are the grader's own. `scores_without_dev` come from before any part of it saw a grade of dev: dev metrics
+    are computed on these.
+    """
+
+    grader: Grader
+    scores: NDArray
+    scores_without_dev: NDArray
+    history: Sequence[Epoch]
