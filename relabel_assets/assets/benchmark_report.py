@@ -7,6 +7,7 @@ from relabel_assets.benchmark.bootstrap import gate, measure
 from relabel_assets.benchmark.report import ReportFacts, render_html, render_markdown
 from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.student import settings_to_hash
 
 
 @table_asset(
@@ -14,7 +15,10 @@ from relabel_assets.graph.table_asset import Rows, Step, table_asset
     code_version="3",
     group="student",
     kinds={"polars"},
-    settings=lambda corpus: {"gate": corpus.config.gate, "student": corpus.config.student},
+    settings=lambda corpus: {
+        "gate": corpus.config.gate,
+        "student": settings_to_hash(corpus.config.student),
+    },
 )
 def benchmark_report(step: Step) -> Rows:
     from relabel_assets.student import Labeler

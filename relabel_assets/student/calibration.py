@@ -1,7 +1,7 @@
-"""From a score to the probability of each grade: the cumulative logit model (McCullagh 1980).
+"""From a score to a probability of each grade, by the cumulative logit model (McCullagh 1980).
 
-What belongs here: fitting it, applying it, and saying how far off its probabilities are. What does not: cut points
-(core/cut_points.py), which choose one grade.
+What belongs here: fitting the model, applying it, and measuring how far its probabilities are from observed
+frequencies. What does not: cut points (benchmark/cut_points.py), which choose one grade.
 """
 
 from collections.abc import Sequence
@@ -12,74 +12,122 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-_PRIOR = 1e-3  # keeps slope and thresholds finite where a grade never occurs or scores separate the grades
+# Weight of the squared parameters in the loss. Without it they would be infinite where a grade never occurs, or where
+# scores separate the grades without an error.
+_PRIOR = 1e-3
+_MIN_STEP = 1e-3  # between two thresholds where the search begins: its logarithm must exist
+_MIN_LIKELIHOOD = 1e-12  # its logarithm must exist
 _BINS = 10
 
 
 class Calibration(pydantic.BaseModel):
-    """P(grade >= k | score) = sigmoid(slope * score - thresholds[k - 1]), with slope > 0 and thresholds ascending."""
+    """P(grade >= k | score) = sigmoid(slope * score - thresholds[k - 1]), with slope > 0 and ascending thresholds.
+
+    >>> calibration = Calibration(slope=1.0, thresholds=[0.0])
+    >>> calibration.grade_probs([0.0]).tolist()
+    [[0.5, 0.5]]
+    """
 
     slope: float
     thresholds: list[float]
 
     def grade_probs(self, scores: Sequence[float] | NDArray) -> NDArray:
-        """The probability of each grade, (N, n_grades); rows sum to 1."""
+        """The probability of each grade, (N, n_grades), for scores (N,); rows sum to 1."""
         values = np.asarray(scores, dtype=float)[:, None]
         at_least = expit(self.slope * values - np.asarray(self.thresholds))  # (N, n_grades - 1)
-        edges = np.hstack([np.ones_like(values), at_least, np.zeros_like(values)])
-        return edges[:, :-1] - edges[:, 1:]
+        return _probs_of_grades(at_least)
 
 
 def expected_grades(grade_probs: NDArray) -> NDArray:
-    """The mean grade under each row of probabilities, (N,)."""
+    """The mean grade of each row of probabilities, (N,), from (N, n_grades).
+
+    >>> expected_grades(np.array([[0.5, 0.0, 0.5]])).tolist()
+    [1.0]
+    """
     return grade_probs @ np.arange(grade_probs.shape[1])
 
 
-def fit_calibration(scores: Sequence[float] | NDArray, grades: Sequence[int] | NDArray, n_grades: int) -> Calibration:
-    """Fit by maximum likelihood on graded scores, (N,) each, with a weak prior."""
-    values, given = np.asarray(scores, dtype=float), np.asarray(grades)
-    at_least = given[:, None] >= np.arange(1, n_grades)  # (N, n_grades - 1)
-    centre, spread = float(values.mean()), float(values.std()) or 1.0
-    standard = (values - centre) / spread
-    # The likelihood of each threshold on its own, with one shared slope and ordered thresholds, is smooth and convex enough.
-    shares = np.clip(at_least.mean(axis=0), 0.5 / len(given), 1 - 0.5 / len(given))
-    start_thresholds = np.maximum.accumulate(-np.log(shares / (1 - shares)) + 1e-3 * np.arange(n_grades - 1))
-    start = np.concatenate([[0.0], _to_free(start_thresholds)])
+def fit_calibration(
+    scores: Sequence[float] | NDArray, grades: Sequence[int] | NDArray, n_grades: int
+) -> Calibration:
+    """The calibration with the greatest likelihood of `grades` (N,) given `scores` (N,), and a weak prior.
+
+    >>> calibration = fit_calibration([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], n_grades=2)
+    >>> expected_grades(calibration.grade_probs([0.1, 0.9])).round().tolist()
+    [0.0, 1.0]
+    """
+    values, labels = np.asarray(scores, dtype=float), np.asarray(grades)
+    # Standardized scores make the same prior and the same start fit whatever unit scores have.
+    mean, std = float(values.mean()), float(values.std()) or 1.0
+    standard = (values - mean) / std
+    is_at_least = labels[:, None] >= np.arange(1, n_grades)  # (N, n_grades - 1)
+    # The start ignores scores: each threshold is the log odds of being below its grade. A grade that all or no pairs
+    # reach counts as half a pair short of that, to have finite odds.
+    shares = np.clip(is_at_least.mean(axis=0), 0.5 / len(labels), 1 - 0.5 / len(labels))
+    log_odds = -np.log(shares / (1 - shares)) + _MIN_STEP * np.arange(n_grades - 1)
+    start = np.concatenate([[0.0], _to_free(np.maximum.accumulate(log_odds))])
 
     def loss(free: NDArray) -> float:
-        thresholds = _to_thresholds(free[1:])
-        survival = expit(np.exp(free[0]) * standard[:, None] - thresholds)
-        edges = np.hstack([np.ones((len(given), 1)), survival, np.zeros((len(given), 1))])
-        likelihood = np.take_along_axis(edges[:, :-1] - edges[:, 1:], given[:, None], axis=1)
-        return float(-np.log(np.clip(likelihood, 1e-12, None)).mean() + _PRIOR * (free**2).sum())
+        """Mean negative log likelihood and prior; `free` is the logarithm of the slope, and free thresholds."""
+        at_least = expit(np.exp(free[0]) * standard[:, None] - _to_thresholds(free[1:]))
+        probs = _probs_of_grades(at_least)
+        likelihood = np.take_along_axis(probs, labels[:, None], axis=1)
+        log_likelihood = np.log(np.clip(likelihood, _MIN_LIKELIHOOD, None)).mean()
+        return float(-log_likelihood + _PRIOR * (free**2).sum())
 
     best = minimize(loss, start, method="L-BFGS-B").x
     slope = float(np.exp(best[0]))
-    return Calibration(slope=slope / spread, thresholds=(_to_thresholds(best[1:]) + slope * centre / spread).tolist())
+    # Back to the unit of `scores`: slope * (score - mean) / std - threshold.
+    thresholds = _to_thresholds(best[1:]) + slope * mean / std
+    return Calibration(slope=slope / std, thresholds=thresholds.tolist())
 
 
-def reliability(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> list[tuple[float, float, float]]:
-    """(probability said, share that came true, share of all) in ten equal bins of P(grade >= k), all k pooled."""
+def reliability(
+    grade_probs: NDArray, grades: Sequence[int] | NDArray
+) -> list[tuple[float, float, float]]:
+    """(mean probability, observed frequency, share of all) in ten equal bins of P(grade >= k), all k together.
+
+    Empty bins are left out.
+
+    >>> reliability(np.array([[0.25, 0.75], [0.25, 0.75]]), [1, 0])
+    [(0.75, 0.5, 1.0)]
+    """
     at_least = 1 - np.cumsum(grade_probs, axis=1)[:, :-1]  # (N, n_grades - 1)
-    said = at_least.ravel()
-    true = (np.asarray(grades)[:, None] >= np.arange(1, grade_probs.shape[1])).ravel()
-    bins = np.minimum((said * _BINS).astype(int), _BINS - 1)
-    found = ((bins == b) for b in np.unique(bins))
-    return [(float(said[mine].mean()), float(true[mine].mean()), float(mine.mean())) for mine in found]
+    predicted = at_least.ravel()
+    observed = (np.asarray(grades)[:, None] >= np.arange(1, grade_probs.shape[1])).ravel()
+    bins = np.minimum((predicted * _BINS).astype(int), _BINS - 1)  # 1.0 belongs to the last bin
+    in_bin = [bins == number for number in np.unique(bins)]
+    return [
+        (float(predicted[mask].mean()), float(observed[mask].mean()), float(mask.mean()))
+        for mask in in_bin
+    ]
 
 
 def expected_calibration_error(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> float:
-    """Mean gap between what was said and what came true, over the bins of `reliability`.
+    """The mean gap between predicted probability and observed frequency over the bins of `reliability`, 0 to 1.
 
-    The expected calibration error of Guo et al. 2017, on the cumulative probabilities of an ordinal grade; 0 to 1.
+    This is the expected calibration error of Guo et al. 2017, on the cumulative probabilities of an ordinal grade.
+
+    >>> expected_calibration_error(np.array([[0.25, 0.75], [0.25, 0.75]]), [1, 0])
+    0.25
     """
-    return float(sum(abs(said - true) * share for said, true, share in reliability(grade_probs, grades)))
+    bins = reliability(grade_probs, grades)
+    return float(sum(abs(predicted - observed) * share for predicted, observed, share in bins))
+
+
+def _probs_of_grades(at_least: NDArray) -> NDArray:
+    """P(grade = k), (N, n_grades), from P(grade >= k) for k from 1, (N, n_grades - 1)."""
+    ones, zeros = np.ones((len(at_least), 1)), np.zeros((len(at_least), 1))
+    edges = np.hstack([ones, at_least, zeros])
+    return edges[:, :-1] - edges[:, 1:]
 
 
 def _to_free(thresholds: NDArray) -> NDArray:
+    """Ascending thresholds as free numbers: the first one, and the logarithms of the steps between them."""
     steps = np.diff(thresholds)
-    return np.concatenate([thresholds[:1], np.log(np.maximum(steps, 1e-3))])
+    return np.concatenate([thresholds[:1], np.log(np.maximum(steps, _MIN_STEP))])
 
 
 def _to_thresholds(free: NDArray) -> NDArray:
+    """The reverse of _to_free: ascending whatever `free` is."""
     return free[0] + np.concatenate([[0.0], np.cumsum(np.exp(free[1:]))])

@@ -1,6 +1,6 @@
-"""The documents by which a student knows its corpus, graded or not.
+"""The documents from which a student computes its corpus statistics, graded or not.
 
-What belongs here: which they are. What does not: what is made of them (collection.py).
+What belongs here: choosing them. What does not: the statistics (late_interaction/corpus_statistics.py).
 """
 
 import hashlib
@@ -9,25 +9,36 @@ import polars as pl
 
 from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
+from relabel_assets.student.architectures import architecture
 from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS
 
-WINDOWS = 32_768  # 25 MB of the student's folder, and a few minutes of reading
+# Each window's vector is saved with the student: 384 numbers of 2 bytes, so 25 MB, encoded in a few minutes.
+WINDOWS = 32_768
 
 
 def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFrame:
-    """All of `documents`, or as many as have 32,768 windows; none where the architecture reads pairs alone.
+    """All of `documents`, or as many as have 32,768 windows together; none where the architecture uses no corpus.
 
-    They are drawn by a hash of their id, so that those of queries for training and of others are as likely to be among
-    them, and a new document changes little. Columns: doc_id and DOCUMENT_COLUMNS.
+    Documents are taken in the order of a hash of their id. So a new document changes the sample little, and a
+    document is as likely to be taken whether it was graded or not. Columns: doc_id and DOCUMENT_COLUMNS.
+
+    >>> texts = {name: ["some text"] * 2 for name in DOCUMENT_COLUMNS}
+    >>> documents = pl.DataFrame({"doc_id": ["d2", "d1"], **texts})
+    >>> corpus_sample(documents, StudentConfig())["doc_id"].to_list()
+    ['d1', 'd2']
+    >>> corpus_sample(documents, StudentConfig(architecture="cross_encoder")).height
+    0
     """
-    known = documents.select("doc_id", *DOCUMENT_COLUMNS)
-    if config.architecture != "late_interaction":
-        return known.clear()
-    words = pl.col("body").fill_null("").str.slice(0, BODY_CHARACTERS).str.count_matches(r"\S+")
-    counted = documents.select(
+    texts = documents.select("doc_id", *DOCUMENT_COLUMNS)
+    if not architecture(config.architecture).uses_corpus:
+        return texts.clear()
+    n_words = pl.col("body").fill_null("").str.slice(0, BODY_CHARACTERS).str.count_matches(r"\S+")
+    hashes = [hashlib.sha256(doc_id.encode()).digest() for doc_id in documents["doc_id"]]
+    by_hash = documents.select(
         "doc_id",
-        drawn=pl.Series([hashlib.sha256(doc_id.encode()).digest() for doc_id in documents["doc_id"]], dtype=pl.Binary),
-        windows=((words + WINDOW_WORDS - 1) // WINDOW_WORDS).clip(lower_bound=1),
-    ).sort("drawn")
-    kept = counted.filter((pl.col("windows").cum_sum() <= WINDOWS) | (pl.int_range(pl.len()) == 0))
-    return known.join(kept, on="doc_id", how="semi").sort("doc_id")
+        hash=pl.Series(hashes, dtype=pl.Binary),
+        windows=((n_words + WINDOW_WORDS - 1) // WINDOW_WORDS).clip(lower_bound=1),
+    ).sort("hash")
+    is_first = pl.int_range(pl.len()) == 0  # taken even where it alone has more windows
+    taken = by_hash.filter((pl.col("windows").cum_sum() <= WINDOWS) | is_first)
+    return texts.join(taken, on="doc_id", how="semi").sort("doc_id")

@@ -1,30 +1,48 @@
-"""A document as the student reads it: windows of its body, each under a line of its title and metadata.
+"""A document cut into windows: 80 words of its body each, under a line of its title and metadata.
 
-What belongs here: cutting text into windows. What does not: tokens and vectors (encoder.py).
+What belongs here: cutting text. What does not: tokens and vectors (runtime/encoder.py).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+# 80 words are about 110 tokens; with the header they fit the 192 tokens (max_length) that a student encodes.
 WINDOW_WORDS = 80
 _HEADER_FIELDS = ("title", "author", "path", "doc_type", "updated_at")
-BODY_CHARACTERS = 200_000  # some 80 pages, whose vectors are 70 MB
-_HEADER_CHARACTERS = 300  # a title of a thousand words must not push the body out of the window
+# About 80 pages. Their token vectors take 70 MB, so that one huge file cannot fill the memory.
+BODY_CHARACTERS = 200_000
+# The header comes first in every window: a title of a thousand words would push the body past max_length.
+_HEADER_CHARACTERS = 300
 
 
 def header(document: Mapping[str, Any]) -> str:
-    """The line that tells title, author, path, type and date; what is missing is left out."""
-    return " | ".join(str(document[name]) for name in _HEADER_FIELDS if document.get(name))[:_HEADER_CHARACTERS]
+    """One line with title, author, path, type and date, as far as they are given.
+
+    >>> header({"title": "Parental leave", "author": None, "updated_at": "2026-01-01"})
+    'Parental leave | 2026-01-01'
+    """
+    line = " | ".join(str(document[name]) for name in _HEADER_FIELDS if document.get(name))
+    return line[:_HEADER_CHARACTERS]
 
 
 def body(document: Mapping[str, Any]) -> str:
-    """What is read of the body: all of it, but for what could fill the memory."""
+    """The body, without what exceeds BODY_CHARACTERS.
+
+    >>> body({"body": "Sixteen weeks."}), body({"body": None})
+    ('Sixteen weeks.', '')
+    """
     return str(document.get("body") or "")[:BODY_CHARACTERS]
 
 
 def windows(document: Mapping[str, Any]) -> list[str]:
-    """The texts that stand for a document: 80 words of the body each, under its header; at least one."""
+    """The document's windows, each with the header as its first line; an empty body gives one window.
+
+    >>> windows({"title": "Leave", "body": "Sixteen weeks."})
+    ['Leave\\nSixteen weeks.']
+    >>> len(windows({"title": "Leave", "body": "week " * 81}))
+    2
+    """
     words = body(document).split()
-    head = header(document)
-    chunks = [words[start : start + WINDOW_WORDS] for start in range(0, len(words), WINDOW_WORDS)] or [[]]
-    return [f"{head}\n{' '.join(chunk)}" for chunk in chunks]
+    line = header(document)
+    starts = range(0, max(1, len(words)), WINDOW_WORDS)
+    return [f"{line}\n{' '.join(words[start : start + WINDOW_WORDS])}" for start in starts]

@@ -25,28 +25,29 @@ from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.progress import silent
 from relabel_assets.running import runner
 from relabel_assets.student.base import base_path
-from relabel_assets.student.late_interaction.cache import documents_in_runs
-from relabel_assets.student.late_interaction.features import NAMES, PRIOR
+from relabel_assets.student.late_interaction.cache import iter_encoded_documents
+from relabel_assets.student.late_interaction.corpus_statistics import compute_corpus_statistics
+from relabel_assets.student.late_interaction.features import FEATURE_NAMES, PRIOR_WEIGHTS
 from relabel_assets.student.late_interaction.head import fit_head
 from relabel_assets.student.late_interaction.maxsim import QueryScorer
-from relabel_assets.student.late_interaction.student import collection_of, pair_figures
+from relabel_assets.student.late_interaction.scoring import feature_matrix
 from relabel_assets.student.runtime.encoder import load_encoder
 from relabel_assets.student.sample import corpus_sample
 
 SEED = 13
-FEEDBACK = tuple(name for name in NAMES if name.startswith("feedback"))
+FEEDBACK = tuple(name for name in FEATURE_NAMES if name.startswith("feedback"))
 BACKGROUND = tuple(
-    name for name in NAMES if (name.endswith("_z") and name not in FEEDBACK) or name.startswith("ordinary")
+    name for name in FEATURE_NAMES if (name.endswith("_z") and name not in FEEDBACK) or name.startswith("ordinary")
 )
 WORDS = ("bm25", "bm25_share", "covered", "covered_by_title", "covered_by_header", "bigrams", "bm25_share_z")
 # The figures of a head, and what it is held near.
 VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "late interaction": (("late_interaction",), {}),
-    "without feedback": (tuple(name for name in NAMES if name not in FEEDBACK), PRIOR),
-    "without background": (tuple(name for name in NAMES if name not in BACKGROUND), PRIOR),
-    "without words": (tuple(name for name in NAMES if name not in WORDS), PRIOR),
-    "all, held near nothing": (NAMES, {}),
-    "all evidence": (NAMES, PRIOR),
+    "without feedback": (tuple(name for name in FEATURE_NAMES if name not in FEEDBACK), PRIOR_WEIGHTS),
+    "without background": (tuple(name for name in FEATURE_NAMES if name not in BACKGROUND), PRIOR_WEIGHTS),
+    "without words": (tuple(name for name in FEATURE_NAMES if name not in WORDS), PRIOR_WEIGHTS),
+    "all, held near nothing": (FEATURE_NAMES, {}),
+    "all evidence": (FEATURE_NAMES, PRIOR_WEIGHTS),
 }
 # Folds, and the share of all seed documents to learn from.
 CURVE = ((4, 0.2), (4, 0.35), (4, 0.5), (10, 0.77), (10, 0.9))
@@ -58,7 +59,7 @@ Split = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to grade
 def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str, splits: Iterable[Split]) -> pl.DataFrame:
     """score and grade of every pair, each from a head that saw none of its seed document's queries."""
     names, prior = VARIANTS[variant]
-    columns, grades = figures[:, [NAMES.index(name) for name in names]], pairs["grade"].to_numpy()
+    columns, grades = figures[:, [FEATURE_NAMES.index(name) for name in names]], pairs["grade"].to_numpy()
     scores, given = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64)
     for train, rest in splits:
         queries = pairs["query_id"][train].to_list()
@@ -82,9 +83,9 @@ def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Ite
 def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> np.ndarray:
     """The evidence for each of `pairs`, (N, F); `known` are the documents of the corpus."""
     encoder = load_encoder(base_path("embedded"), 192)
-    read = dict(documents_in_runs(encoder, pairs, silent))
-    collection = collection_of(encoder, read, pairs, known, SEED)
-    return pair_figures(QueryScorer(encoder), read.items(), pairs, collection)
+    read = dict(iter_encoded_documents(encoder, pairs, silent))
+    collection = compute_corpus_statistics(encoder, read, pairs, known, SEED)
+    return feature_matrix(QueryScorer(encoder), read.items(), pairs, collection)
 
 
 def print_variants(figures: np.ndarray, pairs: pl.DataFrame, queries: pl.DataFrame) -> None:

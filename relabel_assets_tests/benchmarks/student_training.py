@@ -1,4 +1,4 @@
-"""What training more than the query side is worth: the untrained base, both sides, cross-encoders, on held-out queries.
+"""What training more than the query side is worth: the untrained base and cross-encoders, on held-out queries.
 
     python relabel_assets_tests/benchmarks/student_training.py CORPUS [STUDENT]... [--set NAME=VALUE]...
     python relabel_assets_tests/benchmarks/student_training.py trec_dl cross_encoder_full --set base_model=FOLDER_OR_HUB_NAME
@@ -23,9 +23,7 @@ from relabel_assets.student import Labeler, corpus_sample, train_student
 
 VARIANTS = {
     "base": {},
-    "query_side": {"train_documents": False},
-    "both_sides": {"train_documents": True},
-    "both_sides_full": {"train_documents": True, "method": "full"},
+    "query_side": {},
     "cross_encoder": {"architecture": "cross_encoder"},
     "cross_encoder_full": {"architecture": "cross_encoder", "method": "full"},
     "cross_encoder_untrained": {"architecture": "cross_encoder", "method": "full", "epochs": 0},
@@ -51,7 +49,7 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 sample = corpus_sample(documents, config)
                 trained = train_student(known, corpus=sample, config=config, rubric=rubric, folder=Path(folder) / "s")
-                on_dev = "; dev by epoch: " + " ".join(f"{epoch.dev_figure or 0:.3f}" for epoch in trained.history)
+                on_dev = "; dev by epoch: " + " ".join(f"{epoch.dev_metric or 0:.3f}" for epoch in trained.history)
                 labeler = Labeler.load(Path(folder) / "s")
         minutes = (time.monotonic() - started) / 60
         found = labeler.grade(held_out)
@@ -76,7 +74,7 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus")
-    parser.add_argument("students", nargs="*", metavar="STUDENT", default=["base", "query_side", "both_sides"],
+    parser.add_argument("students", nargs="*", metavar="STUDENT", default=["base", "query_side"],
                         help=f"of {', '.join(VARIANTS)}")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of `student:`")
     given = parser.parse_args()

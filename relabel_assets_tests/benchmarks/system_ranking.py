@@ -32,10 +32,10 @@ from relabel_assets.progress import silent
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler
 from relabel_assets.student.base import base_path
-from relabel_assets.student.late_interaction.cache import documents_in_runs
-from relabel_assets.student.late_interaction.documents import ReadDocument
+from relabel_assets.student.late_interaction.cache import iter_encoded_documents
+from relabel_assets.student.late_interaction.documents import EncodedDocument
 from relabel_assets.student.late_interaction.maxsim import QueryScorer
-from relabel_assets.student.late_interaction.student import pair_scores
+from relabel_assets.student.late_interaction.scoring import late_interaction_scores
 from relabel_assets.student.runtime.encoder import load_encoder
 
 RESAMPLES, SEED = 2000, 13
@@ -87,21 +87,21 @@ def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[st
     encoder = load_encoder(base_path("embedded"), 192)
     scorer = QueryScorer(encoder)
 
-    read = dict(documents_in_runs(encoder, pairs, silent))
+    read = dict(iter_encoded_documents(encoder, pairs, silent))
 
-    def by_cosine(pairs: pl.DataFrame, read: Mapping[str, ReadDocument]) -> pl.Series:
+    def by_cosine(pairs: pl.DataFrame, read: Mapping[str, EncodedDocument]) -> pl.Series:
         texts = pairs["text"].unique().to_list()
-        means = [vectors.mean(dim=0) for vectors, _ in scorer.grade_queries(texts)]
+        means = [vectors.mean(dim=0) for vectors, _ in scorer.encode_query_tokens(texts)]
         queries = dict(zip(texts, nn.functional.normalize(torch.stack(means), dim=-1), strict=True))
         asked = pairs.select("text", "doc_id").iter_rows()
-        return pl.Series([float((read[doc_id].pooled @ queries[text]).max()) for text, doc_id in asked])
+        return pl.Series([float((read[doc_id].window_vectors @ queries[text]).max()) for text, doc_id in asked])
 
     cosine = by_cosine(pairs, read)
     yield "cosine", cosine
     yield "cosine of three words", by_cosine(short_queries, read)
     of_beginnings = pairs.with_columns(body=first_words(20, "body"))
-    yield "cosine of beginnings", by_cosine(pairs, dict(documents_in_runs(encoder, of_beginnings, silent)))
-    late = pl.Series(pair_scores(scorer, read.items(), pairs))
+    yield "cosine of beginnings", by_cosine(pairs, dict(iter_encoded_documents(encoder, of_beginnings, silent)))
+    late = pl.Series(late_interaction_scores(scorer, read.items(), pairs))
     yield "late interaction", late
     yield "bm25 and cosine", fused(pairs, bm25, cosine)
     yield "bm25 and late interaction", fused(pairs, bm25, late)

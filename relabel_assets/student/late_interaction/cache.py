@@ -1,101 +1,147 @@
-"""Which documents and queries are read, and when: each document once, as few at a time as are quick, the last ones kept.
+"""Encoding each document and query once, in bounded memory.
 
-What belongs here: runs of pairs in bounded memory. What does not: reading itself (read_document.py) and scores
-(interaction.py). Imported only where a model is needed.
+What belongs here: which documents are encoded together, which results are kept, and in which portions pairs are scored.
+What does not: encoding itself (documents.py) and scores (scoring.py). Imported only where a model is needed.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import polars as pl
+from cachetools import LRUCache
 
 from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.progress import Progress
-from relabel_assets.student.late_interaction.documents import ReadDocument, read_documents
+from relabel_assets.student.late_interaction.documents import EncodedDocument, encode_documents
 from relabel_assets.student.runtime.encoder import Encoder
 
-DOCUMENTS_A_RUN = 256
-_CHARACTERS_A_RUN = 150_000  # about 35,000 tokens, whose vectors are 50 MB
-PAIRS_A_RUN = 1024
+# 256 MB: a file of pairs that is graded in portions often repeats documents from one portion to the next.
+_MAX_DOCUMENT_BYTES = 256_000_000
+MAX_QUERIES = 8192  # of about 20 kB each
+DOCUMENTS_PER_CHUNK = 256
+# About 35,000 tokens, whose vectors take 50 MB: this bounds a chunk of long documents.
+_CHARACTERS_PER_CHUNK = 150_000
+PAIRS_PER_CHUNK = 1024
+
 Value = TypeVar("Value")
+DocumentCache = LRUCache[bytes, EncodedDocument]
 
 
-class Kept(Generic[Value]):
-    """The values that were asked for last, of at most `room` in all."""
+def document_cache(max_bytes: int = _MAX_DOCUMENT_BYTES) -> DocumentCache:
+    """A cache of the documents that were used last, of at most `max_bytes` of token vectors.
 
-    def __init__(self, room: int) -> None:
-        self.room = room
-        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: Hashable) -> Value | None:
-        if key not in self._values:
-            return None
-        self._values.move_to_end(key)
-        return self._values[key][0]
-
-    def put(self, key: Hashable, value: Value, size: int) -> None:
-        self._values[key] = (value, size)
-        self._size += size
-        while self._size > self.room:
-            _, (_, dropped) = self._values.popitem(last=False)
-            self._size -= dropped
+    >>> document_cache(max_bytes=1000).maxsize
+    1000
+    """
+    return LRUCache(max_bytes, getsizeof=_vector_bytes)
 
 
-def documents_in_runs(
-    encoder: Encoder, pairs: pl.DataFrame, progress: Progress, kept: Kept[ReadDocument] | None = None
-) -> Iterator[tuple[str, ReadDocument]]:
-    """Each document of `pairs` once, some hundred at a time, so that no more are in memory; `kept` ones are not read again."""
+def iter_encoded_documents(
+    encoder: Encoder,
+    pairs: pl.DataFrame,
+    progress: Progress,
+    cache: DocumentCache | None = None,
+) -> Iterator[tuple[str, EncodedDocument]]:
+    """(doc_id, document) of each document of `pairs` once, in its order; those in `cache` are not encoded again.
+
+    A chunk of documents is encoded at a time, so the caller decides how many stay in memory.
+
+    >>> from relabel_assets.progress import silent
+    >>> from relabel_assets.student.base import base_path
+    >>> from relabel_assets.student.runtime.encoder import load_encoder
+    >>> encoder = load_encoder(base_path("embedded"), max_length=192, precision="fp32")
+    >>> texts = {name: ["leave"] * 3 for name in DOCUMENT_COLUMNS}
+    >>> pairs = pl.DataFrame({"doc_id": ["d1", "d2", "d1"], **texts})
+    >>> [doc_id for doc_id, _ in iter_encoded_documents(encoder, pairs, silent)]
+    ['d1', 'd2']
+    """
     documents = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
-    lengths = documents.select(pl.concat_str(pl.col("title", "body").fill_null("")).str.len_chars()).to_series()
-    kept, done = kept or Kept(0), 0
+    text = pl.concat_str(pl.col("title", "body").fill_null(""))
+    lengths = documents.select(text.str.len_chars()).to_series()
+    cache = document_cache(max_bytes=0) if cache is None else cache
+    done = 0
     while done < documents.height:
-        end = done + max(1, _fitting(lengths.slice(done, DOCUMENTS_A_RUN)))
-        run = documents.slice(done, end - done)
-        keys = list(run.select(DOCUMENT_COLUMNS).iter_rows())
-        found = [kept.get(key) for key in keys]
-        absent = [place for place, document in enumerate(found) if document is None]
-        read = read_documents(encoder, run[absent].to_dicts()) if absent else []
-        for place, document in zip(absent, read, strict=True):
-            found[place] = document
-            kept.put(keys[place], document, document.vectors.nbytes)
-        yield from zip(run["doc_id"], found, strict=True)
-        done = end
-        progress("reading documents", done, documents.height)
+        size = _chunk_size(lengths.slice(done, DOCUMENTS_PER_CHUNK))
+        chunk = documents.slice(done, size)
+        keys = [_key(row) for row in chunk.select(DOCUMENT_COLUMNS).iter_rows()]
+        encoded = [cache.get(key) for key in keys]
+        missing = [place for place, document in enumerate(encoded) if document is None]
+        computed = encode_documents(encoder, chunk[missing].to_dicts()) if missing else []
+        for place, document in zip(missing, computed, strict=True):
+            encoded[place] = document
+            _keep(cache, keys[place], document)
+        yield from zip(chunk["doc_id"], encoded, strict=True)
+        done += size
+        progress("encoding documents", done, documents.height)
 
 
-def _fitting(lengths: pl.Series) -> int:
-    """How many of the first documents fit into a run."""
-    return int((lengths.cum_sum() <= _CHARACTERS_A_RUN).sum())
+def iter_pair_chunks(
+    documents: Iterable[tuple[str, EncodedDocument]], pairs: pl.DataFrame
+) -> Iterator[list[tuple[int, str, EncodedDocument]]]:
+    """(row, query text, document) of all `pairs`, in chunks of at most PAIRS_PER_CHUNK; pairs of a document are neighbours.
 
+    A chunk also ends after DOCUMENTS_PER_CHUNK documents, so that no more of them are held.
 
-def pairs_in_runs(
-    documents: Iterable[tuple[str, ReadDocument]], pairs: pl.DataFrame
-) -> Iterator[list[tuple[int, str, ReadDocument]]]:
-    """(row, text of the query, document) of all `pairs`, at most PAIRS_A_RUN at a time and those of a document together."""
-    rows = pairs.select("doc_id", "text").with_row_index("row").group_by("doc_id").agg("row", "text")
-    asked = {doc_id: (places, texts) for doc_id, places, texts in rows.iter_rows()}
-    run: list[tuple[int, str, ReadDocument]] = []
+    >>> pairs = pl.DataFrame({"doc_id": ["d1", "d2", "d1"], "text": ["leave", "leave", "travel"]})
+    >>> list(iter_pair_chunks([("d1", "document 1"), ("d2", "document 2")], pairs))
+    [[(0, 'leave', 'document 1'), (2, 'travel', 'document 1'), (1, 'leave', 'document 2')]]
+    """
+    by_document = pairs.select("doc_id", "text").with_row_index("row").group_by("doc_id")
+    rows_and_texts = {
+        doc_id: (rows, texts) for doc_id, rows, texts in by_document.agg("row", "text").iter_rows()
+    }
+    chunk: list[tuple[int, str, EncodedDocument]] = []
     for number, (doc_id, document) in enumerate(documents, start=1):
-        for row, text in zip(*asked.get(doc_id, ((), ())), strict=True):
-            run.append((row, text, document))
-            if len(run) == PAIRS_A_RUN:
-                yield run
-                run = []
-        if number % DOCUMENTS_A_RUN == 0 and run:
-            yield run
-            run = []
-    if run:
-        yield run
+        for row, text in zip(*rows_and_texts.get(doc_id, ((), ())), strict=True):
+            chunk.append((row, text, document))
+            if len(chunk) == PAIRS_PER_CHUNK:
+                yield chunk
+                chunk = []
+        if number % DOCUMENTS_PER_CHUNK == 0 and chunk:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
-def looked_up(texts: Sequence[str], kept: Kept[Value], read: Callable[[list[str]], Sequence[Value]]) -> list[Value]:
-    """What `read` makes of each text: all that are not `kept` at once."""
-    found = {text: kept.get(text) for text in dict.fromkeys(texts)}
-    absent = [text for text, value in found.items() if value is None]
-    if absent:
-        for text, value in zip(absent, read(absent), strict=True):
-            found[text] = value
-            kept.put(text, value, 1)
-    return [found[text] for text in texts]  # type: ignore[misc]
+def get_or_compute(
+    texts: Sequence[str],
+    cache: LRUCache[str, Value],
+    compute: Callable[[list[str]], Sequence[Value]],
+) -> list[Value]:
+    """The value of each text. `compute` is called once, with all texts that are not in `cache`.
+
+    >>> cache = LRUCache(10)
+    >>> get_or_compute(["b", "a", "b"], cache, lambda texts: [text.upper() for text in texts])
+    ['B', 'A', 'B']
+    >>> sorted(cache)
+    ['a', 'b']
+    """
+    values = {text: cache.get(text) for text in dict.fromkeys(texts)}
+    missing = [text for text, value in values.items() if value is None]
+    if missing:
+        for text, value in zip(missing, compute(missing), strict=True):
+            values[text] = value
+            _keep(cache, text, value)
+    return [values[text] for text in texts]  # type: ignore[misc]
+
+
+def _vector_bytes(document: EncodedDocument) -> int:
+    return document.token_vectors.nbytes
+
+
+def _chunk_size(lengths: pl.Series) -> int:
+    """How many of the next documents, of these lengths in characters, make a chunk; at least one."""
+    return max(1, int((lengths.cum_sum() <= _CHARACTERS_PER_CHUNK).sum()))
+
+
+def _key(columns: Sequence[str | None]) -> bytes:
+    """A document's key: a hash of all its columns, because the text itself could be larger than its vectors."""
+    return hashlib.sha256(repr(columns).encode("utf-8", "surrogatepass")).digest()
+
+
+def _keep(cache: LRUCache, key: object, value: object) -> None:
+    """Put `value` into `cache`, unless it alone is larger than the whole cache."""
+    if cache.getsizeof(value) <= cache.maxsize:
+        cache[key] = value

@@ -1,7 +1,12 @@
-"""Late interaction: how well each word of a query is met by some word of a document.
+"""Late interaction: how near each token of a query is to its nearest token of a document.
 
-What belongs here: the score of a pair from token vectors (MaxSim, Khattab & Zaharia 2020, with a learned weight for each
-query token). What does not: where the vectors come from (encoder.py). Imported only where a model is needed.
+What belongs here: encoding a query, and its score with a document from token vectors (MaxSim, Khattab & Zaharia 2020).
+What does not: encoding documents (documents.py) and the other features of a pair (features.py). Imported only where a
+model is needed: it loads torch.
+
+    score(query, document) = sum over tokens t of the query: weight_t * max over tokens n of the document: cosine(t, n)
+
+The weights of a query's tokens sum to 1. They are softmax(token vector @ token_weight), with a `token_weight` that learns.
 """
 
 from collections.abc import Sequence
@@ -10,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from relabel_assets.student.runtime.batches import batch_tokens, by_length
+from relabel_assets.student.runtime.batches import batches_by_length, max_batch_tokens
 from relabel_assets.student.runtime.encoder import Encoder
 
 
 class QueryScorer(nn.Module):
-    """A query encoder and a weight for each of its tokens; with `token_weight` at zero every token counts the same."""
+    """A query encoder, and `token_weight` (H,). It begins at zero, where all tokens of a query have the same weight."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -23,38 +28,48 @@ class QueryScorer(nn.Module):
         self.model = encoder.model  # registered, so that its parameters are this module's
         self.token_weight = nn.Parameter(torch.zeros(encoder.width))
 
-    def query_vectors(self, rows: Sequence[Sequence[int]], model: Any = None) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, T, H) and weights (B, T) that sum to 1 over the tokens of each query; `model` as in Encoder."""
+    def query_vectors(
+        self, rows: Sequence[Sequence[int]], model: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, T, H) and weights (B, T) of queries given as token ids; `model` as in Encoder.forward.
+
+        Weights sum to 1 over the tokens of a query, and are 0 for padding and special tokens.
+        """
         vectors, is_word = self.encoder.forward(rows, model)
         logits = (vectors @ self.token_weight).masked_fill(~is_word, float("-inf"))  # (B, T)
         return vectors, torch.softmax(logits, dim=-1)
 
     def scores(self, query: Tensor, weights: Tensor, documents: Sequence[Tensor]) -> Tensor:
-        """The score of one query, (T, H) and (T,), with each document, (tokens, H): a cosine between -1 and 1; (D,)."""
-        met = torch.cat(list(documents)).float() @ query.T  # (all tokens, T)
-        lengths = [len(document) for document in documents]
-        best = torch.stack([part.amax(dim=0) for part in met.split(lengths)])  # (D, T)
-        return best @ weights
+        """The scores (D,) of one query, (T, H) and (T,), with D documents, (tokens, H) each: -1 to 1."""
+        cosines = torch.cat(list(documents)).float() @ query.T  # (tokens of all documents, T)
+        parts = cosines.split([len(document) for document in documents])
+        max_cosines = torch.stack([part.amax(dim=0) for part in parts])  # (D, T)
+        return max_cosines @ weights
 
     def pair_score(self, query: tuple[Tensor, Tensor], document: Tensor) -> float:
-        """The score of one query, as grade_queries gives it, with one document, (tokens, H)."""
+        """The score of one query, as encode_query_tokens returns it, with one document, (tokens, H)."""
         vectors, weights = query
         return self.scores(vectors, weights, [document]).item()
 
     @torch.inference_mode()
-    def grade_queries(self, texts: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
-        """Vectors (T, H) and weights (T,) of each query, special tokens left out; a query over max_length is cut."""
-        rows = [query_ids(ids, self.encoder.max_length) for ids in self.encoder.token_ids(texts)]
-        model = self.encoder.reader(self.encoder.model)
-        found: dict[int, tuple[Tensor, Tensor]] = {}
-        for places in by_length([len(row) for row in rows], batch_tokens()):
-            read = self.query_vectors([rows[place] for place in places], model)
-            for place, vectors, weights in zip(places, *read, strict=True):
-                counts = weights > 0
-                found[place] = vectors[counts], weights[counts]
-        return [found[place] for place in range(len(rows))]
+    def encode_query_tokens(self, texts: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
+        """Unit vectors (T, H) and weights (T,) of each query's tokens, without special ones."""
+        token_ids = self.encoder.token_ids(texts)
+        rows = [truncated(ids, self.encoder.max_length) for ids in token_ids]
+        model = self.encoder.inference(self.encoder.model)
+        by_place: dict[int, tuple[Tensor, Tensor]] = {}
+        for places in batches_by_length([len(row) for row in rows], max_batch_tokens()):
+            batch = self.query_vectors([rows[place] for place in places], model)
+            for place, vectors, weights in zip(places, *batch, strict=True):
+                is_word = weights > 0
+                by_place[place] = vectors[is_word], weights[is_word]
+        return [by_place[place] for place in range(len(rows))]
 
 
-def query_ids(ids: Sequence[int], max_length: int) -> list[int]:
-    """A query's token ids, its last special token kept where it has to be cut."""
+def truncated(ids: Sequence[int], max_length: int) -> list[int]:
+    """A query's token ids, at most `max_length`; the last one, which is special, is kept.
+
+    >>> truncated([101, 1, 2, 3, 102], max_length=4)
+    [101, 1, 2, 102]
+    """
     return list(ids) if len(ids) <= max_length else [*ids[: max_length - 1], ids[-1]]
