@@ -1,11 +1,13 @@
 """The body of a request, its key and its dialects."""
 
 import dataclasses
+import json
 
 import pytest
 
 from relabel_assets.teacher.requests import (
     Dialect,
+    Outgoing,
     Request,
     canonical_json,
     dialect_named,
@@ -61,3 +63,53 @@ def test_canonical_json_and_tokens_by_hand() -> None:
     assert [estimate_tokens(text) for text in ("", "abcd", "abcde", "\u00e9\u00e9\u00e9")] == [0, 1, 2, 2]
     with pytest.raises(ValueError, match="JSON compliant"):
         canonical_json(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect"),
+    [
+        ("json_schema max_completion_tokens", Dialect()),
+        ("json_object max_tokens", Dialect("json_object", "max_tokens")),
+        ("text max_tokens no_seed", Dialect("text", "max_tokens", is_seed=False)),
+        (
+            "text max_tokens no_temperature no_seed no_logprobs",
+            Dialect("text", "max_tokens", False, False, False),
+        ),
+        ("text max_tokens no_stop", None),  # of a later version
+        ("text max_tokens no_temperature no_seed no_logprobs no_stop", None),
+        ("text", None),
+        ("text max_words", None),
+        ("yaml max_tokens", None),
+        ("", None),
+    ],
+)
+def test_a_dialect_is_read_back_by_its_name_and_an_unknown_one_is_none(name: str, dialect: Dialect | None) -> None:
+    assert dialect_named(name) == dialect
+    if dialect is not None:
+        assert dialect.name == name
+
+
+@pytest.mark.parametrize(
+    ("form", "weaker"), [("json_schema", "json_object"), ("json_object", "text")]
+)
+def test_a_response_format_is_weakened_one_step_at_a_time(form: str, weaker: str) -> None:
+    dialect = Dialect(form)  # type: ignore[arg-type]
+    conceded = dialect.without("json_object is not supported", REQUEST.body(dialect))
+    assert conceded == Dialect(weaker)  # type: ignore[arg-type]
+
+
+def test_a_field_that_was_not_sent_is_not_taken_away() -> None:
+    assert Dialect().without("logprobs are not supported", REQUEST.body()) is None
+    with_logprobs = dataclasses.replace(REQUEST, is_logprobs=True)
+    assert with_logprobs.body()["top_logprobs"] == 10
+    conceded = Dialect().without("top_logprobs are not supported", with_logprobs.body())
+    assert conceded == Dialect(is_logprobs=False)
+    assert "logprobs" not in with_logprobs.body(conceded)
+
+
+def test_prompt_tokens_by_hand() -> None:
+    outgoing = Outgoing.of(REQUEST, Dialect("text"))
+    content = outgoing.body["messages"][0]["content"]
+    assert outgoing.prompt_tokens == -(-len(content) // 4) + 4
+    schema = json.dumps(Outgoing.of(REQUEST).body["response_format"]["json_schema"])
+    assert Outgoing.of(REQUEST).prompt_tokens == 2 + 4 + -(-len(schema) // 4)

@@ -109,6 +109,40 @@ def test_what_stays_wrong_is_a_reason_and_never_a_grade(fate, status, n_asked, t
         assert list(server.requests.values()) == [n_asked] and row["attempts"] == n_asked
 
 
+@pytest.mark.parametrize(("fate", "n_asked"), [("word", 3), ("expired", 6), ("500", 6)])
+def test_unreadable_replies_are_asked_again_twice_however_many_retries_are_allowed(
+    fate, n_asked, tmp_path
+):
+    with BatchServer(lambda body, key, nth: fate).running() as server:
+        grade(tmp_path, server, make_pairs(1), max_retries=5)
+        assert list(server.requests.values()) == [n_asked]
+
+
+def test_duplicates_and_requests_held_back_do_not_use_up_the_tries(tmp_path):
+    pairs = pl.concat([make_pairs(1).with_columns(doc_id=pl.lit(f"copy {n}")) for n in range(4)])
+    with BatchServer(lambda body, key, nth: "word" if nth <= 2 else None).running() as server:
+        labels = grade(tmp_path, server, pairs)
+        assert labels["status"].to_list() == ["ok"] * 4
+        assert list(server.requests.values()) == [3]
+
+
+def test_a_spent_quota_stops_after_the_round_and_the_next_run_continues(tmp_path, monkeypatch):
+    spent = error_body("check your plan", "insufficient_quota")
+    monkeypatch.setitem(ANSWERS, "spent", lambda grade: (429, {}, spent))
+    fates = {0: "spent", 1: "429", 2: None}
+    with BatchServer(
+        lambda body, key, nth: fates[int(key, 16) % 3] if nth == 1 else None
+    ).running() as server:
+        labels = grade(tmp_path, server, make_pairs(30))
+        assert len(server.batches) == 1 and set(server.requests.values()) == {1}
+        assert set(labels["status"]) == {"ok", "failed"}
+        reasons = labels.filter(labels["status"] == "failed")["status_reason"]
+        assert reasons.str.contains(
+            "insufficient_quota|quota or money is spent|check your plan"
+        ).all()
+        assert set(grade(tmp_path, server, make_pairs(30))["status"]) == {"ok"}
+
+
 def test_a_batch_that_fails_whole_says_why_and_one_that_is_too_much_is_sent_later(tmp_path):
     server = BatchServer()
     server.whole_batch_fails = lambda nth: (

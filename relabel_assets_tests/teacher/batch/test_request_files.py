@@ -1,0 +1,103 @@
+"""Files of requests: within the limits, each request once in the ledger, and never half a file."""
+
+import json
+
+import pytest
+
+from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.batch.request_files import (
+    AskedLog,
+    batch_line,
+    keys_in,
+    write_request_files,
+)
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.report import asked_before, asked_keys
+from relabel_assets.teacher.requests import Outgoing, Request
+from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
+
+
+def outgoing(number: int, length: int = 10) -> Outgoing:
+    content = f"{number} " + "x" * length
+    return Outgoing.of(
+        Request("m", ({"role": "user", "content": content},), "s", {}, 0.0, None, 50)
+    )
+
+
+def write(folder, requests, limits=API_LIMITS, **arguments):
+    return write_request_files(requests, lambda n: folder / f"{n}.jsonl", limits, **arguments)
+
+
+def test_a_line_has_the_four_members_of_the_batch_api():
+    one = outgoing(1)
+    line = json.loads(batch_line(one))
+    assert line == {
+        "custom_id": one.key,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": one.body,
+    }
+    assert batch_line(one).startswith(b'{"body":{"max_completion_tokens":50,') and batch_line(
+        one
+    ).endswith(b"}\n")
+
+
+@pytest.mark.parametrize(
+    ("n", "sizes"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3]), (7, [3, 3, 1])]
+)
+def test_a_file_holds_as_many_requests_as_it_may(n, sizes, tmp_path):
+    requests = [outgoing(number) for number in range(n)]
+    files = write(tmp_path, iter(requests), FileLimits(n_requests=3))
+    assert [n_requests for _, n_requests in files] == sizes
+    assert [key for path, _ in files for key in keys_in(path)] == [one.key for one in requests]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path, _ in files]
+
+
+def test_a_file_holds_as_many_bytes_as_it_may_and_a_larger_request_goes_alone(tmp_path):
+    requests = [outgoing(1), outgoing(2), outgoing(3), outgoing(4, 5000), outgoing(5)]
+    two = len(batch_line(requests[0])) + len(batch_line(requests[1]))
+    files = write(tmp_path, requests, FileLimits(n_bytes=two))
+    assert [n_requests for _, n_requests in files] == [2, 1, 1, 1]
+    files = write(tmp_path, requests, FileLimits(n_bytes=two - 1))
+    assert [n_requests for _, n_requests in files] == [1, 1, 1, 1, 1]
+
+
+def test_all_requests_of_a_file_are_recorded_before_it_gets_its_name(tmp_path):
+    recorded = []
+
+    def record(requests):
+        assert not list(tmp_path.glob("*.jsonl"))
+        recorded.extend(one.key for one in requests)
+
+    write(tmp_path, [outgoing(number) for number in range(1203)], record=record)
+    assert len(set(recorded)) == len(recorded) == 1203
+
+
+def test_a_disk_that_is_full_leaves_no_half_file(tmp_path):
+    def record(requests):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(TeacherError, match="No space left on device"):
+        write(tmp_path, [outgoing(1)], record=record)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_asked_is_recorded_once(tmp_path):
+    ledger = Ledger(tmp_path)
+    log = AskedLog(ledger, "demo", "grading", "host")
+    log.record([outgoing(1), outgoing(2), outgoing(1)])
+    log.record([outgoing(2)])
+    AskedLog(ledger, "demo", "grading", "host").record([outgoing(2), outgoing(3)])
+    lines = [raw for file in ledger.files() for _, raw in ledger.lines(file)]
+    assert len(lines) == 3
+    assert asked_keys(ledger) == {bytes.fromhex(outgoing(number).key) for number in (1, 2, 3)}
+    asked = asked_before(ledger, {outgoing(3).key, "ff" * 32})
+    assert list(asked) == [outgoing(3).key]
+    metadata = asked[outgoing(3).key].metadata
+    assert (metadata.corpus, metadata.purpose, metadata.model, metadata.endpoint) == (
+        "demo",
+        "grading",
+        "m",
+        "host",
+    )
+    assert metadata.dialect == "json_schema max_completion_tokens" and metadata.at

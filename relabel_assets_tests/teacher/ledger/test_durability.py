@@ -1,0 +1,176 @@
+"""A response is on the disk before it can be used, and one process at a time sends for a corpus."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from relabel_assets.errors import TeacherError
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.writer import LedgerWriter
+from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.builders import KEY, make_config, make_pairs
+from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply, true_grade
+from relabel_assets_tests.teacher.ledger.test_ledger import lines_of
+
+
+def test_a_response_is_flushed_before_it_is_visible(tmp_path, monkeypatch):
+    ledger, flushed = Ledger(tmp_path), []
+    key, raw = lines_of(1)
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        written = b"".join(file.read_bytes() for file in ledger.files())
+        flushed.append((written == raw, len(list(ledger.answers(key)))))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    ledger.append("demo", [raw])
+    # The new file, then the folder that names it: both with the whole line written, and no answer to be seen.
+    assert flushed == [(True, 0), (True, 0)]
+    assert len(list(ledger.answers(key))) == 1
+    ledger.append("demo", [lines_of(2)[1]])
+    assert len(flushed) == 3  # the folder only once
+
+
+def test_a_response_that_cannot_be_flushed_is_not_visible(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path)
+    key, raw = lines_of(1)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(TeacherError, match="No space left on device"):
+        ledger.append("demo", [raw])
+    assert not list(ledger.answers(key))
+
+
+def test_no_reply_is_read_before_it_is_on_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    durable, fsync, n_read = b"", os.fsync, 0
+
+    def spy(descriptor: int) -> None:
+        nonlocal durable
+        fsync(descriptor)
+        durable = b"".join(file.read_bytes() for file in tmp_path.glob("demo/*.jsonl"))
+
+    def behave(body):
+        grade = true_grade(body)
+        return good_reply(grade) | {"id": f"chatcmpl-{hash(str(body))}"}
+
+    from relabel_assets.teacher import teacher as module
+
+    read_grade = module.read_grade
+
+    def read(body, n_grades):
+        nonlocal n_read
+        n_read += 1
+        assert body["id"].encode() in durable
+        return read_grade(body, n_grades)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    monkeypatch.setattr(module, "read_grade", read)
+    server = TeacherServer()
+    server.behave = behave
+    with server.running():
+        config = make_config(server, max_concurrency=8)
+        labels = Teacher(tmp_path).grade(
+            make_pairs(40), corpus="demo", config=config, rubric=default_rubric()
+        )
+    assert set(labels["status"]) == {"ok"} and n_read == 40
+
+
+def test_commit_returns_when_its_line_is_appended_and_lines_that_wait_go_together(
+    tmp_path, monkeypatch
+):
+    ledger, appended, release = Ledger(tmp_path), [], threading.Event()
+    append = ledger.append
+
+    def slow_append(corpus: str, lines: list[bytes]) -> None:
+        assert release.wait(10)
+        append(corpus, lines)
+        appended.append(len(lines))
+
+    monkeypatch.setattr(ledger, "append", slow_append)
+
+    async def main() -> None:
+        async with LedgerWriter(ledger, "demo") as writer:
+            writer.put(lines_of(0)[1])
+            commits = [asyncio.create_task(writer.commit(lines_of(1)[1]))]
+            await asyncio.sleep(0.05)
+            commits += [asyncio.create_task(writer.commit(lines_of(n)[1])) for n in (2, 3, 4)]
+            await asyncio.sleep(0.05)
+            assert not any(commit.done() for commit in commits)
+            release.set()
+            await asyncio.gather(*commits)
+            assert all(list(ledger.answers(lines_of(n)[0])) for n in range(5))
+            writer.put(lines_of(5)[1])
+
+    asyncio.run(main())
+    assert appended == [2, 3, 1]  # the last on the way out
+    assert list(ledger.answers(lines_of(5)[0]))
+
+
+def test_a_failed_append_is_raised_by_every_commit_in_it(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path)
+
+    def fail(corpus: str, lines: list[bytes]) -> None:
+        if lines:
+            raise TeacherError("the ledger cannot be written")
+
+    monkeypatch.setattr(ledger, "append", fail)
+
+    async def main() -> list[object]:
+        async with LedgerWriter(ledger, "demo") as writer:
+            commits = (writer.commit(lines_of(n)[1]) for n in range(3))
+            return list(await asyncio.gather(*commits, return_exceptions=True))
+
+    results = asyncio.run(main())
+    assert [type(result) for result in results] == [TeacherError] * 3
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from relabel_assets.teacher.ledger.ledger import Ledger
+with Ledger(Path(sys.argv[1])).sending_for("demo"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_another_corpus_is_free_and_a_lock_ends_with_its_holder_even_by_sigkill(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"held\n"
+    entered = threading.Event()
+
+    def send() -> None:
+        with Ledger(tmp_path).sending_for("demo"):
+            entered.set()
+
+    with Ledger(tmp_path).sending_for("other"):
+        pass
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    assert not entered.wait(0.5)
+    child.kill()
+    child.wait()
+    assert entered.wait(10)
+    thread.join(10)
+    assert (tmp_path / "demo.lock").read_bytes() == b""
+
+
+def test_who_waited_for_the_lock_sees_what_was_recorded_meanwhile(tmp_path):
+    writer, reader = Ledger(tmp_path), Ledger(tmp_path)
+    reader.refresh()
+    key, raw = lines_of(1)
+    with writer.sending_for("demo"):
+        writer.append("demo", [raw])
+    assert not list(reader.answers(key))
+    with reader.sending_for("demo"):
+        assert len(list(reader.answers(key))) == 1

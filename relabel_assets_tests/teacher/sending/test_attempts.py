@@ -1,0 +1,92 @@
+"""The tries of one request, end to end against a server on the loopback."""
+
+import pytest
+
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.teacher.sending.retry_settings import RetrySettings
+from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.builders import IMPATIENT, KEY, grade, make_config, make_pairs
+from relabel_assets_tests.faults.teacher_server import TeacherServer, error_body
+
+
+@pytest.fixture(autouse=True)
+def key_in_environment(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "n_asked"),
+    [("wrong schema", "unparseable", 3), ("500", "failed", 6), ("refusal", "refused", 1)],
+)
+def test_unreadable_replies_are_asked_again_twice_and_an_endpoint_in_trouble_as_often_as_allowed(
+    fault, status, n_asked, tmp_path
+):
+    with TeacherServer(lambda body, key, nth: fault).running() as server:
+        (row,) = grade(tmp_path, server, make_pairs(1), max_retries=5).iter_rows(named=True)
+        assert (row["status"], row["grade"]) == (status, None)
+        assert row["attempts"] == sum(server.requests.values()) == n_asked
+
+
+QUOTA_SPENT = {
+    "402": (402, {}, error_body("no credit left")),
+    "insufficient_quota": (429, {}, error_body("check your plan", "insufficient_quota")),
+    "billing_hard_limit_reached": (429, {}, error_body("limit", "billing_hard_limit_reached")),
+}
+
+
+@pytest.mark.parametrize("name", QUOTA_SPENT)
+def test_a_spent_quota_stops_the_run_and_the_next_run_continues(name, tmp_path):
+    server = TeacherServer(
+        lambda body, key, nth: name if sum(server.requests.values()) > 20 else None
+    )
+    server.answers[name] = lambda grade: QUOTA_SPENT[name]
+    with server.running():
+        teacher = Teacher(tmp_path, retry_settings=IMPATIENT)
+        labels = teacher.grade(
+            make_pairs(200),
+            corpus="demo",
+            config=make_config(server, max_concurrency=4),
+            rubric=default_rubric(),
+        )
+        asked = server.requests.copy()
+        assert sum(asked.values()) <= 20 + 4  # those in flight when the first answer said so
+        assert max(asked.values()) == 1  # and none of them again
+        failed = labels.filter(labels["status"] == "failed")
+        assert set(labels["status"]) == {"ok", "failed"} and len(failed) == 180
+        assert failed["status_reason"].str.contains("quota or money is spent").sum() >= 176
+        assert any("stopped early" in notice for notice in teacher.notices)
+        server.choose = lambda body, key, nth: None
+        assert set(grade(tmp_path, server, make_pairs(200))["status"]) == {"ok"}
+        assert all(server.requests[key] == 1 for key in labels["request_key"][:20])
+
+
+def test_a_busy_endpoint_does_not_stop_the_run(tmp_path):
+    with TeacherServer(lambda body, key, nth: "429" if nth <= 2 else None).running() as server:
+        assert set(grade(tmp_path, server, make_pairs(20), max_retries=2)["status"]) == {"ok"}
+        assert set(server.requests.values()) == {3}
+
+
+def test_an_endpoint_that_asks_for_a_long_wait_stops_the_run(tmp_path):
+    server = TeacherServer(lambda body, key, nth: "wait")
+    server.answers["wait"] = lambda grade: (429, {"retry-after": "3600"}, error_body("tomorrow"))
+    with server.running():
+        labels = grade(tmp_path, server, make_pairs(30), max_concurrency=1)
+        assert sum(server.requests.values()) == 1
+        assert set(labels["status_reason"]) == {"not sent: the endpoint asks to wait 3600 s"}
+    assert RetrySettings().longest_retry_after_s < 3600
+
+
+def test_one_denial_among_answers_is_that_requests_own_and_three_in_a_row_stop_the_run(tmp_path):
+    from relabel_assets.errors import TeacherError
+
+    server = TeacherServer(lambda body, key, nth: "404" if "document 5." in str(body) else None)
+    server.answers["404"] = lambda grade: (404, {}, error_body("no such deployment"))
+    with server.running():
+        labels = grade(tmp_path, server, make_pairs(10), max_concurrency=1)
+        assert labels["status"].to_list() == ["ok"] * 5 + ["failed"] + ["ok"] * 4
+        server.choose = lambda body, key, nth: "404"
+        with pytest.raises(TeacherError, match="denies access"):
+            grade(tmp_path, server, make_pairs(50), max_concurrency=1)
+        assert (
+            sum(server.requests.values()) == 10 + 1
+        )  # nothing was answered in this run: the first is enough

@@ -1,0 +1,127 @@
+"""What the ledger answers, how a request ends, and what people are told."""
+
+from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.teacher.exchange import Exchange, ParsedReply
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.lines import Response, response_line
+from relabel_assets.teacher.requests import Dialect, Outgoing, Request
+from relabel_assets.teacher.sending.context import SendingContext
+from relabel_assets.teacher.sending.dialects import Dialects
+
+REQUEST = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, 13, 100)
+TEXT = Dialect("text", "max_tokens")
+
+
+def read(body):
+    return (
+        ParsedReply("ok", value=body["grade"])
+        if "grade" in body
+        else ParsedReply("unparseable", "no grade")
+    )
+
+
+def context_of(folder) -> SendingContext:
+    ledger = Ledger(folder)
+    return SendingContext(
+        TeacherConfig(kind="openai", model="m"),
+        "demo",
+        "grading",
+        "host",
+        ledger,
+        Dialects(ledger, "host"),
+        read,
+    )
+
+
+def record(context: SendingContext, outgoing: Outgoing, *responses: Response) -> None:
+    metadata = context.metadata(outgoing)
+    context.ledger.append("demo", [response_line(outgoing.key, one, metadata) for one in responses])
+
+
+def test_without_an_answer_the_request_is_to_be_sent_in_the_current_dialect(tmp_path):
+    context = context_of(tmp_path)
+    outgoing = context.find(7, REQUEST)
+    assert (
+        isinstance(outgoing, Outgoing)
+        and outgoing.dialect == Dialect()
+        and outgoing.request is REQUEST
+    )
+
+
+def test_the_latest_answer_that_can_be_used_is_replayed(tmp_path):
+    context = context_of(tmp_path)
+    outgoing = Outgoing.of(REQUEST)
+    record(
+        context,
+        outgoing,
+        Response(200, {"grade": 1}),
+        Response(200, {"grade": 2}),
+        Response(200, {"rationale": "unreadable"}),
+        Response(200, {"error": {"message": "upstream failed"}}),
+        Response(200, "<html>"),
+        Response(503, {"grade": 3}),
+    )
+    exchange = context.find(7, REQUEST)
+    assert isinstance(exchange, Exchange) and exchange.is_replayed
+    assert (exchange.index, exchange.status, exchange.parsed.value, exchange.attempts) == (
+        7,
+        "ok",
+        2,
+        6,
+    )
+
+
+def test_an_answer_in_another_dialect_is_replayed_under_its_own_key(tmp_path):
+    context = context_of(tmp_path)
+    record(context, Outgoing.of(REQUEST, TEXT), Response(200, {"grade": 3}))
+    record(
+        context, Outgoing.of(Request(**{**vars(REQUEST), "seed": 99})), Response(200, {"grade": 0})
+    )
+    exchange = context.find(0, REQUEST)
+    assert isinstance(exchange, Exchange) and exchange.parsed.value == 3
+    assert exchange.key == Outgoing.of(REQUEST, TEXT).key != Outgoing.of(REQUEST).key
+
+
+def test_only_unusable_answers_mean_asking_again(tmp_path):
+    context = context_of(tmp_path)
+    record(context, Outgoing.of(REQUEST), Response(200, {}), Response(error_code="timeout"))
+    outgoing = context.find(0, REQUEST)
+    assert isinstance(outgoing, Outgoing)
+    exchange = context.ended(0, outgoing, "failed", "not sent")
+    assert (exchange.attempts, exchange.is_replayed, exchange.line) == (2, False, None)
+
+
+def test_exchanges_are_counted_by_status(tmp_path):
+    context = context_of(tmp_path)
+    outgoing = Outgoing.of(REQUEST)
+    context.count(context.ended(0, outgoing, "ok", None, is_replayed=True))
+    context.count(context.ended(1, outgoing, "ok", None))
+    context.count(context.ended(2, outgoing, "failed", "why"))
+    assert context.counts == {"ok": 2, "replayed": 1, "failed": 1}
+
+
+def test_the_first_reason_to_stop_stays(tmp_path):
+    context = context_of(tmp_path)
+    context.stop("the endpoint is down")
+    context.stop("the quota is spent")
+    assert context.stop_reason == "the endpoint is down"
+    assert context.notices == [
+        "stopped early: the endpoint is down. Running again continues from here."
+    ]
+
+
+def test_a_request_is_put_into_each_dialect_once(monkeypatch):
+    from relabel_assets.teacher import requests
+
+    n_hashed, request_key = 0, requests.request_key
+
+    def counted(body):
+        nonlocal n_hashed
+        n_hashed += 1
+        return request_key(body)
+
+    monkeypatch.setattr(requests, "request_key", counted)
+    outgoing = Outgoing.of(REQUEST)
+    text = outgoing.in_dialect(TEXT)
+    assert text.in_dialect(outgoing.dialect) is outgoing and outgoing.in_dialect(TEXT) is text
+    assert n_hashed == 2

@@ -1,0 +1,93 @@
+"""Which dialect is spoken: the last that was answered here, weaker after a refusal, and never weaker without need."""
+
+from pathlib import Path
+
+import pytest
+
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.lines import RequestMetadata, Response, response_line
+from relabel_assets.teacher.requests import Dialect, Outgoing, Request
+from relabel_assets.teacher.sending.dialects import Dialects
+from relabel_assets_tests.faults.teacher_server import good_reply
+
+REQUEST = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, 13, 100)
+NO_SEED, TEXT = Dialect(is_seed=False), Dialect("text", "max_tokens")
+
+
+def answered(folder: Path, *answers: tuple[str, str, str]) -> Ledger:
+    """A ledger with one answer for each (model, endpoint, dialect's name), in order."""
+    ledger = Ledger(folder)
+    for number, (model, endpoint, dialect) in enumerate(answers):
+        metadata = RequestMetadata(
+            "demo", "grading", model, endpoint, dialect, "2026-01-01T00:00:00+00:00"
+        )
+        ledger.append(
+            "demo", [response_line(f"{number:064x}", Response(200, good_reply(1)), metadata)]
+        )
+    return ledger
+
+
+def test_a_new_model_is_asked_in_the_default_dialect(tmp_path):
+    dialects = Dialects(answered(tmp_path, ("other", "here", TEXT.name)), "here")
+    assert dialects.known("m") == [Dialect()]
+
+
+def test_the_last_answered_dialect_of_this_endpoint_comes_first_and_all_are_looked_up(tmp_path):
+    ledger = answered(
+        tmp_path,
+        ("m", "here", NO_SEED.name),
+        ("m", "here", TEXT.name),
+        ("m", "there", "json_object max_tokens"),
+        ("m", "here", "a dialect of a later version"),
+    )
+    assert Dialects(ledger, "here").known("m") == [
+        TEXT,
+        Dialect(),
+        NO_SEED,
+        Dialect("json_object", "max_tokens"),
+    ]
+
+
+def test_what_another_endpoint_understands_is_looked_up_and_not_spoken(tmp_path):
+    ledger = answered(tmp_path, ("m", "there", TEXT.name))
+    assert Dialects(ledger, "here").known("m") == [Dialect(), TEXT]
+
+
+@pytest.mark.parametrize(
+    ("complaint", "before", "after"),
+    [
+        ("unknown field seed", (), Dialect(is_seed=False)),  # named: leave it out
+        (
+            "unknown field seed",
+            ("answered",),
+            None,
+        ),  # others were answered so: this request's own fault
+        ("context length exceeded", (), None),  # the prompt is too long, whatever the dialect
+        ("bad request", (), None),  # names no field
+        (
+            "unknown field seed",
+            ("conceded",),
+            Dialect(is_temperature=False),
+        ),  # another request found out
+    ],
+)
+def test_what_is_conceded_to_a_refusal(complaint, before, after, tmp_path):
+    dialects, notices = Dialects(Ledger(tmp_path), "here"), []
+    outgoing = Outgoing.of(REQUEST, dialects.current("m"))
+    if "answered" in before:
+        dialects.mark_answered("m", outgoing.dialect)
+    if "conceded" in before:
+        assert dialects.concede(outgoing, "unsupported: temperature", lambda notice: None)
+    assert dialects.concede(outgoing, complaint, notices.append) is (after is not None)
+    assert dialects.current("m") == (after or Dialect())
+    assert bool(notices) is (after is not None and not before)
+
+
+def test_a_concession_names_both_dialects_and_keeps_the_old_one_for_look_ups(tmp_path):
+    dialects, notices = Dialects(Ledger(tmp_path), "here"), []
+    dialects.concede(Outgoing.of(REQUEST), "no seed, please", notices.append)
+    assert dialects.known("m") == [NO_SEED, Dialect()]
+    assert notices == [
+        "m at here does not take json_schema max_completion_tokens: "
+        "continuing with json_schema max_completion_tokens no_seed"
+    ]
