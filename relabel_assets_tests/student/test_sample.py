@@ -1,4 +1,6 @@
-"""Which documents a student knows its corpus by, and that its identity follows them."""
+"""Which documents corpus statistics are computed from, and that the student's identity follows them."""
+
+import hashlib
 
 import polars as pl
 import pytest
@@ -17,31 +19,60 @@ def documents(n: int, words: int = 10) -> pl.DataFrame:
     return pl.DataFrame(rows).with_columns(others)
 
 
-def drawn(frame: pl.DataFrame) -> list[str]:
+def taken(frame: pl.DataFrame) -> list[str]:
     return corpus_sample(frame, LATE)["doc_id"].to_list()
 
 
-def test_a_corpus_is_known_whole_in_whatever_order_it_comes() -> None:
+def test_a_small_corpus_is_taken_whole_in_whatever_order_it_comes() -> None:
     frame = documents(5)
-    assert drawn(frame) == drawn(frame.reverse()) == ["d0", "d1", "d2", "d3", "d4"]
+    assert taken(frame) == taken(frame.reverse()) == ["d0", "d1", "d2", "d3", "d4"]
 
 
-def test_a_large_corpus_is_known_by_some_documents_and_one_more_changes_few(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_more_document_changes_the_sample_of_a_large_corpus_by_one_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sample, "WINDOWS", 60)
     frame = documents(200, words=170)
     assert len(windows(frame.row(0, named=True))) == 3
-    before, after = drawn(frame), drawn(documents(201, words=170))
+    before, after = taken(frame), taken(documents(201, words=170))
     assert len(before) == 20
     assert len(set(before) - set(after)) <= 1
 
 
-def test_a_document_with_more_windows_than_all_may_have_is_known_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_document_with_more_windows_than_the_limit_is_taken_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sample, "WINDOWS", 2)
-    assert drawn(documents(1, words=500)) == ["d0"]
-    assert drawn(documents(3, words=0)) != []  # a body of nothing is a window
+    assert taken(documents(1, words=500)) == ["d0"]
+    assert taken(documents(3, words=0)) != []  # a body of nothing is a window
 
 
-def test_architectures_that_read_pairs_alone_know_no_corpus() -> None:
+def by_hash(doc_ids: list[str]) -> list[str]:
+    return sorted(doc_ids, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())
+
+
+@pytest.mark.parametrize(("limit", "n_taken"), [(5, 1), (6, 2), (8, 2), (9, 3)])
+def test_documents_are_taken_in_the_order_of_their_hash_up_to_the_limit(
+    monkeypatch: pytest.MonkeyPatch, limit: int, n_taken: int
+) -> None:
+    monkeypatch.setattr(sample, "WINDOWS", limit)
+    frame = documents(4, words=161)  # three windows each
+    assert taken(frame) == sorted(by_hash(frame["doc_id"].to_list())[:n_taken])
+
+
+@pytest.mark.parametrize(("n_words", "limit", "n_taken"), [(80, 2, 2), (81, 2, 1), (0, 2, 2)])
+def test_windows_are_counted_as_they_are_cut(
+    monkeypatch: pytest.MonkeyPatch, n_words: int, limit: int, n_taken: int
+) -> None:
+    monkeypatch.setattr(sample, "WINDOWS", limit)
+    assert len(taken(documents(2, words=n_words))) == n_taken
+
+
+def test_a_sample_has_25_megabytes_of_vectors_at_most() -> None:
+    assert pytest.approx(25e6, rel=0.01) == sample.WINDOWS * 384 * 2
+
+
+def test_architectures_that_compute_no_corpus_statistics_take_no_document() -> None:
     assert corpus_sample(documents(2), StudentConfig(architecture="cross_encoder")).is_empty()
 
 

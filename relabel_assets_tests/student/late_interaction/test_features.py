@@ -179,5 +179,31 @@ def test_the_prior_is_of_features_that_exist() -> None:
 
 
 def test_names_of_features_are_those_of_saved_students() -> None:
-    saved = ["late_interaction", "late_interaction_idf", "worst_token", "low_token", "window_cosine", "bm25", "bm25_share", "covered", "covered_by_title", "covered_by_header", "header_interaction", "log_length", "query_length", "query_idf", "bigrams", "late_interaction_z", "bm25_share_z", "ordinary_interaction", "ordinary_spread", "ordinary_best", "feedback_cosine", "feedback_words", "feedback_cosine_z", "feedback_words_z", "feedback_negative"]
+    saved = [
+        "late_interaction",
+        "late_interaction_idf",
+        "worst_token",
+        "low_token",
+        "window_cosine",
+        "bm25",
+        "bm25_share",
+        "covered",
+        "covered_by_title",
+        "covered_by_header",
+        "header_interaction",
+        "log_length",
+        "query_length",
+        "query_idf",
+        "bigrams",
+        "late_interaction_z",
+        "bm25_share_z",
+        "ordinary_interaction",
+        "ordinary_spread",
+        "ordinary_best",
+        "feedback_cosine",
+        "feedback_words",
+        "feedback_cosine_z",
+        "feedback_words_z",
+        "feedback_negative",
+    ]
     assert set(saved) <= set(FEATURE_NAMES)

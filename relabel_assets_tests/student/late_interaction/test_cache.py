@@ -1,0 +1,205 @@
+"""What is encoded together, what is kept, and in which portions pairs come."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from cachetools import LRUCache
+
+from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
+from relabel_assets.progress import silent
+from relabel_assets.student.late_interaction import cache as module
+from relabel_assets.student.late_interaction.cache import (
+    document_cache,
+    get_or_compute,
+    iter_encoded_documents,
+    iter_pair_chunks,
+)
+from relabel_assets.student.late_interaction.documents import EncodedDocument
+
+NONE: frozenset[int] = frozenset()
+ENCODER: Any = None  # documents are encoded by `calls`
+
+
+def encoded(n_bytes: int = 8) -> EncodedDocument:
+    vectors = torch.zeros(n_bytes // 4, 1)
+    return EncodedDocument(vectors, [len(vectors)], 0, {}, frozenset(), NONE, NONE)
+
+
+def pairs(*doc_ids: str, **columns: str) -> pl.DataFrame:
+    frame = pl.DataFrame({"doc_id": doc_ids, "text": [f"query {n}" for n in range(len(doc_ids))]})
+    texts = {name: columns.get(name) for name in DOCUMENT_COLUMNS} | {
+        "body": columns.get("body", "")
+    }
+    frame = frame.with_columns(pl.lit(text, pl.String).alias(name) for name, text in texts.items())
+    return frame.with_columns(title="doc_id") if "title" not in columns else frame
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The titles of the documents of each call of the encoder."""
+    titles: list[list[str]] = []
+
+    def encode(encoder: object, documents: Sequence[Mapping[str, Any]]) -> list[EncodedDocument]:
+        titles.append([document["title"] for document in documents])
+        return [encoded() for _ in documents]
+
+    monkeypatch.setattr(module, "encode_documents", encode)
+    return titles
+
+
+def doc_ids(frame: pl.DataFrame, cache: module.DocumentCache | None = None) -> list[str]:
+    return [doc_id for doc_id, _ in iter_encoded_documents(ENCODER, frame, silent, cache)]
+
+
+def test_each_document_comes_once_and_in_the_order_of_pairs(calls: list[list[str]]) -> None:
+    assert doc_ids(pairs("b", "a", "b", "c")) == ["b", "a", "c"]
+    assert calls == [["b", "a", "c"]]
+
+
+def test_a_chunk_is_at_most_so_many_documents(
+    calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
+    doc_ids(pairs("a", "b", "c", "d", "e"))
+    assert calls == [["a", "b"], ["c", "d"], ["e"]]
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [(6, [["a", "b"], ["c"]]), (5, [["a"], ["b"], ["c"]]), (1, [["a"], ["b"], ["c"]])],
+)
+def test_a_chunk_is_at_most_so_many_characters_and_at_least_a_document(
+    calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, limit: int, expected: list[list[str]]
+) -> None:
+    monkeypatch.setattr(module, "_CHARACTERS_PER_CHUNK", limit)
+    doc_ids(pairs("a", "b", "c", body="xx"))  # three characters with the title
+    assert calls == expected
+
+
+def test_a_document_is_encoded_when_it_is_asked_for_and_not_before(
+    calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 1)
+    documents = iter_encoded_documents(ENCODER, pairs("a", "b"), silent)
+    next(documents)
+    assert calls == [["a"]]
+
+
+def test_kept_documents_are_not_encoded_again(calls: list[list[str]]) -> None:
+    cache = document_cache()
+    assert doc_ids(pairs("a", "b"), cache) == ["a", "b"]
+    assert doc_ids(pairs("b", "c", "a"), cache) == ["b", "c", "a"]
+    assert calls == [["a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize("column", DOCUMENT_COLUMNS)
+def test_a_document_with_another_text_in_any_column_is_another(
+    calls: list[list[str]], column: str
+) -> None:
+    cache = document_cache()
+    doc_ids(pairs("a", **{column: "before"}), cache)
+    doc_ids(pairs("a", **{column: "after"}), cache)
+    assert len(calls) == 2
+
+
+def test_the_same_text_in_another_column_is_another_document(calls: list[list[str]]) -> None:
+    cache = document_cache()
+    doc_ids(pairs("a", author="x"), cache)
+    doc_ids(pairs("a", path="x"), cache)
+    assert len(calls) == 2
+
+
+def test_the_document_that_was_used_least_recently_is_dropped_first(
+    calls: list[list[str]],
+) -> None:
+    cache = document_cache(max_bytes=16)  # two documents of 8 bytes
+    doc_ids(pairs("a", "b"), cache)
+    doc_ids(pairs("a"), cache)  # b was used longer ago now
+    doc_ids(pairs("c"), cache)
+    assert (len(cache), cache.currsize) == (2, 16)
+    del calls[:]
+    doc_ids(pairs("a"), cache)
+    doc_ids(pairs("b"), cache)
+    assert calls == [["b"]]
+
+
+@pytest.mark.parametrize(("max_bytes", "n_kept"), [(8, 1), (7, 0), (0, 0)])
+def test_a_document_larger_than_the_cache_is_encoded_and_not_kept(
+    calls: list[list[str]], max_bytes: int, n_kept: int
+) -> None:
+    cache = document_cache(max_bytes)
+    assert doc_ids(pairs("a"), cache) == ["a"]
+    assert len(cache) == n_kept
+
+
+def test_keys_do_not_grow_with_the_text(calls: list[list[str]]) -> None:
+    cache = document_cache()
+    doc_ids(pairs("a", body="word " * 100_000), cache)
+    assert [len(key) for key in cache] == [32]
+
+
+def test_progress_is_told_after_each_chunk(
+    calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
+    told: list[tuple[int, int]] = []
+
+    def progress(step: str, done: int, total: int, note: str = "") -> None:
+        told.append((done, total))
+
+    list(iter_encoded_documents(ENCODER, pairs("a", "b", "c"), progress))
+    assert told == [(2, 3), (3, 3)]
+
+
+def rows(frame: pl.DataFrame, *order: str) -> list[list[int]]:
+    documents = [(doc_id, encoded()) for doc_id in order]
+    return [[row for row, _, _ in chunk] for chunk in iter_pair_chunks(documents, frame)]
+
+
+def test_pairs_of_a_document_are_neighbours_and_every_row_comes_once() -> None:
+    assert rows(pairs("a", "b", "a", "c"), "a", "b", "c") == [[0, 2, 1, 3]]
+
+
+def test_documents_without_a_pair_give_none() -> None:
+    assert rows(pairs("a"), "x", "a", "y") == [[0]]
+    assert rows(pairs("a"), "x") == []
+
+
+def test_a_chunk_is_at_most_so_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAIRS_PER_CHUNK", 2)
+    assert rows(pairs("a", "a", "a"), "a") == [[0, 1], [2]]
+    assert rows(pairs("a", "a"), "a") == [[0, 1]]
+
+
+def test_a_chunk_ends_after_so_many_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
+    assert rows(pairs("a", "b", "c"), "a", "b", "c") == [[0, 1], [2]]
+    assert rows(pairs("c"), "a", "b", "c") == [[0]]
+
+
+def test_missing_values_are_computed_in_one_call_each_text_once() -> None:
+    asked: list[list[str]] = []
+    cache: LRUCache[str, str] = LRUCache(10)
+
+    def compute(texts: list[str]) -> list[str]:
+        asked.append(texts)
+        return [text.upper() for text in texts]
+
+    assert get_or_compute(["b", "a", "b"], cache, compute) == ["B", "A", "B"]
+    assert get_or_compute(["a", "c"], cache, compute) == ["A", "C"]
+    assert get_or_compute(["a"], cache, compute) == ["A"]
+    assert asked == [["b", "a"], ["c"]]
+
+
+def test_more_texts_than_the_cache_holds_still_have_all_their_values() -> None:
+    cache: LRUCache[str, str] = LRUCache(1)
+    texts = ["a", "b", "c"]
+    assert get_or_compute(texts, cache, lambda missing: [t.upper() for t in missing]) == [
+        "A",
+        "B",
+        "C",
+    ]
+    assert list(cache) == ["c"]
