@@ -279,6 +279,12 @@ def test_a_query_runs(page: str, query: str, folder: Path) -> None:
         assert relabel("sql", query).returncode == 0
 
 
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "json"], ids=str)
+def test_a_line_of_json_is_json(block: Block) -> None:
+    for line in block.text.splitlines():
+        assert json.loads(line)
+
+
 # Settings
 
 

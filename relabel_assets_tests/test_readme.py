@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from relabel_assets.corpus.folder import Corpora
 from relabel_assets.prompts.rubric import default_rubric
 
 ROOT = Path(__file__).parents[1]
@@ -41,3 +42,17 @@ def test_every_page_of_docs_is_linked_from_the_index_and_the_readme() -> None:
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
     assert {page for page in pages if f"]({page})" not in index} == set()
     assert {page for page in pages if f"](docs/{page})" not in README} == set()
+
+
+def test_the_line_of_each_file_is_a_corpus_without_problems(tmp_path: Path) -> None:
+    lines = dict(re.findall(r"^\| `([\w.]+)` \| `(.*)` \|$", README, re.MULTILINE))
+    assert len(lines) == 5
+    folder = tmp_path / "my_docs"
+    folder.mkdir()
+    for name, line in lines.items():
+        (folder / name).write_text(line + "\n", encoding="utf-8")
+    corpora = Corpora(tmp_path)
+    assert corpora.check("my_docs") == []
+    counts = corpora.open("my_docs").summary()
+    assert (counts.n_documents, counts.n_queries) == (1, 1)
+    assert (counts.n_recorded_labels, counts.n_reference_labels) == (1, 1)

@@ -1,7 +1,8 @@
 """Screenshots for the documentation, in a real browser: `python relabel_assets_tests/browser/screenshots.py`.
 
-Needs the extra `browser`, Chromium or Chrome and chromedriver on the PATH, and a RELABEL_HOME in which `relabel run` has made the demo corpora. Starts the UI
-on a free port, takes the pictures into docs/images, and stops it.
+It needs the extra `browser`, Chromium or Chrome and chromedriver on the PATH, and a RELABEL_HOME in which
+`relabel run` has made the demo corpora. It starts the UI on a free port, writes the pictures to docs/images,
+and stops the UI.
 """
 
 import json
@@ -21,19 +22,24 @@ from relabel_assets.graph.project import Project
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 UI_PAGES = {
-    "graph": ("assets/benchmark_report?view=lineage&lineageScope=upstream&lineageDepth=9", "1500,760"),
+    "graph": (
+        "assets/benchmark_report?view=lineage&lineageScope=upstream&lineageDepth=9",
+        "1500,760",
+    ),
     "partition": ("assets/teacher_labels?view=partitions&partition=people_handbook", "1500,1180"),
 }
 BROWSER_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
-# The UI asks again and again, so no event says that a page is complete.
+# The UI polls without end, so no event tells that a page is complete.
 SETTLED_S = 25
 
 
 def main() -> None:
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    browser = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if browser is None:
         sys.exit("No chromium, chromium-browser or google-chrome on the PATH. Install one of them.")
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -43,7 +49,14 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    entry = [sys.executable, "-c", "from relabel_assets.cli.main import main; main()", "ui", "--port", str(port)]
+    entry = [
+        sys.executable,
+        "-c",
+        "from relabel_assets.cli.main import main; main()",
+        "ui",
+        "--port",
+        str(port),
+    ]
     ui = subprocess.Popen(entry, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_and_skip_greeting(f"http://127.0.0.1:{port}/graphql")
