@@ -174,6 +174,26 @@ def balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]:
     return chosen
 
 
+def linear_schedule(n_steps: int) -> Callable[[int], float]:
+    """The share of the learning rate at each step, from 0: a linear rise over the first tenth, then a linear fall to 0.
+
+    transformers' get_linear_schedule_with_warmup begins its rise at 0, so that its first step changes nothing, and
+    an epoch here may have ten steps. This one rises by 1/w, 2/w, ... over w steps of warm-up.
+
+    >>> share = linear_schedule(20)
+    >>> [round(share(step), 2) for step in (0, 1, 2, 11, 20)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    n_warm_up = max(1, round(_WARM_UP_SHARE * n_steps))
+
+    def share(step: int) -> float:
+        rise = (step + 1) / n_warm_up
+        fall = max(0.0, (n_steps - step) / max(1, n_steps - n_warm_up))
+        return min(rise, fall)
+
+    return share
+
+
 @contextmanager
 def _repeatable() -> Iterator[None]:
     settings: Any = torch.utils.deterministic
@@ -211,23 +231,7 @@ def _optimizer(
     learner: Learner, n_steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     optimizer = torch.optim.AdamW(learner.groups(), weight_decay=_WEIGHT_DECAY)
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(n_steps))
-
-
-def _schedule(n_steps: int) -> Callable[[int], float]:
-    """The share of the learning rate at each step, from 0: a linear rise over the first tenth, then a linear fall to 0.
-
-    transformers' get_linear_schedule_with_warmup begins its rise at 0, so that its first step changes nothing; an
-    epoch here may have ten steps. Ours begins one step further: 1/w, 2/w, ... for w steps of warm-up.
-    """
-    n_warm_up = max(1, round(_WARM_UP_SHARE * n_steps))
-
-    def share(step: int) -> float:
-        rise = (step + 1) / n_warm_up
-        fall = max(0.0, (n_steps - step) / max(1, n_steps - n_warm_up))
-        return min(rise, fall)
-
-    return share
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, linear_schedule(n_steps))
 
 
 def _trainable_state(module: nn.Module) -> dict[str, Tensor]:

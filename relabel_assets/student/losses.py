@@ -36,10 +36,10 @@ class GradeLoss(nn.Module):
     0.6931
     """
 
-    def __init__(self, n_grades: int, centre: float = 0.0) -> None:
+    def __init__(self, n_grades: int) -> None:
         super().__init__()
         steps = torch.arange(1, n_grades, dtype=torch.float32)
-        self.thresholds = nn.Parameter(centre + steps - n_grades / 2)
+        self.thresholds = nn.Parameter(steps - n_grades / 2)
 
     def forward(self, scores: Tensor, grades: Tensor) -> Tensor:
         """scores, grades: (D,); a scalar."""

@@ -1,4 +1,4 @@
-"""A step of training in bf16 beside the same step in fp32, on tiny random models of the real architectures."""
+"""Precision: which one a machine gets, and a training step in bf16 beside the same step in fp32."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,17 @@ from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.cross_encoder import CrossEncoder
 from relabel_assets.student.decoder import decoder
 from relabel_assets.student.fit import GradedQuery, Learner
-from relabel_assets.student.runtime.precision import mixed_precision
-from relabel_assets_tests.student.test_architectures import pairs, save_decoder, save_encoder
+from relabel_assets.student.runtime.precision import InferenceCopy, dtype_of, mixed_precision
+from relabel_assets_tests.student.tiny_models import SIZES, pairs, save_decoder, save_encoder
 
 
 def learner(kind: str, base: Path, precision: str) -> Learner:
-    given: dict[str, Any] = {"base_model": str(base), "precision": precision, "method": "full", "max_length": 64}
+    given: dict[str, Any] = {
+        "base_model": str(base),
+        "precision": precision,
+        "method": "full",
+        "max_length": 64,
+    }
     if kind == "decoder":
         config = StudentConfig(architecture="decoder", **given)
         return decoder.Decoder.to_train(config, default_rubric()).learner(config, pairs(), 4)
@@ -29,7 +34,10 @@ def step(learner: Learner) -> tuple[float, torch.Tensor]:
     """The loss and all gradients, (weights,), of one step over two queries."""
     batch = [
         GradedQuery(text, doc_ids, torch.tensor(grades, dtype=torch.float32))
-        for text, doc_ids, grades in pairs().group_by("text", maintain_order=True).agg("doc_id", "grade").iter_rows()
+        for text, doc_ids, grades in pairs()
+        .group_by("text", maintain_order=True)
+        .agg("doc_id", "grade")
+        .iter_rows()
     ][:2]
     learner.groups()
     loss = learner.loss(batch)
@@ -43,7 +51,9 @@ def step(learner: Learner) -> tuple[float, torch.Tensor]:
     ("kind", "base"), [("cross_encoder", "bert"), ("cross_encoder", "modernbert"),
                        ("decoder", "qwen"), ("decoder", "phi3")],
 )  # fmt: skip
-def test_a_step_in_bf16_goes_where_one_in_fp32_goes(tmp_path: Path, kind: str, base: str) -> None:
+def test_a_training_step_in_bf16_has_nearly_the_gradients_of_fp32(
+    tmp_path: Path, kind: str, base: str
+) -> None:
     folder = save_decoder(tmp_path, base) if kind == "decoder" else save_encoder(tmp_path, base)
     loss, exact = step(learner(kind, folder, "fp32"))
     rounded_loss, rounded = step(learner(kind, folder, "bf16"))
@@ -52,7 +62,7 @@ def test_a_step_in_bf16_goes_where_one_in_fp32_goes(tmp_path: Path, kind: str, b
     assert not torch.equal(exact, rounded)
 
 
-def test_activations_that_are_computed_twice_are_the_same_the_second_time(
+def test_activation_checkpointing_computes_layers_twice_and_gives_the_same_gradients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, gradients, n_read = save_decoder(tmp_path, "llama"), [], []
@@ -60,14 +70,16 @@ def test_activations_that_are_computed_twice_are_the_same_the_second_time(
         monkeypatch.setattr(decoder, "CHECKPOINT_FROM", large)
         learns: Any = learner("decoder", folder, "bf16")
         calls: list[int] = []
-        learns.grader.model.model.layers[0].mlp.register_forward_pre_hook(lambda *given, calls=calls: calls.append(1))
+        learns.grader.model.model.layers[0].mlp.register_forward_pre_hook(
+            lambda *given, calls=calls: calls.append(1)
+        )
         gradients.append(step(learns)[1])
         n_read.append(len(calls))
     assert n_read[1] == 2 * n_read[0]
     assert torch.equal(*gradients)
 
 
-def test_products_alone_are_rounded_and_nothing_stays_set() -> None:
+def test_mixed_precision_rounds_products_alone_and_is_undone_after_an_interrupt() -> None:
     linear, given = torch.nn.Linear(4, 4), torch.ones(2, 4)
     with mixed_precision(torch.float32):
         assert linear(given).dtype == torch.float32
@@ -79,3 +91,73 @@ def test_products_alone_are_rounded_and_nothing_stays_set() -> None:
     assert not torch.is_autocast_enabled("cpu")
     assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
     assert torch.backends.cuda.flash_sdp_enabled()
+
+
+def on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch, *, amx: bool = False, avx512_bf16: bool = False
+) -> None:
+    """This machine has no GPU, and a CPU with these instructions."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx512_bf16", "expected"),
+    [
+        (False, False, torch.float32),
+        (True, False, torch.bfloat16),
+        (False, True, torch.bfloat16),
+    ],
+)
+def test_auto_is_bf16_only_where_the_cpu_multiplies_it_in_hardware(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, avx512_bf16: bool, expected: torch.dtype
+) -> None:
+    on_a_cpu(monkeypatch, amx=amx, avx512_bf16=avx512_bf16)
+    assert dtype_of("auto") == expected
+
+
+@pytest.mark.parametrize("in_hardware", [True, False])
+def test_auto_is_bf16_only_where_the_gpu_multiplies_it_in_hardware(
+    monkeypatch: pytest.MonkeyPatch, in_hardware: bool
+) -> None:
+    on_a_cpu(monkeypatch, amx=not in_hardware)  # the CPU does not matter beside a GPU
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    asked: list[bool] = []
+
+    def is_supported(including_emulation: bool = True) -> bool:
+        asked.append(including_emulation)
+        return in_hardware
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    assert dtype_of("auto") == (torch.bfloat16 if in_hardware else torch.float32)
+    assert asked == [False]
+
+
+def test_a_named_precision_holds_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_a_cpu(monkeypatch)
+    assert dtype_of("bf16") == torch.bfloat16
+    on_a_cpu(monkeypatch, amx=True)
+    assert dtype_of("fp32") == torch.float32
+
+
+def test_torch_still_says_what_the_cpu_multiplies() -> None:
+    assert isinstance(torch.cpu._is_amx_tile_supported(), bool)
+    assert isinstance(torch.cpu._is_avx512_bf16_supported(), bool)
+
+
+def test_an_inference_copy_in_bf16_is_made_once_and_again_after_a_step() -> None:
+    from transformers import LlamaConfig, LlamaModel
+
+    model = LlamaModel(LlamaConfig(vocab_size=9, **SIZES)).eval()
+    copy_of = InferenceCopy("bf16")
+    first = copy_of(model)
+    assert {p.dtype for p in first.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert {b.dtype for b in first.buffers()} == {torch.float32}, (
+        "rotary frequencies are not rounded"
+    )
+    assert copy_of(model) is first
+    with torch.no_grad():
+        next(model.parameters()).add_(1.0)  # as an optimizer does
+    assert copy_of(model) is not first

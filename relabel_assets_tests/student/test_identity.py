@@ -1,0 +1,67 @@
+"""What makes a student another student."""
+
+import polars as pl
+import pytest
+
+from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.prompts.rubric import Rubric, default_rubric
+from relabel_assets.student import identity
+from relabel_assets.student.identity import rubric_read, student_id, training_set_hash
+from relabel_assets_tests.student.tiny_models import pairs
+
+RUBRIC = default_rubric()
+
+
+def reworded() -> Rubric:
+    """The rubric with another meaning of one grade."""
+    grades = RUBRIC.model_dump()["grades"]
+    grades[0]["meaning"] = "Another meaning."
+    return Rubric(grades=grades)
+
+
+def longer() -> Rubric:
+    """The rubric with one more grade."""
+    grades = RUBRIC.model_dump()["grades"]
+    return Rubric(grades=[*grades, {"grade": 4, "name": "exact", "meaning": "The very words."}])
+
+
+def test_the_order_of_pairs_and_of_the_corpus_does_not_matter() -> None:
+    corpus = pairs().unique("doc_id", keep="first", maintain_order=True)
+    one = training_set_hash(pairs(), corpus)
+    assert one == training_set_hash(pairs().reverse(), corpus.reverse())
+    assert one != training_set_hash(pairs(), corpus.head(2))
+    assert one != training_set_hash(pairs())
+
+
+@pytest.mark.parametrize("column", ["text", "title", "body", "grade", "split"])
+def test_every_text_and_grade_of_a_pair_is_part_of_the_hash(column: str) -> None:
+    value = pl.lit(2) if column == "grade" else pl.lit("changed")
+    is_first = pl.int_range(pl.len()) == 0
+    changed = pairs().with_columns(pl.when(is_first).then(value).otherwise(column).alias(column))
+    assert training_set_hash(changed) != training_set_hash(pairs())
+
+
+def test_settings_training_set_and_recipe_are_part_of_the_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = [
+        student_id("set", StudentConfig(), RUBRIC),
+        student_id("other set", StudentConfig(), RUBRIC),
+        student_id("set", StudentConfig(seed=14), RUBRIC),
+        student_id("set", StudentConfig(base_model="some/model"), RUBRIC),
+    ]
+    monkeypatch.setattr(identity, "RECIPE_VERSION", -1)
+    ids.append(student_id("set", StudentConfig(), RUBRIC))
+    assert len(set(ids)) == 5
+
+
+@pytest.mark.parametrize("architecture", ["late_interaction", "cross_encoder"])
+def test_encoders_depend_on_the_number_of_grades_alone(architecture: str) -> None:
+    config = StudentConfig(architecture=architecture)
+    assert rubric_read(config, RUBRIC) == rubric_read(config, reworded())
+    assert rubric_read(config, RUBRIC) != rubric_read(config, longer())
+
+
+def test_decoders_depend_on_the_words_of_the_rubric() -> None:
+    config = StudentConfig(architecture="decoder")
+    assert rubric_read(config, RUBRIC) != rubric_read(config, reworded())

@@ -1,0 +1,113 @@
+"""The labeler: from scores to grades, and which frames of pairs it takes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.errors import StudentError
+from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.student.calibration import Calibration
+from relabel_assets.student.labeler import Labeler, calibrate
+from relabel_assets_tests.student.tiny_models import pairs
+
+
+class FixedScores:
+    """Scores the rows of a frame by its column `score`."""
+
+    def scores(self, pairs: pl.DataFrame, progress: Any = None) -> NDArray:
+        return pairs["score"].to_numpy()
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        return {}
+
+
+def scored(*scores: float) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"query": "leave", "title": [f"t{n}" for n in range(len(scores))], "score": scores}
+    )
+
+
+# Two grades; P(grade 1 | score) is the logistic function of the score, so the expected grade is it too.
+LOGISTIC = Calibration(slope=1.0, thresholds=[0.0])
+
+
+def test_an_expected_grade_at_a_cut_point_gets_the_lower_grade_and_one_above_it_the_higher() -> (
+    None
+):
+    labels = Labeler(FixedScores(), LOGISTIC, [0.5]).grade(scored(0.0, 1e-9, -1e-9))
+    assert labels["expected_grade"][0] == 0.5
+    assert labels["grade"].to_list() == [0, 1, 0]
+
+
+def test_two_cut_points_at_one_place_leave_no_room_for_the_grade_between() -> None:
+    calibration = Calibration(slope=1.0, thresholds=[0.0, 0.0])
+    labels = Labeler(FixedScores(), calibration, [1.0, 1.0]).grade(scored(-1.0, 0.0, 1.0))
+    assert labels["grade"].to_list() == [0, 0, 2]
+
+
+def test_probabilities_and_expected_grades_by_hand() -> None:
+    labels = Labeler(FixedScores(), LOGISTIC, [0.5]).grade(scored(np.log(3.0)))
+    assert labels["grade_probs"].to_list()[0] == pytest.approx([0.25, 0.75])
+    assert labels["expected_grade"].to_list() == pytest.approx([0.75])
+
+
+def test_extreme_scores_stay_within_the_grades() -> None:
+    calibration = Calibration(slope=50.0, thresholds=[-1.0, 0.0, 1.0])
+    labels = Labeler(FixedScores(), calibration, [0.5, 1.5, 2.5]).grade(scored(-1e9, 1e9))
+    assert labels["expected_grade"].to_list() == [0.0, 3.0]
+    assert labels["grade"].to_list() == [0, 3]
+    assert labels["grade_probs"].explode().is_between(0, 1).all()
+
+
+def test_calibrated_grades_come_as_often_as_the_given_ones() -> None:
+    scores, grades = np.arange(10.0), np.array([0] * 6 + [1] * 3 + [3])
+    labeler = Labeler(FixedScores(), *calibrate(scores, grades, 4))
+    assert labeler.grade(scored(*scores))["grade"].to_list() == grades.tolist()
+
+
+@pytest.fixture(scope="module")
+def base() -> Labeler:
+    return Labeler.untrained(pairs(), config=StudentConfig(), rubric=default_rubric())
+
+
+def test_ids_are_not_needed_and_do_not_change_a_grade(base: Labeler) -> None:
+    with_ids, without = (
+        base.grade(pairs()),
+        base.grade(pairs().select("title", "body", query="text")),
+    )
+    assert without["expected_grade"].to_list() == with_ids["expected_grade"].to_list()
+    assert without["query_id"].to_list() == pairs()["text"].to_list()
+    assert without["doc_id"].n_unique() == pairs()["doc_id"].n_unique()
+
+
+TEXTS = pairs().select("title", "body", query="text")
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (TEXTS.to_dicts(), "a list, and must be a polars.DataFrame"),
+        (TEXTS.drop("query"), "columns: title, body"),
+        (TEXTS.drop("title", "body"), "columns: text"),
+        (TEXTS.with_columns(query=pl.lit(1)), "text is Int32"),
+        (
+            TEXTS.with_columns(query=pl.when(pl.int_range(pl.len()) != 2).then("query")),
+            "row 2 has no query",
+        ),
+        (pairs().with_columns(doc_id=pl.lit("d0")), "doc_id 'd0' has more than one text"),
+    ],
+)
+def test_a_frame_that_cannot_be_graded_is_refused_and_says_why(
+    base: Labeler, frame: Any, message: str
+) -> None:
+    with pytest.raises(StudentError, match=message):
+        base.grade(frame)
+
+
+def test_a_frame_without_rows_has_no_grades(base: Labeler) -> None:
+    assert base.grade(pairs().clear()).height == 0

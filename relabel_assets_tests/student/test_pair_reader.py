@@ -1,0 +1,83 @@
+"""What cross-encoders and decoders share: a document's text, scores in the order of pairs, and a step's loss."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from torch import Tensor, nn
+
+from relabel_assets.student import pair_reader
+from relabel_assets.student.fit import GradedQuery
+from relabel_assets.student.losses import ranking_loss
+from relabel_assets.student.pair_reader import PairLearner, document_text, score_pairs
+from relabel_assets.student.runtime.precision import InferenceCopy
+
+
+def test_a_document_is_its_header_and_its_body() -> None:
+    document = {"title": "Leave", "author": None, "updated_at": "2026-01-01", "body": "Rules."}
+    assert document_text(document) == "Leave | 2026-01-01\nRules."
+    assert document_text({"title": None, "body": "Rules."}) == "Rules."
+    assert document_text({"title": "Leave", "body": None}) == "Leave"
+
+
+def tokenize(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"input_ids": [1] * pair["length"], "score": pair["score"]} for pair in pairs]
+
+
+def test_scores_come_in_the_order_of_pairs_whatever_batches_and_chunks_were_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pair_reader, "_PAIRS_PER_CHUNK", 4)
+    lengths, scores = [5, 1, 9, 3, 7, 2, 8, 4, 6, 10], [float(n) for n in range(10)]
+    pairs = pl.DataFrame({"length": lengths, "score": scores})
+    reports: list[tuple[int, int]] = []
+    scored = score_pairs(
+        pairs,
+        tokenize,  # type: ignore[arg-type]
+        lambda rows: torch.tensor([row["score"] for row in rows]),
+        lambda step, done, total, note="": reports.append((done, total)),
+    )
+    assert scored.tolist() == scores
+    assert reports == [(4, 10), (8, 10), (10, 10)]
+
+
+class LengthReader:
+    """A pair's score is its document's length times a weight."""
+
+    def __init__(self) -> None:
+        self.model = nn.Linear(1, 1, bias=False)
+        self.model.weight.data.fill_(0.5)
+        self.inference = InferenceCopy("fp32")
+        self.batches: list[list[int]] = []
+
+    def tokenize(self, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{"input_ids": [1] * len(pair["body"])} for pair in pairs]
+
+    def logits(self, rows: list[dict[str, Any]]) -> Tensor:
+        lengths = [len(row["input_ids"]) for row in rows]
+        self.batches.append(lengths)
+        return self.model(torch.tensor(lengths, dtype=torch.float32)[:, None])[:, 0]
+
+
+def test_the_loss_of_a_step_is_the_mean_over_its_queries_of_order_and_grades() -> None:
+    pairs = pl.DataFrame({"doc_id": ["a", "b", "c"], "body": ["x" * 4, "x" * 2, "x" * 6]})
+    reader = LengthReader()
+    learner = PairLearner(reader, 1e-3, pairs, n_grades=3)  # type: ignore[arg-type]
+    first = GradedQuery("leave", ["a", "b"], torch.tensor([0.0, 2.0]))
+    second = GradedQuery("badges", ["c"], torch.tensor([1.0]))
+    loss = learner.loss([first, second])
+    of_first, of_second = torch.tensor([2.0, 1.0]), torch.tensor([3.0])
+    expected = [
+        ranking_loss(of_first, first.grades) + learner.grade_loss(of_first, first.grades),
+        learner.grade_loss(of_second, second.grades),
+    ]
+    assert loss.item() == pytest.approx(torch.stack(expected).mean().item())
+    assert reader.batches == [[2, 4, 6]], "rows of like length are neighbours"
+
+
+def test_thresholds_learn_faster_than_the_model() -> None:
+    learner = PairLearner(LengthReader(), 1e-3, pl.DataFrame({"doc_id": ["a"]}), n_grades=3)  # type: ignore[arg-type]
+    weights, thresholds = learner.groups()
+    assert weights["lr"] == 1e-3 < thresholds["lr"]
+    assert len(weights["params"]) == len(thresholds["params"]) == 1
