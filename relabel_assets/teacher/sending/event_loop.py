@@ -80,20 +80,12 @@ def _deliver(signum: int) -> None:
 
 def _run_in_thread(work: Work) -> None:
     with start_blocking_portal(name="teacher") as portal:
-        # A plain asyncio task: anyio cancels again at every await, and `finally` blocks here must await the ledger.
+        # A plain asyncio task: anyio would cancel it again at every await, and `finally` blocks here await the ledger.
+        # After Ctrl-C the portal closes its loop, which cancels the task once and waits for it.
         task = portal.call(_start, work)
-        try:
-            portal.call(asyncio.wait, [task])
-        except BaseException:
-            portal.call(_cancel, task)
-            raise
+        portal.call(asyncio.wait, [task])
     task.result()
 
 
 async def _start(work: Work) -> asyncio.Task[None]:
     return asyncio.create_task(work)
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

@@ -118,12 +118,23 @@ def test_unreadable_replies_are_asked_again_twice_however_many_retries_are_allow
         assert list(server.requests.values()) == [n_asked]
 
 
-def test_duplicates_and_requests_held_back_do_not_use_up_the_tries(tmp_path):
-    pairs = pl.concat([make_pairs(1).with_columns(doc_id=pl.lit(f"copy {n}")) for n in range(4)])
-    with BatchServer(lambda body, key, nth: "word" if nth <= 2 else None).running() as server:
-        labels = grade(tmp_path, server, pairs)
-        assert labels["status"].to_list() == ["ok"] * 4
+def copies_of_one_pair(n: int) -> pl.DataFrame:
+    return pl.concat([make_pairs(1).with_columns(doc_id=pl.lit(f"copy {i}")) for i in range(n)])
+
+
+def test_duplicates_in_a_round_do_not_use_up_its_tries(tmp_path):
+    with BatchServer(lambda body, key, nth: "word").running() as server:
+        labels = grade(tmp_path, server, copies_of_one_pair(4), max_retries=5)
+        assert labels["status"].to_list() == ["unparseable"] * 4
         assert list(server.requests.values()) == [3]
+
+
+def test_a_result_is_decided_on_once_however_often_the_budget_holds_its_request_back(tmp_path):
+    with BatchServer(lambda body, key, nth: "word").running() as server:
+        budget = {"run_budget_usd": 0.02, "max_completion_tokens": 500, **PRICE}
+        labels = grade(tmp_path, server, copies_of_one_pair(4), max_retries=5, **budget)
+        assert list(server.requests.values()) == [1]  # a second could overshoot
+        assert labels["status"].to_list() == ["over_budget"] * 4
 
 
 def test_a_spent_quota_stops_after_the_round_and_the_next_run_continues(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 
+import filelock
 import pytest
 
 from relabel_assets.errors import TeacherError
@@ -163,6 +164,20 @@ def test_another_corpus_is_free_and_a_lock_ends_with_its_holder_even_by_sigkill(
     assert entered.wait(10)
     thread.join(10)
     assert (tmp_path / "demo.lock").read_bytes() == b""
+
+
+def test_an_append_waits_for_another_process_that_is_appending(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.append("demo", [lines_of(1)[1]])
+    (file,) = ledger.files()
+    thread = threading.Thread(target=ledger.append, args=("demo", [lines_of(2)[1]]), daemon=True)
+    with file.open("r+b") as other:
+        filelock.lock_descriptor(other.fileno())
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive() and not list(ledger.answers(lines_of(2)[0]))
+    thread.join(10)
+    assert list(ledger.answers(lines_of(2)[0]))
 
 
 def test_who_waited_for_the_lock_sees_what_was_recorded_meanwhile(tmp_path):

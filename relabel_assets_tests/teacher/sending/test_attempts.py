@@ -2,6 +2,7 @@
 
 import pytest
 
+from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.sending.retry_settings import RetrySettings
 from relabel_assets.teacher.teacher import Teacher
@@ -77,8 +78,6 @@ def test_an_endpoint_that_asks_for_a_long_wait_stops_the_run(tmp_path):
 
 
 def test_one_denial_among_answers_is_that_requests_own_and_three_in_a_row_stop_the_run(tmp_path):
-    from relabel_assets.errors import TeacherError
-
     server = TeacherServer(lambda body, key, nth: "404" if "document 5." in str(body) else None)
     server.answers["404"] = lambda grade: (404, {}, error_body("no such deployment"))
     with server.running():
@@ -87,6 +86,8 @@ def test_one_denial_among_answers_is_that_requests_own_and_three_in_a_row_stop_t
         server.choose = lambda body, key, nth: "404"
         with pytest.raises(TeacherError, match="denies access"):
             grade(tmp_path, server, make_pairs(50), max_concurrency=1)
-        assert (
-            sum(server.requests.values()) == 10 + 1
-        )  # nothing was answered in this run: the first is enough
+        assert server.requests.total() == 10 + 1  # nothing answered in this run: one is enough
+        server.choose = lambda body, key, nth: "404" if server.requests.total() > 15 else None
+        with pytest.raises(TeacherError, match="denies access"):
+            grade(tmp_path, server, make_pairs(50), max_concurrency=1)
+        assert server.requests.total() == 15 + 3  # three in a row
