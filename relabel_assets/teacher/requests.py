@@ -188,7 +188,13 @@ def request_from_config(
     temperature: float | None = None,
     is_logprobs: bool = False,
 ) -> Request:
-    """A request with the corpus's own model, temperature and seed, where nothing else is said."""
+    """A request with the corpus's own model, temperature and seed, where nothing else is said.
+
+    >>> config = TeacherConfig(model="m", seed=13)
+    >>> message = {"role": "user", "content": "grade"}
+    >>> request_from_config(config, [message], schema_name="s", schema={}, seed_offset=1).seed
+    14
+    """
     return Request(
         model=model or config.model,
         messages=tuple(messages),
@@ -231,7 +237,11 @@ def estimate_tokens(text: str) -> int:
 
 
 def estimate_prompt_tokens(body: Mapping[str, Any]) -> int:
-    """Prompt tokens of a request body, estimated; the schema counts, as endpoints bill it."""
+    """Prompt tokens of a request body, estimated; the schema counts, as endpoints bill it.
+
+    >>> estimate_prompt_tokens({"messages": [{"role": "user", "content": "annual leave"}]})
+    7
+    """
     total = sum(
         estimate_tokens(message["content"]) + _MESSAGE_OVERHEAD_TOKENS
         for message in body["messages"]

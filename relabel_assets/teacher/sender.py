@@ -7,11 +7,13 @@ and what an answer means (the caller's `read`: grading and query writing use thi
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import ConfigError, TeacherError
 from relabel_assets.teacher.batch.pending import PendingBatches
 from relabel_assets.teacher.batch.rounds import BatchRounds
+from relabel_assets.teacher.batch.shipping import Shipping
 from relabel_assets.teacher.exchange import Exchange, OnExchange, Read
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.prices import Price, Usage, price_of
@@ -128,11 +130,13 @@ class Sender:
             on_exchange(exchange)
 
     def _refuse_while_a_batch_is_pending(self, context: SendingContext) -> None:
-        pending = PendingBatches(self.ledger.folder, self.corpus)
-        if pending.all() and not BatchRounds(context, ()).collect(is_patient=False):
+        """Collect the results of ended batches. Raises TeacherError where one has not ended."""
+        with closing(Shipping(context)) as shipping:
+            is_pending = not shipping.collect(is_patient=False)
+        if is_pending:
             raise TeacherError(
                 f"a batch of corpus {self.corpus!r} is out, and asking live would pay for its requests again. Set "
-                f"teacher.mode back to batch until it has come in, or delete {pending.folder} to give it up."
+                f"teacher.mode back to batch until it has come in, or delete {shipping.pending.folder} to give it up."
             )
 
     def _limit_usd(self, prices: dict[str, Price | None]) -> float | None:

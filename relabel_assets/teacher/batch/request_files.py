@@ -23,7 +23,13 @@ Record = Callable[[Sequence[Outgoing]], None]
 
 
 def batch_line(outgoing: Outgoing) -> bytes:
-    """A request as the Batch API takes it: nothing but its four members."""
+    """A request as the Batch API takes it: nothing but its four members.
+
+    >>> from relabel_assets.teacher.requests import Request
+    >>> request = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, None, 50)
+    >>> sorted(json.loads(batch_line(Outgoing.of(request))))
+    ['body', 'custom_id', 'method', 'url']
+    """
     members = {"custom_id": outgoing.key, "method": "POST", "url": URL, "body": outgoing.body}
     return canonical_json(members) + b"\n"
 
@@ -114,7 +120,15 @@ class AskedLog:
 
 
 def keys_in(path: Path) -> Iterator[str]:
-    """The custom_ids of a file of requests."""
+    """The custom_ids of a file of requests.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "requests.jsonl"
+    ...     _ = path.write_text('{"custom_id": "0f"}')
+    ...     list(keys_in(path))
+    ['0f']
+    """
     with path.open("rb") as file:
         for raw in file:
             yield json.loads(raw)["custom_id"]

@@ -61,6 +61,14 @@ def record_responses(
 
     A response that was never asked from here is left out: nobody can say whose it is. Raises TeacherError where the
     ledger cannot be written.
+
+    >>> import tempfile
+    >>> folder, result = tempfile.TemporaryDirectory(), ImportResult()
+    >>> lines = [(1, b"hello"), (2, b'{"custom_id": "' + b"0f" * 32 + b'", "response": {"status_code": 200}}')]
+    >>> asked = Asked(RequestMetadata("demo", "grading", "m"), price=None)
+    >>> record_responses(Ledger(Path(folder.name)), lines, "results.jsonl", lambda key: asked, result)
+    >>> result.n_answers, len(result.problems)
+    (1, 1)
     """
     unwritten = _Unwritten(ledger)
     for number, raw in lines:
@@ -145,6 +153,13 @@ def import_responses(
     """Put the responses of `files` into the ledger; `price_of_model` is called with corpus and model.
 
     Raises TeacherError for a file that cannot be read, or a ledger that cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "results.jsonl"
+    ...     _ = file.write_text('{"custom_id": "' + "0f" * 32 + '", "response": {"status_code": 200}}')
+    ...     import_responses(Ledger(Path(folder)), [file], lambda corpus, model: None).n_unknown
+    1
     """
     result = ImportResult()
     try:
@@ -175,13 +190,27 @@ def import_responses(
 
 
 def asked_in(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
-    """The request line that the ledger has for each custom_id in `files` of responses, without its body."""
+    """The request line that the ledger has for each custom_id in `files` of responses, without its body.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asked_in(Ledger(Path(folder)), [])
+    {}
+    """
     raws = (raw for file in files for _, raw in numbered(file))
     keys = {line.key for raw in raws if (line := read_line(raw)) is not None}
     return asked_before(ledger, keys)
 
 
 def numbered(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of `file`, from 1."""
+    """The lines of `file`, from 1.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "results.jsonl"
+    ...     _ = file.write_text("{}")
+    ...     list(numbered(file))
+    [(1, b'{}')]
+    """
     with file.open("rb") as lines:
         yield from enumerate(lines, start=1)

@@ -107,19 +107,32 @@ class Line:
 
 
 def now() -> str:
-    """This moment in UTC, ISO 8601."""
+    """This moment in UTC, ISO 8601.
+
+    >>> now()
+    '20...T...+00:00'
+    """
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
 def request_line(key: str, body: Mapping[str, Any], metadata: RequestMetadata) -> bytes:
-    """The line of a request, with its newline."""
+    """The line of a request, with its newline.
+
+    >>> line = request_line("0f" * 32, {"model": "m"}, RequestMetadata("demo", "grading"))
+    >>> json.loads(line)["relabel"]
+    {'corpus': 'demo', 'purpose': 'grading'}
+    """
     return _dump(
         {"custom_id": key, "method": "POST", "url": URL, "relabel": _known(metadata), "body": body}
     )
 
 
 def response_line(key: str, response: Response, metadata: RequestMetadata) -> bytes:
-    """The line of a response or of a failure to get one, with its newline."""
+    """The line of a response or of a failure to get one, with its newline.
+
+    >>> json.loads(response_line("0f" * 32, Response(503, "busy"), RequestMetadata()))["response"]
+    {'status_code': 503, 'request_id': '', 'body': 'busy'}
+    """
     answer = error = None
     if response.status_code is not None:
         answer = {
@@ -157,7 +170,13 @@ def _dump(value: Mapping[str, Any]) -> bytes:
 
 
 def read_line(raw: bytes) -> Line | None:
-    """The whole line; None if it is not a line of the ledger (torn, foreign)."""
+    """The whole line; None if it is not a line of the ledger (torn, foreign).
+
+    >>> read_line(response_line("0f" * 32, Response(503, "busy"), RequestMetadata())).response.body
+    'busy'
+    >>> read_line(b"hello") is None
+    True
+    """
     try:
         value = json.loads(raw)
     except ValueError:
@@ -166,7 +185,12 @@ def read_line(raw: bytes) -> Line | None:
 
 
 def read_start(raw: bytes) -> Line | None:
-    """The line without its body, many times faster; None if it is torn or foreign as far as can be seen."""
+    """The line without its body, many times faster; None if it is torn or foreign as far as can be seen.
+
+    >>> line = read_start(response_line("0f" * 32, Response(503, "busy"), RequestMetadata()))
+    >>> line.response.status_code, line.response.body
+    (503, None)
+    """
     if not raw.endswith(b"}\n"):
         return None
     for member in _LONG_MEMBERS:

@@ -73,6 +73,16 @@ def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
     Thorough, every line is parsed whole: the key must be the hash of the request's body, and a response must say the
     same status in both of its places. Otherwise bodies are skipped, many times faster, and only torn and foreign lines
     are found.
+
+    >>> import tempfile
+    >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ledger = Ledger(folder.name)
+    >>> body = {"model": "m", "messages": []}
+    >>> ledger.append("demo", [request_line(request_key(body), body, RequestMetadata("demo"))])
+    >>> counted = report(ledger, is_thorough=True)
+    >>> counted.n_lines, counted.groups["demo", "", ""].n_requests, counted.problems
+    (1, 1, [])
     """
     result = LedgerReport()
     asked: set[bytes] = set()
@@ -126,7 +136,13 @@ def _fault_inside(line: Line, start: Line | None) -> str | None:
 
 
 def seen(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, Seen]:
-    """What recent replies to `purpose` were like, by model; a model without any is left out."""
+    """What recent replies to `purpose` were like, by model; a model without any is left out.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     seen(Ledger(folder), "grading", ["gpt-4o"])
+    {}
+    """
     asked: dict[str, int] = {}
     replies: dict[str, list[tuple[Line, int]]] = {model: [] for model in models}
     for line in _recent(ledger):
@@ -165,7 +181,17 @@ def _recent(ledger: Ledger) -> Iterator[Line]:
 
 
 def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
-    """The latest request line of each of `keys` that the ledger has, without its body."""
+    """The latest request line of each of `keys` that the ledger has, without its body.
+
+    >>> import tempfile
+    >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ledger = Ledger(folder.name)
+    >>> body = {"model": "m", "messages": []}
+    >>> ledger.append("demo", [request_line(request_key(body), body, RequestMetadata("demo"))])
+    >>> asked_before(ledger, {request_key(body)})[request_key(body)].metadata.corpus
+    'demo'
+    """
     asked: dict[str, Line] = {}
     for file in ledger.files():
         for _, raw in ledger.lines(file):
@@ -176,13 +202,33 @@ def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
 
 
 def asked_keys(ledger: Ledger) -> set[bytes]:
-    """The keys of all requests that the ledger has."""
+    """The keys of all requests that the ledger has.
+
+    >>> import tempfile
+    >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ledger = Ledger(folder.name)
+    >>> body = {"model": "m", "messages": []}
+    >>> ledger.append("demo", [request_line(request_key(body), body, RequestMetadata("demo"))])
+    >>> asked_keys(ledger) == {bytes.fromhex(request_key(body))}
+    True
+    """
     lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
     return {bytes.fromhex(line.key) for line in lines if line is not None and line.is_request}
 
 
 def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
-    """US dollars of the responses of `corpus` that arrived at `moment` (UTC) or later; unknown prices count as nothing."""
+    """US dollars of the responses of `corpus` that arrived at `moment` (UTC) or later; unknown prices count as nothing.
+
+    >>> import tempfile
+    >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, Response, response_line
+    >>> metadata = RequestMetadata("demo", at="2026-01-02T00:00:00+00:00", cost_usd=0.25)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ledger = Ledger(folder)
+    ...     ledger.append("demo", [response_line("0f" * 32, Response(200), metadata)])
+    ...     [spent_since(ledger, "demo", datetime(2026, 1, day, tzinfo=UTC)) for day in (1, 2, 3)]
+    [0.25, 0.25, 0.0]
+    """
     spent = 0.0
     for file in ledger.files():
         for _, raw in ledger.lines(file):

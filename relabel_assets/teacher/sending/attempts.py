@@ -69,7 +69,10 @@ class Sent:
 
 
 async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing) -> Exchange:
-    """Send `outgoing` as often as needed and allowed. Raises TeacherError where the endpoint denies access."""
+    """Send `outgoing` as often as needed and allowed. Raises TeacherError where the endpoint denies access.
+
+    >>> exchange = await send_with_retries(state, 0, Outgoing.of(request))  # doctest: +SKIP
+    """
     context, model = state.context, outgoing.request.model
     tries = Tries()
     while True:

@@ -33,13 +33,21 @@ class Received:
 
 
 def base_url_of(config: TeacherConfig) -> str | None:
-    """The address from corpus.yaml, else from the environment, else None: the client's own default."""
+    """The address from corpus.yaml, else from the environment, else None: the client's own default.
+
+    >>> base_url_of(TeacherConfig(base_url="http://127.0.0.1:8000/v1"))
+    'http://127.0.0.1:8000/v1'
+    """
     variable = "AZURE_OPENAI_ENDPOINT" if config.api == "azure" else "OPENAI_BASE_URL"
     return config.base_url or os.environ.get(variable) or None
 
 
 def endpoint_name(config: TeacherConfig) -> str:
-    """Host and port, for the ledger and for people: an address may carry a password or a token."""
+    """Host and port, for the ledger and for people: an address may carry a password or a token.
+
+    >>> endpoint_name(TeacherConfig(base_url="http://user:secret@127.0.0.1:8000/v1"))
+    '127.0.0.1:8000'
+    """
     parts = urlsplit(base_url_of(config) or "https://api.openai.com/v1")
     try:
         return (parts.hostname or "unknown") + (f":{parts.port}" if parts.port else "")
@@ -120,6 +128,11 @@ def redact(text: str, key: str) -> str:
 
 
 def read_key(config: TeacherConfig) -> str:
+    """The key, from the environment alone; "none" for a server that needs none.
+
+    >>> read_key(TeacherConfig(base_url="http://127.0.0.1:8000/v1"))  # doctest: +SKIP
+    'none'
+    """
     variables = (
         ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if config.api == "azure" else ("OPENAI_API_KEY",)
     )
@@ -153,7 +166,11 @@ def _client(config: TeacherConfig, key: str) -> Any:
 
 
 def azure_settings(config: TeacherConfig) -> dict[str, Any]:
-    """Address and version. Raises TeacherError where one is missing."""
+    """Address and version. Raises TeacherError where one is missing.
+
+    >>> azure_settings(TeacherConfig(api="azure", base_url="https://a.azure.com", api_version="2024-10-21"))
+    {'azure_endpoint': 'https://a.azure.com', 'api_version': '2024-10-21'}
+    """
     address = base_url_of(config)
     if address is None:
         raise TeacherError(

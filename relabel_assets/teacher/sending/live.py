@@ -22,7 +22,10 @@ _LOOKUPS_PER_TURN = 16  # ledger lookups do not await: let the workers run after
 async def send_live(
     context: SendingContext, requests: Iterable[Request], on_exchange: OnExchange
 ) -> None:
-    """Call `on_exchange` once for every request, in whatever order they end. Raises TeacherError."""
+    """Call `on_exchange` once for every request, in whatever order they end. Raises TeacherError.
+
+    >>> run_to_end(send_live(context, requests, exchanges.append))  # doctest: +SKIP
+    """
     endpoint = Endpoint(context.config)
     try:
         async with LedgerWriter(context.ledger, context.corpus) as writer:

@@ -1,0 +1,159 @@
+"""The way of batches to the endpoint and back: upload and create, wait, put the results into the ledger.
+
+What belongs here: these steps, each written down before and after. What does not: which requests are sent and what follows
+from a result (rounds.py), the calls themselves (endpoint.py) and the file of pending batches (pending.py).
+"""
+
+import time
+from collections.abc import Callable
+
+import tenacity
+
+from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.batch.endpoint import CORPUS, TAG, BatchEndpoint, RemoteBatch
+from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches
+from relabel_assets.teacher.batch.response_files import (
+    Asked,
+    ImportResult,
+    asked_in,
+    numbered,
+    record_responses,
+)
+from relabel_assets.teacher.ledger.lines import Line
+from relabel_assets.teacher.sending.context import SendingContext
+
+_LOOKS = 3  # for a batch that may have been created: a listing can lag behind
+_POLL_GROWTH = 1.5  # each wait for pending batches is so much longer: they take minutes, or hours
+
+
+class Shipping:
+    """The pending batches of a run's corpus. Close it when the run ends.
+
+    `on_response` gets every response; `on_batch_end` every ended batch, with the keys of its requests.
+    """
+
+    def __init__(
+        self,
+        context: SendingContext,
+        on_response: Callable[[Line], None] = lambda line: None,
+        on_batch_end: Callable[[RemoteBatch, set[str]], None] = lambda batch, keys: None,
+    ) -> None:
+        self._context = context
+        self._on_response, self._on_batch_end = on_response, on_batch_end
+        self._endpoint: BatchEndpoint | None = None  # opened when something is pending or sent
+        self.pending = PendingBatches(context.ledger.folder, context.corpus)
+
+    def ship(self, batch: PendingBatch) -> None:
+        """Upload, create, and write down each step before and after: whatever dies in between can be found again."""
+        context, settings = self._context, self._context.retry_settings
+        self.pending.put(batch)
+        file_id = self._api().upload(self.pending.path_of(batch.tag), batch.name)
+        batch = self.pending.update(batch, file_id=file_id)
+        metadata = {TAG: batch.tag, CORPUS: context.corpus}
+        until_there = _until_not_none(
+            context.config.max_retries + 1,
+            tenacity.wait_exponential(settings.first_backoff_s, settings.longest_backoff_s),
+        )
+        remote = until_there(lambda: self._api().create(file_id, metadata) or self._look_for(batch))
+        if remote is None:
+            self.pending.drop(batch)
+            raise TeacherError(
+                f"the endpoint {context.endpoint_name} does not create a batch. Run again later: nothing is lost."
+            )
+        self.pending.update(batch, batch_id=remote.id)
+
+    def _look_for(self, batch: PendingBatch) -> RemoteBatch | None:
+        wait = tenacity.wait_fixed(self._context.retry_settings.first_poll_s)
+        return _until_not_none(_LOOKS, wait)(lambda: self._api().find(batch.tag))
+
+    def collect(self, *, is_patient: bool = True) -> bool:
+        """Put the results of every pending batch into the ledger, waiting for them if patient; whether none is left."""
+        settings = self._context.retry_settings
+        wait_s = settings.first_poll_s
+        while pending := self.pending.all():
+            notes = []
+            for number, batch in enumerate(pending, start=1):
+                remote = self._find(batch)
+                if remote is not None and remote.is_ended:
+                    self._record_results(batch, remote)
+                elif remote is not None:
+                    place = f"batch {number} of {len(pending)}" if len(pending) > 1 else "batch"
+                    done = f"{remote.n_done:,} of {batch.n_requests:,} done"
+                    notes.append(f"{place} {remote.status}, {done}")
+            if not notes:
+                continue
+            if not is_patient:
+                return False
+            self._context.on_wait("; ".join(notes))
+            time.sleep(wait_s)
+            wait_s = min(wait_s * _POLL_GROWTH, settings.longest_poll_s)
+        return True
+
+    def _find(self, batch: PendingBatch) -> RemoteBatch | None:
+        """The batch at the endpoint; None, and forgotten, where it was never created."""
+        name = self._context.endpoint_name
+        if batch.endpoint != name:
+            raise TeacherError(
+                f"a batch of corpus {self._context.corpus!r} is out at {batch.endpoint}, and teacher.base_url is "
+                f"{name}. Set it back until the batch has come in, or delete {self.pending.folder} to give it up."
+            )
+        if batch.batch_id is not None:
+            return self._api().get(batch.batch_id)
+        remote = self._look_for(batch)
+        if remote is None:
+            self.pending.drop(batch)
+        else:
+            self.pending.update(batch, batch_id=remote.id)
+        return remote
+
+    def _record_results(self, batch: PendingBatch, remote: RemoteBatch) -> None:
+        """Download the results of an ended batch, put them into the ledger, and forget the batch."""
+        context, result = self._context, ImportResult()
+        keys = self.pending.keys_of(batch)
+        for number, file_id in enumerate(remote.result_files):
+            path = self.pending.folder / f"{batch.tag}.{number}.results"
+            self._api().download(file_id, path)
+            requests = asked_in(context.ledger, [path])
+            asked = {
+                key: Asked(line.metadata, context.prices.get(line.metadata.model))
+                for key, line in requests.items()
+            }
+            record_responses(
+                context.ledger,
+                numbered(path),
+                f"results of {remote.id}",
+                asked.get,
+                result,
+                on_response=self._on_response,
+                redact=self.redact,
+            )
+            path.unlink()
+        context.budget.spent_usd += result.usd
+        if result.problems:
+            n_lines = len(result.problems)
+            context.notices.say(f"lines left out: {n_lines:,}, the first: {result.problems[0]}")
+        self._on_batch_end(remote, keys)
+        self.pending.drop(batch)
+
+    def redact(self, text: str) -> str:
+        """`text` without the key."""
+        return self._api().redact(text)
+
+    def close(self) -> None:
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def _api(self) -> BatchEndpoint:
+        if self._endpoint is None:
+            self._endpoint = BatchEndpoint(self._context.config)
+        return self._endpoint
+
+
+def _until_not_none(n_tries: int, wait: tenacity.wait.wait_base) -> tenacity.Retrying:
+    """Call again while the result is None, `n_tries` times at most; then it is None."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda result: result is None),
+        stop=tenacity.stop_after_attempt(n_tries),
+        wait=wait,
+        retry_error_callback=lambda state: None,
+    )
