@@ -37,14 +37,30 @@ from relabel_assets.student.sample import corpus_sample
 SEED = 13
 FEEDBACK = tuple(name for name in FEATURE_NAMES if name.startswith("feedback"))
 BACKGROUND = tuple(
-    name for name in FEATURE_NAMES if (name.endswith("_z") and name not in FEEDBACK) or name.startswith("ordinary")
+    name
+    for name in FEATURE_NAMES
+    if (name.endswith("_z") and name not in FEEDBACK) or name.startswith("ordinary")
 )
-WORDS = ("bm25", "bm25_share", "covered", "covered_by_title", "covered_by_header", "bigrams", "bm25_share_z")
-# The figures of a head, and what it is held near.
+WORDS = (
+    "bm25",
+    "bm25_share",
+    "covered",
+    "covered_by_title",
+    "covered_by_header",
+    "bigrams",
+    "bm25_share_z",
+)
+# The features of a head, and its prior.
 VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "late interaction": (("late_interaction",), {}),
-    "without feedback": (tuple(name for name in FEATURE_NAMES if name not in FEEDBACK), PRIOR_WEIGHTS),
-    "without background": (tuple(name for name in FEATURE_NAMES if name not in BACKGROUND), PRIOR_WEIGHTS),
+    "without feedback": (
+        tuple(name for name in FEATURE_NAMES if name not in FEEDBACK),
+        PRIOR_WEIGHTS,
+    ),
+    "without background": (
+        tuple(name for name in FEATURE_NAMES if name not in BACKGROUND),
+        PRIOR_WEIGHTS,
+    ),
     "without words": (tuple(name for name in FEATURE_NAMES if name not in WORDS), PRIOR_WEIGHTS),
     "all, held near nothing": (FEATURE_NAMES, {}),
     "all evidence": (FEATURE_NAMES, PRIOR_WEIGHTS),
@@ -56,10 +72,15 @@ DRAWS = 3
 Split = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to grade
 
 
-def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str, splits: Iterable[Split]) -> pl.DataFrame:
+def cross_validated(
+    features: np.ndarray, pairs: pl.DataFrame, variant: str, splits: Iterable[Split]
+) -> pl.DataFrame:
     """score and grade of every pair, each from a head that saw none of its seed document's queries."""
     names, prior = VARIANTS[variant]
-    columns, grades = figures[:, [FEATURE_NAMES.index(name) for name in names]], pairs["grade"].to_numpy()
+    columns, grades = (
+        features[:, [FEATURE_NAMES.index(name) for name in names]],
+        pairs["grade"].to_numpy(),
+    )
     scores, given = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64)
     for train, rest in splits:
         queries = pairs["query_id"][train].to_list()
@@ -67,7 +88,9 @@ def cross_validated(figures: np.ndarray, pairs: pl.DataFrame, variant: str, spli
         scores[rest] = head.scores(columns[rest])
         points = cut_points(head.scores(columns[train]), grades[train], 4)
         given[rest] = grades_from(scores[rest], points)
-    return pairs.select("query_id", "doc_id").with_columns(score=pl.Series(scores), grade=pl.Series(given))
+    return pairs.select("query_id", "doc_id").with_columns(
+        score=pl.Series(scores), grade=pl.Series(given)
+    )
 
 
 def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Iterable[Split]:
@@ -80,19 +103,21 @@ def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Ite
         yield np.flatnonzero(np.isin(groups, known)), np.flatnonzero(np.isin(groups, rest))
 
 
-def figures_of(pairs: pl.DataFrame, known: pl.DataFrame) -> np.ndarray:
-    """The evidence for each of `pairs`, (N, F); `known` are the documents of the corpus."""
+def features_of(pairs: pl.DataFrame, corpus: pl.DataFrame) -> np.ndarray:
+    """The features of each of `pairs`, (N, F); `corpus` are the documents of the corpus."""
     encoder = load_encoder(base_path("embedded"), 192)
-    read = dict(iter_encoded_documents(encoder, pairs, silent))
-    collection = compute_corpus_statistics(encoder, read, pairs, known, SEED)
-    return feature_matrix(QueryScorer(encoder), read.items(), pairs, collection)
+    encoded = dict(iter_encoded_documents(encoder, pairs, silent))
+    statistics = compute_corpus_statistics(encoder, encoded, pairs, corpus, SEED)
+    return feature_matrix(QueryScorer(encoder), encoded.items(), pairs, statistics)
 
 
-def print_variants(figures: np.ndarray, pairs: pl.DataFrame, queries: pl.DataFrame) -> None:
+def print_variants(features: np.ndarray, pairs: pl.DataFrame, queries: pl.DataFrame) -> None:
     reference = pairs.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
     for variant in VARIANTS:
-        splits = GroupKFold(4).split(figures, groups=pairs["group"].to_list())
-        labels = cross_validated(figures, pairs, variant, splits).select(pl.lit("student").alias("labeler"), pl.all())
+        splits = GroupKFold(4).split(features, groups=pairs["group"].to_list())
+        labels = cross_validated(features, pairs, variant, splits).select(
+            pl.lit("student").alias("labeler"), pl.all()
+        )
         found = measure(labels, reference, queries).rows.filter(pl.col("slice") == "all")
         cells = [
             f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
@@ -102,19 +127,25 @@ def print_variants(figures: np.ndarray, pairs: pl.DataFrame, queries: pl.DataFra
         print(f"  {variant:24} {'   '.join(cells)}", flush=True)
 
 
-def print_learning_curve(figures: np.ndarray, pairs: pl.DataFrame) -> None:
+def print_learning_curve(features: np.ndarray, pairs: pl.DataFrame) -> None:
     groups, grades = pairs["group"].to_numpy(), pairs["grade"].to_numpy()
     for folds, share in CURVE:
         draws = []
         for draw in range(DRAWS):
-            found = cross_validated(figures, pairs, "all evidence", drawn_splits(groups, folds, share, draw))
-            scored, given = pairs.select("query_id", "doc_id", "grade", score=found["score"]), found["grade"]
+            found = cross_validated(
+                features, pairs, "all evidence", drawn_splits(groups, folds, share, draw)
+            )
+            scored, given = (
+                pairs.select("query_id", "doc_id", "grade", score=found["score"]),
+                found["grade"],
+            )
             draws.append({
                 "ndcg@10": ndcg_at_10(scored), "pairwise_half": pairwise(scored)["pairwise_half"],
                 "kappa": kappa(grades, given), "kappa_quadratic": kappa(grades, given, weights="quadratic"),
             })  # fmt: skip
         cells = [
-            f"{name} {values.mean():.3f} ({values.std():.3f})" for name, values in pl.DataFrame(draws).to_dict().items()
+            f"{name} {values.mean():.3f} ({values.std():.3f})"
+            for name, values in pl.DataFrame(draws).to_dict().items()
         ]
         print(f"  from {share:.0%} of queries      {'   '.join(cells)}", flush=True)
 
@@ -122,22 +153,32 @@ def print_learning_curve(figures: np.ndarray, pairs: pl.DataFrame) -> None:
 def main(corpora: list[str], *, with_curve: bool) -> None:
     project, warehouse = runner.from_environment()
     for corpus in corpora or project.corpora().names():
-        queries, documents = warehouse.read("synthetic_queries", corpus), warehouse.read("seed_docs", corpus)
+        queries, documents = (
+            warehouse.read("synthetic_queries", corpus),
+            warehouse.read("seed_docs", corpus),
+        )
         seeds = queries.select("query_id", group=pl.coalesce("seed_doc_id", "query_id"))
         pairs = training_pairs(warehouse.read("teacher_labels", corpus), queries, documents).join(
             seeds, on="query_id", maintain_order="left"
         )
         n_queries = pairs["query_id"].n_unique()
-        print(f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the teacher's grades", flush=True)
-        figures = figures_of(pairs, corpus_sample(documents, StudentConfig()))
-        print_variants(figures, pairs, queries)
+        print(
+            f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the teacher's grades",
+            flush=True,
+        )
+        features = features_of(pairs, corpus_sample(documents, StudentConfig()))
+        print_variants(features, pairs, queries)
         if with_curve:
-            print_learning_curve(figures, pairs)
+            print_learning_curve(features, pairs)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="all, if left out")
-    parser.add_argument("--learning-curve", action="store_true", help="figures from fewer and from more queries")
+    parser.add_argument(
+        "--learning-curve", action="store_true", help="metrics from fewer and from more queries"
+    )
     given = parser.parse_args()
     main(given.corpora, with_curve=given.learning_curve)

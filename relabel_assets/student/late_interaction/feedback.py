@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from relabel_assets.student.late_interaction.background import MIN_STD
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics, count_matrix
 
-# Many enough that the farthest of them only share the topic. Measured beside 1,000, see docs/.
+# Many enough that the farthest of them only share the topic. Measured beside 1,000, see docs/experiments.md.
 _N_NEAREST = 300
-# A window that is 0.1 nearer than another counts exp(2) = 7 times as much. Measured beside 12 and 40, see docs/.
+# A window that is 0.1 nearer than another counts exp(2) = 7 times as much. Measured beside 12 and 40, see docs/experiments.md.
 _COSINE_SCALE = 20.0
 _N_WORDS = (
     256  # keeps a query's feedback small: the other words of some thousand have next to no weight
