@@ -1,7 +1,8 @@
-"""What follows from a response: the request ends, is sent again, or the run stops. Shared by live sending and batches.
+"""What follows from a response: the request ends, is sent again, or the run stops. Shared by live
+sending and batches.
 
-What belongs here: that decision, on plain values. What does not: the verdict on an HTTP status (verdict.py), and acting on
-the decision (sending/attempts.py, batch/rounds.py).
+What belongs here: that decision, on plain values. What does not: the verdict on an HTTP status
+(verdict.py), and acting on the decision (sending/attempts.py, batch/rounds.py).
 """
 
 from dataclasses import dataclass, replace
@@ -10,8 +11,9 @@ from typing import Literal
 from relabel_assets.teacher.exchange import ExchangeStatus, ParsedReply
 from relabel_assets.teacher.verdict import Verdict
 
-# How often a request is sent again for a reply that cannot be parsed. A cut or garbled reply is mostly fine the second
-# time; a model that misses the schema three times misses it the tenth time too, and every reply is paid for.
+# How often a request is sent again for a reply that cannot be parsed. A cut or garbled reply is
+# mostly fine the second time; a model that misses the schema three times misses it the tenth time
+# too, and every reply is paid for.
 REREADS = 2
 
 
@@ -26,7 +28,8 @@ _STEPS: dict[str, Step] = {
 
 @dataclass(frozen=True)
 class Tries:
-    """How often one request came back without a usable reply in this run. The two counts have limits of their own."""
+    """How often one request came back without a usable reply in this run. The two counts have
+    limits of their own."""
 
     n_unanswered: int = 0  # no response, or the endpoint was busy or down
     n_unreadable: int = 0  # a reply that could not be parsed
@@ -44,11 +47,10 @@ class Tries:
 class Decision:
     """`step` is one of
 
-    end        the request ends with `status` and `reason`
-    ask_again  send it again at once: the endpoint is well, the reply was unreadable
-    back_off   send it again after a wait
-    concede    send it again in a weaker dialect; where there is none, it ends with `status` and `reason`
-    deny       it ends, and the endpoint denies access: live sending stops when nothing was answered before
+    end        the request ends with `status` and `reason` ask_again  send it again at once: the
+    endpoint is well, the reply was unreadable back_off   send it again after a wait concede    send
+    it again in a weaker dialect; where there is none, it ends with `status` and `reason` deny
+    it ends, and the endpoint denies access: live sending stops when nothing was answered before
     stop       it ends, and nothing more is sent: the account has no money or quota left
     """
 
@@ -60,7 +62,8 @@ class Decision:
 def decide(
     verdict: Verdict, tries: Tries, max_retries: int, parsed: ParsedReply | None = None
 ) -> Decision:
-    """What follows from a response with `verdict`, where `tries` counts it already. `parsed` is its reply, if usable.
+    """What follows from a response with `verdict`, where `tries` counts it already. `parsed` is its
+    reply, if usable.
 
     >>> decide(Verdict("retry", "HTTP 429"), Tries(n_unanswered=1), max_retries=4).step
     'back_off'

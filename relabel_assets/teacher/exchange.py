@@ -1,7 +1,7 @@
 """How a request to a teacher ended, and how its answer was parsed.
 
-What belongs here: the values that the sending engine hands to its caller. What does not: sending (sender.py) and
-parsing itself (replies.py, query_writing.py).
+What belongs here: the values that the sending engine hands to its caller. What does not: sending
+(sender.py) and parsing itself (replies.py, query_writing.py).
 """
 
 from collections.abc import Callable
@@ -16,7 +16,8 @@ ExchangeStatus = Literal["ok", "refused", "unparseable", "failed", "over_budget"
 
 @dataclass(frozen=True)
 class ParsedReply:
-    """An answer's body, parsed by the caller's `read`. `value` is the caller's own, and only there if ok.
+    """An answer's body, parsed by the caller's `read`. `value` is the caller's own, and only there
+    if ok.
 
     >>> ParsedReply("ok", value=2).value
     2
@@ -29,10 +30,11 @@ class ParsedReply:
 
 @dataclass(frozen=True)
 class Exchange:
-    """How a request ended. `line` is its response in the ledger and `parsed` its reply; None where there is none.
+    """How a request ended. `line` is its response in the ledger and `parsed` its reply; None where
+    there is none.
 
-    `attempts` and `cost_usd` are of all requests ever sent under `key`, so that they stay the same when the ledger
-    answers.
+    `attempts` and `cost_usd` are of all requests ever sent under `key`, so that they stay the same
+    when the ledger answers.
     """
 
     index: int  # position of the request among those that were given

@@ -1,7 +1,8 @@
 """Requests to a teacher: what is asked, the body that is sent, and the key it has in the ledger.
 
-What belongs here: bodies of chat.completions requests, their dialects, their key and the estimate of their tokens.
-What does not: what the messages say (grading.py, query_writing.py) and sending them (sender.py).
+What belongs here: bodies of chat.completions requests, their dialects, their key and the estimate
+of their tokens. What does not: what the messages say (grading.py, query_writing.py) and sending
+them (sender.py).
 """
 
 import hashlib
@@ -25,7 +26,8 @@ ResponseFormat = Literal["json_schema", "json_object", "text"]
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a server understands. The default is what OpenAI understands; a refusal takes one thing away at a time."""
+    """What a server understands. The default is what OpenAI understands; a refusal takes one thing
+    away at a time."""
 
     response_format: ResponseFormat = "json_schema"
     token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
@@ -34,7 +36,8 @@ class Dialect:
     is_logprobs: bool = True
 
     def without(self, complaint: str, body: Mapping[str, Any]) -> "Dialect | None":
-        """The dialect to try after a server refused `body` (400 or 422) with `complaint`; None if it names no field.
+        """The dialect to try after a server refused `body` (400 or 422) with `complaint`; None if
+        it names no field.
 
         >>> Dialect().without("unknown field: seed", {"seed": 13}).is_seed
         False
@@ -81,7 +84,8 @@ def dialect_named(name: str) -> Dialect | None:
     """The dialect whose `name` this is; None for anything else.
 
     >>> dialect_named("text max_tokens no_seed")
-    Dialect(response_format='text', token_limit='max_tokens', is_temperature=True, is_seed=False, is_logprobs=True)
+    Dialect(response_format='text', token_limit='max_tokens', is_temperature=True, is_seed=False,
+            is_logprobs=True)
     """
     match name.split():
         case [
@@ -136,8 +140,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A request as it is sent in one dialect. Body and key are computed once, here; live sending, batches and exported
-    files all take them from here.
+    """A request as it is sent in one dialect. Body and key are computed once, here; live sending,
+    batches and exported files all take them from here.
 
     >>> request = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, None, 50)
     >>> outgoing = Outgoing.of(request)
@@ -219,7 +223,8 @@ def canonical_json(value: Any) -> bytes:
 
 
 def request_key(body: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of the whole body, 64 hex digits: the custom_id of its lines in the ledger.
+    """SHA-256 of the canonical JSON of the whole body, 64 hex digits: the custom_id of its lines in
+    the ledger.
 
     >>> request_key({"model": "m", "seed": 1}) == request_key({"seed": 1, "model": "m"})
     True
@@ -228,7 +233,8 @@ def request_key(body: Mapping[str, Any]) -> str:
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of `text`, estimated without a tokenizer: UTF-8 bytes over BYTES_PER_TOKEN, rounded up.
+    """Tokens of `text`, estimated without a tokenizer: UTF-8 bytes over BYTES_PER_TOKEN, rounded
+    up.
 
     >>> estimate_tokens("annual leave")
     3

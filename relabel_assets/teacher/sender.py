@@ -1,8 +1,8 @@
 """Sending many requests: each one once, and none that the ledger can answer.
 
-What belongs here: choosing live, batch or offline, the lock of the corpus, prices and the budget. What does not: what is asked
-and what an answer means (the caller's `read`: grading and query writing use this alike), live sending
-(sending/live.py) and batches (batch/rounds.py).
+What belongs here: choosing live, batch or offline, the lock of the corpus, prices and the budget.
+What does not: what is asked and what an answer means (the caller's `read`: grading and query
+writing use this alike), live sending (sending/live.py) and batches (batch/rounds.py).
 """
 
 from collections import Counter
@@ -32,8 +32,8 @@ _OFFLINE = "not sent: teacher.mode is offline. `relabel requests export` writes 
 class Sender:
     """Sends for one corpus and one `purpose` (grading, queries).
 
-    While it sends and after: `counts` by status, and of `sent` and `replayed`; `budget.spent_usd` of this run;
-    `notices` for people.
+    While it sends and after: `counts` by status, and of `sent` and `replayed`; `budget.spent_usd`
+    of this run; `notices` for people.
     """
 
     def __init__(
@@ -53,11 +53,12 @@ class Sender:
         self.wait_note: Callable[[str], None] = lambda note: None  # told the reason for a long wait
 
     def send(self, requests: Iterable[Request], read: Read, on_exchange: OnExchange) -> None:
-        """Call `on_exchange` once for every request, in whatever order they end. `read` parses the body of an answer.
+        """Call `on_exchange` once for every request, in whatever order they end. `read` parses the
+        body of an answer.
 
-        Raises ConfigError, before anything is sent, for a budget with a model whose price is unknown; TeacherError
-        where the endpoint denies access or the ledger cannot be written. Whatever ends it, all that was received is
-        in the ledger.
+        Raises ConfigError, before anything is sent, for a budget with a model whose price is
+        unknown; TeacherError where the endpoint denies access or the ledger cannot be written.
+        Whatever ends it, all that was received is in the ledger.
         """
         if (
             self.config.mode == "offline"
@@ -81,8 +82,9 @@ class Sender:
     def look_up(
         self, requests: Iterable[Request], read: Read
     ) -> Iterator[tuple[Request, Outgoing | None]]:
-        """Every request with what would be sent for it now: None where the ledger answers it, where it is in a
-        pending batch, or the same as one before it. Sends nothing, waits for no other process."""
+        """Every request with what would be sent for it now: None where the ledger answers it, where
+        it is in a pending batch, or the same as one before it. Sends nothing, waits for no other
+        process."""
         self.ledger.refresh()
         context = self._context(read, {})
         asked = PendingBatches(self.ledger.folder, self.corpus).keys()
@@ -135,8 +137,10 @@ class Sender:
             is_pending = not shipping.collect(is_patient=False)
         if is_pending:
             raise TeacherError(
-                f"a batch of corpus {self.corpus!r} is out, and asking live would pay for its requests again. Set "
-                f"teacher.mode back to batch until it has come in, or delete {shipping.pending.folder} to give it up."
+                f"a batch of corpus {self.corpus!r} is out, and asking live would pay "
+                "for its requests again. Set "
+                "teacher.mode back to batch until it has come in, or delete "
+                f"{shipping.pending.folder} to give it up."
             )
 
     def _limit_usd(self, prices: dict[str, Price | None]) -> float | None:
@@ -148,8 +152,10 @@ class Sender:
         if unpriced:
             raise ConfigError(
                 f"corpus {self.corpus!r} has a budget, and the price of {', '.join(unpriced)} at "
-                f"{endpoint_name(config)} is unknown, so it cannot be kept. Set teacher.price_usd_per_million_tokens: "
-                "{input: ..., output: ...} in corpus.yaml (0 and 0 for a server of your own), or remove the budget."
+                f"{endpoint_name(config)} is unknown, so it cannot be kept. Set "
+                "teacher.price_usd_per_million_tokens: "
+                "{input: ..., output: ...} in corpus.yaml (0 and 0 for a server of your "
+                "own), or remove the budget."
             )
         spend = self.ledger.spend(self.corpus)
         before_usd = spend.usd

@@ -1,8 +1,9 @@
 """The Batch API of the teacher's endpoint: upload, create, find, look, download.
 
-What belongs here: the openai client's calls for files and batches, and what their errors mean. What does not: which
-requests there are and what follows from results (rounds.py). Reading calls are repeated by the client; creating a batch
-is not, because a lost answer may stand for a batch that exists.
+What belongs here: the openai client's calls for files and batches, and what their errors mean. What
+does not: which requests there are and what follows from results (rounds.py). Reading calls are
+repeated by the client; creating a batch is not, because a lost answer may stand for a batch that
+exists.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +36,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RemoteBatch:
-    """A batch as the endpoint reports it. `result_files` hold answers and failures, each line with its custom_id."""
+    """A batch as the endpoint reports it. `result_files` hold answers and failures, each line with
+    its custom_id."""
 
     id: str
     status: str
@@ -50,7 +52,8 @@ class RemoteBatch:
 
 
 class BatchEndpoint:
-    """The Batch API behind `config`. Raises TeacherError, in every call, where the endpoint does not do what it should."""
+    """The Batch API behind `config`. Raises TeacherError, in every call, where the endpoint does
+    not do what it should."""
 
     def __init__(self, config: TeacherConfig) -> None:
         import openai
@@ -148,12 +151,14 @@ class BatchEndpoint:
             ) from error
         except openai.NotFoundError as error:
             raise TeacherError(
-                f"the endpoint {name} knows no such batch or file, or has no Batch API: {self.redact(error.message)}. "
+                f"the endpoint {name} knows no such batch or file, or has no Batch API: "
+                f"{self.redact(error.message)}. "
                 "Servers of your own mostly have none: set teacher.mode: live."
             ) from error
         except (openai.APIError, httpx2.HTTPError, OSError) as error:
             raise TeacherError(
-                f"the endpoint {name} does not answer: {self.redact(str(error))}. Batches that are out stay out, and "
+                f"the endpoint {name} does not answer: {self.redact(str(error))}. "
+                "Batches that are out stay out, and "
                 "running again picks them up."
             ) from error
 

@@ -1,10 +1,11 @@
-"""The pending batches of a corpus: a small file beside the ledger, so that no run forgets what it paid for.
+"""The pending batches of a corpus: a small file beside the ledger, so that no run forgets what it
+paid for.
 
-What belongs here: that file and the request files of pending batches. What does not: talking to the endpoint (endpoint.py)
-and deciding what is sent (rounds.py).
+What belongs here: that file and the request files of pending batches. What does not: talking to the
+endpoint (endpoint.py) and deciding what is sent (rounds.py).
 
     <ledger>/<corpus>.batches/state.json          the pending batches; replaced before and after every step
-    <ledger>/<corpus>.batches/<tag>.requests      the requests of one batch, until its results are in the ledger
+    <ledger>/<corpus>.batches/<tag>.requests      the requests of one batch, until its results are in
 """
 
 import json
@@ -18,7 +19,8 @@ from relabel_assets.teacher.batch.request_files import keys_in
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """One batch. `tag` is in the batch's metadata at the endpoint: it finds a batch whose id was never written down.
+    """One batch. `tag` is in the batch's metadata at the endpoint: it finds a batch whose id was
+    never written down.
 
     The names of the fields are the keys in state.json.
 
@@ -40,21 +42,24 @@ class PendingBatch:
 
 
 class PendingBatches:
-    """The pending batches of `corpus`. Only the process that holds the ledger's lock for the corpus may change them."""
+    """The pending batches of `corpus`. Only the process that holds the ledger's lock for the corpus
+    may change them."""
 
     def __init__(self, ledger_folder: Path, corpus: str) -> None:
         self.folder = ledger_folder / f"{corpus}.batches"
         self._state = self.folder / "state.json"
 
     def all(self) -> list[PendingBatch]:
-        """Raises TeacherError for a file that cannot be read: the batches in it may have been paid for."""
+        """Raises TeacherError for a file that cannot be read: the batches in it may have been paid
+        for."""
         try:
             return [PendingBatch(**batch) for batch in json.loads(self._state.read_bytes())]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError) as error:
             raise TeacherError(
-                f"{self._state} cannot be read ({error}), and it says which batches are out. Mend it; or, if no batch "
+                f"{self._state} cannot be read ({error}), and it says which batches are "
+                "out. Mend it; or, if no batch "
                 "is out, delete it."
             ) from error
 
@@ -100,6 +105,7 @@ class PendingBatches:
                 scratch.write_text(text, encoding="utf-8")
         except OSError as error:
             raise TeacherError(
-                f"{self._state} cannot be written: {error.strerror or error}. Free the disk or mend the folder, and "
+                f"{self._state} cannot be written: {error.strerror or error}. Free the "
+                "disk or mend the folder, and "
                 "run again: a batch that is out is found by its tag."
             ) from error

@@ -1,7 +1,7 @@
 """Files of requests in OpenAI's Batch format: what is sent as a batch or exported.
 
-What belongs here: writing such files within the limits of the API, and recording in the ledger what they ask. What does
-not: uploading them (rounds.py) and what comes back (response_files.py).
+What belongs here: writing such files within the limits of the API, and recording in the ledger what
+they ask. What does not: uploading them (rounds.py) and what comes back (response_files.py).
 """
 
 import json
@@ -40,10 +40,11 @@ def write_request_files(
     limits: FileLimits = API_LIMITS,
     record: Record = lambda requests: None,
 ) -> list[tuple[Path, int]]:
-    """Write `requests` to `path_of(1)`, `path_of(2)`, ...: (file, number of requests) of each; none without requests.
+    """Write `requests` to `path_of(1)`, `path_of(2)`, ...: (file, number of requests) of each; none
+    without requests.
 
-    `record` is called with all requests of a file, some at a time, before the file gets its name. Raises TeacherError
-    where the disk does not take it; no half file is left under its final name.
+    `record` is called with all requests of a file, some at a time, before the file gets its name.
+    Raises TeacherError where the disk does not take it; no half file is left under its final name.
 
     >>> import tempfile
     >>> from relabel_assets.teacher.requests import Request

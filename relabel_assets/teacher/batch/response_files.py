@@ -1,7 +1,8 @@
 """Files of responses in OpenAI's Batch format: results of a batch, or of another tool.
 
-What belongs here: reading such files and putting their responses into the ledger, each once. What does not: requests
-(request_files.py), downloading (rounds.py) and the ledger's own lines (ledger/lines.py).
+What belongs here: reading such files and putting their responses into the ledger, each once. What
+does not: requests (request_files.py), downloading (rounds.py) and the ledger's own lines
+(ledger/lines.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,14 +58,16 @@ def record_responses(
     on_response: Callable[[Line], None] = lambda line: None,
     redact: Callable[[str], str] = lambda text: text,
 ) -> None:
-    """Put the responses in `lines` (number, raw line) of `file` into the ledger, once each, and count them in `result`.
+    """Put the responses in `lines` (number, raw line) of `file` into the ledger, once each, and
+    count them in `result`.
 
-    A response that was never asked from here is left out: nobody can say whose it is. Raises TeacherError where the
-    ledger cannot be written.
+    A response that was never asked from here is left out: nobody can say whose it is. Raises
+    TeacherError where the ledger cannot be written.
 
     >>> import tempfile
     >>> folder, result = tempfile.TemporaryDirectory(), ImportResult()
-    >>> lines = [(1, b"hello"), (2, b'{"custom_id": "' + b"0f" * 32 + b'", "response": {"status_code": 200}}')]
+    >>> answer = b'{"custom_id": "' + b"0f" * 32 + b'", "response": {"status_code": 200}}'
+    >>> lines = [(1, b"hello"), (2, answer)]
     >>> asked = Asked(RequestMetadata("demo", "grading", "m"), price=None)
     >>> record_responses(Ledger(Path(folder.name)), lines, "results.jsonl", lambda key: asked, result)
     >>> result.n_answers, len(result.problems)
@@ -117,7 +120,8 @@ def _fault(line: Line | None, asked: Asked | None) -> _Fault | None:
 
 
 class _Unwritten:
-    """Responses on their way into the ledger, at most one of each key and _LINES_AT_A_TIME of each corpus."""
+    """Responses on their way into the ledger, at most one of each key and _LINES_AT_A_TIME of each
+    corpus."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -150,7 +154,8 @@ class _Unwritten:
 def import_responses(
     ledger: Ledger, files: Sequence[Path], price_of_model: Callable[[str, str], Price | None]
 ) -> ImportResult:
-    """Put the responses of `files` into the ledger; `price_of_model` is called with corpus and model.
+    """Put the responses of `files` into the ledger; `price_of_model` is called with corpus and
+    model.
 
     Raises TeacherError for a file that cannot be read, or a ledger that cannot be written.
 
@@ -190,7 +195,8 @@ def import_responses(
 
 
 def asked_in(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
-    """The request line that the ledger has for each custom_id in `files` of responses, without its body.
+    """The request line that the ledger has for each custom_id in `files` of responses, without its
+    body.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,12 @@
-"""Sending by the Batch API: rounds of all requests without an answer, until each has one or a reason.
+"""Sending by the Batch API: rounds of all requests without an answer, until each has one or a
+reason.
 
-What belongs here: which requests go into a round, and acting on the decision about each result. What does not: getting
-batches to the endpoint and back (shipping.py), and the files' lines (request_files.py, response_files.py).
+What belongs here: which requests go into a round, and acting on the decision about each result.
+What does not: getting batches to the endpoint and back (shipping.py), and the files' lines
+(request_files.py, response_files.py).
 
-A round writes every request that has no answer to files, sends them, waits for all, and puts the results into the ledger;
-then the next round looks again.
+A round writes every request that has no answer to files, sends them, waits for all, and puts the
+results into the ledger; then the next round looks again.
 """
 
 import uuid
@@ -25,8 +27,8 @@ from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.limits import most_usd
 from relabel_assets.teacher.verdict import Verdict, judge
 
-# Each round sends what the budget surely holds, and replies mostly cost less than that: what they leave goes into the next
-# round. After three, little is left.
+# Each round sends what the budget surely holds, and replies mostly cost less than that: what they
+# leave goes into the next round. After three, little is left.
 _MONEY_ROUNDS = 3
 _NO_RESULT = Verdict("retry", "the batch ended without a result")
 
@@ -56,7 +58,8 @@ class BatchRounds:
         self._n_held_back = 0  # by the budget, in the last round
 
     def run(self, on_exchange: OnExchange) -> None:
-        """Send until every request has an answer or a reason, then call `on_exchange` once for each. Raises TeacherError."""
+        """Send until every request has an answer or a reason, then call `on_exchange` once for
+        each. Raises TeacherError."""
         try:
             self._shipping.collect()
             money_rounds = 0
@@ -144,7 +147,8 @@ class BatchRounds:
             self._ends[key] = _End("failed", reasons[remote.status])
 
     def _decided(self, outgoing: Outgoing) -> Outgoing:
-        """Act on the result of `outgoing` in the last round, once; then the same request in the current dialect."""
+        """Act on the result of `outgoing` in the last round, once; then the same request in the
+        current dialect."""
         context, key = self._context, outgoing.key
         if key not in self._undecided:
             return outgoing
@@ -166,7 +170,8 @@ class BatchRounds:
         return outgoing
 
     def _judged(self, key: str) -> tuple[Line | None, Verdict, ParsedReply | None]:
-        """The result of a request in the last round, the verdict on it and, if it can be used, the parsed reply."""
+        """The result of a request in the last round, the verdict on it and, if it can be used, the
+        parsed reply."""
         line = self._results.get(key)
         if line is not None and line.is_answer:
             line = next(self._context.ledger.answers(key), line)  # with its body

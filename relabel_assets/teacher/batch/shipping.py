@@ -1,7 +1,9 @@
-"""The way of batches to the endpoint and back: upload and create, wait, put the results into the ledger.
+"""The way of batches to the endpoint and back: upload and create, wait, put the results into the
+ledger.
 
-What belongs here: these steps, each written down before and after. What does not: which requests are sent and what follows
-from a result (rounds.py), the calls themselves (endpoint.py) and the file of pending batches (pending.py).
+What belongs here: these steps, each written down before and after. What does not: which requests
+are sent and what follows from a result (rounds.py), the calls themselves (endpoint.py) and the file
+of pending batches (pending.py).
 """
 
 import time
@@ -29,7 +31,8 @@ _POLL_GROWTH = 1.5  # each wait for pending batches is so much longer: they take
 class Shipping:
     """The pending batches of a run's corpus. Close it when the run ends.
 
-    `on_response` gets every response; `on_batch_end` every ended batch, with the keys of its requests.
+    `on_response` gets every response; `on_batch_end` every ended batch, with the keys of its
+    requests.
     """
 
     def __init__(
@@ -44,7 +47,8 @@ class Shipping:
         self.pending = PendingBatches(context.ledger.folder, context.corpus)
 
     def ship(self, batch: PendingBatch) -> None:
-        """Upload, create, and write down each step before and after: whatever dies in between can be found again."""
+        """Upload, create, and write down each step before and after: whatever dies in between can
+        be found again."""
         context, settings = self._context, self._context.retry_settings
         self.pending.put(batch)
         file_id = self._api().upload(self.pending.path_of(batch.tag), batch.name)
@@ -58,7 +62,8 @@ class Shipping:
         if remote is None:
             self.pending.drop(batch)
             raise TeacherError(
-                f"the endpoint {context.endpoint_name} does not create a batch. Run again later: nothing is lost."
+                f"the endpoint {context.endpoint_name} does not create a batch. Run again later: "
+                "nothing is lost."
             )
         self.pending.update(batch, batch_id=remote.id)
 
@@ -67,7 +72,8 @@ class Shipping:
         return _until_not_none(_LOOKS, wait)(lambda: self._api().find(batch.tag))
 
     def collect(self, *, is_patient: bool = True) -> bool:
-        """Put the results of every pending batch into the ledger, waiting for them if patient; whether none is left."""
+        """Put the results of every pending batch into the ledger, waiting for them if patient;
+        whether none is left."""
         settings = self._context.retry_settings
         wait_s = settings.first_poll_s
         while pending := self.pending.all():
@@ -94,8 +100,9 @@ class Shipping:
         name = self._context.endpoint_name
         if batch.endpoint != name:
             raise TeacherError(
-                f"a batch of corpus {self._context.corpus!r} is out at {batch.endpoint}, and teacher.base_url is "
-                f"{name}. Set it back until the batch has come in, or delete {self.pending.folder} to give it up."
+                f"a batch of corpus {self._context.corpus!r} is out at {batch.endpoint}, and "
+                f"teacher.base_url is {name}. Set it back until the batch has come in, or delete "
+                f"{self.pending.folder} to give it up."
             )
         if batch.batch_id is not None:
             return self._api().get(batch.batch_id)

@@ -1,11 +1,11 @@
 """The ledger: every teacher request and response, appended and flushed to disk before it is used.
 
-What belongs here: appending lines safely beside other processes, finding what is recorded under a key, and who may
-send for a corpus. What does not: the lines' format (lines.py), what a reply means (replies.py), the figures that people
-read (report.py).
+What belongs here: appending lines safely beside other processes, finding what is recorded under a
+key, and who may send for a corpus. What does not: the lines' format (lines.py), what a reply means
+(replies.py), the figures that people read (report.py).
 
-One file per corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files are only ever appended to. Any other *.jsonl
-below the folder is read too, so results made elsewhere can be put beside them.
+One file per corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files are only ever appended to.
+Any other *.jsonl below the folder is read too, so results made elsewhere can be put beside them.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -29,7 +29,8 @@ _SENDING_POLL_S = 0.2  # a run takes minutes
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the ledger has under one key. `cost_usd` is the sum of known costs; `places` are its answers."""
+    """What the ledger has under one key. `cost_usd` is the sum of known costs; `places` are its
+    answers."""
 
     attempts: int = 0
     cost_usd: float | None = None
@@ -38,14 +39,16 @@ class History:
 
 @dataclass
 class Spend:
-    """What a corpus has cost so far. `unpriced` counts (model, prompt tokens, completion tokens) without a price."""
+    """What a corpus has cost so far. `unpriced` counts (model, prompt tokens, completion tokens)
+    without a price."""
 
     usd: float = 0.0
     unpriced: dict[str, tuple[int, int]] | None = None
 
 
 class Ledger:
-    """The ledger in `folder`. The index (about 300 bytes a key) is built on first use; `refresh` adds what is new."""
+    """The ledger in `folder`. The index (about 300 bytes a key) is built on first use; `refresh`
+    adds what is new."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -88,15 +91,17 @@ class Ledger:
         return self._spend.get(corpus, Spend())
 
     def dialects(self, model: str, endpoint: str | None = None) -> list[str]:
-        """Names of the dialects in which `model` has answered (at `endpoint`, if given), the latest first."""
-        found: dict[str, None] = {}
-        for (known_model, known_endpoint), names in self._dialects.items():
+        """Names of the dialects in which `model` has answered (at `endpoint`, if given), the latest
+        first."""
+        names: dict[str, None] = {}  # in order of their latest answer
+        for (known_model, known_endpoint), answered in self._dialects.items():
             if known_model == model and endpoint in (None, known_endpoint):
-                found |= names
-        return list(reversed(found))
+                names |= answered
+        return list(reversed(names))
 
     def lines(self, file: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(offset, raw line with its newline) of `file` from `start`; a last line without a newline comes as it is."""
+        """(offset, raw line with its newline) of `file` from `start`; a last line without a newline
+        comes as it is."""
         with file.open("rb") as opened:
             opened.seek(start)
             offset = start
@@ -111,7 +116,9 @@ class Ledger:
         number = self._numbers[file]
         for offset, raw in self.lines(file, self._read_until.get(number, 0)):
             if not raw.endswith(b"\n"):
-                return  # torn, or another process is writing it; if nobody completes it, the next append ends it
+                # Torn, or another process is writing it. If nobody completes it, the next append
+                # ends it.
+                return
             self._read_until[number] = offset + len(raw)
             line = read_start(raw)
             if line is None:
@@ -123,17 +130,15 @@ class Ledger:
                 self._index(line, number, offset)
 
     def _index(self, line: Line, number: int, offset: int) -> None:
+        """Add a response to the index, the spend and the dialects."""
         metadata, key = line.metadata, bytes.fromhex(line.key)
-        known = self._histories.get(key, History())
-        cost = (
-            known.cost_usd
-            if metadata.cost_usd is None
-            else (known.cost_usd or 0.0) + metadata.cost_usd
-        )
-        places = (*known.places, (number, offset)) if line.is_answer else known.places
-        self._histories[key] = replace(
-            known, attempts=known.attempts + 1, cost_usd=cost, places=places
-        )
+        history = self._histories.get(key, History())
+        cost_usd, places = history.cost_usd, history.places
+        if metadata.cost_usd is not None:
+            cost_usd = (cost_usd or 0.0) + metadata.cost_usd
+        if line.is_answer:
+            places = (*places, (number, offset))
+        self._histories[key] = History(history.attempts + 1, cost_usd, places)
         spend = self._spend[metadata.corpus]
         if metadata.cost_usd is not None:
             spend.usd += metadata.cost_usd
@@ -152,7 +157,8 @@ class Ledger:
     # writing
 
     def append(self, corpus: str, lines: Iterable[bytes]) -> None:
-        """Append whole lines to today's file of `corpus` and wait until they are on the disk; then they can be found.
+        """Append whole lines to today's file of `corpus` and wait until they are on the disk; then
+        they can be found.
 
         Raises TeacherError if the disk does not take them.
         """
@@ -164,8 +170,10 @@ class Ledger:
             self._write(file, data)
         except OSError as error:
             raise TeacherError(
-                f"the ledger cannot be written: {error.strerror or error} ({file}). Nothing more is sent, because a "
-                "response that is not recorded would be paid for again. Free the disk or mend the folder, and run again."
+                f"the ledger cannot be written: {error.strerror or error} ({file}). "
+                "Nothing more is sent, because a "
+                "response that is not recorded would be paid for again. Free the disk "
+                "or mend the folder, and run again."
             ) from error
         with self._lock:
             self._read_file(file)
@@ -179,7 +187,8 @@ class Ledger:
             filelock.lock_descriptor(descriptor, poll_interval=_APPEND_POLL_S)
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                data = b"\n" + data  # a process died inside its last line: do not join ours to it
+                # A process died inside its last line: do not join ours to it.
+                data = b"\n" + data
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
@@ -191,10 +200,11 @@ class Ledger:
 
     @contextmanager
     def sending_for(self, corpus: str) -> Iterator[None]:
-        """Be the only process that sends for `corpus`, so that two runs do not both pay for the same request.
+        """Be the only process that sends for `corpus`, so that two runs do not both pay for the
+        same request.
 
-        Waits for another process to finish, and reads what it recorded. The lock ends with the process, even by
-        SIGKILL: it is on an open file, which the system closes.
+        Waits for another process to finish, and reads what it recorded. The lock ends with the
+        process, even by SIGKILL: it is on an open file, which the system closes.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.folder / f"{corpus}.lock", poll_interval=_SENDING_POLL_S):

@@ -1,13 +1,14 @@
 """The lines of the ledger: OpenAI's Batch format, with our own metadata under "relabel".
 
-What belongs here: writing a line and reading one back. What does not: files (ledger.py), and what a reply means
-(replies.py).
+What belongs here: writing a line and reading one back. What does not: files (ledger.py), and what a
+reply means (replies.py).
 
     {"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "relabel": {...}, "body": {...}}
     {"custom_id": key, "id": "...", "relabel": {...}, "error": null | {...},
      "response": null | {"status_code", "request_id", "body"}}
 
-The long member comes last, so that an index can be built from the short ones before it without parsing the rest.
+The long member comes last, so that an index can be built from the short ones before it without
+parsing the rest.
 """
 
 import datetime as dt
@@ -27,7 +28,8 @@ _LONG_MEMBERS = (b',"response":', b',"body":')
 
 @dataclass(frozen=True)
 class RequestMetadata:
-    """What a line says under "relabel". Money in US dollars, NULL where the price is unknown; times in UTC.
+    """What a line says under "relabel". Money in US dollars, NULL where the price is unknown; times
+    in UTC.
 
     The names of the fields are the keys on disk.
     """
@@ -46,7 +48,8 @@ class RequestMetadata:
     def of_response(
         self, body: Any, price: Price | None, latency_s: float | None = None
     ) -> "RequestMetadata":
-        """The metadata of a response with `body` that arrived now: its tokens, and their cost at `price`."""
+        """The metadata of a response with `body` that arrived now: its tokens, and their cost at
+        `price`."""
         usage = read_usage(body)
         return replace(
             self,
@@ -142,7 +145,8 @@ def response_line(key: str, response: Response, metadata: RequestMetadata) -> by
         }
     if response.error_code is not None:
         error = {"code": response.error_code, "message": response.error_message or ""}
-    # The status is written twice: an index reads only the start of a line, and `response` comes last.
+    # The status is written twice: an index reads only the start of a line, and `response` comes
+    # last.
     relabel = {"status_code": response.status_code, **_known(metadata)}
     return _dump(
         {
@@ -185,7 +189,8 @@ def read_line(raw: bytes) -> Line | None:
 
 
 def read_start(raw: bytes) -> Line | None:
-    """The line without its body, many times faster; None if it is torn or foreign as far as can be seen.
+    """The line without its body, many times faster; None if it is torn or foreign as far as can be
+    seen.
 
     >>> line = read_start(response_line("0f" * 32, Response(503, "busy"), RequestMetadata()))
     >>> line.response.status_code, line.response.body
@@ -204,7 +209,8 @@ def read_start(raw: bytes) -> Line | None:
 
 
 def _line(value: Any, is_start: bool = False) -> Line | None:
-    """The line that `value` says; None if it is foreign. With `is_start`, the long member was cut off."""
+    """The line that `value` says; None if it is foreign. With `is_start`, the long member was cut
+    off."""
     if not isinstance(value, dict):
         return None
     key = value.get("custom_id")

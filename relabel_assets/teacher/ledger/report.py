@@ -1,7 +1,8 @@
-"""What people ask of the ledger: how large it is, what was spent, whether every line is sound, what replies were like.
+"""What people ask of the ledger: how large it is, what was spent, whether every line is sound, what
+replies were like.
 
-What belongs here: reading the files from end to end, or their last part, and counting. What does not: the index that
-sending uses (ledger.py) and printing (cli/output_teacher.py).
+What belongs here: reading the files from end to end, or their last part, and counting. What does
+not: the index that sending uses (ledger.py) and printing (cli/output_teacher.py).
 """
 
 from collections import Counter, defaultdict
@@ -25,7 +26,8 @@ _REMEDY = "It is skipped; its request is sent again if it is needed."
 
 @dataclass
 class Group:
-    """The exchanges of one corpus, purpose and model. `usd` is what is known; `n_unpriced` replies have no price."""
+    """The exchanges of one corpus, purpose and model. `usd` is what is known; `n_unpriced` replies
+    have no price."""
 
     n_requests: int = 0
     n_responses: int = 0
@@ -55,7 +57,8 @@ class Group:
 
 @dataclass
 class LedgerReport:
-    """The whole ledger. `groups` by (corpus, purpose, model); `problems` are lines that cannot be used."""
+    """The whole ledger. `groups` by (corpus, purpose, model); `problems` are lines that cannot be
+    used."""
 
     n_files: int = 0
     n_bytes: int = 0
@@ -70,9 +73,9 @@ class LedgerReport:
 def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
     """Count every line of the ledger.
 
-    Thorough, every line is parsed whole: the key must be the hash of the request's body, and a response must say the
-    same status in both of its places. Otherwise bodies are skipped, many times faster, and only torn and foreign lines
-    are found.
+    Thorough, every line is parsed whole: the key must be the hash of the request's body, and a
+    response must say the same status in both of its places. Otherwise bodies are skipped, many
+    times faster, and only torn and foreign lines are found.
 
     >>> import tempfile
     >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
@@ -169,7 +172,8 @@ def _seen(replies: list[tuple[Line, int]]) -> Seen:
 
 
 def _recent(ledger: Ledger) -> Iterator[Line]:
-    """The last lines of each file, oldest file first, requests whole and responses without their bodies."""
+    """The last lines of each file, oldest file first, requests whole and responses without their
+    bodies."""
     for file in sorted(ledger.files(), key=lambda file: (file.stem, str(file))):
         start = max(0, file.stat().st_size - _RECENT_BYTES)
         for offset, raw in ledger.lines(file, start):
@@ -218,7 +222,8 @@ def asked_keys(ledger: Ledger) -> set[bytes]:
 
 
 def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
-    """US dollars of the responses of `corpus` that arrived at `moment` (UTC) or later; unknown prices count as nothing.
+    """US dollars of the responses of `corpus` that arrived at `moment` (UTC) or later; unknown
+    prices count as nothing.
 
     >>> import tempfile
     >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, Response, response_line

@@ -1,6 +1,7 @@
-"""Many responses, one flush: what arrives while the disk is busy goes to it together.
+"""Group commit: responses that arrive while the disk is busy are flushed to it together.
 
-What belongs here: the queue between an event loop and the ledger. What does not: the file (resources/ledger.py).
+What belongs here: the queue between an event loop and the ledger. What does not: the files
+(ledger.py).
 """
 
 import asyncio
@@ -9,7 +10,8 @@ from relabel_assets.teacher.ledger.ledger import Ledger
 
 
 class LedgerWriter:
-    """`async with LedgerWriter(ledger, corpus) as writer`. On the way out, whatever the reason, the rest is written."""
+    """`async with LedgerWriter(ledger, corpus) as writer`. On the way out, whatever the reason, the
+    rest is written."""
 
     def __init__(self, ledger: Ledger, corpus: str) -> None:
         self._ledger = ledger
@@ -33,11 +35,13 @@ class LedgerWriter:
         self._waiting.clear()
 
     def put(self, line: bytes) -> None:
-        """Append `line` with whatever is written next."""
+        """Append `line` with the next commit, or on the way out: for a request line, which is worth
+        no flush of its own."""
         self._waiting.append((line, None))
 
     async def commit(self, line: bytes) -> None:
-        """Append `line`, and return when it is on the disk. Raises TeacherError if the disk does not take it."""
+        """Append `line`, and return when it is on the disk. Raises TeacherError if the disk does
+        not take it."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((line, written))
         self._arrived.set()

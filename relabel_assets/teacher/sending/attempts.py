@@ -1,7 +1,7 @@
 """One request, sent until it has an answer that can be used, or a reason why there is none.
 
-What belongs here: waiting for a turn, sending once, recording, and acting on the decision. What does not: which requests
-there are (live.py), verdicts (verdict.py) and decisions (decision.py).
+What belongs here: waiting for a turn, sending once, recording, and acting on the decision. What
+does not: which requests there are (live.py), verdicts (verdict.py) and decisions (decision.py).
 """
 
 import asyncio
@@ -21,10 +21,12 @@ from relabel_assets.teacher.verdict import Verdict, judge
 
 # In a row, once the endpoint has answered: a single 404 among answers concerns that request alone.
 _DENIALS = 3
-# Failures in a row that open the circuit breaker: at least one round of the requests that are in flight together.
+# Failures in a row that open the circuit breaker: at least one round of the requests that are in
+# flight together.
 _FEWEST_FAILURES = 10
-# Completion tokens of a reply: a grade and a sentence are about 60. Replies then move the mean by a twentieth each, so
-# that it follows a model within some 20 replies and one long reply does not stop the tokens a minute.
+# Completion tokens of a reply: a grade and a sentence are about 60. Replies then move the mean by a
+# twentieth each, so that it follows a model within some 20 replies and one long reply does not stop
+# the tokens a minute.
 _FIRST_COMPLETION_TOKENS = 60.0
 _MEAN_UPDATE = 0.05
 
@@ -69,7 +71,8 @@ class Sent:
 
 
 async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing) -> Exchange:
-    """Send `outgoing` as often as needed and allowed. Raises TeacherError where the endpoint denies access.
+    """Send `outgoing` as often as needed and allowed. Raises TeacherError where the endpoint denies
+    access.
 
     >>> exchange = await send_with_retries(state, 0, Outgoing.of(request))  # doctest: +SKIP
     """
@@ -182,15 +185,17 @@ def _deny(state: SendingState, model: str, verdict: Verdict) -> None:
     if state.is_answered and state.denials < _DENIALS:
         return
     raise TeacherError(
-        f"the endpoint {state.context.endpoint_name} denies access to {model!r}: {verdict.reason}. Check "
-        "OPENAI_API_KEY, teacher.base_url (most servers want /v1 at its end) and teacher.model. Nothing more "
+        f"the endpoint {state.context.endpoint_name} denies access to {model!r}: "
+        f"{verdict.reason}. Check "
+        "OPENAI_API_KEY, teacher.base_url (most servers want /v1 at its end) and "
+        "teacher.model. Nothing more "
         "was sent; answers received so far are in the ledger and will not be asked again."
     )
 
 
 async def _back_off(context: SendingContext, n_unanswered: int, verdict: Verdict) -> None:
-    """Wait before the next try: as long as the endpoint asks, else twice as long each time, with jitter so that requests
-    which failed together do not come back together."""
+    """Wait before the next try: as long as the endpoint asks, else twice as long each time, with
+    jitter so that requests which failed together do not come back together."""
     settings, asked_s = context.retry_settings, verdict.retry_after_s
     doubled_s = settings.first_backoff_s * 2 ** (n_unanswered - 1)
     longest_s = min(settings.longest_backoff_s, doubled_s)

@@ -1,7 +1,9 @@
-"""What live sending and batches share in one run: settings, ledger, budget, and the steps around the ledger.
+"""What live sending and batches share in one run: settings, ledger, budget, and the steps around
+the ledger.
 
-What belongs here: answering a request from the ledger, making the exchange that ends it, counting, notices. What does
-not: sending (attempts.py, batch/rounds.py) and choosing between the two (sender.py).
+What belongs here: answering a request from the ledger, making the exchange that ends it, counting,
+notices. What does not: sending (attempts.py, batch/rounds.py) and choosing between the two
+(sender.py).
 """
 
 from collections import Counter
@@ -61,7 +63,8 @@ class SendingContext:
         return self.replay(index, outgoing) or outgoing
 
     def replay(self, index: int, outgoing: Outgoing) -> Exchange | None:
-        """The exchange as the ledger has it, in any dialect; None if it has no answer that can be used."""
+        """The exchange as the ledger has it, in any dialect; None if it has no answer that can be
+        used."""
         for dialect in self.dialects.known(outgoing.request.model):
             version = outgoing.in_dialect(dialect)
             for line in self.ledger.answers(version.key):

@@ -1,7 +1,7 @@
 """Which dialect to speak to a model, and in which ones it may have answered before.
 
-What belongs here: the choice, from the answers in the ledger and from refusals in this run. What does not: the dialects
-themselves (requests.py).
+What belongs here: the choice, from the answers in the ledger and from refusals in this run. What
+does not: the dialects themselves (requests.py).
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ class Dialects:
         self._answered: set[tuple[str, Dialect]] = set()
 
     def known(self, model: str) -> list[Dialect]:
-        """The dialects to look up in the ledger. The first is the one to send in: the last that `model` answered in at
-        this endpoint, else the default."""
+        """The dialects to look up in the ledger. The first is the one to send in: the last that
+        `model` answered in at this endpoint, else the default."""
         if model not in self._by_model:
             here = self._recorded(model, self._endpoint)
             candidates = [*here[:1], Dialect(), *here, *self._recorded(model)]
@@ -41,10 +41,11 @@ class Dialects:
         self._answered.add((model, dialect))
 
     def concede(self, outgoing: Outgoing, complaint: str, say: Callable[[str], None]) -> bool:
-        """After `outgoing` was refused with `complaint`: whether to send it again, in the dialect that is current then.
+        """After `outgoing` was refused with `complaint`: whether to send it again, in the dialect
+        that is current then.
 
-        False if the refusal is final: it names no field that could be left out, or the model has answered in this
-        dialect. `say` gets the notice of a change.
+        False if the refusal is final: it names no field that could be left out, or the model has
+        answered in this dialect. `say` gets the notice of a change.
         """
         model, dialect = outgoing.request.model, outgoing.dialect
         if self.current(model) != dialect:
@@ -54,6 +55,7 @@ class Dialects:
             return False
         self._by_model[model] = list(dict.fromkeys([weaker, *self.known(model)]))
         say(
-            f"{model} at {self._endpoint} does not take {dialect.name}: continuing with {weaker.name}"
+            f"{model} at {self._endpoint} does not take {dialect.name}: continuing with "
+            f"{weaker.name}"
         )
         return True

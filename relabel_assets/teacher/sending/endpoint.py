@@ -1,8 +1,9 @@
 """The teacher's endpoint: one POST, and the response as it came.
 
-What belongs here: the openai client, the key and the address; with batch/endpoint.py the only user of openai. What does
-not: retries (attempts.py), limits (limits.py) and the ledger. The key is read from the environment when the client is
-made, is held by the client alone, and is redacted from whatever the endpoint says.
+What belongs here: the openai client, the key and the address; with batch/endpoint.py the only user
+of openai. What does not: retries (attempts.py), limits (limits.py) and the ledger. The key is read
+from the environment when the client is made, is held by the client alone, and is redacted from
+whatever the endpoint says.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.ledger.lines import Response
 
-# A shorter key, such as "none" or "EMPTY" for a local server, is no secret, and a word in many replies.
+# A shorter key, such as "none" or "EMPTY" for a local server, is no secret, and a word in many
+# replies.
 _SHORTEST_SECRET = 8
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
@@ -58,7 +60,8 @@ def endpoint_name(config: TeacherConfig) -> str:
 
 
 class Endpoint:
-    """An open connection pool to the endpoint of `config`. Close it in the event loop it was used in."""
+    """An open connection pool to the endpoint of `config`. Close it in the event loop it was used
+    in."""
 
     def __init__(self, config: TeacherConfig) -> None:
         self._config = config
@@ -75,8 +78,8 @@ class Endpoint:
         return redact(text, self._key)
 
     async def post(self, body: Mapping[str, Any]) -> Received:
-        """Send one chat.completions request, once. Never raises for what the endpoint or the network does; TeacherError
-        if there is no key or address."""
+        """Send one chat.completions request, once. Never raises for what the endpoint or the
+        network does; TeacherError if there is no key or address."""
         import httpx2
         import openai
 
@@ -141,8 +144,10 @@ def read_key(config: TeacherConfig) -> str:
     )
     if key is None and (config.api == "azure" or base_url_of(config) is None):
         raise TeacherError(
-            f"the teacher {config.model!r} cannot be asked: {variables[0]} is not set. Set it in the environment (it is "
-            "never written anywhere), or name a server that needs no key with teacher.base_url in corpus.yaml."
+            f"the teacher {config.model!r} cannot be asked: {variables[0]} is not set. "
+            "Set it in the environment (it is "
+            "never written anywhere), or name a server that needs no key with "
+            "teacher.base_url in corpus.yaml."
         )
     return key or "none"
 
@@ -174,11 +179,13 @@ def azure_settings(config: TeacherConfig) -> dict[str, Any]:
     address = base_url_of(config)
     if address is None:
         raise TeacherError(
-            "teacher.api is azure, and there is no address: set teacher.base_url or AZURE_OPENAI_ENDPOINT."
+            "teacher.api is azure, and there is no address: set teacher.base_url or "
+            "AZURE_OPENAI_ENDPOINT."
         )
     if config.api_version is None and not os.environ.get("OPENAI_API_VERSION"):
         raise TeacherError(
-            "teacher.api is azure, and there is no version: set teacher.api_version, such as 2024-10-21."
+            "teacher.api is azure, and there is no version: set teacher.api_version, "
+            "such as 2024-10-21."
         )
     return {"azure_endpoint": address, "api_version": config.api_version}
 

@@ -1,6 +1,7 @@
 """Running a coroutine to its end from plain code, wherever that code runs.
 
-What belongs here: which thread the loop lives in, and what Ctrl-C and SIGTERM do to it. What does not: the work.
+What belongs here: which thread the loop lives in, and what Ctrl-C and SIGTERM do to it. What does
+not: the work.
 """
 
 import asyncio
@@ -15,9 +16,11 @@ Work = Coroutine[Any, Any, None]
 
 
 def run_to_end(work: Work) -> None:
-    """Run `work` in this thread; in a thread of its own if this one is running an event loop already.
+    """Run `work` in this thread; in a thread of its own if this one is running an event loop
+    already.
 
-    Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run, and then do what they would have done without it.
+    Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run, and then do what they would
+    have done without it.
 
     >>> async def grade():
     ...     print("graded")
@@ -80,8 +83,9 @@ def _deliver(signum: int) -> None:
 
 def _run_in_thread(work: Work) -> None:
     with start_blocking_portal(name="teacher") as portal:
-        # A plain asyncio task: anyio would cancel it again at every await, and `finally` blocks here await the ledger.
-        # After Ctrl-C the portal closes its loop, which cancels the task once and waits for it.
+        # A plain asyncio task: anyio would cancel it again at every await, and `finally` blocks
+        # here await the ledger. After Ctrl-C the portal closes its loop, which cancels the task
+        # once and waits for it.
         task = portal.call(_start, work)
         portal.call(asyncio.wait, [task])
     task.result()

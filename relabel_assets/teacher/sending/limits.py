@@ -1,7 +1,8 @@
 """What holds requests back: requests and tokens a minute, an endpoint that is down, a budget.
 
-What belongs here: waiting for a turn, and money set aside before a request is sent. What does not: retries (attempts.py),
-which responses speak for a dead endpoint (verdict.py), prices (prices.py) and earlier spending (ledger/ledger.py).
+What belongs here: waiting for a turn, and money set aside before a request is sent. What does not:
+retries (attempts.py), which responses speak for a dead endpoint (verdict.py), prices (prices.py)
+and earlier spending (ledger/ledger.py).
 """
 
 import asyncio
@@ -9,10 +10,12 @@ import asyncio
 from relabel_assets.teacher.prices import Price
 from relabel_assets.teacher.requests import Outgoing
 
-# Tokens are estimated from bytes, and code and tables have more tokens a byte than prose: up to a third more. A request
-# must never cost more than was set aside for it, or the budget would not hold.
+# Tokens are estimated from bytes, and code and tables have more tokens a byte than prose: up to a
+# third more. A request must never cost more than was set aside for it, or the budget would not
+# hold.
 TOKEN_SAFETY = 1.4
-_CATCH_UP_S = 1.0  # a timer that fires late may make up for this much; there is no other burst, not even at the start
+# A timer that fires late may make up for this much. There is no other burst, not even at the start.
+_CATCH_UP_S = 1.0
 _LONGEST_SLEEP_S = 0.25  # while waiting for a turn: `correct` may bring it forward
 
 
@@ -24,7 +27,7 @@ def most_usd(outgoing: Outgoing, price: Price | None) -> float:
     >>> outgoing = Outgoing.of(request)
     >>> outgoing.prompt_tokens
     111
-    >>> most_usd(outgoing, Price(input=10.0, output=20.0, cached_input=0.0))  # 111 x 1.4 x 10 + 1000 x 20, in millionths
+    >>> most_usd(outgoing, Price(10.0, 20.0, 0.0))  # 111 x 1.4 x 10 + 1000 x 20, in millionths
     0.021554
     """
     if price is None:
@@ -35,7 +38,8 @@ def most_usd(outgoing: Outgoing, price: Price | None) -> float:
 
 
 class RateLimiter:
-    """At most `per_minute` units a minute, evenly spread; None is no limit. Belongs to one event loop."""
+    """At most `per_minute` units a minute, evenly spread; None is no limit. Belongs to one event
+    loop."""
 
     def __init__(self, per_minute: float | None) -> None:
         self._seconds_per_unit = 60 / per_minute if per_minute else 0.0
@@ -64,9 +68,10 @@ class RateLimiter:
 class CircuitBreaker:
     """Stops sending to an endpoint that is down.
 
-    Closed, every request may go. After `threshold` failures in a row, with no success between, it is open: one request
-    at a time probes the endpoint, after each wait of `probe_waits_s`. A success closes it; when the last probe fails too,
-    the endpoint is down. Belongs to one event loop.
+    Closed, every request may go. After `threshold` failures in a row, with no success between, it
+    is open: one request at a time probes the endpoint, after each wait of `probe_waits_s`. A
+    success closes it; when the last probe fails too, the endpoint is down. Belongs to one event
+    loop.
     """
 
     def __init__(self, threshold: int, probe_waits_s: tuple[float, ...]) -> None:
@@ -82,7 +87,8 @@ class CircuitBreaker:
         return self._failures >= self._threshold
 
     async def enter(self) -> bool:
-        """Wait until a request may be sent. True if it is a probe: then `leave` must be called whatever happens."""
+        """Wait until a request may be sent. True if it is a probe: then `leave` must be called
+        whatever happens."""
         if not self.is_open or self.is_down:
             return False
         await self._probe.acquire()
@@ -97,7 +103,8 @@ class CircuitBreaker:
         return False
 
     def leave(self, is_probe: bool, is_success: bool | None) -> None:
-        """Count the result of a request that entered; None, such as a busy endpoint, counts as neither."""
+        """Count the result of a request that entered; None, such as a busy endpoint, counts as
+        neither."""
         if is_success:
             self._failures = self._failed_probes = 0
         elif is_success is False:
@@ -110,7 +117,8 @@ class CircuitBreaker:
 
 
 class Budget:
-    """US dollars. `limit_usd` is what this run may still spend, None without a budget. Belongs to one event loop.
+    """US dollars. `limit_usd` is what this run may still spend, None without a budget. Belongs to
+    one event loop.
 
     Requests in flight cannot overshoot it: each sets aside the most it can cost before it is sent.
     """
@@ -144,8 +152,8 @@ class Budget:
         return self.spent_usd + self._reserved_usd + usd <= self.limit_usd
 
     async def reserve(self, most_usd: float) -> bool:
-        """Set aside the most a request can cost; False if the budget does not hold it. Waits for requests in flight,
-        which mostly cost less than was set aside."""
+        """Set aside the most a request can cost; False if the budget does not hold it. Waits for
+        requests in flight, which mostly cost less than was set aside."""
         if self.limit_usd is None:
             return True
         async with self._settled:

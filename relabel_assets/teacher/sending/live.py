@@ -1,7 +1,8 @@
-"""Live sending: one request at a time per worker, each one once, and none that the ledger can answer.
+"""Live sending: one request at a time per worker, each one once, and none that the ledger can
+answer.
 
-What belongs here: the queue, the workers, and the order of ledger lookups. What does not: the tries of one request
-(attempts.py) and requests in batches (batch/rounds.py).
+What belongs here: the queue, the workers, and the order of ledger lookups. What does not: the tries
+of one request (attempts.py) and requests in batches (batch/rounds.py).
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """How long sending waits before it tries again or looks again, and how much goes into one batch.
 
-What belongs here: settings that only tests change. What does not: what a corpus may set (corpus/config.py).
+What belongs here: settings that only tests change. What does not: what a corpus may set
+(corpus/config.py).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""Files of responses: into the ledger once each, by whoever asked; anything else is counted and left out."""
+"""Files of responses: into the ledger once each, by whoever asked; anything else is counted and
+left out."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""Grading through a Batch API, over real HTTP: nothing lost, nothing paid twice, whatever dies in between."""
+"""Grading through a Batch API, over real HTTP: nothing lost, nothing paid twice, whatever dies in
+between."""
 
 import json
 import os
@@ -271,7 +272,8 @@ def test_a_crash_at_any_step_neither_loses_nor_repeats(lost, tmp_path):
 
 
 def crash_after(folder, server, step):
-    """Kill a run as soon as the server has seen `step`, and put the state back to before it was written down."""
+    """Kill a run as soon as the server has seen `step`, and put the state back to before it was
+    written down."""
     state = folder / "demo.batches" / "state.json"
     child = subprocess.Popen(
         [sys.executable, "-c", GRADING.replace("(100)", "(30)"), str(server.port), str(folder)],

@@ -31,7 +31,8 @@ def test_a_response_is_flushed_before_it_is_visible(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", spy)
     ledger.append("demo", [raw])
-    # The new file, then the folder that names it: both with the whole line written, and no answer to be seen.
+    # The new file, then the folder that names it: both with the whole line written, and no answer
+    # to be seen.
     assert flushed == [(True, 0), (True, 0)]
     assert len(list(ledger.answers(key))) == 1
     ledger.append("demo", [lines_of(2)[1]])
@@ -51,6 +52,7 @@ def test_a_response_that_cannot_be_flushed_is_not_visible(tmp_path, monkeypatch)
     assert not list(ledger.answers(key))
 
 
+@pytest.mark.slow
 def test_no_reply_is_read_before_it_is_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     durable, fsync, n_read = b"", os.fsync, 0
@@ -145,6 +147,7 @@ with Ledger(Path(sys.argv[1])).sending_for("demo"):
 """
 
 
+@pytest.mark.slow
 def test_another_corpus_is_free_and_a_lock_ends_with_its_holder_even_by_sigkill(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"held\n"

@@ -1,4 +1,5 @@
-"""The lines of the ledger on disk: written byte for byte as before, and read whatever else is in them."""
+"""The lines of the ledger on disk: written byte for byte as before, and read whatever else is in
+them."""
 
 import json
 
@@ -25,12 +26,14 @@ BILLED = RequestMetadata(*vars(METADATA).values()).of_response(
 )
 REQUEST_ON_DISK = (
     '{"custom_id":"KEY","method":"POST","url":"/v1/chat/completions","relabel":{"corpus":"demo","purpose":"grading",'
-    '"model":"m","endpoint":"host:8000","dialect":"text max_tokens","at":"2026-01-01T00:00:00.000+00:00"},'
+    '"model":"m","endpoint":"host:8000","dialect":"text '
+    'max_tokens","at":"2026-01-01T00:00:00.000+00:00"},'
     '"body":{"model":"m","messages":[{"role":"user","content":"é"}]}}\n'
 ).replace("KEY", KEY)
 ANSWER_ON_DISK = (
     '{"custom_id":"KEY","id":"ID","relabel":{"status_code":200,"corpus":"demo","purpose":"grading","model":"m",'
-    '"endpoint":"host:8000","dialect":"text max_tokens","at":"NOW","latency_s":0.5,"prompt_tokens":700,'
+    '"endpoint":"host:8000","dialect":"text '
+    'max_tokens","at":"NOW","latency_s":0.5,"prompt_tokens":700,'
     '"completion_tokens":20,"cost_usd":0.008},"error":null,'
     '"response":{"status_code":200,"request_id":"req_1","body":{"choices":[]}}}\n'
 ).replace("KEY", KEY)

@@ -1,5 +1,7 @@
 """The tries of one request, end to end against a server on the loopback."""
 
+import time
+
 import pytest
 
 from relabel_assets.errors import TeacherError
@@ -7,7 +9,14 @@ from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.sending.retry_settings import RetrySettings
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, KEY, grade, make_config, make_pairs
-from relabel_assets_tests.faults.teacher_server import TeacherServer, error_body
+from relabel_assets_tests.faults.teacher_server import (
+    TeacherServer,
+    error_body,
+    good_reply,
+    true_grade,
+)
+
+pytestmark = pytest.mark.slow  # servers and processes
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +35,27 @@ def test_unreadable_replies_are_asked_again_twice_and_an_endpoint_in_trouble_as_
         (row,) = grade(tmp_path, server, make_pairs(1), max_retries=5).iter_rows(named=True)
         assert (row["status"], row["grade"]) == (status, None)
         assert row["attempts"] == sum(server.requests.values()) == n_asked
+
+
+def test_tokens_that_the_endpoint_counts_correct_what_was_announced(tmp_path):
+    """A reply is announced with some hundred tokens and billed with 72,000: at ten such replies a
+    second, twelve take more than a second."""
+    times, n_pairs = [], 12
+
+    def behave(body):
+        times.append(time.monotonic())
+        usage = {"prompt_tokens": 70_000, "completion_tokens": 2_000}
+        return good_reply(true_grade(body)) | {"usage": usage}
+
+    server = TeacherServer()
+    server.behave = behave
+    with server.running():
+        before_s = time.monotonic()
+        per_minute = 72_000 * 10 * 60
+        grade(
+            tmp_path, server, make_pairs(n_pairs), max_concurrency=1, tokens_per_minute=per_minute
+        )
+    assert times[-1] - before_s >= 0.9 * (n_pairs - 1) / 10
 
 
 QUOTA_SPENT = {

@@ -1,4 +1,5 @@
-"""Which dialect is spoken: the last that was answered here, weaker after a refusal, and never weaker without need."""
+"""Which dialect is spoken: the last that was answered here, weaker after a refusal, and never
+weaker without need."""
 
 from pathlib import Path
 

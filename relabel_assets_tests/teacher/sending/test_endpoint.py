@@ -124,13 +124,16 @@ def test_azure_without_a_key_or_an_address_is_told(tmp_path, monkeypatch):
 
 
 def test_tokens_per_minute_hold_at_any_concurrency(tmp_path):
-    """The server bills 720 tokens a reply, so at 720 x 20 tokens a second no more than 20 replies a second may come."""
-    per_second, n = 20, 16
+    """The server bills 720 tokens a reply, so at 720 x 20 tokens a second no more than 20 replies a
+    second may come."""
+    per_second, n = 20, 30
     with Recorder().running() as server:
+        before_s = time.monotonic()
         labels = grade(
             tmp_path, n, model="m", base_url=f"http://127.0.0.1:{server.port}/v1",
             tokens_per_minute=720 * per_second * 60, max_concurrency=16,
         )  # fmt: skip
         assert set(labels["status"]) == {"ok"}
-        took_s = server.seen[-1][0] - server.seen[0][0]
-        assert took_s >= 0.8 * (n - 1) / per_second  # a lower bound: a slow machine cannot break it
+        # From before the first request is sent: a busy machine may hand it to the server late, and
+        # nothing can make the last one early.
+        assert server.seen[-1][0] - before_s >= 0.8 * (n - 1) / per_second

@@ -1,4 +1,5 @@
-"""Coroutines run to their end from plain code: in this thread or another, and through Ctrl-C and SIGTERM."""
+"""Coroutines run to their end from plain code: in this thread or another, and through Ctrl-C and
+SIGTERM."""
 
 import asyncio
 import contextvars
@@ -11,6 +12,8 @@ import threading
 import pytest
 
 from relabel_assets.teacher.sending.event_loop import run_to_end
+
+pytestmark = pytest.mark.slow  # servers and processes
 
 NAME = contextvars.ContextVar("name", default="nobody")
 

@@ -22,7 +22,8 @@ from relabel_assets_tests.teacher.sending.virtual_time import clock_s, run
 def starts_of(
     per_minute: float | None, units: list[float], corrections: dict[int, float] | None = None
 ) -> list[float]:
-    """When each of `units` may start, all asked for at once; `corrections` are made right after a start."""
+    """When each of `units` may start, all asked for at once; `corrections` are made right after a
+    start."""
 
     async def main() -> list[float]:
         limiter, starts = RateLimiter(per_minute), []

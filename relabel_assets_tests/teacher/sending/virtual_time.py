@@ -1,4 +1,5 @@
-"""An event loop whose clock jumps to the next timer: waits of minutes take no time, and times are exact."""
+"""An event loop whose clock jumps to the next timer: waits of minutes take no time, and times are
+exact."""
 
 import asyncio
 from collections.abc import Coroutine
