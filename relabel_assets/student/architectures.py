@@ -104,7 +104,8 @@ class _Decoder:
     reads_rubric = True
 
     def load(self, folder: Path, settings: "Settings") -> Grader:
-        from relabel_assets.student.decoder.decoder import Decoder, saved_prompt
+        from relabel_assets.student.decoder.decoder import Decoder
+        from relabel_assets.student.decoder.prompt import saved_prompt
         from relabel_assets.student.folder import SETTINGS, not_a_student
 
         if settings.prompt is None:
@@ -115,16 +116,16 @@ class _Decoder:
         )
 
     def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
-        from relabel_assets.student.decoder.decoder import Decoder, student_prompt
+        from relabel_assets.student.decoder.decoder import Decoder
+        from relabel_assets.student.decoder.prompt import student_prompt
 
         base, prompt = base_path(config.base_model), student_prompt(rubric)
         return Decoder.load(base, config.max_length, prompt, rubric.n_grades, config.precision)
 
     def train(self, task: TrainingTask) -> TrainedGrader:
-        from relabel_assets.student.decoder.decoder import Decoder
+        from relabel_assets.student.decoder.learner import DigitLearner
 
-        grader = Decoder.to_train(task.config, task.rubric)
-        return grader.learner(task.config, task.pairs, task.rubric.n_grades).train(task)
+        return DigitLearner.start(task.config, task.rubric, task.pairs).train(task)
 
 
 ARCHITECTURES: dict[str, Architecture] = {

@@ -31,6 +31,5 @@ def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """
     if history[-1].dev_metric is None:
         return history[-1]
-    return max(
-        history, key=lambda epoch: epoch.dev_metric or 0.0
-    )  # max() returns the first of equal ones
+    # max() returns the first of equal ones.
+    return max(history, key=lambda epoch: epoch.dev_metric or 0.0)

@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from relabel_assets.prompts.rubric import default_rubric
-from relabel_assets.student.decoder.decoder import student_prompt
+from relabel_assets.student.decoder.prompt import student_prompt
 
 RUBRIC = default_rubric()
 SUBJECTS = ("parental leave", "travel expenses", "laptop repair", "visitor badges")

@@ -2,8 +2,8 @@
 
 Experimental: proved on tiny models, not trained at size.
 
-What belongs here: its prompt, its score and its loss. What does not: what it shares with cross-encoders
-(pair_reader.py) and the training loop (fit.py). Imported only where a model is needed: it loads torch.
+What belongs here: loading it and scoring with it. What does not: its prompt (prompt.py), its training (learner.py) and
+what it shares with cross-encoders (pair_reader.py). Imported only where a model is needed: it loads torch.
 
 A pair's score is the expected grade: the probabilities of the grades' digits as the next token, times the grades. The
 rubric comes first in the prompt and is the same for all pairs, so its keys and values are computed once.
@@ -11,7 +11,6 @@ rubric comes first in the prompt and is the same for all pairs, so its keys and 
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,64 +18,21 @@ from typing import Any
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from peft import TaskType
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
-from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
-from relabel_assets.prompts.prompt import Prompt, checked_prompt, packaged_prompt
-from relabel_assets.prompts.rubric import Rubric
-from relabel_assets.student.base import base_path
+from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.student.decoder.prefix_cache import prefix_cache
-from relabel_assets.student.fit import GradedQuery, with_lora
-from relabel_assets.student.folder import SETTINGS, save_merged
-from relabel_assets.student.losses import ranking_loss
-from relabel_assets.student.pair_reader import PairLearner, TokenRow, document_text, score_pairs
+from relabel_assets.student.folder import save_merged
+from relabel_assets.student.pair_reader import TokenRow, document_text, score_pairs
 from relabel_assets.student.runtime.batches import padded_width
 from relabel_assets.student.runtime.encoder import load_model, max_tokens_of
-from relabel_assets.student.runtime.precision import InferenceCopy, mixed_precision
+from relabel_assets.student.runtime.precision import InferenceCopy
 
-_RATE = {"lora": 2e-4, "full": 1e-5}
-_RANK = 16
-# Parameters from which activation checkpointing is used: they are computed again in the backward pass, not kept.
-CHECKPOINT_FROM = 1_000_000_000
 _LEAST_DOCUMENT_TOKENS = 16  # max_length's own lower bound in corpus.yaml
 _UNLIMITED = 10**6  # tokens, for a model whose config has no limit
-_OF_RUBRIC = frozenset({"grades", "guidance", "max_grade"})
-_OF_PAIR = frozenset({"query", "document"})
-
-
-def student_prompt(rubric: Rubric) -> Prompt:
-    """The prompt with the rubric in it; the query and the document are still to be filled.
-
-    >>> from relabel_assets.prompts.rubric import default_rubric
-    >>> prompt = student_prompt(default_rubric())
-    >>> sorted(prompt.placeholders)
-    ['document', 'query']
-    >>> "a whole number from 0 to 3" in prompt.system
-    True
-    """
-    grades = [f"{grade.grade} ({grade.name}): {grade.meaning}" for grade in rubric.grades]
-    rules = [f"- {rule}" for rule in rubric.guidance]
-    prompt = packaged_prompt("student", required=_OF_PAIR, allowed=_OF_RUBRIC)
-    return prompt.partial(
-        {
-            "grades": "\n".join(grades),
-            "guidance": "\n".join(rules) or "- (none)",
-            "max_grade": str(rubric.max_grade),
-        }
-    )
-
-
-def saved_prompt(system: str, user: str) -> Prompt:
-    """The prompt of student.json. Raises ConfigError where someone changed it so that it lacks a placeholder.
-
-    >>> saved_prompt("Grade it.", "{{query}} {{document}}").system
-    'Grade it.'
-    """
-    return checked_prompt(system, user, file=SETTINGS, required=_OF_PAIR, allowed=frozenset())
 
 
 @dataclass(frozen=True)
@@ -130,31 +86,6 @@ class Decoder:
             )
         return dataclasses.replace(decoder, max_length=min(max_length, room))
 
-    @classmethod
-    def to_train(cls, config: StudentConfig, rubric: Rubric) -> "Decoder":
-        """The decoder that training starts from."""
-        decoder = cls.load(
-            base_path(config.base_model),
-            config.max_length,
-            student_prompt(rubric),
-            rubric.n_grades,
-            config.precision,
-            trains=True,
-        )
-        base = model = decoder.model
-        if config.method == "lora":
-            model = with_lora(base, rank=_RANK, task=TaskType.CAUSAL_LM)
-        if sum(p.numel() for p in model.parameters()) > CHECKPOINT_FROM:
-            base.enable_input_require_grads()  # checkpointing needs an input with a gradient
-            dtype = decoder.inference.dtype
-            # The second computation must be in the precision of the first, or gradients would not fit.
-            again = {
-                "use_reentrant": False,
-                "context_fn": lambda: (nullcontext(), mixed_precision(dtype)),
-            }
-            model.activation_checkpointing_enable(activation_checkpointing_kwargs=again)
-        return dataclasses.replace(decoder, model=model)
-
     def tokenize(self, pairs: Sequence[dict[str, Any]]) -> list[TokenRow]:
         """The token ids of each pair's whole prompt. A query is cut at half of max_length, a document at the rest."""
         queries = self._cut([pair["text"] for pair in pairs], [self.max_length // 2] * len(pairs))
@@ -201,7 +132,7 @@ class Decoder:
 
     def logits(self, rows: Sequence[TokenRow]) -> Tensor:
         """The expected grade of each row, (B,), with gradients."""
-        return _expected_grades(self.digit_logits(rows))
+        return expected_grades(self.digit_logits(rows))
 
     @torch.inference_mode()
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
@@ -211,7 +142,7 @@ class Decoder:
         return score_pairs(
             pairs,
             self.tokenize,
-            lambda rows: _expected_grades(self.digit_logits(rows, prefix)),
+            lambda rows: expected_grades(self.digit_logits(rows, prefix)),
             progress,
         )
 
@@ -219,11 +150,6 @@ class Decoder:
         """Write the model's files, and return the prompt for student.json."""
         save_merged(self.model, self.tokenizer, folder)
         return {"prompt": {"system": self.prompt.system, "user": self.prompt.user}}
-
-    def learner(self, config: StudentConfig, pairs: pl.DataFrame, n_grades: int) -> PairLearner:
-        """What trains this decoder on `pairs`."""
-        rate = config.learning_rate or _RATE[config.method]
-        return _DigitLearner(self, rate, pairs, n_grades)
 
     def _prompt_text(self, query: str, document: str) -> str:
         messages = self.prompt.render({"query": query, "document": document})
@@ -276,26 +202,12 @@ class _Prefix:
         return len(prompt) > len(self.ids) and tuple(prompt[: len(self.ids)]) == self.ids
 
 
-class _DigitLearner(PairLearner):
-    """Trains a decoder: the right next token is the grade's digit, and expected grades should order documents."""
+def expected_grades(digit_logits: Tensor) -> Tensor:
+    """The expected grades under digits' logits (B, n_grades), (B,).
 
-    grader: Decoder
-
-    def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
-        # transformers checkpoints activations in training mode alone, and dropout comes with that mode; decoders of
-        # that size have none. Smaller ones stay in evaluation mode.
-        model = self.grader.model
-        model.train(model.is_activation_checkpointing)
-        losses = []
-        for query in queries:
-            logits = self.forward(self.token_rows(query), self.grader.digit_logits)
-            right_digit = nn.functional.cross_entropy(logits, query.grades.long())
-            losses.append(right_digit + ranking_loss(_expected_grades(logits), query.grades))
-        return torch.stack(losses).mean()
-
-
-def _expected_grades(digit_logits: Tensor) -> Tensor:
-    """The expected grades under digits' logits (B, n_grades), (B,)."""
+    >>> expected_grades(torch.tensor([[0.0, 0.0, 0.0, 0.0], [-9.0, -9.0, -9.0, 9.0]]))
+    tensor([1.5000, 3.0000])
+    """
     n_grades = digit_logits.shape[1]
     return torch.softmax(digit_logits, dim=-1) @ torch.arange(n_grades, dtype=torch.float32)
 

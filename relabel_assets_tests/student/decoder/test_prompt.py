@@ -9,7 +9,8 @@ from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.errors import ConfigError, StudentError
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student import Labeler, train_student
-from relabel_assets.student.decoder.decoder import Decoder, saved_prompt, student_prompt
+from relabel_assets.student.decoder.decoder import Decoder
+from relabel_assets.student.decoder.prompt import saved_prompt, student_prompt
 from relabel_assets_tests.student.tiny_models import RUBRIC, pairs, save_decoder
 
 

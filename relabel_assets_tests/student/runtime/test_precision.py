@@ -9,7 +9,7 @@ import torch
 from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.cross_encoder import CrossEncoder
-from relabel_assets.student.decoder import decoder
+from relabel_assets.student.decoder import learner as decoder_learner
 from relabel_assets.student.fit import GradedQuery, Learner
 from relabel_assets.student.runtime.precision import InferenceCopy, dtype_of, mixed_precision
 from relabel_assets_tests.student.tiny_models import SIZES, pairs, save_decoder, save_encoder
@@ -24,7 +24,7 @@ def learner(kind: str, base: Path, precision: str) -> Learner:
     }
     if kind == "decoder":
         config = StudentConfig(architecture="decoder", **given)
-        return decoder.Decoder.to_train(config, default_rubric()).learner(config, pairs(), 4)
+        return decoder_learner.DigitLearner.start(config, default_rubric(), pairs())
     config = StudentConfig(architecture="cross_encoder", **given)
     torch.manual_seed(1)  # of the fresh head
     return CrossEncoder.to_train(config).learner(config, pairs(), 4)
@@ -66,8 +66,8 @@ def test_activation_checkpointing_computes_layers_twice_and_gives_the_same_gradi
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, gradients, n_read = save_decoder(tmp_path, "llama"), [], []
-    for large in (decoder.CHECKPOINT_FROM, 0):
-        monkeypatch.setattr(decoder, "CHECKPOINT_FROM", large)
+    for large in (decoder_learner.CHECKPOINT_FROM, 0):
+        monkeypatch.setattr(decoder_learner, "CHECKPOINT_FROM", large)
         learns: Any = learner("decoder", folder, "bf16")
         calls: list[int] = []
         learns.grader.model.model.layers[0].mlp.register_forward_pre_hook(

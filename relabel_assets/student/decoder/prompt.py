@@ -1,0 +1,42 @@
+"""The prompt of a decoder: the rubric put in, a query and a document to be filled.
+
+What belongs here: which texts the prompt has. What does not: placeholders and escaping (prompts/prompt.py) and the
+model's own chat template (decoder.py).
+"""
+
+from relabel_assets.prompts.prompt import Prompt, checked_prompt, packaged_prompt
+from relabel_assets.prompts.rubric import Rubric
+
+_OF_RUBRIC = frozenset({"grades", "guidance", "max_grade"})
+_OF_PAIR = frozenset({"query", "document"})
+
+
+def student_prompt(rubric: Rubric) -> Prompt:
+    """The prompt with the rubric in it; the query and the document are still to be filled.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> prompt = student_prompt(default_rubric())
+    >>> sorted(prompt.placeholders)
+    ['document', 'query']
+    >>> "a whole number from 0 to 3" in prompt.system
+    True
+    """
+    grades = [f"{grade.grade} ({grade.name}): {grade.meaning}" for grade in rubric.grades]
+    rules = [f"- {rule}" for rule in rubric.guidance]
+    prompt = packaged_prompt("student", required=_OF_PAIR, allowed=_OF_RUBRIC)
+    return prompt.partial(
+        {
+            "grades": "\n".join(grades),
+            "guidance": "\n".join(rules) or "- (none)",
+            "max_grade": str(rubric.max_grade),
+        }
+    )
+
+
+def saved_prompt(system: str, user: str) -> Prompt:
+    """The prompt of student.json. Raises ConfigError where someone changed it so that it lacks a placeholder.
+
+    >>> saved_prompt("Grade it.", "{{query}} {{document}}").system
+    'Grade it.'
+    """
+    return checked_prompt(system, user, file="student.json", required=_OF_PAIR, allowed=frozenset())
