@@ -106,7 +106,6 @@ class StudentConfig(_Settings):
     epochs: int = pydantic.Field(3, ge=0, le=1000)
     learning_rate: float | None = pydantic.Field(None, gt=0)  # None: the architecture's own default
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where this machine multiplies it in hardware
-    train_documents: bool = False  # late interaction: documents' vectors learn too, see docs/student.md
     seed: int = 13
 
     @pydantic.model_validator(mode="before")
