@@ -162,13 +162,32 @@ def test_at_most_so_many_ordered_pairs_count_drawn_by_the_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grades, queries = np.arange(10), ["q"] * 10
-    assert len(module._ordered_pairs(grades, queries, seed=1)[0]) == 45
+    all_better, _ = module._ordered_pairs(grades, queries, seed=1)
+    assert len(all_better) == 45
     monkeypatch.setattr(module, "_MAX_ORDERED_PAIRS", 45)
-    assert len(module._ordered_pairs(grades, queries, seed=1)[0]) == 45
+    better, _ = module._ordered_pairs(grades, queries, seed=1)
+    assert better.tolist() == all_better.tolist(), "at the limit all count, and none is drawn"
     monkeypatch.setattr(module, "_MAX_ORDERED_PAIRS", 44)
     better, worse = module._ordered_pairs(grades, queries, seed=1)
     assert len(set(zip(better.tolist(), worse.tolist(), strict=True))) == 44
     assert (better > worse).all()
+
+
+def test_the_prior_is_of_plain_features_and_its_direction_of_standardized_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    directions = []
+    fit = module._fit_weights
+
+    def spy(features, grades, queries, prior, decay, seed):  # type: ignore[no-untyped-def]
+        directions.append(prior.tolist())
+        return fit(features, grades, queries, prior, decay, seed)
+
+    monkeypatch.setattr(module, "_fit_weights", spy)
+    features = np.array([[-1.0, -6.0, 5.0], [1.0, 6.0, 5.5]])  # standard deviations 1, 6 and .25
+    prior = {"a": 8.0, "b": 1.0}
+    fit_head(features, [0, 1], ["q", "q"], names="abc", seed=1, prior=prior)
+    assert directions == [pytest.approx([8 * 1 / 10, 1 * 6 / 10, 0.0])]
 
 
 def test_a_wrong_order_costs_as_much_as_grades_are_apart() -> None:
