@@ -3,7 +3,7 @@
 What belongs here: the student as a whole and the order of its training. What does not: the formulas, which are in the other
 modules of this folder. Imported only where a model is needed: it loads torch.
 
-Training has three parts. The query encoder learns to order documents, whose vectors stay those of the base (learner.py).
+Training has three parts. The query encoder learns to order documents, whose vectors stay those of the base (query_learner.py).
 Corpus statistics are computed (corpus_statistics.py). The head is fitted to features and grades (head.py).
 """
 
@@ -49,8 +49,8 @@ from relabel_assets.student.late_interaction.features import (
     EncodedQuery,
 )
 from relabel_assets.student.late_interaction.head import Head, fit_head
-from relabel_assets.student.late_interaction.learner import QueryEncoderLearner
 from relabel_assets.student.late_interaction.maxsim import QueryScorer
+from relabel_assets.student.late_interaction.query_learner import QueryEncoderLearner
 from relabel_assets.student.late_interaction.scoring import (
     feature_matrix,
     late_interaction_scores,
