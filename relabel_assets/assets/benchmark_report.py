@@ -41,7 +41,7 @@ def benchmark_report(step: Step) -> Rows:
         corpus=corpus.name,
         description=corpus.config.description,
         reference_kind=kind,
-        verdicts=gate(found.rows, **corpus.config.gate.model_dump()),
+        gate=gate(found.rows, **corpus.config.gate.model_dump()),
         n_left_out=found.n_left_out,
         costs={
             "pairs the teacher graded": teacher["grade"].count(),

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.candidates.bm25 import retrievable
+from relabel_assets.candidates.choose import retrievable
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.queries import content_hash, with_known_seeds
 from relabel_assets.corpus.splits import assign_splits

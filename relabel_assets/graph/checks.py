@@ -14,7 +14,8 @@ from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.graph.project import Project
-from relabel_assets.tables.tables import TABLES, Table
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
 
 _CONTRACT_CHECKS = {
@@ -202,8 +203,8 @@ def student_is_as_good_as_teacher(
     def find(corpus: str) -> list[str]:
         margins = project.corpora().open(corpus).config.gate
         rows = warehouse.read("benchmark_report", corpus)
-        verdicts = gate(rows, ndcg_margin=margins.ndcg_margin, pairwise_margin=margins.pairwise_margin)
-        return [verdict.sentence for verdict in verdicts if verdict.verdict != "passed"]
+        results = gate(rows, ndcg_margin=margins.ndcg_margin, pairwise_margin=margins.pairwise_margin)
+        return [result.sentence for result in results if result.outcome != "passed"]
 
     findings = _of_each(context, find)
     return _result("benchmark_report", "student_is_as_good_as_teacher", findings, dg.AssetCheckSeverity.WARN)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from relabel_assets.corpus.folder import Corpora
+from relabel_assets.corpus.folders import Corpora
 from relabel_assets.home import Home, data_from_environment
 from relabel_assets.teacher.teacher import Teacher
 

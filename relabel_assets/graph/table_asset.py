@@ -24,7 +24,8 @@ from relabel_assets.graph.inputs import Inputs, plain
 from relabel_assets.graph.partitions import CORPORA, FOLDER
 from relabel_assets.graph.project import Project
 from relabel_assets.progress import Progress
-from relabel_assets.tables.tables import TABLES, Table
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Receipt, Warehouse
 
 PROGRESS = logging.getLogger("relabel_assets.progress")

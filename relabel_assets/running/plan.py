@@ -23,7 +23,8 @@ from relabel_assets.graph.project import Project
 from relabel_assets.graph.table_asset import RECIPES, Step, is_fresh
 from relabel_assets.progress import silent
 from relabel_assets.student import corpus_sample, student_id, training_set_hash
-from relabel_assets.tables.tables import TABLES, Table
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.estimate import Estimate
 from relabel_assets.teacher.query_writer import estimate_queries
 from relabel_assets.teacher.query_writing import queries_prompt
