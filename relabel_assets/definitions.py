@@ -1,6 +1,7 @@
 """The graph, in flow order.
 
-What belongs here: which assets, checks, sensors and resources make the code location. What does not: any of them.
+What belongs here: which assets, checks, sensors and resources make the code location. What does
+not: any of them.
 """
 
 import dagster as dg
@@ -13,10 +14,11 @@ from relabel_assets.assets.student_labels import student_labels
 from relabel_assets.assets.student_model import student_model
 from relabel_assets.assets.synthetic_queries import synthetic_queries
 from relabel_assets.assets.teacher_labels import teacher_labels
-from relabel_assets.graph import automation
+from relabel_assets.graph.automation import BACKFILL_POLICIES, JOBS, schedules, sensors
 from relabel_assets.graph.checks import CHECKS
 from relabel_assets.graph.partitions import corpus_folder, corpus_folders
 from relabel_assets.graph.project import Project
+from relabel_assets.home import Automation, Backfill, settings_from_environment
 from relabel_assets.warehouse.warehouse import Warehouse
 
 ASSETS = [
@@ -31,8 +33,9 @@ ASSETS = [
 ]
 
 _EITHER = dg.multi_or_in_process_executor
-# Steps of one corpus wait for each other, and a process a step costs seconds: one process is the default. A run's config
-# chooses the other: execution: {config: {multiprocess: {max_concurrent: 2}}}.
+# The steps of one corpus mostly wait for each other, and a process for each costs seconds: a run is
+# one process. Its config may choose otherwise: execution: {config: {multiprocess: {max_concurrent:
+# 2}}}.
 EXECUTOR = dg.ExecutorDefinition(
     name="in_process_or_multiprocess",
     config_schema=dg.Field(_EITHER.config_schema.config_type, default_value={"in_process": {}}),
@@ -41,18 +44,38 @@ EXECUTOR = dg.ExecutorDefinition(
 )
 
 
-def build_definitions(project: Project | None = None, warehouse: Warehouse | None = None) -> dg.Definitions:
-    """The whole graph; a test passes its own project and warehouse, the code location takes them from the environment."""
-    project = project or Project.from_environment()
+def build_definitions(
+    project: Project,
+    warehouse: Warehouse | None = None,
+    *,
+    automation: Automation = "off",
+    backfill: Backfill = "run_per_corpus",
+) -> dg.Definitions:
+    """The whole graph. `automation` is whether sensors and schedules run from the start, `backfill`
+    what a backfill of several corpora is: a run for each, or one run."""
+    policy = BACKFILL_POLICIES[backfill]
     return dg.Definitions(
-        assets=[corpus_folder, *ASSETS],
+        assets=[
+            corpus_folder,
+            *(asset.with_attributes(backfill_policy=policy) for asset in ASSETS),
+        ],
         asset_checks=CHECKS,
-        sensors=[corpus_folders, *automation.SENSORS],
-        schedules=automation.SCHEDULES,
-        jobs=automation.JOBS,
-        resources={"project": project, "warehouse": warehouse or Warehouse.at(project.home.warehouse)},
+        sensors=[corpus_folders, *sensors(automation)],
+        schedules=schedules(automation),
+        jobs=JOBS,
+        resources={
+            "project": project,
+            "warehouse": warehouse or Warehouse.at(project.home.warehouse),
+        },
         executor=EXECUTOR,
     )
 
 
-defs = build_definitions()
+# Dagster looks for `defs` in this module: the one place where an import reads environment
+# variables.
+_SETTINGS = settings_from_environment()
+defs = build_definitions(
+    Project.from_settings(_SETTINGS),
+    automation=_SETTINGS.automation,
+    backfill=_SETTINGS.backfill,
+)

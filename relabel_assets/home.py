@@ -1,11 +1,20 @@
-"""Where state lives: RELABEL_HOME and the folders under it; and where corpora are read from: RELABEL_DATA.
+"""What the environment variables say: where state lives, where corpora are read from, and what
+starts runs.
 
-What belongs here: paths and the environment variables that set them. What does not: what the files hold.
+What belongs here: the variables RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and
+RELABEL_BACKFILL, and the folders of a home. What does not: what the files hold. Nothing here is
+read when a module is imported.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast, get_args
+
+from relabel_assets.errors import ConfigError
+
+Automation = Literal["off", "on"]
+Backfill = Literal["run_per_corpus", "single_run"]
 
 
 @dataclass(frozen=True)
@@ -48,3 +57,39 @@ class Home:
 def data_from_environment() -> Path:
     """RELABEL_DATA, or data in the working directory."""
     return Path(os.environ.get("RELABEL_DATA") or "data").expanduser().resolve()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the environment says. `automation`: whether sensors and schedules run from the
+    start. `backfill`: whether a backfill of several corpora is a run for each or one run."""
+
+    home: Home
+    data: Path
+    automation: Automation = "off"
+    backfill: Backfill = "run_per_corpus"
+
+
+def settings_from_environment() -> Settings:
+    """RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and RELABEL_BACKFILL as they are now; an empty
+    one is not set.
+
+    Raises ConfigError for a value that is not allowed.
+    """
+    automation = os.environ.get("RELABEL_AUTOMATION") or "off"
+    if automation not in get_args(Automation):
+        raise ConfigError(
+            f"RELABEL_AUTOMATION is {automation!r}. It is on or off; off if it is not set."
+        )
+    backfill = os.environ.get("RELABEL_BACKFILL") or "run_per_corpus"
+    if backfill not in get_args(Backfill):
+        raise ConfigError(
+            f"RELABEL_BACKFILL is {backfill!r}. It is "
+            f"{' or '.join(get_args(Backfill))}; the first if it is not set."
+        )
+    return Settings(
+        Home.from_environment(),
+        data_from_environment(),
+        cast(Automation, automation),
+        cast(Backfill, backfill),
+    )

@@ -11,6 +11,7 @@ SHARED_NAMES = {
     "documents.py": "a document of a corpus folder; a document encoded by the student",
     "endpoint.py": "one POST to the teacher's endpoint; the Batch API of the same endpoint",
     "folder.py": "a corpus on disk; a student on disk",
+    "prompt.py": "a prompt file and its placeholders; the prompt of a decoder student",
     "report.py": "the benchmark's report; the ledger's report",
 }
 

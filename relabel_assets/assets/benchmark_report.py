@@ -1,13 +1,24 @@
 """Teacher, student, the untrained base and BM25 beside the reference labels."""
 
+import dagster as dg
 import polars as pl
 
-from relabel_assets.benchmark.baselines import bm25_labels, confusions, disagreements, labels_in_one
-from relabel_assets.benchmark.bootstrap import gate, measure
-from relabel_assets.benchmark.report import ReportFacts, render_html, render_markdown
+from relabel_assets import files
+from relabel_assets.benchmark.baselines import bm25_labels, labels_in_one
+from relabel_assets.benchmark.bootstrap import measure
+from relabel_assets.benchmark.facts import facts_of
+from relabel_assets.benchmark.report import render_html, render_markdown
 from relabel_assets.corpus.pairs import training_pairs, with_texts
-from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.graph.forecast import Changes, Forecast, Trial
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.student import settings_to_hash
+
+
+def _forecast(trial: Trial) -> Forecast:
+    n_rows = trial.step.current_rows().height
+    changes = Changes(0, n_rows, 0, is_most=True) if n_rows else None
+    return Forecast(changes, "the figures are known after", is_complete=False)
 
 
 @table_asset(
@@ -19,48 +30,59 @@ from relabel_assets.student import settings_to_hash
         "gate": corpus.config.gate,
         "student": settings_to_hash(corpus.config.student),
     },
+    forecast=_forecast,
 )
 def benchmark_report(step: Step) -> Rows:
-    from relabel_assets.student import Labeler
-
-    queries, documents, candidates = (step.read(name) for name in ("synthetic_queries", "seed_docs", "bm25_candidates"))
-    teacher, student, corpus = step.read("teacher_labels"), step.read("student_labels"), step.corpus
+    corpus, queries, documents = step.corpus, step.read("synthetic_queries"), step.read("seed_docs")
+    teacher, student = step.read("teacher_labels"), step.read("student_labels")
     benchmark = queries.filter(pl.col("split") == "benchmark").select("query_id")
     reference = step.read("reference_labels").join(benchmark, on="query_id", how="semi")
     training = training_pairs(teacher, queries, documents)
     judged = reference.select("query_id", "doc_id").unique().sort("query_id", "doc_id")
-    base = Labeler.untrained(
-        training, config=corpus.config.student, rubric=corpus.rubric, progress=step.progress
-    ).grade(with_texts(judged, queries, documents), progress=step.progress)
-    bm25 = bm25_labels(candidates, training, n_grades=corpus.rubric.n_grades)
-    labels = labels_in_one(teacher=teacher.filter(pl.col("status") == "ok"), student=student, base=base, bm25=bm25)
+    candidates, n_grades = step.read("bm25_candidates"), corpus.rubric.n_grades
+    labels = labels_in_one(
+        teacher=teacher.filter(pl.col("status") == "ok"),
+        student=student,
+        base=_base_labels(step, training, with_texts(judged, queries, documents)),
+        bm25=bm25_labels(candidates, training, n_grades=n_grades),
+    )
     found = measure(labels, reference, queries)
-    kind = corpus.config.reference.kind
-    current = step.read("student_model").filter("is_current").row(0, named=True)
-    facts = ReportFacts(
+    facts = facts_of(
+        found,
         corpus=corpus.name,
         description=corpus.config.description,
-        reference_kind=kind,
-        gate=gate(found.rows, **corpus.config.gate.model_dump()),
-        n_left_out=found.n_left_out,
-        costs={
-            "pairs the teacher graded": teacher["grade"].count(),
-            "cost in USD": round(teacher["cost_usd"].sum(), 4),
-        },
-        student={
-            name: current[name]
-            for name in ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pairs", "best_epoch")
-        },
-        confusion=confusions(labels, reference, n_grades=corpus.rubric.n_grades),
-        disagreements=disagreements(student, teacher, reference, queries, documents),
+        reference_kind=corpus.config.reference.kind,
+        margins=corpus.config.gate.model_dump(),
+        n_grades=n_grades,
+        model=step.read("student_model").filter("is_current").row(0, named=True),
+        labels=labels,
+        student=student,
+        teacher=teacher,
+        reference=reference,
+        queries=queries,
+        documents=documents,
     )
     page = f"reports/{corpus.name}.html"
-    step.write_text(page, render_html(found.rows, facts))
+    with files.whole(step.project.home.path / page) as scratch:
+        scratch.write_text(render_html(found.rows, facts), encoding="utf-8")
     return Rows(
-        found.rows.with_columns(reference_kind=pl.lit(kind)),
+        found.rows.with_columns(reference_kind=pl.lit(facts.reference_kind)),
         metadata={
-            "report": step.markdown(render_markdown(found.rows, facts)),
+            "report": dg.MetadataValue.md(render_markdown(found.rows, facts)),
             "left_out": found.n_left_out,
         },
         files=(page,),
     )
+
+
+def _base_labels(step: Step, training: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    """The grades of the untrained base, calibrated on the training pairs.
+
+    It reads their documents again for each report. What it scores depends on the corpus and the
+    base alone, so its scores could be kept; that would be a table of its own.
+    """
+    from relabel_assets.student import Labeler
+
+    config, rubric, progress = step.corpus.config.student, step.corpus.rubric, step.progress
+    base = Labeler.untrained(training, config=config, rubric=rubric, progress=progress)
+    return base.grade(judged, progress=progress)

@@ -1,10 +1,11 @@
-"""The pairs that are graded: BM25's top documents, the seed document, what is already judged, a few at random."""
+"""The pairs that are graded: BM25's best, the seed document, judged pairs, a few at random."""
 
 import polars as pl
 
 from relabel_assets.candidates.choose import find_candidates
 from relabel_assets.corpus.grades import with_known_pairs
-from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.table_asset import table_asset
 
 
 @table_asset(
@@ -20,7 +21,10 @@ def bm25_candidates(step: Step) -> Rows:
     recorded = with_known_pairs(
         step.corpus.recorded_labels(), queries["query_id"], doc_ids, file="teacher_labels.jsonl"
     )
-    pairs = [frame.select("query_id", "doc_id") for frame in (recorded.frame, step.read("reference_labels"))]
+    pairs = [
+        frame.select("query_id", "doc_id")
+        for frame in (recorded.frame, step.read("reference_labels"))
+    ]
     candidates = find_candidates(
         step.read_batches("seed_docs"),
         queries,

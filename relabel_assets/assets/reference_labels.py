@@ -3,7 +3,8 @@
 import polars as pl
 
 from relabel_assets.corpus.grades import with_known_pairs
-from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.table_asset import table_asset
 
 
 @table_asset(
@@ -14,7 +15,10 @@ from relabel_assets.graph.table_asset import Rows, Step, table_asset
     files=("reference_labels",),
 )
 def reference_labels(step: Step) -> Rows:
-    known = step.read_column("synthetic_queries", "query_id"), step.read_column("seed_docs", "doc_id")
+    known = (
+        step.read_column("synthetic_queries", "query_id"),
+        step.read_column("seed_docs", "doc_id"),
+    )
     reading = with_known_pairs(step.corpus.reference_labels(), *known, file="reference_labels")
     kind = pl.lit(step.corpus.config.reference.kind).alias("kind")
     return Rows(reading.frame.with_columns(kind), problems=reading.problems)

@@ -1,22 +1,50 @@
 """The current student's grade of every candidate."""
 
+import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.plots import grade_distribution
 from relabel_assets.corpus.pairs import with_texts
-from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.graph.forecast import Changes, Forecast, Trial
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.table_asset import table_asset
+
+_PAIR = ["query_id", "doc_id"]
 
 
-@table_asset(pool="student", code_version="1", group="student", kinds={"pytorch", "polars"})
+def _forecast(trial: Trial) -> Forecast:
+    """Every row names its student: another one changes them all, the same one perhaps none."""
+    before = trial.step.current_rows().select(_PAIR)
+    after = trial.step.read("bm25_candidates").select(_PAIR)
+    n_both = before.join(after, on=_PAIR, how="semi").height
+    of_student = trial.earlier.get("student_model")
+    is_another = of_student is not None and of_student.is_certain_change
+    is_most = not is_another or "bm25_candidates" in trial.unknown
+    return Forecast(
+        Changes(after.height - n_both, n_both, before.height - n_both, is_most=is_most),
+        "the student's grades are known after",
+        is_complete=False,
+    )
+
+
+@table_asset(
+    pool="student",
+    code_version="1",
+    group="student",
+    kinds={"pytorch", "polars"},
+    forecast=_forecast,
+)
 def student_labels(step: Step) -> Rows:
     from relabel_assets.student import Labeler
 
     student = step.read("student_model").filter("is_current").row(0, named=True)
-    candidates = step.read("bm25_candidates").select("query_id", "doc_id")
+    candidates = step.read("bm25_candidates").select(_PAIR)
     pairs = with_texts(candidates, step.read("synthetic_queries"), step.read("seed_docs"))
-    labels = Labeler.load(step.project.home.path / student["path"]).grade(pairs, progress=step.progress)
+    labeler = Labeler.load(step.project.home.path / student["path"])
+    labels = labeler.grade(pairs, progress=step.progress)
     counts = labels.group_by("grade").len().sort("grade").iter_rows()
+    chart = grade_distribution({str(grade): count for grade, count in counts})
     return Rows(
         labels.with_columns(model_id=pl.lit(student["model_id"])),
-        metadata={"grades": step.markdown(grade_distribution({str(grade): count for grade, count in counts}))},
+        metadata={"grades": dg.MetadataValue.md(chart)},
     )

@@ -1,10 +1,15 @@
 """The students of a corpus; the current one is trained on the teacher's grades as they are now."""
 
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.plots import reliability_plot, training_curve
 from relabel_assets.corpus.pairs import training_pairs
-from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.graph.forecast import Changes, Forecast, Trial
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.student import (
     corpus_sample,
     rubric_read,
@@ -12,6 +17,27 @@ from relabel_assets.student import (
     student_id,
     training_set_hash,
 )
+
+if TYPE_CHECKING:
+    from relabel_assets.student.train import TrainedStudent
+
+_ROW = {"model_id", "base_model", "architecture", "method", "n_train_pairs", "n_dev_pairs"}
+_ROW |= {"training_set_hash", "cut_points", "best_epoch"}
+
+
+def _forecast(trial: Trial) -> Forecast:
+    """Whether a student is trained: its id, which needs no training, tells."""
+    step, students = trial.step, trial.step.current_rows()
+    current = students.filter("is_current")["model_id"].to_list()
+    if trial.unknown:
+        note = "a student is trained if its pairs' grades or texts changed"
+        return Forecast(Changes(1, len(current), 0, is_most=True), note, is_complete=False)
+    pairs, _, model_id = _training_set(step)
+    if model_id in current and _is_saved(step, model_id):
+        return Forecast(Changes(0, 0, 0), f"the student {model_id} stays")
+    is_known = model_id in students["model_id"]
+    changes = Changes(int(not is_known), len({*current, model_id} if is_known else current), 0)
+    return Forecast(changes, f"a student is trained on {pairs.height:,} pairs", is_complete=False)
 
 
 @table_asset(
@@ -23,40 +49,62 @@ from relabel_assets.student import (
         "student": settings_to_hash(corpus.config.student),
         "rubric": rubric_read(corpus.config.student, corpus.rubric),
     },
+    forecast=_forecast,
 )
 def student_model(step: Step) -> Rows:
     from relabel_assets.student import train_student
 
-    config, rubric = step.corpus.config.student, step.corpus.rubric
-    documents = step.read("seed_docs")
+    pairs, sample, model_id = _training_set(step)
+    path = _folder(step, model_id)
+    students = step.current_rows().with_columns(is_current=pl.col("model_id") == model_id)
+    if model_id in students["model_id"] and _is_saved(step, model_id):
+        return Rows(students, metadata={"kept": model_id}, files=(path,))
+    student = train_student(
+        pairs,
+        corpus=sample,
+        config=step.corpus.config.student,
+        rubric=step.corpus.rubric,
+        folder=step.project.home.path / path,
+        progress=step.progress,
+    )
+    row = _row(student, path)
+    new = pl.DataFrame([row], schema=students.schema, orient="row")
+    others = students.filter(~pl.col("is_current"))
+    return Rows(pl.concat([others, new]), metadata=_metadata(student, row), files=(path,))
+
+
+def _training_set(step: Step) -> tuple[pl.DataFrame, pl.DataFrame, str]:
+    """What a student learns from, graded pairs and a sample of the documents; and the id of that
+    student.
+
+    The benchmark and the check training_does_not_leak join the same pairs again, each in a step of
+    its own.
+    """
+    config, documents = step.corpus.config.student, step.read("seed_docs")
     pairs = training_pairs(step.read("teacher_labels"), step.read("synthetic_queries"), documents)
     sample = corpus_sample(documents, config)
-    model_id = student_id(training_set_hash(pairs, sample), config, rubric)
-    path = f"models/{step.corpus.name}/{model_id}"
-    earlier = step.warehouse.read("student_model", step.corpus.name).with_columns(
-        is_current=pl.col("model_id") == model_id
-    )
-    known = earlier.filter("is_current")
-    if known.height and (step.project.home.path / path / "student.json").is_file():
-        return Rows(earlier, metadata={"kept": model_id}, files=(path,))
-    student = train_student(
-        pairs, corpus=sample, config=config, rubric=rubric, folder=step.project.home.path / path, progress=step.progress
-    )
-    settings = student.settings
-    row = settings.model_dump(
-        include={"model_id", "base_model", "architecture", "method", "n_train_pairs", "n_dev_pairs"}
-    )
-    row |= {"training_set_hash": settings.training_set_hash, "cut_points": settings.cut_points, "path": path}
-    row |= {f"dev_{name}": value for name, value in settings.figures.items()}
-    row |= {"best_epoch": settings.best_epoch, "train_s": student.train_s, "is_current": True}
-    new = pl.DataFrame([row], schema={name: earlier.schema[name] for name in earlier.columns}, orient="row")
-    return Rows(
-        pl.concat([earlier.filter(~pl.col("is_current")), new]),
-        metadata={name: value for name, value in row.items() if name.startswith("dev_") and value is not None}
-        | {
-            "trained": model_id,
-            "epochs": step.markdown(training_curve([(epoch.number, epoch.dev_metric) for epoch in student.history])),
-            "reliability": step.markdown(reliability_plot(student.reliability)),
-        },
-        files=(path,),
-    )
+    return pairs, sample, student_id(training_set_hash(pairs, sample), config, step.corpus.rubric)
+
+
+def _folder(step: Step, model_id: str) -> str:
+    return f"models/{step.corpus.name}/{model_id}"
+
+
+def _is_saved(step: Step, model_id: str) -> bool:
+    return (step.project.home.path / _folder(step, model_id) / "student.json").is_file()
+
+
+def _row(student: "TrainedStudent", path: str) -> dict[str, Any]:
+    figures = {f"dev_{name}": value for name, value in student.settings.figures.items()}
+    row = student.settings.model_dump(include=_ROW) | figures
+    return row | {"path": path, "train_s": student.train_s, "is_current": True}
+
+
+def _metadata(student: "TrainedStudent", row: dict[str, Any]) -> dict[str, Any]:
+    figures = {name: row[name] for name in row if name.startswith("dev_") and row[name] is not None}
+    curve = training_curve([(epoch.number, epoch.dev_metric) for epoch in student.history])
+    return figures | {
+        "trained": row["model_id"],
+        "epochs": dg.MetadataValue.md(curve),
+        "reliability": dg.MetadataValue.md(reliability_plot(student.reliability)),
+    }

@@ -1,21 +1,71 @@
-"""The teacher's grade of every candidate, recorded or asked for now; or the reason why there is none."""
+"""The teacher's grade of every candidate, recorded or asked for now; or why there is none."""
 
 from typing import Any
+
+import dagster as dg
+import polars as pl
 
 from relabel_assets.benchmark.plots import grade_distribution
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.grades import with_known_pairs
 from relabel_assets.corpus.pairs import with_texts
-from relabel_assets.graph.table_asset import Rows, Step, table_asset
+from relabel_assets.graph.forecast import (
+    Changes,
+    Forecast,
+    Trial,
+    by_making,
+    changes_between,
+    cost_note,
+)
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.table_asset import table_asset
+from relabel_assets.teacher.teacher import GradingQuestions
 
 _FILE = "teacher_labels.jsonl"
 _FINAL = ("ok", "not_recorded")
+_PAIR = ["query_id", "doc_id"]
 
 
 def _settings(corpus: CorpusFolder) -> dict[str, Any]:
-    settings: dict[str, Any] = {"kind": corpus.teacher_kind, "teacher": corpus.config.teacher, "rubric": corpus.rubric}
-    prompt = corpus.config.teacher.prompt
-    return settings | {"prompt": corpus.read_text(prompt) if prompt and corpus.teacher_kind == "openai" else None}
+    kind, prompt = corpus.teacher_kind, None
+    if kind == "openai":
+        prompt = _prompt(corpus)
+    teacher, rubric = corpus.config.teacher, corpus.rubric
+    return {"kind": kind, "teacher": teacher, "rubric": rubric, "prompt": prompt}
+
+
+def _prompt(corpus: CorpusFolder) -> str | None:
+    """The corpus' own prompt for grading, where it has one."""
+    file = corpus.config.teacher.prompt
+    return corpus.read_text(file) if file else None
+
+
+def _forecast(trial: Trial) -> Forecast:
+    """What the ledger answers is made in the copy; the other pairs are counted, with their cost."""
+    step, corpus = trial.step, trial.step.corpus
+    before, made = step.current_rows(), by_making(trial)
+    after = step.current_rows()
+    # The copy is made offline: `failed` are the pairs that the ledger does not answer, and no others.
+    asked = after.filter(pl.col("status") == "failed").select(_PAIR)
+    if corpus.teacher_kind == "recorded" or asked.is_empty():
+        return made
+    pairs = with_texts(asked, step.read("synthetic_queries"), step.read("seed_docs"))
+    questions = GradingQuestions(pairs, corpus.config.teacher, corpus.rubric, _prompt(corpus))
+    load = step.project.teacher().estimate(questions, corpus=corpus.name)
+    note = (
+        f"the teacher is asked about {asked.height:,} pairs with {load.n_to_send:,} "
+        f"requests{cost_note(load)}"
+    )
+    if trial.unknown:
+        return Forecast(None, f"{note} at least; {made.note}", is_complete=False)
+    # Whatever the answer, an asked pair's row changes: its request, its attempts or its status.
+    n_again = before.join(asked, on=_PAIR, how="semi").height
+    others = [rows.join(asked, on=_PAIR, how="anti") for rows in (before, after)]
+    answered = changes_between(step.table, *others)
+    added = answered.added + asked.height - n_again
+    return Forecast(
+        Changes(added, answered.changed + n_again, answered.removed), note, is_complete=False
+    )
 
 
 @table_asset(
@@ -25,30 +75,35 @@ def _settings(corpus: CorpusFolder) -> dict[str, Any]:
     kinds={"openai", "polars"},
     settings=_settings,
     files=("teacher_labels",),
+    forecast=_forecast,
 )
 def teacher_labels(step: Step) -> Rows:
-    corpus, candidates = step.corpus, step.read("bm25_candidates").select("query_id", "doc_id")
+    corpus, candidates = step.corpus, step.read("bm25_candidates").select(_PAIR)
     queries, documents = step.read("synthetic_queries"), step.read("seed_docs")
-    teacher, problems = step.project.teacher(), []
+    teacher, problems, notices = step.project.teacher(), [], []
     if corpus.teacher_kind == "recorded":
-        reading = with_known_pairs(corpus.recorded_labels(), queries["query_id"], documents["doc_id"], file=_FILE)
-        labels, problems = teacher.grade_recorded(candidates, reading.frame, rubric=corpus.rubric), reading.problems
+        known = queries["query_id"], documents["doc_id"]
+        reading = with_known_pairs(corpus.recorded_labels(), *known, file=_FILE)
+        labels = teacher.grade_recorded(candidates, reading.frame, rubric=corpus.rubric)
+        problems = reading.problems
     else:
         labels = teacher.grade(
             with_texts(candidates, queries, documents),
             corpus=corpus.name,
             config=corpus.config.teacher,
             rubric=corpus.rubric,
-            prompt_text=_settings(corpus)["prompt"],
+            prompt_text=_prompt(corpus),
             progress=step.progress,
         )
-    statuses = dict(labels.group_by("status").len().sort("status").iter_rows())
-    grades = labels.drop_nulls("grade").group_by("grade").len().sort("grade").iter_rows()
+        notices = teacher.notices
+    statuses = dict(labels["status"].value_counts().sort("status").iter_rows())
+    grades = labels["grade"].drop_nulls().value_counts().sort("grade").iter_rows()
+    chart = grade_distribution({str(grade): count for grade, count in grades})
     return Rows(
         labels,
         metadata={f"pairs_{status}": count for status, count in statuses.items()}
-        | {"cost_usd": labels["cost_usd"].sum(), "notices": "\n".join(teacher.notices) or "none"}
-        | {"grades": step.markdown(grade_distribution({str(grade): count for grade, count in grades}))},
+        | {"cost_usd": labels["cost_usd"].sum(), "notices": "\n".join(notices) or "none"}
+        | {"grades": dg.MetadataValue.md(chart)},
         problems=problems,
         n_unfinished=sum(count for status, count in statuses.items() if status not in _FINAL),
     )

@@ -1,103 +1,132 @@
-"""What happens without a click: sensors and schedules, all off until they are turned on.
+"""What happens without a click: sensors and schedules, off until they are turned on; and what a
+backfill starts.
 
-What belongs here: when runs are started and what is said of one that failed. What does not: what a run does (assets/), and
-looking at folders (partitions.py).
-
-RELABEL_AUTOMATION=on turns all of it on where the code location is loaded, and changes nothing else; the UI turns each on
-by itself.
+What belongs here: when runs start, and what is reported of one that failed. What does not: what a
+run does (assets/), looking at folders (partitions.py), and the environment variables that choose
+(home.py).
 """
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from relabel_assets.errors import ConfigError
 from relabel_assets.graph.project import Project
+from relabel_assets.home import Automation, Backfill
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.report import spent_since
 
-_SETTING = os.environ.get("RELABEL_AUTOMATION") or "off"
-if _SETTING not in ("on", "off"):
-    raise ConfigError(f"RELABEL_AUTOMATION is {_SETTING!r}. It is on or off; off if it is not set.")
-IS_ON = _SETTING == "on"
-_SENSORS = dg.DefaultSensorStatus.RUNNING if IS_ON else dg.DefaultSensorStatus.STOPPED
-_SCHEDULES = dg.DefaultScheduleStatus.RUNNING if IS_ON else dg.DefaultScheduleStatus.STOPPED
+# Dagster's eager() requests a run after every materialization upstream, even if its rows are the
+# same, as after most nightly runs. This condition requests one only where the data version upstream
+# is another.
+WHEN_ITS_INPUTS_CHANGE = dg.AutomationCondition.eager().replace(
+    "any_deps_updated",
+    dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.data_version_changed() | dg.AutomationCondition.will_be_requested()
+    ),
+)
+# A policy is part of an asset's definition: nobody can choose it when they launch a backfill in the
+# UI.
+BACKFILL_POLICIES: Mapping[Backfill, dg.BackfillPolicy] = {
+    "run_per_corpus": dg.BackfillPolicy.multi_run(1),
+    "single_run": dg.BackfillPolicy.single_run(),
+}
 
 LABEL_CORPUS = dg.define_asset_job(
     "label_corpus",
     selection=dg.AssetSelection.all(),
-    description="Every table of one corpus, from its documents to its benchmark.",
+    description="Materializes every table of one corpus, from its documents to its benchmark.",
 )
 REFRESH_LABELS = dg.define_asset_job(
     "refresh_labels",
     selection=dg.AssetSelection.assets("teacher_labels").upstream(),
-    description="The teacher's labels of one corpus and all that they follow from; no student is trained.",
+    description="Materializes the teacher's labels of one corpus and all tables upstream. No "
+    "student is trained.",
 )
+JOBS = [LABEL_CORPUS, REFRESH_LABELS]
 
 
-KEEP_FRESH = dg.AutomationConditionSensorDefinition(
-    "keep_fresh",
-    target=dg.AssetSelection.all(),
-    default_status=_SENSORS,
-    description="Makes a table again when a corpus folder or a table that it reads changed (AutomationCondition.eager).",
-)
+def sensors(automation: Automation) -> list[dg.SensorDefinition]:
+    """`keep_fresh` and `failed_runs`, running from the start if `automation` is on."""
+    status = {"on": dg.DefaultSensorStatus.RUNNING, "off": dg.DefaultSensorStatus.STOPPED}[
+        automation
+    ]
+    keep_fresh = dg.AutomationConditionSensorDefinition(
+        "keep_fresh",
+        target=dg.AssetSelection.all(),
+        default_status=status,
+        description="Starts a run where a corpus folder changed, or the data of a table upstream.",
+    )
+    failed_runs = dg.run_failure_sensor(
+        name="failed_runs",
+        default_status=status,
+        description=(
+            "Reports each failed run: its failed steps and the teacher's cost. Writes a "
+            "log line, and a line of "
+            "failures.jsonl in RELABEL_HOME."
+        ),
+    )(report_failed_run)
+    return [keep_fresh, failed_runs]
 
 
-@dg.schedule(
-    name="nightly_labels",
-    job=REFRESH_LABELS,
-    cron_schedule="0 2 * * *",
-    description="Every corpus' labels, each night: what did not change costs nothing.",
-    default_status=_SCHEDULES,
-)
-def nightly_labels(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+def schedules(automation: Automation) -> list[dg.ScheduleDefinition]:
+    """`nightly_labels` and `weekly_students`, running from the start if `automation` is on."""
+    status = {"on": dg.DefaultScheduleStatus.RUNNING, "off": dg.DefaultScheduleStatus.STOPPED}[
+        automation
+    ]
+    nightly_labels = dg.schedule(
+        name="nightly_labels",
+        job=REFRESH_LABELS,
+        cron_schedule="0 2 * * *",
+        default_status=status,
+        description="Every night, refreshes the labels of each corpus. Unchanged tables cost "
+        "nothing.",
+    )(request_every_corpus)
+    weekly_students = dg.schedule(
+        name="weekly_students",
+        job=LABEL_CORPUS,
+        cron_schedule="0 3 * * 0",
+        default_status=status,
+        description=(
+            "Every Sunday, materializes all tables of each corpus. A student is trained "
+            "where the labels changed."
+        ),
+    )(request_every_corpus)
+    return [nightly_labels, weekly_students]
+
+
+def request_every_corpus(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     for name in context.instance.get_dynamic_partitions("corpus"):
         yield dg.RunRequest(partition_key=name)
 
 
-@dg.schedule(
-    name="weekly_students",
-    job=LABEL_CORPUS,
-    cron_schedule="0 3 * * 0",
-    description="Every corpus from end to end, each Sunday: a student is trained where its labels changed.",
-    default_status=_SCHEDULES,
-)
-def weekly_students(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    for name in context.instance.get_dynamic_partitions("corpus"):
-        yield dg.RunRequest(partition_key=name)
-
-
-@dg.run_failure_sensor(
-    name="failed_runs",
-    description="Says what failed and what the teacher cost meanwhile, here and as a line of RELABEL_HOME/failures.jsonl.",
-    default_status=_SENSORS,
-)
-def failed_runs(context: dg.RunFailureSensorContext, project: Project) -> None:
+def report_failed_run(context: dg.RunFailureSensorContext, project: Project) -> None:
     run = context.dagster_run
     record = context.instance.get_run_record_by_id(run.run_id)
     started = record.start_time if record and record.start_time else datetime.now(UTC).timestamp()
     corpus = run.tags.get("dagster/partition", "")
-    steps = {str(event.step_key): _reason(event) for event in context.get_step_failure_events()}
-    cost_usd = spent_since(Ledger(project.home.ledger), corpus, datetime.fromtimestamp(started, UTC))
+    steps = {
+        str(event.step_key): _failure_message(event) for event in context.get_step_failure_events()
+    }
+    cost_usd = spent_since(
+        Ledger(project.home.ledger), corpus, datetime.fromtimestamp(started, UTC)
+    )
     line = {
-        "run_id": run.run_id, "corpus": corpus, "failed": steps or {"run": context.failure_event.message or ""},
-        "cost_usd": round(cost_usd, 6), "at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
-    context.log.error(f"{corpus}: {', '.join(steps) or 'the run'} failed, after ${cost_usd:.4f} for the teacher")
+        "run_id": run.run_id,
+        "corpus": corpus,
+        "failed": steps or {"run": context.failure_event.message or ""},
+        "cost_usd": round(cost_usd, 6),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    failed = ", ".join(steps) or "the run"
+    context.log.error(f"{corpus}: {failed} failed; the teacher cost ${cost_usd:.4f} in this run")
     with (project.home.path / "failures.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
-def _reason(event: dg.DagsterEvent) -> str:
-    """What the step said, without Dagster's words around it."""
+def _failure_message(event: dg.DagsterEvent) -> str:
+    """The message of a failed step, without what Dagster adds to it."""
     failure = event.step_failure_data
-    said = failure.user_failure_data and failure.user_failure_data.description
-    return said or str(failure.error.message if failure.error else event.message).strip()
-
-
-JOBS = [LABEL_CORPUS, REFRESH_LABELS]
-SENSORS = [KEEP_FRESH, failed_runs]
-SCHEDULES = [nightly_labels, weekly_students]
+    message = failure.user_failure_data and failure.user_failure_data.description
+    return message or str(failure.error.message if failure.error else event.message).strip()

@@ -1,7 +1,7 @@
 """What the Dagster UI says of a table: its description, schema, lineage, preview, files and links.
 
-What belongs here: turning declarations and rows into Dagster's metadata. What does not: when a table is made (graph.py)
-and what a table is (tables.py).
+What belongs here: turning declarations and rows into Dagster's metadata. What does not: when a
+table is made (table_asset.py), and what a table is (tables/).
 """
 
 from collections.abc import Mapping
@@ -22,19 +22,27 @@ _PREVIEW_OF_FIRST = 1_000
 _INLINE_CHARACTERS = 1_000
 _PROBLEMS_SHOWN = 20
 _ADVICE = {
-    "seed_docs": "A document that is missing here was set aside: `relabel corpora check` says why.",
+    "seed_docs": "A missing document was set aside: `relabel corpora check` gives the reason.",
     "synthetic_queries": (
-        "Where a folder has no `queries.jsonl` a live teacher writes them, which costs money: `relabel estimate` says how much."
+        "Without a `queries.jsonl` a live teacher writes the queries, which costs "
+        "money: `relabel estimate` shows how much."
     ),
-    "reference_labels": "Without a `reference_labels.qrels` there is nothing to measure against, and no benchmark.",
-    "bm25_candidates": "How many pairs a query gets is `candidates` in `corpus.yaml`.",
+    "reference_labels": "Without a `reference_labels.qrels` there is no benchmark.",
+    "bm25_candidates": "The number of candidates per query is set by `candidates` in "
+    "`corpus.yaml`.",
     "teacher_labels": (
-        "A live teacher costs money: `relabel estimate` says how much, `teacher.budget_usd` limits it. A pair without a "
-        "grade has a status and a reason, and is asked for again next time."
+        "A live teacher costs money: `relabel estimate` shows how much, "
+        "`teacher.budget_usd` limits it. A pair without a "
+        "grade has a status and a reason, and the teacher is asked about it again in the next run."
     ),
-    "student_model": "Label pairs of your own with it: `relabel label pairs.parquet -c CORPUS -o labels.parquet`.",
-    "student_labels": 'Where it differs from its teacher: `relabel sql "select * from label_disagreements limit 20"`.',
-    "benchmark_report": "The page for people is the file below; `relabel report` prints the same in a terminal.",
+    "student_model": "Grade your own pairs with it: `relabel label pairs.parquet -c CORPUS -o "
+    "labels.parquet`.",
+    "student_labels": 'Pairs on which it differs from its teacher: `relabel sql "select * from '
+    'label_disagreements limit 20"`.',
+    "benchmark_report": "The HTML page is the file below. `relabel report` prints the same figures "
+    "in "
+    "a "
+    "terminal.",
 }
 _LINKS = {
     "student_model": ("benchmark_report", "How good this student is"),
@@ -44,42 +52,57 @@ _LINKS = {
 
 
 def description(table: Table) -> str:
-    """What the table holds, how to make and read it, and what to know; Markdown."""
+    """What the table holds, how to materialize and query it, and what to know; Markdown."""
     parts = [
         f"{table.description} One row per {table.grain}.",
-        "**Make it**: Materialize, and choose corpora; what did not change is left as it is. "
-        f'**Read it**: `relabel sql "select * from {table.name} limit 5"`.',
+        "**Materialize it**: choose the corpora. Partitions whose inputs did not change "
+        "stay as they are. "
+        f'**Query it**: `relabel sql "select * from {table.name} limit 5"`.',
         _ADVICE[table.name],
     ]
     return "\n\n".join(parts)
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """The declaration of `table` in the UI's words."""
+    """The declaration of `table` as Dagster's schema."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=name,
-                type=str(column.dtype).lower().split("(")[0] if "Enum" in str(column.dtype) else str(column.dtype),
+                type=str(column.dtype).lower().split("(")[0]
+                if "Enum" in str(column.dtype)
+                else str(column.dtype),
                 description=column.description,
-                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == ("corpus", name)),
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=table.key == ("corpus", name)
+                ),
             )
             for name, column in table.schema.columns().items()
         ],
-        constraints=dg.TableConstraints(other=[f"one row per {table.grain}: ({', '.join(table.key)}) is unique"]),
+        constraints=dg.TableConstraints(
+            other=[f"one row per {table.grain}: ({', '.join(table.key)}) is unique"]
+        ),
     )
 
 
-def metadata(table: Table, receipt: Receipt, home: Path, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a materialization shows: what the step said, links and files, then what every table has."""
-    shown = {name: round(value, 4) if isinstance(value, float) else value for name, value in said.items()}
+def metadata(
+    table: Table, receipt: Receipt, home: Path, from_step: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a materialization shows: metadata of its step, links, files, and what all tables have."""
+    shown = {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in from_step.items()
+    }
     if table.name in _LINKS:
         other, words = _LINKS[table.name]
         shown["see"] = dg.MetadataValue.md(
-            f"[{words}](/assets/{other}?view=partitions&partition={receipt.corpus}): {other}, {receipt.corpus}"
+            f"[{words}](/assets/{other}?view=partitions&partition={receipt.corpus}): "
+            f"{other}, {receipt.corpus}"
         )
     for number, file in enumerate(receipt.files, start=1):
-        shown["file" if len(receipt.files) == 1 else f"file_{number}"] = dg.MetadataValue.path(str(home / file))
+        shown["file" if len(receipt.files) == 1 else f"file_{number}"] = dg.MetadataValue.path(
+            str(home / file)
+        )
     return shown | {
         "unfinished": receipt.n_unfinished,
         "dagster/row_count": receipt.n_rows,
@@ -89,8 +112,8 @@ def metadata(table: Table, receipt: Receipt, home: Path, said: Mapping[str, Any]
     }
 
 
-def said_before(instance: dg.DagsterInstance, table: Table, corpus: str) -> dict[str, Any]:
-    """What the partition's latest materialization showed, for one that leaves the rows as they are; empty without one."""
+def last_metadata(instance: dg.DagsterInstance, table: Table, corpus: str) -> dict[str, Any]:
+    """The metadata of the partition's last materialization; empty where there is none."""
     found = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey(table.name), asset_partitions=[corpus]), limit=1
     )
@@ -99,10 +122,12 @@ def said_before(instance: dg.DagsterInstance, table: Table, corpus: str) -> dict
 
 
 def preview(frame: pl.DataFrame) -> dg.MetadataValue:
-    """A few rows as a Markdown table, the fullest of the first thousand, without columns that these leave empty."""
+    """A few rows as a Markdown table: the fullest of the first thousand, without empty columns."""
     if frame.is_empty():
         return dg.MetadataValue.md("_no rows_")
-    fullest = frame.head(_PREVIEW_OF_FIRST).sort(pl.sum_horizontal(pl.all().is_null()), maintain_order=True)
+    fullest = frame.head(_PREVIEW_OF_FIRST).sort(
+        pl.sum_horizontal(pl.all().is_null()), maintain_order=True
+    )
     for n_rows in range(min(_PREVIEW_ROWS, frame.height), 0, -1):
         text = _markdown_table(fullest.head(n_rows))
         if len(text) < _INLINE_CHARACTERS:
@@ -114,7 +139,10 @@ def problem_list(problems: list[Problem]) -> dg.MetadataValue:
     shown = [f"- {str(problem).replace('<', '&lt;')}" for problem in problems[:_PROBLEMS_SHOWN]]
     more = len(problems) - len(shown)
     return dg.MetadataValue.md(
-        "\n".join(shown + ([f"- and {more} more: `relabel corpora check` lists them all"] if more > 0 else []))
+        "\n".join(
+            shown
+            + ([f"- and {more} more: `relabel corpora check` lists them all"] if more > 0 else [])
+        )
     )
 
 
@@ -140,5 +168,9 @@ def _column_lineage(table: Table) -> dg.TableColumnLineage:
         return dg.TableColumnDep(asset_key=dg.AssetKey(parent), column_name=column)
 
     return dg.TableColumnLineage(
-        {name: [dep(source) for source in sources] for name, sources in table.column_sources.items() if sources}
+        {
+            name: [dep(source) for source in sources]
+            for name, sources in table.column_sources.items()
+            if sources
+        }
     )

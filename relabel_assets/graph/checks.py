@@ -1,68 +1,87 @@
-"""The asset checks: every table against its declaration, its parents, and the promises of the pipeline.
+"""The asset checks: stored rows against the declaration of their table, their parents, and what the
+pipeline promises.
 
-What belongs here: turning declarations and pure findings into check results. What does not: the findings themselves
-(core/) and the validation before a write (resources/warehouse.py); these checks look at what is stored.
+What belongs here: findings about stored rows, and check results of them. What does not: the
+declarations (tables/), and the validation before a write (warehouse/).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import gate
+from relabel_assets.corpus.config import GateConfig
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.graph.project import Project
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.warehouse import Warehouse
+from relabel_assets.warehouse.warehouse import Receipt, Warehouse
 
 _CONTRACT_CHECKS = {
-    "not_null": "Columns that are declared not null hold no NULL.",
-    "unique_key": "The key names one row.",
-    "accepted_values": "Columns of named values hold no others, and every value has its type.",
-    "in_range": "Numbers, lengths and the table's own rules are within what is declared.",
+    "not_null": "Columns declared as not null hold no NULL.",
+    "unique_key": "Each key occurs once.",
+    "accepted_values": "Every value has the declared type. Columns with named values hold no other "
+    "value.",
+    "in_range": "Numbers and text lengths are within the declared limits, and each row keeps the "
+    "table's own rules.",
 }
+_CHECK_OF_RULE = {
+    "nullability": "not_null",
+    "primary_key": "unique_key",
+    "dtype": "accepted_values",
+}
+_LINES_IN_DESCRIPTION, _LINES_SHOWN = 3, 20
+
+
+def _specs(table: str, descriptions: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
+        for name, description in descriptions.items()
+    ]
 
 
 def contract_checks(table: Table) -> dg.AssetChecksDefinition:
-    """not_null, unique_key, accepted_values, in_range and relationships of one table, from its declaration."""
+    """The checks that follow from one table's declaration."""
     descriptions = dict(_CONTRACT_CHECKS)
     if table.references:
         parents = ", ".join(sorted({reference.parent for reference in table.references}))
-        descriptions["relationships"] = f"What a row points at is there: {parents}."
+        descriptions["relationships"] = f"Every id that a row refers to exists in {parents}."
 
     @dg.multi_asset_check(name=f"{table.name}_contract", specs=_specs(table.name, descriptions))
-    def contract(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    def contract(
+        context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+    ) -> Iterator[dg.AssetCheckResult]:
         broken = {}
         for corpus in context.partition_keys:
-            rows = warehouse.read(table.name, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
-            broken[corpus] = broken_rules(table, rows)
+            rows = warehouse.read(table.name, corpus)
+            broken[corpus] = broken_rules(table, rows.with_columns(corpus=pl.lit(corpus)))
         for name in _CONTRACT_CHECKS:
-            yield _result(table.name, name, _of_each(context, lambda corpus: _counted(broken[corpus].get(name, {}))))  # noqa: B023
+            of_corpus = partial(_broken_lines, broken, name)
+            yield _result(table.name, name, _of_each(context, of_corpus))
         if table.references:
-            orphans = _of_each(context, lambda corpus: _counted(_orphans(warehouse, table, corpus)))
-            yield _result(table.name, "relationships", orphans)
+            orphans = partial(missing_parents, warehouse, table)
+            yield _result(table.name, "relationships", _of_each(context, orphans))
 
     return contract
 
 
 def broken_rules(table: Table, rows: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """How many of `rows` break each rule of the declaration, by check and rule; empty where all hold."""
+    """How many of `rows` break each rule of the declaration, by check and rule."""
     _, failure = table.schema.filter(rows.select(table.schema.column_names()), cast=True)
     broken: dict[str, dict[str, int]] = {}
     for rule, count in failure.counts().items():
-        kind = rule.split("|")[-1]
-        name = {"nullability": "not_null", "primary_key": "unique_key", "dtype": "accepted_values"}.get(
-            kind, "in_range"
-        )
+        name = _CHECK_OF_RULE.get(rule.split("|")[-1], "in_range")
         broken.setdefault(name, {})[rule] = count
     return broken
 
 
-def _orphans(warehouse: Warehouse, table: Table, corpus: str) -> dict[str, int]:
-    found = {}
+def missing_parents(warehouse: Warehouse, table: Table, corpus: str) -> list[str]:
+    """A line for each reference of `table` with rows whose parent is not there, and their number."""
+    lines = []
     for reference in table.references:
         matches = " and ".join(
             f"child.{column} = parent.{parent}"
@@ -71,53 +90,19 @@ def _orphans(warehouse: Warehouse, table: Table, corpus: str) -> dict[str, int]:
         query = f"""
             select count(*) as orphans
             from {table.name} as child
-            where child.corpus = $corpus and child.{reference.columns[0]} is not null and not exists (
-                select 1 from {reference.parent} as parent where parent.corpus = child.corpus and {matches}
-            )
+            where child.corpus = $corpus
+              and child.{reference.columns[0]} is not null
+              and not exists (
+                select 1 from {reference.parent} as parent
+                where parent.corpus = child.corpus and {matches}
+              )
         """
         orphans = warehouse.query(query, {"corpus": corpus})["orphans"][0]
         if orphans:
-            found[f"{', '.join(reference.columns)} not in {reference.parent}"] = orphans
-    return found
-
-
-def _of_each(context: dg.AssetCheckExecutionContext, find: Callable[[str], Sequence[str]]) -> list[str]:
-    """What `find` says of the run's corpus; in a single run over several, each line with its corpus' name before it."""
-    corpora = context.partition_keys
-    if len(corpora) == 1:
-        return list(find(corpora[0]))
-    return [f"{corpus}: {line}" for corpus in corpora for line in find(corpus)]
-
-
-def _counted(rules: Mapping[str, int]) -> list[str]:
-    return [f"{rule}: {count} rows" for rule, count in rules.items()]
-
-
-def _specs(table: str, descriptions: dict[str, str]) -> list[dg.AssetCheckSpec]:
-    return [
-        dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
-        for name, description in descriptions.items()
-    ]
-
-
-def _result(
-    table: str,
-    name: str,
-    lines: Sequence[str],
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-) -> dg.AssetCheckResult:
-    """Passed where there are no findings; else they are shown, the first twenty."""
-    return dg.AssetCheckResult(
-        asset_key=table,
-        check_name=name,
-        passed=not lines,
-        severity=severity,
-        description="\n".join(lines[:3]) or None,
-        metadata={
-            "findings": len(lines),
-            "first": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines[:20]) or "none"),
-        },
-    )
+            lines.append(
+                f"{', '.join(reference.columns)} not in {reference.parent}: {orphans} rows"
+            )
+    return lines
 
 
 @dg.multi_asset_check(
@@ -125,75 +110,116 @@ def _result(
         dg.AssetCheckSpec(
             "nothing_set_aside",
             asset=name,
-            description="Every line of the corpus' files could be used.",
+            description="Every row of the corpus folder's files was usable. Unusable rows are set "
+            "aside.",
             partitions_def=CORPORA,
         )
         for name in ("seed_docs", "synthetic_queries", "reference_labels", "teacher_labels")
     ],
     can_subset=True,
 )
-def set_aside(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+def nothing_set_aside(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> Iterator[dg.AssetCheckResult]:
     receipts = warehouse.receipts()
     for key in context.selected_asset_check_keys:
         table = key.asset_key.to_user_string()
+        lines = _of_each(context, partial(set_aside_inputs, receipts, table))
+        yield _result(table, key.name, lines, dg.AssetCheckSeverity.WARN)
 
-        def count(corpus: str) -> list[str]:
-            receipt = receipts.get((corpus, table))  # noqa: B023
-            if not receipt or not receipt.n_set_aside:
-                return []
-            return [f"{receipt.n_set_aside} inputs were set aside; `relabel corpora check {corpus}` lists them"]
 
-        yield _result(table, key.name, _of_each(context, count), dg.AssetCheckSeverity.WARN)
+def set_aside_inputs(
+    receipts: Mapping[tuple[str, str], Receipt], table: str, corpus: str
+) -> list[str]:
+    receipt = receipts.get((corpus, table))
+    if not receipt or not receipt.n_set_aside:
+        return []
+    n_rows = receipt.n_set_aside
+    return [f"{n_rows} inputs were set aside; `relabel corpora check {corpus}` lists them"]
 
 
 @dg.multi_asset_check(
     specs=_specs(
         "synthetic_queries",
-        {"splits_do_not_leak": "Near-duplicate queries and shared seed documents do not cross the benchmark's border."},
+        {
+            "splits_do_not_leak": (
+                "No train or dev query is a near duplicate of a benchmark query or "
+                "shares its seed document. Train and "
+                "dev share no seed document."
+            )
+        },
     )
 )
-def splits_do_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
-    findings = _of_each(context, lambda corpus: leaking_queries(warehouse.read("synthetic_queries", corpus)))
-    return _result("synthetic_queries", "splits_do_not_leak", findings)
+def splits_do_not_leak(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> dg.AssetCheckResult:
+    def leaks(corpus: str) -> list[str]:
+        return leaking_queries(warehouse.read("synthetic_queries", corpus))
+
+    return _result("synthetic_queries", "splits_do_not_leak", _of_each(context, leaks))
 
 
 @dg.multi_asset_check(
     specs=_specs(
-        "teacher_labels", {"every_pair_is_graded": "Every candidate has a grade; else how many have none, and why."}
+        "teacher_labels",
+        {
+            "every_pair_is_graded": "Every candidate has a grade. Pairs without one are counted by "
+            "reason."
+        },
     )
 )
-def every_pair_is_graded(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
-    def find(corpus: str) -> list[str]:
-        statuses = warehouse.query(
-            "select status, status_reason, count(*) as pairs from teacher_labels "
-            "where corpus = $corpus and status <> 'ok' group by all order by pairs desc",
-            {"corpus": corpus},
-        ).iter_rows()
-        return [f"{pairs} pairs {status}: {reason or 'no reason given'}" for status, reason, pairs in statuses]
+def every_pair_is_graded(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> dg.AssetCheckResult:
+    lines = _of_each(context, partial(ungraded_pairs, warehouse))
+    return _result("teacher_labels", "every_pair_is_graded", lines, dg.AssetCheckSeverity.WARN)
 
-    return _result("teacher_labels", "every_pair_is_graded", _of_each(context, find), dg.AssetCheckSeverity.WARN)
+
+def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
+    """A line for each status and reason of the pairs without a grade, the most frequent first."""
+    statuses = warehouse.query(
+        "select status, status_reason, count(*) as pairs from teacher_labels "
+        "where corpus = $corpus and status <> 'ok' group by all order by pairs desc",
+        {"corpus": corpus},
+    ).iter_rows()
+    return [
+        f"{pairs} pairs {status}: {reason or 'no reason given'}"
+        for status, reason, pairs in statuses
+    ]
 
 
 @dg.multi_asset_check(
     specs=_specs(
         "student_model",
-        {"training_does_not_leak": "No benchmark query and no seed document of one is in a training pair."},
+        {
+            "training_does_not_leak": "No training pair has a benchmark query or the seed document "
+            "of "
+            "one."
+        },
     )
 )
-def training_does_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
-    def find(corpus: str) -> list[str]:
-        tables = ("synthetic_queries", "seed_docs", "teacher_labels")
-        queries, documents, labels = (warehouse.read(table, corpus) for table in tables)
-        return leaking_pairs(queries, training_pairs(labels, queries, documents))
+def training_does_not_leak(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> dg.AssetCheckResult:
+    lines = _of_each(context, partial(leaking_training_pairs, warehouse))
+    return _result("student_model", "training_does_not_leak", lines)
 
-    return _result("student_model", "training_does_not_leak", _of_each(context, find))
+
+def leaking_training_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
+    """A line for each pair that a student is trained on and that would leak the benchmark."""
+    tables = ("synthetic_queries", "seed_docs", "teacher_labels")
+    queries, documents, labels = (warehouse.read(table, corpus) for table in tables)
+    return leaking_pairs(queries, training_pairs(labels, queries, documents))
 
 
 @dg.multi_asset_check(
     specs=_specs(
         "benchmark_report",
         {
-            "student_is_as_good_as_teacher": "The student is not worse than its teacher by more than the corpus' margins (non-inferiority)."
+            "student_is_as_good_as_teacher": (
+                "The student is worse than its teacher by less than the margins in "
+                "corpus.yaml (non-inferiority)."
+            )
         },
     )
 )
@@ -202,17 +228,58 @@ def student_is_as_good_as_teacher(
 ) -> dg.AssetCheckResult:
     def find(corpus: str) -> list[str]:
         margins = project.corpora().open(corpus).config.gate
-        rows = warehouse.read("benchmark_report", corpus)
-        results = gate(rows, ndcg_margin=margins.ndcg_margin, pairwise_margin=margins.pairwise_margin)
-        return [result.sentence for result in results if result.outcome != "passed"]
+        return unproven_margins(warehouse.read("benchmark_report", corpus), margins)
 
-    findings = _of_each(context, find)
-    return _result("benchmark_report", "student_is_as_good_as_teacher", findings, dg.AssetCheckSeverity.WARN)
+    lines = _of_each(context, find)
+    return _result(
+        "benchmark_report", "student_is_as_good_as_teacher", lines, dg.AssetCheckSeverity.WARN
+    )
+
+
+def unproven_margins(report: pl.DataFrame, margins: GateConfig) -> list[str]:
+    """The gates that the student did not pass, failed or inconclusive, a sentence each."""
+    results = gate(report, **margins.model_dump())
+    return [result.sentence for result in results if result.outcome != "passed"]
+
+
+def _broken_lines(
+    broken: Mapping[str, Mapping[str, Mapping[str, int]]], name: str, corpus: str
+) -> list[str]:
+    rules = broken[corpus].get(name, {})
+    return [f"{rule}: {count} rows" for rule, count in rules.items()]
+
+
+def _of_each(
+    context: dg.AssetCheckExecutionContext, find: Callable[[str], Sequence[str]]
+) -> list[str]:
+    """The lines that `find` gives; in a run over several corpora, each after its corpus."""
+    corpora = context.partition_keys
+    if len(corpora) == 1:
+        return list(find(corpora[0]))
+    return [f"{corpus}: {line}" for corpus in corpora for line in find(corpus)]
+
+
+def _result(
+    table: str,
+    name: str,
+    lines: Sequence[str],
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    """Passed where there are no findings; else the first twenty are shown."""
+    shown = "\n".join(f"- {line}" for line in lines[:_LINES_SHOWN])
+    return dg.AssetCheckResult(
+        asset_key=table,
+        check_name=name,
+        passed=not lines,
+        severity=severity,
+        description="\n".join(lines[:_LINES_IN_DESCRIPTION]) or None,
+        metadata={"findings": len(lines), "first": dg.MetadataValue.md(shown or "none")},
+    )
 
 
 CHECKS: list[dg.AssetChecksDefinition] = [
     *(contract_checks(table) for table in TABLES.values()),
-    set_aside,
+    nothing_set_aside,
     splits_do_not_leak,
     every_pair_is_graded,
     training_does_not_leak,

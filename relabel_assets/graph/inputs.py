@@ -1,7 +1,7 @@
 """What a partition's rows follow from, and which of it changed.
 
-What belongs here: hashes of inputs, by name. What does not: which inputs a table has (graph.py, assets/), and what is done
-where one changed (plan.py, graph.py).
+What belongs here: hashes of inputs, by name. What does not: which inputs a table has (recipe.py,
+assets/), and what is done where one changed (table_asset.py, running/plan.py).
 """
 
 import hashlib
@@ -28,7 +28,8 @@ class Inputs:
 
     @property
     def parts(self) -> dict[str, str]:
-        """A short hash of each input by its name, such as "settings teacher.model": a value itself may be a secret."""
+        """A short hash of each input by its name, such as "settings teacher.model": a value itself
+        may be a secret."""
         return {
             name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
             for name, value in _flat(self.values)
@@ -39,15 +40,19 @@ class Inputs:
         if receipt.inputs is None:  # made by an earlier version
             return "its files, settings, code or the tables it reads"
         before, now = json.loads(receipt.inputs), self.parts
-        changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        changed = sorted(
+            name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+        )
         return ", ".join(changed) or "how inputs are counted"
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested mappings under its name: `settings teacher.model`, `files documents`, `tables seed_docs`."""
+    """Each value of nested mappings under a name such as `settings teacher.model`."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}{'.' if ' ' in name else ' '}{key}" if name else str(key))
+            yield from _flat(
+                inner, f"{name}{'.' if ' ' in name else ' '}{key}" if name else str(key)
+            )
     else:
         yield name, value
 

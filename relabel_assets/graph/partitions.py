@@ -1,7 +1,8 @@
-"""The partition key: one dynamic partition per corpus folder; what Dagster knows of the folders, and the sensor that looks.
+"""The partition key: one dynamic partition per corpus folder; what Dagster knows of the folders,
+and the sensor on them.
 
-What belongs here: which corpora Dagster knows, and the version of each folder's content. What does not: reading a corpus
-(resources/corpora.py), and starting runs (automation.py).
+What belongs here: which corpora Dagster knows, and the version of each folder's content. What does
+not: reading a corpus (corpus/folder.py), and starting runs (automation.py).
 """
 
 import hashlib
@@ -16,18 +17,21 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
 
-# Observed folders and checks by partition are what we need, and Dagster calls them a preview: said once here, not at every
-# command.
+# Dagster warns at every command that observed partitions and partitioned checks are a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 CORPORA = dg.DynamicPartitionsDefinition(name="corpus")
 FOLDER = "corpus_folder"
-_AT_WORK = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 def add_partitions(instance: dg.DagsterInstance, corpora: list[str]) -> list[str]:
-    """Make every name of `corpora` a partition; the new ones are returned. A folder that went away keeps its partition."""
+    """Add the partitions that are not there yet, and return them. None is ever removed."""
     known = set(instance.get_dynamic_partitions("corpus"))
     new = [name for name in corpora if name not in known]
     if new:
@@ -40,63 +44,79 @@ def add_partitions(instance: dg.DagsterInstance, corpora: list[str]) -> list[str
     partitions_def=CORPORA,
     group_name="corpus",
     description=(
-        "The folder of a corpus, `data/<corpus>/`: its documents and whatever else it has. Its version is the hash of what is "
-        "in it, looked at while the UI or the daemon runs.\n\n**Add a corpus**: make a folder; it is a partition within half "
-        "a minute. **Change one**: the tables that read it are shown as out of date."
+        "The folder of a corpus, `data/<corpus>/`: its documents, queries, labels and "
+        "settings. Its data version is a hash "
+        "of all its files, which a sensor computes while the daemon runs.\n\n**Add a "
+        "corpus**: create a folder. It becomes "
+        "a partition within half a minute. **Change a corpus**: the UI then shows the "
+        "tables that read it as out of date."
     ),
 )
 def corpus_folder(context: dg.OpExecutionContext, project: Project) -> dg.DataVersionsByPartition:
     corpora, known = project.corpora(), set(context.instance.get_dynamic_partitions("corpus"))
-    contents = {name: corpora.open(name).fingerprint("everything") for name in corpora.names() if name in known}
+    contents = {
+        name: corpora.open(name).fingerprint("everything")
+        for name in corpora.names()
+        if name in known
+    }
     return dg.DataVersionsByPartition(contents)
 
 
 def folder_seen(folder: CorpusFolder) -> dg.AssetObservation:
-    """What tells Dagster which content a corpus folder has now."""
+    """The event that tells Dagster the data version of a corpus folder."""
     return dg.AssetObservation(
-        FOLDER, partition=folder.name, tags={"dagster/data_version": folder.fingerprint("everything")}
+        FOLDER,
+        partition=folder.name,
+        tags={"dagster/data_version": folder.fingerprint("everything")},
     )
 
 
 @dg.sensor(
     name="corpus_folders",
-    description="Makes a partition of every new folder under RELABEL_DATA, and notes what changed in one. It starts no run.",
+    description=(
+        "Adds a partition for each new folder under RELABEL_DATA, and records a new "
+        "data version for each changed folder. "
+        "Starts no run."
+    ),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult:
     corpora, known = project.corpora(), set(context.instance.get_dynamic_partitions("corpus"))
-    names = corpora.names()
+    names, refused = corpora.names(), [str(problem) for problem in corpora.refused()]
     new = [name for name in names if name not in known]
-    # The cursor: for each folder how it looked from outside, and its content. Content decides; it is read again only
-    # where sizes or times of files are others, so that a large folder is not read twice a minute.
-    seen: dict[str, list[str]] = json.loads(context.cursor or "{}")
+    # For each folder, a hash of its files' sizes and times, and its content. Only content counts.
+    # It is read again only where sizes or times differ, so that a large folder is not read twice a
+    # minute.
+    cursor: dict[str, list[str]] = json.loads(context.cursor or "{}")
     changed = []
     for name in names:
-        if (looks := _looks(Path(project.data_path) / name)) == seen.get(name, [""])[0] or _is_at_work(context, name):
+        stat_hash = _stat_hash(Path(project.data_path) / name)
+        last_stat_hash, last_content = cursor.get(name, ["", ""])
+        if stat_hash == last_stat_hash or _has_run(context, name):
             continue
         try:
             observation = folder_seen(corpora.open(name))
         except (RelabelError, OSError) as error:
-            context.log.warning(f"{name} is left as it is: {error}")
-            seen[name] = [looks, ""]
+            context.log.warning(f"{name} is skipped: {error}")
+            cursor[name] = [stat_hash, ""]
             continue
         content = observation.tags["dagster/data_version"]
-        if content != seen.get(name, ["", ""])[1]:
+        if content != last_content:
             changed.append(observation)
-        seen[name] = [looks, content]
-    refused = [str(problem) for problem in corpora.refused()]
+        cursor[name] = [stat_hash, content]
     for problem in refused:
         context.log.warning(problem)
+    counts = f"{len(names)} folders, {len(new)} new, {len(changed)} changed."
     return dg.SensorResult(
-        skip_reason=" ".join([f"{len(names)} folders, {len(new)} new, {len(changed)} changed.", *refused]),
+        skip_reason=" ".join([counts, *refused]),
         dynamic_partitions_requests=[CORPORA.build_add_request(new)] if new else [],
         asset_events=changed,
-        cursor=json.dumps(seen),
+        cursor=json.dumps(cursor),
     )
 
 
-def _looks(folder: Path) -> str:
+def _stat_hash(folder: Path) -> str:
     def entries() -> Iterator[str]:
         for file in sorted(folder.rglob("*")):
             found = file.stat()
@@ -105,7 +125,7 @@ def _looks(folder: Path) -> str:
     return hashlib.sha256("".join(entries()).encode()).hexdigest()
 
 
-def _is_at_work(context: dg.SensorEvaluationContext, corpus: str) -> bool:
-    """Whether a run may be reading the folder: what changed meanwhile is noted after it, so that it is not taken for read."""
-    running = dg.RunsFilter(tags={"dagster/partition": corpus}, statuses=_AT_WORK)
+def _has_run(context: dg.SensorEvaluationContext, corpus: str) -> bool:
+    """Whether a run may be reading the folder: a change is recorded after it, as it may miss it."""
+    running = dg.RunsFilter(tags={"dagster/partition": corpus}, statuses=_UNFINISHED)
     return context.instance.get_runs_count(running) > 0

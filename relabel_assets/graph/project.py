@@ -1,4 +1,5 @@
-"""The project as the graph sees it: where state lives, where corpora are, and the teacher behind them.
+"""The project as the graph sees it: where state lives, where corpora are, and the teacher behind
+them.
 
 What belongs here: handing paths to the parts that use them. What does not: the parts themselves.
 """
@@ -6,21 +7,27 @@ What belongs here: handing paths to the parts that use them. What does not: the 
 from pathlib import Path
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from relabel_assets.corpus.folders import Corpora
-from relabel_assets.home import Home, data_from_environment
+from relabel_assets.home import Home, Settings, settings_from_environment
 from relabel_assets.teacher.teacher import Teacher
 
 
 class Project(dg.ConfigurableResource):
-    """`home_path` is RELABEL_HOME, `data_path` RELABEL_DATA; both absolute."""
+    """RELABEL_HOME and RELABEL_DATA as absolute paths. Dagster makes a copy for each run."""
 
     home_path: str
     data_path: str
+    _teacher: Teacher | None = PrivateAttr(default=None)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Project":
+        return cls(home_path=str(settings.home.path), data_path=str(settings.data))
 
     @classmethod
     def from_environment(cls) -> "Project":
-        return cls(home_path=str(Home.from_environment().path), data_path=str(data_from_environment()))
+        return cls.from_settings(settings_from_environment())
 
     @property
     def home(self) -> Home:
@@ -30,4 +37,7 @@ class Project(dg.ConfigurableResource):
         return Corpora(Path(self.data_path))
 
     def teacher(self) -> Teacher:
-        return Teacher(self.home.ledger)
+        """This project's one teacher. It reads its ledger once, and then only what is new."""
+        if self._teacher is None:
+            self._teacher = Teacher(self.home.ledger)
+        return self._teacher

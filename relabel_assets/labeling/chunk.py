@@ -1,7 +1,7 @@
 """A chunk of pairs: its texts, its grades, and the file that its labels become.
 
-What belongs here: one chunk, graded in this process. What does not: which chunks there are (label_file.py), other
-machines (ray_engine.py), and how a student grades (student/).
+What belongs here: one chunk, graded in this process. What does not: which chunks there are
+(label_file.py), other machines (ray_engine.py), and how a student grades (student/).
 """
 
 import uuid
@@ -16,7 +16,8 @@ from relabel_assets.labeling import pairs_file
 from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# Given an id column's name and ids, the rows that have them: (query_id, text), or (doc_id, *DOCUMENT_COLUMNS).
+# Given an id column's name and ids, the rows that have them: (query_id, text), or (doc_id,
+# *DOCUMENT_COLUMNS).
 Texts = Callable[[str, pl.Series], pl.DataFrame]
 
 
@@ -28,7 +29,8 @@ class PairGrader(Protocol):
 
 @dataclass(frozen=True)
 class PairChunk:
-    """Some consecutive rows of a pairs file: `rows()` reads them with their texts, `part` is the file for their labels."""
+    """Some consecutive rows of a pairs file: `rows()` reads them with their texts, `part` is the
+    file for their labels."""
 
     part: Path
     rows: Callable[[], pl.DataFrame]
@@ -36,7 +38,8 @@ class PairChunk:
 
 
 class GradeChunks(Protocol):
-    """An engine: it writes each chunk's `part`, whole or not at all, and then calls `on_done` with the chunk."""
+    """An engine: it writes each chunk's `part`, whole or not at all, and then calls `on_done` with
+    the chunk."""
 
     def __call__(
         self, chunks: Iterable[PairChunk], on_done: Callable[[PairChunk], None]
@@ -57,7 +60,8 @@ def in_process(labeler: PairGrader, progress: Progress = silent) -> GradeChunks:
 def write_part(
     part: Path, rows: pl.DataFrame, labeler: PairGrader, progress: Progress = silent
 ) -> None:
-    """Grade `rows`, as PairChunk.rows returns them, into `part`. A second call writes the same file."""
+    """Grade `rows`, as PairChunk.rows returns them, into `part`. A second call writes the same
+    file."""
     # A name of its own, not files.whole's: two machines may write one part at the same time.
     scratch = part.with_name(f".{part.name}.{uuid.uuid4().hex}.half")
     _graded(rows, labeler, progress).write_parquet(scratch)
@@ -65,7 +69,8 @@ def write_part(
 
 
 def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
-    """`rows` of a pairs file with `text`, the document's columns, and status_reason where a row cannot be graded.
+    """`rows` of a pairs file with `text`, the document's columns, and status_reason where a row
+    cannot be graded.
 
     A row's own texts count; where it has none, those of its ids do.
 
@@ -105,7 +110,8 @@ def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
 def _graded(rows: pl.DataFrame, labeler: PairGrader, progress: Progress) -> pl.DataFrame:
     """The labels of `rows`, in their order."""
     usable = rows.filter(pl.col("status_reason").is_null())
-    # The labeler identifies a text by its id, and a file may give one id to two texts: here the text is its id.
+    # The labeler identifies a text by its id, and a file may give one id to two texts: here the
+    # text is its id.
     pairs = usable.with_columns(
         query_id=pl.col("text").hash().cast(pl.String),
         doc_id=pl.struct(DOCUMENT_COLUMNS).hash().cast(pl.String),

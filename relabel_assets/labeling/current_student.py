@@ -1,6 +1,7 @@
 """Labeling a file of pairs with the student that grades a corpus now.
 
-What belongs here: finding that student and the texts behind ids in the warehouse. What does not: labeling (label_file.py).
+What belongs here: finding that student and the texts behind ids in the warehouse. What does not:
+labeling (label_file.py).
 """
 
 from pathlib import Path
@@ -30,8 +31,9 @@ def label_with_current_student(
 ) -> pl.DataFrame:
     """Grade every row of `pairs` into `out` with the current student of `corpus`; see label_file.
 
-    `home` is the folder that the student's path is relative to. `address` and `n_actors` are Ray's. Raises StudentError
-    where the corpus has no student, and ConfigError for files that cannot be used.
+    `home` is the folder that the student's path is relative to. `address` and `n_actors` are Ray's.
+    Raises StudentError where the corpus has no student, and ConfigError for files that cannot be
+    used.
     """
     from relabel_assets.student import Labeler
     from relabel_assets.student.base import weights_identity

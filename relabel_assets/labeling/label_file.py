@@ -1,7 +1,9 @@
-"""Labeling a file of pairs: any number of rows in bounded memory, each exactly once, whatever interrupts it.
+"""Labeling a file of pairs: any number of rows in bounded memory, each exactly once, whatever
+interrupts it.
 
-What belongs here: which chunks are still to be graded, and the folder of parts that makes a second call continue. What
-does not: reading PAIRS (pairs_file.py), grading a chunk (chunk.py, ray_engine.py) and writing OUT (labels_writer.py).
+What belongs here: which chunks are still to be graded, and the folder of parts that makes a second
+call continue. What does not: reading PAIRS (pairs_file.py), grading a chunk (chunk.py,
+ray_engine.py) and writing OUT (labels_writer.py).
 """
 
 import hashlib
@@ -40,13 +42,15 @@ def label_file(
     rows_per_chunk: int = ROWS_PER_CHUNK,
     progress: Progress = silent,
 ) -> pl.DataFrame:
-    """Grade every row of `pairs` (Parquet, CSV, JSON Lines) into `out` (the same formats); (status, status_reason, rows).
+    """Grade every row of `pairs` (Parquet, CSV, JSON Lines) into `out` (the same formats); (status,
+    status_reason, rows).
 
-    `pairs` has query_id or query (a text), and doc_id or body (with title, author, path, updated_at, doc_type where
-    there are). `out` has row (from 0), query_id, doc_id, status, status_reason, grade, expected_grade, grade_probs,
-    model_id and model_hash; a row that cannot be graded has a reason and no grade. What is done is kept in `OUT.parts`
-    until all is: the same call continues from there. `texts_hash` changes with the texts behind ids. Raises
-    ConfigError for files that cannot be used; then nothing was graded, or all that was is kept.
+    `pairs` has query_id or query (a text), and doc_id or body (with title, author, path,
+    updated_at, doc_type where there are). `out` has row (from 0), query_id, doc_id, status,
+    status_reason, grade, expected_grade, grade_probs, model_id and model_hash; a row that cannot be
+    graded has a reason and no grade. What is done is kept in `OUT.parts` until all is: the same
+    call continues from there. `texts_hash` changes with the texts behind ids. Raises ConfigError
+    for files that cannot be used; then nothing was graded, or all that was is kept.
     """
     writer_of(out)  # a wrong ending is told before hours of grading
     if out.exists():
@@ -85,7 +89,8 @@ class _Job:
     started: float = field(default_factory=time.monotonic)
 
     def open_chunks(self) -> Iterator[PairChunk]:
-        """The chunks that have no part yet. Chunks are cut the same in every call, so a part's number says its rows."""
+        """The chunks that have no part yet. Chunks are cut the same in every call, so a part's
+        number says its rows."""
         first = 0
         for number, frame in enumerate(pairs_file.chunks(self.pairs, self.rows_per_chunk)):
             part = self.parts / f"{number:08}.parquet"
@@ -111,7 +116,8 @@ class _Job:
 
 @contextmanager
 def _locked_parts(parts: Path, pairs: Path, identity: dict[str, object]) -> Iterator[None]:
-    """Make `parts`, or check that it is of these pairs and this identity; no other process may use it meanwhile."""
+    """Make `parts`, or check that it is of these pairs and this identity; no other process may use
+    it meanwhile."""
     with pairs.open("rb") as content:
         identity = identity | {"pairs": hashlib.file_digest(content, "sha256").hexdigest()}
     note = parts / "job.json"

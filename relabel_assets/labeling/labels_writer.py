@@ -1,6 +1,8 @@
-"""Writing a labels file: the parts of all chunks, one after the other, as Parquet, CSV or JSON Lines.
+"""Writing a labels file: the parts of all chunks, one after the other, as Parquet, CSV or JSON
+Lines.
 
-What belongs here: formats, and making one file of many parts. What does not: what a part holds (chunk.py).
+What belongs here: formats, and making one file of many parts. What does not: what a part holds
+(chunk.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -19,13 +21,14 @@ OpenWriter = Callable[[Path], AbstractContextManager[Write]]
 
 
 def writer_of(out: Path) -> OpenWriter:
-    """What opens a labels file of the format that `out` names, and gives a function that appends labels to it.
+    """What opens a labels file of the format that `out` names, and gives a function that appends
+    labels to it.
 
     Raises ConfigError for an ending that names no format.
 
     >>> writer_of(Path("labels.txt"))
     Traceback (most recent call last):
-    relabel_assets.errors.ConfigError: --out labels.txt: its ending names no format. Endings: .parquet, .csv, .jsonl.
+    relabel_assets.errors.ConfigError: --out labels.txt: its ending names no format. Endings: ...
     """
     if out.suffix.lower() not in _WRITERS:
         raise ConfigError(
@@ -35,7 +38,8 @@ def writer_of(out: Path) -> OpenWriter:
 
 
 def merge_parts(parts: Path, out: Path) -> pl.DataFrame:
-    """Make `out` of all files in `parts`, in the order of their names; (status, status_reason, rows) of it.
+    """Make `out` of all files in `parts`, in the order of their names; (status, status_reason,
+    rows) of it.
 
     Raises ConfigError where `out` cannot be written; the parts stay.
     """

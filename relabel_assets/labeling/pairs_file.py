@@ -1,10 +1,12 @@
 """Reading a file of pairs, in chunks of bounded memory: Parquet, CSV or JSON Lines.
 
-What belongs here: rows of text from a file, and which line is wrong. What does not: grading them (label_file.py).
+What belongs here: rows of text from a file, and which line is wrong. What does not: grading them
+(label_file.py).
 
-Rows are read by the standard library and pyarrow's row iterator. Data-frame readers hold a whole file of a million rows.
-DuckDB's streaming readers were measured too, on 400,000 rows of 1.3 kB: 560 to 690 MB, with or without a memory limit of
-256 MB, where these take 30 to 120 MB. DuckDB also accepts a CSV line with too many fields, as a file without rows.
+Rows are read by the standard library and pyarrow's row iterator. Data-frame readers hold a whole
+file of a million rows. DuckDB's streaming readers were measured too, on 400,000 rows of 1.3 kB: 560
+to 690 MB, with or without a memory limit of 256 MB, where these take 30 to 120 MB. DuckDB also
+accepts a CSV line with too many fields, as a file without rows.
 """
 
 import csv
@@ -30,7 +32,8 @@ Row = dict[str, str | None]
 
 
 def check(file: Path) -> tuple[int, set[str]]:
-    """How many rows `file` has, and which of COLUMNS. Reads all of it, so that line 900,000 is not found wrong after hours.
+    """How many rows `file` has, and which of COLUMNS. Reads all of it, so that line 900,000 is not
+    found wrong after hours.
 
     Raises ConfigError that names file and line.
     """
@@ -50,7 +53,8 @@ def check(file: Path) -> tuple[int, set[str]]:
 
 
 def chunks(file: Path, size: int) -> Iterator[pl.DataFrame]:
-    """The rows of `file` in order, `size` at a time, with COLUMNS as text; fewer where they are long.
+    """The rows of `file` in order, `size` at a time, with COLUMNS as text; fewer where they are
+    long.
 
     A later call cuts the same chunks.
     """
@@ -73,7 +77,8 @@ def _rows(file: Path) -> Iterator[Row]:
 
 def _from_parquet(file: Path) -> Iterator[Row]:
     try:
-        # Without a buffer of this size, a whole row group is read at once, which may be the whole file.
+        # Without a buffer of this size, a whole row group is read at once, which may be the whole
+        # file.
         with pq.ParquetFile(file, buffer_size=1_000_000, pre_buffer=False) as source:
             names = [name for name in COLUMNS if name in source.schema_arrow.names]
             _require_columns(file, source.schema_arrow.names)
@@ -119,8 +124,8 @@ def _from_csv(file: Path) -> Iterator[Row]:
                     continue
                 if len(values) != len(header):
                     raise ConfigError(
-                        f"{file}, line {reader.line_num}: it has {len(values)} fields, and the first line {len(header)}. "
-                        "Quote fields that hold a comma or a line end."
+                        f"{file}, line {reader.line_num}: it has {len(values)} fields, and the first "
+                        f"line {len(header)}. Quote fields that hold a comma or a line end."
                     )
                 yield {name: values[place] or None for place, name in places}
         except UnicodeDecodeError as error:

@@ -1,11 +1,12 @@
 """Labeling on a Ray cluster: the same chunks, labeler and files, on as many machines as there are.
 
-What belongs here: handing chunks to Ray Data, and hearing which are done. The only module that uses ray (extra `ray`).
-What does not: reading PAIRS and making OUT (label_file.py).
+What belongs here: handing chunks to Ray Data, and hearing which are done. The only module that uses
+ray (extra `ray`). What does not: reading PAIRS and making OUT (label_file.py).
 
-The checkpoint is the files themselves: a chunk's labels are one file with one name, put in its place whole. A chunk that a
-lost node had begun is graded again into the same file, and a rerun grades only chunks that have none; so no row is lost and
-none comes twice. PAIRS.parts and the student must be on storage that all nodes share.
+The checkpoint is the files themselves: a chunk's labels are one file with one name, put in its
+place whole. A chunk that a lost node had begun is graded again into the same file, and a rerun
+grades only chunks that have none; so no row is lost and none comes twice. PAIRS.parts and the
+student must be on storage that all nodes share.
 """
 
 import logging
@@ -44,7 +45,8 @@ class _Actor:
 
 
 def on_ray(student: Path, *, address: str, n_actors: int = 1) -> GradeChunks:
-    """The engine that grades on the Ray cluster at `address` ("local" starts one here), with `n_actors` students.
+    """The engine that grades on the Ray cluster at `address` ("local" starts one here), with
+    `n_actors` students.
 
     Raises ConfigError where ray is not installed or no cluster answers.
     """
@@ -83,7 +85,8 @@ def on_ray(student: Path, *, address: str, n_actors: int = 1) -> GradeChunks:
 
 
 def _staged(chunk: PairChunk) -> PairChunk:
-    """`chunk` with its rows in a file: nodes read them there, and here they would hold all of PAIRS in memory."""
+    """`chunk` with its rows in a file: nodes read them there, and here they would hold all of PAIRS
+    in memory."""
     staged = chunk.part.with_suffix(_ROWS)
     with whole(staged) as scratch:
         chunk.rows().write_parquet(scratch)
@@ -91,7 +94,8 @@ def _staged(chunk: PairChunk) -> PairChunk:
 
 
 def _check_answers(address: str) -> None:
-    """Raises ConfigError where nothing listens at a HOST:PORT address: Ray itself tries for minutes, and says little."""
+    """Raises ConfigError where nothing listens at a HOST:PORT address: Ray itself tries for
+    minutes, and says little."""
     host, separator, port = address.removeprefix("ray://").rpartition(":")
     if not separator:
         return

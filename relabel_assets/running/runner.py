@@ -1,7 +1,7 @@
 """Running the graph from a command: one Dagster run for each corpus that is out of date.
 
-What belongs here: what `relabel run` does that the UI does with clicks. What does not: what is out of date (plan.py),
-printing (terminal.py) and what a step computes (assets/).
+What belongs here: what `relabel run` does that the UI does with clicks. What does not: what is out
+of date (plan.py), printing (cli/output.py) and what a step computes (assets/).
 """
 
 import os
@@ -13,36 +13,43 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from relabel_assets.definitions import build_definitions
+from relabel_assets.definitions import ASSETS, build_definitions
 from relabel_assets.errors import ConfigError, CorpusError, RelabelError, WarehouseError
-from relabel_assets.graph.partitions import add_partitions, folder_seen
+from relabel_assets.graph.partitions import add_partitions, corpus_folder, folder_seen
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.table_asset import FORCE_TAG
-from relabel_assets.running.dagster_state import HOST_TAG, PROCESS_TAG, bury_dead_runs, usable_instance
+from relabel_assets.running.dagster_state import (
+    HOST_TAG,
+    PROCESS_TAG,
+    bury_dead_runs,
+    usable_instance,
+)
 from relabel_assets.running.plan import stale_tables
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
 
 _DAGSTER_YAML = """\
-# Written by relabel-assets when this folder was made; yours to change.
+# Written by relabel-assets when it created this folder. You may change it.
 telemetry:
   enabled: false
 concurrency:
-  # The pool "teacher" is the teacher's rate limit, "student" the machine's GPU or cores: one step of each at a time.
+  # Pool "teacher" is the teacher's rate limit, pool "student" the machine's GPU or cores. One step of
+  # each runs at a time.
   pools: {default_limit: 1, granularity: op}
   runs: {max_concurrent_runs: 4}
 run_monitoring:
-  # A run whose process is gone is marked as failed, and what it held of a pool is free again.
+  # A run whose process is gone is marked as failed, and its slots in the pools are freed.
   enabled: true
   free_slots_after_run_end_seconds: 60
 """
-# Dagster's own state and the copy for readers, of a small corpus: less ends halfway, in messages of SQLite.
+# What Dagster's state and the read copies of a small corpus take. With less, a run stops midway
+# with an error of SQLite.
 _LEAST_FREE_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one corpus' run ended. `failures` are messages by step; `findings` are checks that did not pass."""
+    """How a corpus' run ended: messages of failed steps, and findings of failed checks."""
 
     corpus: str
     is_success: bool
@@ -52,7 +59,8 @@ class Outcome:
 
 
 def from_environment() -> tuple[Project, Warehouse]:
-    """The project and warehouse that RELABEL_HOME and RELABEL_DATA name; the home is made where it is not there.
+    """The project and warehouse that RELABEL_HOME and RELABEL_DATA name; the home is made where it
+    is not there.
 
     Raises WarehouseError where the home cannot be written.
     """
@@ -63,65 +71,90 @@ def from_environment() -> tuple[Project, Warehouse]:
         if not settings.exists():
             settings.write_text(_DAGSTER_YAML, encoding="utf-8")
     except OSError as error:
-        raise WarehouseError(f"RELABEL_HOME cannot be made: {error}. Set it to a folder you may write to.") from error
+        raise WarehouseError(
+            f"RELABEL_HOME cannot be made: {error}. Set it to a folder you may write to."
+        ) from error
     return project, Warehouse.at(project.home.warehouse)
 
 
 def select_tables(selection: str | None) -> list[str]:
-    """The tables that a Dagster asset selection (`teacher_labels+`, `*student_labels`) names, in pipeline order.
+    """The tables in a Dagster asset selection (`teacher_labels+`, `*student_labels`), in pipeline
+    order.
 
-    Raises ConfigError for a selection that names no table.
+    Raises ConfigError for a selection without a table.
     """
     if not selection:
         return list(TABLES)
-    graph = build_definitions().resolve_asset_graph()
+    tables = ", ".join(TABLES)
     try:
-        chosen = {key.to_user_string() for key in dg.AssetSelection.from_string(selection).resolve(graph)}
+        found = dg.AssetSelection.from_string(selection).resolve([corpus_folder, *ASSETS])
     except Exception as error:
-        raise ConfigError(f"--select {selection!r} cannot be read: {error}. Tables: {', '.join(TABLES)}.") from error
+        raise ConfigError(
+            f"--select {selection!r} is not valid: {error}. Tables: {tables}."
+        ) from error
+    keys = {key.to_user_string() for key in found}
+    chosen = [name for name in TABLES if name in keys]
     if not chosen:
-        raise ConfigError(f"--select {selection!r} names no table. Tables: {', '.join(TABLES)}.")
-    return [name for name in TABLES if name in chosen]
+        raise ConfigError(f"--select {selection!r} selects no table. Tables: {tables}.")
+    return chosen
 
 
 def bring_up_to_date(
-    project: Project, warehouse: Warehouse, corpus: str, tables: Sequence[str], *, is_forced: bool = False
+    project: Project,
+    warehouse: Warehouse,
+    corpus: str,
+    tables: Sequence[str],
+    *,
+    is_forced: bool = False,
 ) -> Outcome | None:
-    """Run what is stale of one corpus; None where nothing is. A corpus that cannot be used is an outcome, not an error."""
+    """Run a corpus' stale tables; None if there are none. A broken corpus is an outcome too."""
     try:
-        stale = list(tables) if is_forced else list(stale_tables(project, warehouse, corpus, tables))
+        stale = (
+            list(tables) if is_forced else list(stale_tables(project, warehouse, corpus, tables))
+        )
     except (CorpusError, ConfigError) as error:
         return Outcome(corpus, False, failures={"corpus folder": str(error)})
     if stale:
         return run_corpus(project, corpus, stale, is_forced=is_forced)
-    # A run may have been killed when its last table was finished, or had yet to be copied for readers.
-    warehouse.catch_up(receipt for (name, _), receipt in warehouse.receipts().items() if name == corpus)
+    # A killed run may have committed its last table without the copies for readers.
+    warehouse.catch_up(
+        receipt for (name, _), receipt in warehouse.receipts().items() if name == corpus
+    )
     with usable_instance(project.home) as instance:
         bury_dead_runs(instance)
     return None
 
 
-def run_corpus(project: Project, corpus: str, tables: Sequence[str], *, is_forced: bool = False) -> Outcome:
-    """Materialize `tables` of `corpus` in one Dagster run, with their checks; a failure is in the outcome, not raised.
+def run_corpus(
+    project: Project, corpus: str, tables: Sequence[str], *, is_forced: bool = False
+) -> Outcome:
+    """Materialize `tables` of `corpus` in one Dagster run, with their checks; a failure is in the
+    outcome, not raised.
 
-    Raises KeyboardInterrupt where Ctrl-C or SIGTERM stopped it, so that no other corpus is begun, and WarehouseError where
-    there is no room or Dagster's state cannot be written: what was finished is in the warehouse.
+    Raises KeyboardInterrupt where Ctrl-C or SIGTERM stopped it, so that no other corpus is begun,
+    and WarehouseError where there is no room or Dagster's state cannot be written: what was
+    finished is in the warehouse.
     """
     free = shutil.disk_usage(project.home.path).free
     if free < _LEAST_FREE_BYTES:
         raise WarehouseError(
-            f"the disk of {project.home.path} has {free / 1e6:.0f} MB left, and a run needs {_LEAST_FREE_BYTES / 1e6:.0f} MB. "
+            f"the disk of {project.home.path} has {free / 1e6:.0f} MB free; a run needs "
+            f"{_LEAST_FREE_BYTES / 1e6:.0f} MB. "
             "Make room, or set RELABEL_HOME to another disk. Nothing was changed."
         )
     return _outcome(corpus, _execute(project, corpus, tables, is_forced))
 
 
-def _execute(project: Project, corpus: str, tables: Sequence[str], is_forced: bool) -> dg.ExecuteInProcessResult:
+def _execute(
+    project: Project, corpus: str, tables: Sequence[str], is_forced: bool
+) -> dg.ExecuteInProcessResult:
     definitions = build_definitions(project)
     with usable_instance(project.home) as instance:
         bury_dead_runs(instance)
         add_partitions(instance, [corpus])
-        with suppress(RelabelError, OSError):  # a folder that cannot be read is said by the step that reads it
+        with suppress(
+            RelabelError, OSError
+        ):  # a folder that cannot be read is said by the step that reads it
             instance.report_runless_asset_event(folder_seen(project.corpora().open(corpus)))
         return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
@@ -149,5 +182,7 @@ def _outcome(corpus: str, result: dg.ExecuteInProcessResult) -> Outcome:
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             first = check.metadata.get("first")
-            findings[f"{check.asset_key.to_user_string()}: {check.check_name}"] = str(first.value if first else "")
+            findings[f"{check.asset_key.to_user_string()}: {check.check_name}"] = str(
+                first.value if first else ""
+            )
     return Outcome(corpus, result.success, result.run_id, failures, findings)

@@ -1,7 +1,7 @@
 """The student: trained on a teacher's grades, saved as a folder, loaded to grade pairs.
 
-What belongs here: the public names. Each is imported when it is first used, because importing this package must not
-import torch.
+What belongs here: the public names. Each is imported when it is first used, because importing this
+package must not import torch.
 """
 
 from importlib import import_module

@@ -1,9 +1,11 @@
 """The architectures of students by name: the one place that chooses among them.
 
-What belongs here: how each is loaded, measured untrained, and trained, and what else depends on the name. What does
-not: the models. Their modules load torch, so they are imported by the functions that need them.
+What belongs here: how each is loaded, measured untrained, and trained, and what else depends on the
+name. What does not: the models. Their modules load torch, so they are imported by the functions
+that need them.
 
-A new architecture is a name in tables.STUDENT_ARCHITECTURES, a class here and a module with a grader.
+A new architecture is a name in tables.STUDENT_ARCHITECTURES, a class here and a module with a
+grader.
 """
 
 from pathlib import Path
@@ -22,8 +24,9 @@ if TYPE_CHECKING:  # it loads torch
 class Architecture(Protocol):
     """How a kind of student is made. What it makes, a Grader, scores pairs and saves itself.
 
-    `files` says in the model card what the student's folder holds. `uses_corpus` says whether a student knows its
-    corpus' documents beside the pair, `reads_rubric` whether the rubric's words are part of its input.
+    `files` says in the model card what the student's folder holds. `uses_corpus` says whether a
+    student knows its corpus' documents beside the pair, `reads_rubric` whether the rubric's words
+    are part of its input.
     """
 
     files: str
@@ -35,7 +38,8 @@ class Architecture(Protocol):
         ...
 
     def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
-        """The base model as it is: what training is measured against. Raises StudentError where there is none."""
+        """The base model as it is: what training is measured against. Raises StudentError where
+        there is none."""
         ...
 
     def train(self, task: TrainingTask) -> TrainedGrader:
@@ -46,8 +50,8 @@ class Architecture(Protocol):
 class _LateInteraction:
     files = (
         "this folder is the query encoder, adapter merged; `document_encoder/` encodes documents.\n"
-        "  `evidence.safetensors` is what the student knows of the corpus. It holds vectors and word counts of the\n"
-        "  corpus' documents: share it as you would share them."
+        "  `evidence.safetensors` is what the student knows of the corpus. It holds vectors and word\n"
+        "  counts of the corpus' documents: share it as you would share them."
     )
     uses_corpus = True
     reads_rubric = False
@@ -70,8 +74,8 @@ class _LateInteraction:
 
 class _CrossEncoder:
     files = (
-        "this folder loads as a sequence classifier with one logit in plain transformers, and as a CrossEncoder in\n"
-        "  sentence-transformers. A pair is the query, and the document's header and body."
+        "this folder loads as a sequence classifier with one logit in plain transformers, and as a\n"
+        "  CrossEncoder in sentence-transformers. A pair is the query, and the document's header and body."
     )
     uses_corpus = False
     reads_rubric = False
@@ -82,7 +86,8 @@ class _CrossEncoder:
         return CrossEncoder.load(str(folder), settings.max_length, settings.precision)
 
     def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
-        """A published reranker; another encoder has no trained head, and does best by late interaction."""
+        """A published reranker; another encoder has no trained head, and does best by late
+        interaction."""
         from relabel_assets.student.cross_encoder import CrossEncoder
 
         base = base_path(config.base_model)
@@ -136,13 +141,14 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture of that name. Raises StudentError for a student of a later version, which may have others.
+    """The architecture of that name. Raises StudentError for a student of a later version, which
+    may have others.
 
     >>> architecture("decoder").reads_rubric
     True
     >>> architecture("two_tower")
     Traceback (most recent call last):
-    relabel_assets.errors.StudentError: the student's architecture 'two_tower' is not known. Architectures: ...
+    relabel_assets.errors.StudentError: the student's architecture 'two_tower' is not known. ...
     """
     if name not in ARCHITECTURES:
         raise StudentError(

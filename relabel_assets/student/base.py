@@ -25,7 +25,8 @@ def base_path(base_model: str) -> str:
 
 @cache
 def weights_identity(base_model: str) -> str:
-    """SHA-256 of a folder's safetensors; for a hub name the name itself, because a hash would need a download.
+    """SHA-256 of a folder's safetensors; for a hub name the name itself, because a hash would need
+    a download.
 
     >>> weights_identity("answerdotai/ModernBERT-base")
     'hub:answerdotai/ModernBERT-base'

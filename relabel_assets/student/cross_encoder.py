@@ -1,9 +1,12 @@
-"""The cross-encoder student: an encoder reads query and document together, and its head computes one score.
+"""The cross-encoder student: an encoder reads query and document together, and its head computes
+one score.
 
-What belongs here: loading, scoring and training it. What does not: what it shares with decoders (pair_reader.py) and
-the training loop (fit.py). Imported only where a model is needed: it loads torch.
+What belongs here: loading, scoring and training it. What does not: what it shares with decoders
+(pair_reader.py) and the training loop (fit.py). Imported only where a model is needed: it loads
+torch.
 
-A published reranker keeps its head; any other encoder gets a fresh one, which needs thousands of pairs to be of use.
+A published reranker keeps its head; any other encoder gets a fresh one, which needs thousands of
+pairs to be of use.
 """
 
 import dataclasses
@@ -37,7 +40,8 @@ _RANK = 16
 class CrossEncoder:
     """`model` maps the token ids (B, T) of query and document to one logit a row.
 
-    `is_fresh` says that its head was never trained. `inference` gives the copy of `model` that scores.
+    `is_fresh` says that its head was never trained. `inference` gives the copy of `model` that
+    scores.
     """
 
     model: Any

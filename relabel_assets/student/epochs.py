@@ -1,6 +1,7 @@
 """Which epoch of a training is kept.
 
-What belongs here: an epoch's figures and that rule, without torch. What does not: the training loop (fit.py).
+What belongs here: an epoch's figures and that rule, without torch. What does not: the training loop
+(fit.py).
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training queries. Epoch 0 is the model before training and has no `train_loss`.
+    """One pass over the training queries. Epoch 0 is the model before training and has no
+    `train_loss`.
 
     `dev_metric` is higher for a better model, and None where there are no dev pairs.
     """
@@ -20,9 +22,11 @@ class Epoch:
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The epoch whose weights are kept: the best on dev, of equal ones the first; without dev pairs the last.
+    """The epoch whose weights are kept: the best on dev, of equal ones the first; without dev pairs
+    the last.
 
-    The first of equal ones, because training that gains nothing on dev only fits the training queries more closely.
+    The first of equal ones, because training that gains nothing on dev only fits the training
+    queries more closely.
 
     >>> best_epoch([Epoch(0, None, 0.70), Epoch(1, 0.9, 0.75), Epoch(2, 0.8, 0.75)]).number
     1

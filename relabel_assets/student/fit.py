@@ -1,8 +1,9 @@
-"""The training loop: steps over graded queries, an optimizer and its schedule, and the same weights from the same seed.
+"""The training loop: steps over graded queries, an optimizer and its schedule, and the same weights
+from the same seed.
 
-What belongs here: which documents a step computes, in which order, and how weights move. What does not: the losses
-(losses.py), how a pair becomes a score (the architectures) and which epoch is kept (epochs.py). Imported only where a
-model is needed: it loads torch.
+What belongs here: which documents a step computes, in which order, and how weights move. What does
+not: the losses (losses.py), how a pair becomes a score (the architectures) and which epoch is kept
+(epochs.py). Imported only where a model is needed: it loads torch.
 """
 
 import random
@@ -36,11 +37,12 @@ class GradedQuery:
 
 
 class Learner(Protocol):
-    """What is trained: `module` holds all weights that learn, and a step computes `queries_per_step` queries.
+    """What is trained: `module` holds all weights that learn, and a step computes
+    `queries_per_step` queries.
 
-    With `documents_per_query`, a step computes at most that many documents of a query, because one that encodes
-    documents has no memory for a hundred; the query then comes several times an epoch, until all its documents could
-    have come.
+    With `documents_per_query`, a step computes at most that many documents of a query, because one
+    that encodes documents has no memory for a hundred; the query then comes several times an epoch,
+    until all its documents could have come.
     """
 
     module: nn.Module
@@ -57,9 +59,11 @@ class Learner(Protocol):
 
 
 def graded_queries(pairs: pl.DataFrame) -> list[GradedQuery]:
-    """The queries of graded `pairs`, each with its documents, in key order: the same whatever the order of the rows.
+    """The queries of graded `pairs`, each with its documents, in key order: the same whatever the
+    order of the rows.
 
-    >>> pairs = pl.DataFrame({"query_id": ["q1", "q1"], "text": ["leave", "leave"], "doc_id": ["b", "a"], "grade": [0, 3]})
+    >>> query = {"query_id": "q1", "text": "leave"}
+    >>> pairs = pl.DataFrame([{**query, "doc_id": "b", "grade": 0}, {**query, "doc_id": "a", "grade": 3}])
     >>> graded_queries(pairs)
     [GradedQuery(text='leave', documents=['a', 'b'], grades=tensor([3., 0.]))]
     """
@@ -86,8 +90,8 @@ def fit(
 ) -> list[Epoch]:
     """Train in place, and leave the module with the weights of its best epoch (see best_epoch).
 
-    `dev_metric` is called after each epoch, and once before the first. The same seed, inputs and number of threads
-    give the same weights on a CPU.
+    `dev_metric` is called after each epoch, and once before the first. The same seed, inputs and
+    number of threads give the same weights on a CPU.
 
     >>> class Line:
     ...     '''One weight, to be moved to 1.'''
@@ -137,7 +141,8 @@ def fit(
 
 
 def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> PeftModel:
-    """`model` with LoRA adapters (Hu et al. 2021) on every linear layer but the output's; peft finds them.
+    """`model` with LoRA adapters (Hu et al. 2021) on every linear layer but the output's; peft
+    finds them.
 
     With `task` SEQ_CLS the whole classification head learns beside them.
 
@@ -157,7 +162,8 @@ def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> P
 
 
 def balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]:
-    """`n` places, drawn as evenly over the grades as they allow: most documents have grade 0, and teach least.
+    """`n` places, drawn as evenly over the grades as they allow: most documents have grade 0, and
+    teach least.
 
     >>> chosen = balanced([0.0, 0.0, 0.0, 0.0, 3.0, 3.0], 4, random.Random(13))
     >>> sorted(chosen)[2:]  # two of grade 0, and both of grade 3
@@ -175,10 +181,12 @@ def balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]:
 
 
 def linear_schedule(n_steps: int) -> Callable[[int], float]:
-    """The share of the learning rate at each step, from 0: a linear rise over the first tenth, then a linear fall to 0.
+    """The share of the learning rate at each step, from 0: a linear rise over the first tenth, then
+    a linear fall to 0.
 
-    transformers' get_linear_schedule_with_warmup begins its rise at 0, so that its first step changes nothing, and
-    an epoch here may have ten steps. This one rises by 1/w, 2/w, ... over w steps of warm-up.
+    transformers' get_linear_schedule_with_warmup begins its rise at 0, so that its first step
+    changes nothing, and an epoch here may have ten steps. This one rises by 1/w, 2/w, ... over w
+    steps of warm-up.
 
     >>> share = linear_schedule(20)
     >>> [round(share(step), 2) for step in (0, 1, 2, 11, 20)]
@@ -213,7 +221,8 @@ def _repeatable() -> Iterator[None]:
 def _samples(
     train: Sequence[GradedQuery], learner: Learner, draw: random.Random
 ) -> list[GradedQuery]:
-    """An epoch's queries in a drawn order; with `documents_per_query`, each in as many parts as its documents need."""
+    """An epoch's queries in a drawn order; with `documents_per_query`, each in as many parts as its
+    documents need."""
     size = learner.documents_per_query
     if size is None:
         return draw.sample(train, len(train))

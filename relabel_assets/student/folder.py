@@ -1,7 +1,7 @@
 """A student as a folder: weights, tokenizer, adapter, calibration and model card.
 
-What belongs here: what the files say. What does not: training (train.py) and grading (labeler.py). Imported only where
-a model is needed: it loads torch.
+What belongs here: what the files say. What does not: training (train.py) and grading (labeler.py).
+Imported only where a model is needed: it loads torch.
 """
 
 from pathlib import Path
@@ -19,7 +19,8 @@ ADAPTER = "adapter"
 
 
 class Settings(pydantic.BaseModel):
-    """student.json: everything but the weights. `figures` are the dev metrics by name, None without dev pairs."""
+    """student.json: everything but the weights. `figures` are the dev metrics by name, None without
+    dev pairs."""
 
     model_config = pydantic.ConfigDict(protected_namespaces=())
 
@@ -44,11 +45,12 @@ class Settings(pydantic.BaseModel):
 
 
 def read_settings(folder: Path) -> Settings:
-    """The settings of the student in `folder`. Raises StudentError where student.json is missing or not whole.
+    """The settings of the student in `folder`. Raises StudentError where student.json is missing or
+    not whole.
 
     >>> read_settings(Path("/nowhere"))
     Traceback (most recent call last):
-    relabel_assets.errors.StudentError: /nowhere is not a student: student.json cannot be read (FileNotFoundError). ...
+    relabel_assets.errors.StudentError: /nowhere is not a student: student.json cannot be read ...
     """
     try:
         return Settings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
@@ -60,7 +62,7 @@ def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
     """The error for a folder whose `file` cannot be read.
 
     >>> print(not_a_student(Path("models/x"), SETTINGS, ValueError("no prompt")))
-    models/x is not a student: student.json cannot be read (ValueError). Train it again: `relabel run --select student_model`.
+    models/x is not a student: student.json cannot be read (ValueError). Train it again: ...
     """
     return StudentError(
         f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). Train it again: "
@@ -69,7 +71,8 @@ def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
 
 
 def save_merged(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write the model with its adapter merged, and its tokenizer; the adapter alone goes into ADAPTER too.
+    """Write the model with its adapter merged, and its tokenizer; the adapter alone goes into
+    ADAPTER too.
 
     >>> import tempfile
     >>> from transformers import AutoTokenizer, BertConfig, BertModel
@@ -89,11 +92,13 @@ def save_merged(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def model_card(settings: Settings, files: str) -> str:
-    """README.md of the folder: data, settings, dev metrics and limits; `files` says what the weights are.
+    """README.md of the folder: data, settings, dev metrics and limits; `files` says what the
+    weights are.
 
     >>> settings = Settings(
-    ...     model_id="4f1c", base_model="embedded", architecture="cross_encoder", method="lora", max_length=192,
-    ...     n_grades=4, calibration={"slope": 1.0, "thresholds": [0.0, 1.0, 2.0]}, cut_points=[0.5, 1.5, 2.5],
+    ...     model_id="4f1c", base_model="embedded", architecture="cross_encoder", method="lora",
+    ...     max_length=192, n_grades=4, cut_points=[0.5, 1.5, 2.5],
+    ...     calibration={"slope": 1.0, "thresholds": [0.0, 1.0, 2.0]},
     ...     training_set_hash="0" * 64, seed=13, n_train_pairs=900, n_dev_pairs=100, best_epoch=2,
     ...     figures={"ndcg_at_10": 0.71},
     ... )
@@ -115,8 +120,8 @@ Grades (query, document) pairs from 0 to {settings.n_grades - 1}, as its teacher
 - Base: {settings.base_model}. The embedded base is all-MiniLM-L6-v2, Apache-2.0.
 - Training: {settings.method}; {settings.n_train_pairs} pairs with a teacher's grade (SHA-256
   {settings.training_set_hash}), seed {settings.seed}. {settings.n_dev_pairs} dev pairs chose epoch
-  {settings.best_epoch} (0 is the untrained base). Calibration and cut points were then fitted to all of them; the
-  metrics below are of the student before any part of it was fitted to a grade of dev.
+  {settings.best_epoch} (0 is the untrained base). Calibration and cut points were then fitted to all of
+  them; the metrics below are of the student before any part of it was fitted to a grade of dev.
 - Files: {files} `{ADAPTER}/` is the adapter alone; `{SETTINGS}` holds calibration and cut points.
 
 | dev metric, against the teacher | value |

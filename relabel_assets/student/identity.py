@@ -1,6 +1,7 @@
 """Which student this is: hashes of what it was trained on and how.
 
-What belongs here: identity, so that an equal training set keeps the same student. What does not: training it.
+What belongs here: identity, so that an equal training set keeps the same student. What does not:
+training it.
 """
 
 import hashlib
@@ -20,14 +21,16 @@ _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")
 
 
 def training_set_hash(pairs: pl.DataFrame, corpus: pl.DataFrame | None = None) -> str:
-    """SHA-256 of the training and dev pairs with their texts and grades, and of `corpus` as corpus_sample gives it.
+    """SHA-256 of the training and dev pairs with their texts and grades, and of `corpus` as
+    corpus_sample gives it.
 
     The same whatever the order of their rows.
 
     >>> document = dict.fromkeys(DOCUMENT_COLUMNS) | {"title": "Leave"}
     >>> pair = {"query_id": "q1", "doc_id": "d1", "text": "leave", **document, "grade": 3, "split": "train"}
-    >>> one, two = pl.DataFrame([pair, pair | {"doc_id": "d2"}]), pl.DataFrame([pair | {"doc_id": "d2"}, pair])
-    >>> training_set_hash(one) == training_set_hash(two) != training_set_hash(one.with_columns(grade=2))
+    >>> pairs = pl.DataFrame([pair, pair | {"doc_id": "d2"}])
+    >>> regraded = pairs.with_columns(grade=2)
+    >>> training_set_hash(pairs) == training_set_hash(pairs.reverse()) != training_set_hash(regraded)
     True
     """
     digest = hashlib.sha256(
@@ -39,7 +42,8 @@ def training_set_hash(pairs: pl.DataFrame, corpus: pl.DataFrame | None = None) -
 
 
 def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
-    """What of the rubric a student depends on: decoders read all of it, others have as many grades as it has.
+    """What of the rubric a student depends on: decoders read all of it, others have as many grades
+    as it has.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> rubric_read(StudentConfig(), default_rubric())
@@ -52,8 +56,9 @@ def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
 def settings_to_hash(config: StudentConfig) -> dict[str, Any]:
     """The settings as hashes contain them: of a student's id, and of the inputs of tables.
 
-    Earlier versions had a setting `train_documents`, off by default, and its hashes contain it. It is added here so that
-    students and tables that were made before it was removed keep their hashes, and are not made again.
+    Earlier versions had a setting `train_documents`, off by default, and its hashes contain it. It
+    is added here so that students and tables that were made before it was removed keep their
+    hashes, and are not made again.
 
     >>> settings = settings_to_hash(StudentConfig(epochs=1))
     >>> settings["epochs"], settings["train_documents"]
@@ -63,7 +68,8 @@ def settings_to_hash(config: StudentConfig) -> dict[str, Any]:
 
 
 def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
-    """A short name that changes with the training set, the settings, the base's weights or the recipe.
+    """A short name that changes with the training set, the settings, the base's weights or the
+    recipe.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> ids = {student_id("set", StudentConfig(epochs=n), default_rubric()) for n in (1, 1, 2)}

@@ -1,7 +1,7 @@
 """The labeler: a student, or its untrained base, that grades pairs.
 
-What belongs here: from scores to grades. What does not: how an architecture scores a pair (architectures.py) and
-training (train.py).
+What belongs here: from scores to grades. What does not: how an architecture scores a pair
+(architectures.py) and training (train.py).
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 @dataclass(frozen=True)
 class Labeler:
-    """Grades pairs: a score, calibrated to the probability of each grade, and the expected grade cut into a grade."""
+    """Grades pairs: a score, calibrated to the probability of each grade, and the expected grade
+    cut into a grade."""
 
     grader: Grader
     calibration: Calibration
@@ -53,21 +54,24 @@ class Labeler:
         rubric: Rubric,
         progress: Progress = silent,
     ) -> "Labeler":
-        """The base model as it is, calibrated and cut on the grades of `pairs`: what training is measured against."""
+        """The base model as it is, calibrated and cut on the grades of `pairs`: what training is
+        measured against."""
         pairs = _with_all_columns(pairs)
         grader = architecture(config.architecture).untrained(config, rubric)
         scores = grader.scores(pairs, progress)
         return cls(grader, *calibrate(scores, pairs["grade"].to_numpy(), rubric.n_grades))
 
     def grade(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> pl.DataFrame:
-        """query_id, doc_id, grade, expected_grade and grade_probs of each row of `pairs`, in its order.
+        """query_id, doc_id, grade, expected_grade and grade_probs of each row of `pairs`, in its
+        order.
 
-        `pairs` has the query as `text` (or `query`), the document as `body` or `title`, and what there is of query_id,
-        doc_id and the document's other columns. Raises StudentError where a pair cannot be graded.
+        `pairs` has the query as `text` (or `query`), the document as `body` or `title`, and what
+        there is of query_id, doc_id and the document's other columns. Raises StudentError where a
+        pair cannot be graded.
 
         >>> from relabel_assets.prompts.rubric import default_rubric
-        >>> pairs = pl.DataFrame({"query": ["parental leave"] * 2, "title": ["Parental leave", "Printer setup"],
-        ...                       "grade": [3, 0]})
+        >>> titles = ["Parental leave", "Printer setup"]
+        >>> pairs = pl.DataFrame({"query": "parental leave", "title": titles, "grade": [3, 0]})
         >>> student = Labeler.untrained(pairs, config=StudentConfig(), rubric=default_rubric())
         >>> student.grade(pairs)["grade"].to_list()
         [3, 0]

@@ -1,7 +1,7 @@
 """The losses of one query's documents: their order, and their grades.
 
-What belongs here: those two. What does not: which documents a step computes them on (fit.py). Imported only where a
-model is needed: it loads torch.
+What belongs here: those two. What does not: which documents a step computes them on (fit.py).
+Imported only where a model is needed: it loads torch.
 """
 
 import torch
@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 
 def ranking_loss(scores: Tensor, grades: Tensor) -> Tensor:
-    """Pairwise logistic loss (Burges et al. 2005) over the pairs of documents of one query that differ in grade.
+    """Pairwise logistic loss (Burges et al. 2005) over the pairs of documents of one query that
+    differ in grade.
 
-    Each pair is weighted by the difference of its grades. scores, grades: (D,). Zero where all grades are equal.
+    Each pair is weighted by the difference of its grades. scores, grades: (D,). Zero where all
+    grades are equal.
 
     >>> loss = ranking_loss(torch.tensor([1.0, 0.0]), torch.tensor([3.0, 0.0]))
     >>> round(loss.item(), 4)  # ln(1 + exp(-1))
@@ -29,7 +31,8 @@ def ranking_loss(scores: Tensor, grades: Tensor) -> Tensor:
 
 
 class GradeLoss(nn.Module):
-    """The cumulative logit loss (McCullagh 1980) of scores; `thresholds` (n_grades - 1,) learn with the model.
+    """The cumulative logit loss (McCullagh 1980) of scores; `thresholds` (n_grades - 1,) learn with
+    the model.
 
     >>> loss = GradeLoss(n_grades=2)  # one threshold, at 0
     >>> round(loss(torch.tensor([0.0]), torch.tensor([1.0])).item(), 4)  # ln 2

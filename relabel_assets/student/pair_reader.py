@@ -1,8 +1,9 @@
-"""What cross-encoders and decoders share: they read a query and a document together, as one sequence of tokens.
+"""What cross-encoders and decoders share: they read a query and a document together, as one
+sequence of tokens.
 
-What belongs here: a document's text, scoring many pairs in batches, and training on pairs. What does not: the token
-sequence and what the model makes of it (cross_encoder.py, decoder/decoder.py). Imported only where a model is needed:
-it loads torch.
+What belongs here: a document's text, scoring many pairs in batches, and training on pairs. What
+does not: the token sequence and what the model makes of it (cross_encoder.py, decoder/decoder.py).
+Imported only where a model is needed: it loads torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +55,8 @@ class PairReader(Grader, Protocol):
 
 
 def document_text(document: Mapping[str, Any]) -> str:
-    """A document as a pair reader reads it: its header, then its body; the model's limit cuts the end.
+    """A document as a pair reader reads it: its header, then its body; the model's limit cuts the
+    end.
 
     >>> document_text({"title": "Leave", "author": "Ana", "body": "Parents may take ..."})
     'Leave | Ana\\nParents may take ...'
@@ -68,7 +70,8 @@ def score_pairs(
     score: Callable[[list[TokenRow]], Tensor],
     progress: Progress = silent,
 ) -> NDArray:
-    """The score of each row of `pairs`, (N,), in its order. Rows of like length are scored together.
+    """The score of each row of `pairs`, (N,), in its order. Rows of like length are scored
+    together.
 
     >>> pairs = pl.DataFrame({"text": ["parental leave", "badges"]})
     >>> as_row = lambda pairs: [{"input_ids": list(pair["text"].encode())} for pair in pairs]

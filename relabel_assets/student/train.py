@@ -1,8 +1,8 @@
 """From graded pairs to a student's folder.
 
-What belongs here: the order of things: train, calibrate, measure on dev, save. What does not: how an architecture is
-trained (architectures.py) and graded pairs are chosen (corpus/pairs.py). Imported only where a model is needed: it
-loads torch.
+What belongs here: the order of things: train, calibrate, measure on dev, save. What does not: how
+an architecture is trained (architectures.py) and graded pairs are chosen (corpus/pairs.py).
+Imported only where a model is needed: it loads torch.
 """
 
 import shutil
@@ -43,7 +43,8 @@ DEV_METRICS = ("ndcg_at_10", "pairwise_half", "kappa_quadratic", "calibration_er
 
 @dataclass(frozen=True)
 class TrainedStudent:
-    """What the table student_model has of a student: its settings, its epochs, and how dev probabilities came true."""
+    """What the table student_model has of a student: its settings, its epochs, and how dev
+    probabilities came true."""
 
     settings: Settings
     history: Sequence[Epoch]
@@ -60,12 +61,14 @@ def train_student(
     corpus: pl.DataFrame | None = None,
     progress: Progress = silent,
 ) -> TrainedStudent:
-    """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the student in `folder`.
+    """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the
+    student in `folder`.
 
-    What follows training (late interaction's head, calibration, cut points) is fitted twice: to train, by which the
-    student is measured on dev, and to train and dev together, which is what it keeps. `corpus` is its documents, graded
-    or not (see corpus_sample); without it, late interaction knows those of `pairs`. Raises StudentError where no train
-    pair is graded, or the base cannot be loaded.
+    What follows training (late interaction's head, calibration, cut points) is fitted twice: to
+    train, by which the student is measured on dev, and to train and dev together, which is what it
+    keeps. `corpus` is its documents, graded or not (see corpus_sample); without it, late
+    interaction knows those of `pairs`. Raises StudentError where no train pair is graded, or the
+    base cannot be loaded.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> pairs = pl.DataFrame({"query_id": ["q1"], "doc_id": ["d1"], "grade": [3], "split": ["dev"]})
@@ -131,7 +134,8 @@ def _train(
 def _dev_metrics(
     pairs: pl.DataFrame, scores: NDArray, is_train: pl.Series, n_grades: int
 ) -> tuple[dict[str, float | None], ReliabilityCurve]:
-    """How good `scores` (N,) of `pairs` are on dev, calibrated and cut on train: DEV_METRICS, and their reliability."""
+    """How good `scores` (N,) of `pairs` are on dev, calibrated and cut on train: DEV_METRICS, and
+    their reliability."""
     train, dev = pairs.filter(is_train), pairs.filter(~is_train)
     if dev.is_empty():
         return dict.fromkeys(DEV_METRICS), []

@@ -1,4 +1,5 @@
-"""A folder of documents and a live teacher, nothing else: queries, candidates and labels through real HTTP."""
+"""A folder of documents and a live teacher, nothing else: queries, candidates and labels through
+real HTTP."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,12 @@ import pytest
 
 from relabel_assets.corpus.splits import leaking_queries
 from relabel_assets.running import runner
-from relabel_assets_tests.builders import DOCUMENT_SUBJECTS, configure, write_documents, writes_queries
+from relabel_assets_tests.builders import (
+    DOCUMENT_SUBJECTS,
+    configure,
+    write_documents,
+    writes_queries,
+)
 from relabel_assets_tests.faults.teacher_server import (
     TeacherServer,
     choose_at_random,
@@ -28,10 +34,16 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def n_query_requests(server: TeacherServer) -> int:
-    return sum(server.requests[key] for key, body in server.bodies.items() if "queries" in str(body["messages"][0]))
+    return sum(
+        server.requests[key]
+        for key, body in server.bodies.items()
+        if "queries" in str(body["messages"][0])
+    )
 
 
-def test_from_documents_alone_to_labels_and_a_new_document_asks_only_about_itself(home: Path) -> None:
+def test_documents_alone_become_labels_and_only_a_new_document_is_asked_about(
+    home: Path,
+) -> None:
     write_documents(home)
     server = TeacherServer()
     server.behave = writes_queries
@@ -41,7 +53,9 @@ def test_from_documents_alone_to_labels_and_a_new_document_asks_only_about_itsel
         assert outcome is not None and outcome.is_success, outcome
         queries = warehouse.read("synthetic_queries", "bare")
         # Three are written for each document, and the copied title is not kept.
-        assert Counter(queries["seed_doc_id"].value_counts()["count"]) == {2: len(DOCUMENT_SUBJECTS)}
+        assert Counter(queries["seed_doc_id"].value_counts()["count"]) == {
+            2: len(DOCUMENT_SUBJECTS)
+        }
         assert set(queries["source"]) == {"synthetic"}
         assert queries["is_round_trip"].all()
         assert queries["teacher_model"].unique().to_list() == ["fake"]
@@ -56,15 +70,19 @@ def test_from_documents_alone_to_labels_and_a_new_document_asks_only_about_itsel
         assert bring_up_to_date()[0].is_success  # type: ignore[union-attr]
         assert n_query_requests(server) == len(DOCUMENT_SUBJECTS) + 1
         assert max(server.requests.values()) == 1
-        assert warehouse.read("synthetic_queries", "bare").height == 2 * (len(DOCUMENT_SUBJECTS) + 1)
+        assert warehouse.read("synthetic_queries", "bare").height == 2 * (
+            len(DOCUMENT_SUBJECTS) + 1
+        )
 
 
-def test_faults_are_counted_and_asked_again_and_never_become_queries(home: Path) -> None:
+def test_failed_documents_are_counted_and_asked_about_again(home: Path) -> None:
     write_documents(home)
     faults = ("500", "only prose", "refusal", "wrong schema")
     at_random = choose_at_random(0.5, faults, seed=3)
     # Without the ways in which servers differ: those replies are grades.
-    server = TeacherServer(lambda *request: found if (found := at_random(*request)) in faults else None)
+    server = TeacherServer(
+        lambda *request: found if (found := at_random(*request)) in faults else None
+    )
     server.behave = writes_queries
     with server.running():
         configure(home, server, max_retries=0)
@@ -84,17 +102,20 @@ def test_faults_are_counted_and_asked_again_and_never_become_queries(home: Path)
         assert all(server.answered[key] <= 1 for key in server.requests)
 
 
-def test_no_query_at_all_is_a_plain_message(home: Path) -> None:
+def test_a_run_without_any_written_query_fails_with_the_reason(home: Path) -> None:
     write_documents(home)
     server = TeacherServer(lambda body, key, nth: "refusal")
     with server.running():
         configure(home, server, max_retries=0)
         outcome, _ = bring_up_to_date()
     assert outcome is not None and not outcome.is_success
-    assert "no query was written (12 refused: the model refused" in outcome.failures["synthetic_queries"]
+    assert (
+        "no query was written (12 refused: the model refused"
+        in outcome.failures["synthetic_queries"]
+    )
 
 
-def test_documents_too_short_to_be_asked_about_are_said(home: Path) -> None:
+def test_documents_too_short_to_ask_about_fail_with_a_message(home: Path) -> None:
     folder = home / "data" / "bare" / "documents"
     folder.mkdir(parents=True)
     (folder / "a.md").write_text("Too short.")

@@ -1,11 +1,13 @@
-"""A random decoder student of Phi-3.5-mini's shape (3.8 billion parameters) at 500 tokens a pair, as a share of the bf16 peak.
+"""A random decoder student of Phi-3.5-mini's shape (3.8 billion parameters) at 500 tokens a pair,
+as a share of the bf16 peak.
 
     python -m relabel_assets_tests.benchmarks.decoder_gpu 2000            # on a GPU with 24 GB or more
     python -m relabel_assets_tests.benchmarks.decoder_gpu 20 --tiny       # the same code on a CPU, in seconds
 
-The path is Decoder.scores, as `relabel label` takes it: prompts are tokenized, the rubric's keys and values are lent to every
-batch. The share counts the floating point operations of the linear layers over the tokens that went through the model: the
-rubric counts once, padding and attention do not count. A second share is of whole prompts, as if each had paid for its rubric.
+The path is Decoder.scores, as `relabel label` takes it: prompts are tokenized, the rubric's keys
+and values are lent to every batch. The share counts the floating point operations of the linear
+layers over the tokens that went through the model: the rubric counts once, padding and attention do
+not count. A second share is of whole prompts, as if each had paid for its rubric.
 """
 
 import argparse
@@ -25,21 +27,34 @@ from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets_tests.benchmarks.labeling import Work, matrix_peak, reading
 
 TOKENS = 500
-TINY = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
-MINI = {"hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 32, "num_attention_heads": 32}
+TINY = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+MINI = {
+    "hidden_size": 3072,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+}
 
 
 def pairs(n: int) -> pl.DataFrame:
     """`n` pairs whose documents fill what max_length leaves; each has its own."""
     rows = [
-        {"text": f"who may take leave number {row}", "body": f"rules about leave {row} " * TOKENS} for row in range(n)
+        {"text": f"who may take leave number {row}", "body": f"rules about leave {row} " * TOKENS}
+        for row in range(n)
     ]
     absent = [pl.lit(None, pl.String).alias(name) for name in DOCUMENT_COLUMNS if name != "body"]
     return pl.DataFrame(rows).with_columns(absent)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("pairs", type=int)
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
@@ -65,11 +80,16 @@ def main() -> None:
         seconds = time.perf_counter() - started
     rate = work.flops_a_token / seconds / 1e9 / peak
     print(
-        f"{sum(p.numel() for p in model.parameters()) / 1e9:.2f} billion parameters in {dtype} on {device()}, matrix peak {peak:.0f} GFLOP/s"
+        f"{sum(p.numel() for p in model.parameters()) / 1e9:.2f} billion parameters in {dtype} on "
+        f"{device()}, matrix peak {peak:.0f} GFLOP/s"
     )
-    print(f"{given.pairs} pairs of {sum(lengths) / len(lengths):.0f} tokens, {work.tokens / given.pairs:.0f} of them read: "
+    print(f"{given.pairs} pairs of {sum(lengths) / len(lengths):.0f} tokens, "
+          f"{work.tokens / given.pairs:.0f} of them computed: "
           f"{given.pairs / seconds:.1f} pairs/s, {60 * given.pairs / seconds:.0f} a minute")  # fmt: skip
-    print(f"share of the peak: {work.tokens * rate:.1%} of what was read, {sum(lengths) * rate:.1%} of whole prompts")
+    print(
+        f"share of the peak: {work.tokens * rate:.1%} of what was computed, "
+        f"{sum(lengths) * rate:.1%} of whole prompts"
+    )
     if torch.cuda.is_available():
         print(f"peak memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
 

@@ -1,4 +1,5 @@
-"""Pairs a second of each architecture beside sentence-transformers' CrossEncoder.predict, in the same run.
+"""Pairs a second of each architecture beside sentence-transformers' CrossEncoder.predict, in the
+same run.
 
     python relabel_assets_tests/benchmarks/labeling.py 1000 10000 [--corpus people_handbook] [--rival-pairs 500]
 
@@ -8,13 +9,14 @@ It needs a finished `relabel run` and the extra `benchmarks`. Two cases, each wi
   so nothing that was read is of use again.
 - `shared`: every document with a query, then with the next: late interaction reads a document once for all of them.
 
-late_interaction is the corpus' student, beside predict on the same base. cross_encoder is the base with a fresh head, saved
-as a student, beside predict on that very folder. decoder is a small Llama with random weights, saved as a student, beside
-predict on the same base, and beside the plain forward of transformers, a whole prompt at a time. A rival's rate does not
-depend on the number of pairs and is measured on `--rival-pairs`. Grades are compared with the rival's of the same weights,
-else, on all candidates of the corpus, with the student's own in fp32. Peak is the share of this machine's measured matrix
-product in the format that was read in; tokens of text count, padding does not. Pairs are made and graded 5,000 at a time, as
-`relabel label` does.
+late_interaction is the corpus' student, beside predict on the same base. cross_encoder is the base
+with a fresh head, saved as a student, beside predict on that very folder. decoder is a small Llama
+with random weights, saved as a student, beside predict on the same base, and beside the plain
+forward of transformers, a whole prompt at a time. A rival's rate does not depend on the number of
+pairs and is measured on `--rival-pairs`. Grades are compared with the rival's of the same weights,
+else, on all candidates of the corpus, with the student's own in fp32. Peak is the share of this
+machine's measured matrix product in the format that was read in; tokens of text count, padding does
+not. Pairs are made and graded 5,000 at a time, as `relabel label` does.
 """
 
 import argparse
@@ -67,12 +69,17 @@ class Corpus:
             if distinct and turn:
                 words = document["body"].split()
                 cut = 1 + (turn * 13) % max(1, len(words) - 1)
-                document |= {"doc_id": f"{document['doc_id']}-{turn}", "body": " ".join([*words[cut:], *words[:cut]])}
+                document |= {
+                    "doc_id": f"{document['doc_id']}-{turn}",
+                    "body": " ".join([*words[cut:], *words[:cut]]),
+                }
             text = f"{self.queries['text'][query]} {again}".strip()
-            rows.append(document | {"query_id": text, "text": text, "grade": number % 4, "split": "train"})
-        return pl.DataFrame(rows, schema_overrides=dict.fromkeys(DOCUMENT_COLUMNS, pl.String)).with_columns(
-            expected_grade=pl.lit(None, pl.Float64)
-        )
+            rows.append(
+                document | {"query_id": text, "text": text, "grade": number % 4, "split": "train"}
+            )
+        return pl.DataFrame(
+            rows, schema_overrides=dict.fromkeys(DOCUMENT_COLUMNS, pl.String)
+        ).with_columns(expected_grade=pl.lit(None, pl.Float64))
 
 
 def matrix_peak(dtype: torch.dtype) -> float:
@@ -102,7 +109,9 @@ class Work:
     def _count(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
         width = kwargs["input_ids"].shape[1]
         mask = kwargs.get("attention_mask")
-        self.tokens = self.tokens + (kwargs["input_ids"].numel() if mask is None else mask[:, -width:].sum().cpu())
+        self.tokens = self.tokens + (
+            kwargs["input_ids"].numel() if mask is None else mask[:, -width:].sum().cpu()
+        )
 
     def _look(self) -> None:
         while self._on:
@@ -127,7 +136,12 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def made_student(folder: Path, corpus: Corpus, architecture: str, base: str) -> Path:
     config = StudentConfig(base_model=base, architecture=architecture, epochs=0, max_length=512)  # type: ignore[arg-type]
-    train_student(corpus.pairs(0, TRAINED_ON, distinct=True), config=config, rubric=default_rubric(), folder=folder)
+    train_student(
+        corpus.pairs(0, TRAINED_ON, distinct=True),
+        config=config,
+        rubric=default_rubric(),
+        folder=folder,
+    )
     return folder
 
 
@@ -145,7 +159,8 @@ def small_llama(folder: Path) -> str:
 
 
 def whole_prompts(labeler: Labeler, folder: Path, pairs: pl.DataFrame) -> Callable[[], np.ndarray]:
-    """What transformers gives for each pair's whole prompt, one at a time, in fp32: the expected grade."""
+    """What transformers gives for each pair's whole prompt, one at a time, in fp32: the expected
+    grade."""
     grader: Any = labeler.grader
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     rows = grader.tokenize(pairs.to_dicts())
@@ -154,8 +169,15 @@ def whole_prompts(labeler: Labeler, folder: Path, pairs: pl.DataFrame) -> Callab
     def scores() -> np.ndarray:
         found = []
         for row in rows:
-            logits = model(torch.tensor([row["input_ids"]]), logits_to_keep=1).logits[0, -1, list(grader.digits)]
-            found.append(float(torch.softmax(logits, -1) @ torch.arange(len(grader.digits), dtype=torch.float32)))
+            logits = model(torch.tensor([row["input_ids"]]), logits_to_keep=1).logits[
+                0, -1, list(grader.digits)
+            ]
+            found.append(
+                float(
+                    torch.softmax(logits, -1)
+                    @ torch.arange(len(grader.digits), dtype=torch.float32)
+                )
+            )
         return np.array(found)
 
     return scores
@@ -178,7 +200,9 @@ def in_fp32(folder: Path, pairs: pl.DataFrame) -> np.ndarray:
         for file in folder.iterdir():
             (copied / file.name).symlink_to(file)
         (copied / SETTINGS).unlink()
-        (copied / SETTINGS).write_text(read_settings(folder).model_copy(update={"precision": "fp32"}).model_dump_json())
+        (copied / SETTINGS).write_text(
+            read_settings(folder).model_copy(update={"precision": "fp32"}).model_dump_json()
+        )
         return Labeler.load(copied).grader.scores(pairs)
 
 
@@ -189,7 +213,13 @@ def reading(grader: Any) -> tuple[Any, Any]:
 
 
 def measure(
-    name: str, case: str, folder: Path, corpus: Corpus, rival: CrossEncoder, sizes: list[int], n_rival: int
+    name: str,
+    case: str,
+    folder: Path,
+    corpus: Corpus,
+    rival: CrossEncoder,
+    sizes: list[int],
+    n_rival: int,
 ) -> Iterator[str]:
     distinct = case == "distinct"
     labeler = Labeler.load(folder)
@@ -200,7 +230,9 @@ def measure(
     rival_rate = n_rival / rival_s
     yield f"CrossEncoder.predict: {rival_rate:.1f} pairs/s on {n_rival} pairs"
     if name == "cross_encoder":
-        yield compared(labeler, asked, rival_scores, "those of CrossEncoder.predict on the same folder")
+        yield compared(
+            labeler, asked, rival_scores, "those of CrossEncoder.predict on the same folder"
+        )
     elif name == "decoder":
         plain_s, scores = timed(whole_prompts(labeler, folder, asked))
         yield f"plain transformers, a prompt at a time: {n_rival / plain_s:.1f} pairs/s"
@@ -224,23 +256,34 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("pairs", type=int, nargs="+")
     parser.add_argument("--corpus", default="people_handbook")
     parser.add_argument("--rival-pairs", type=int, default=500)
-    parser.add_argument("--only", nargs="*", default=["late_interaction", "cross_encoder", "decoder"])
+    parser.add_argument(
+        "--only", nargs="*", default=["late_interaction", "cross_encoder", "decoder"]
+    )
     parser.add_argument("--cases", nargs="*", default=["distinct", "shared"])
     given = parser.parse_args()
     project, warehouse = runner.from_environment()
-    queries, documents = (warehouse.read(name, given.corpus) for name in ("synthetic_queries", "seed_docs"))
+    queries, documents = (
+        warehouse.read(name, given.corpus) for name in ("synthetic_queries", "seed_docs")
+    )
     documents = documents.select("doc_id", *DOCUMENT_COLUMNS)
     candidates = warehouse.read("bm25_candidates", given.corpus).select("query_id", "doc_id")
     texts = queries.select("query_id", "text")
-    corpus = Corpus(queries, documents, candidates.join(texts, on="query_id").join(documents, on="doc_id"))
+    corpus = Corpus(
+        queries, documents, candidates.join(texts, on="query_id").join(documents, on="doc_id")
+    )
     student = warehouse.read("student_model", given.corpus).filter("is_current").row(0, named=True)
-    peaks = ", ".join(f"{str(dtype)[6:]} {matrix_peak(dtype):.0f}" for dtype in (torch.float32, torch.bfloat16))
+    peaks = ", ".join(
+        f"{str(dtype)[6:]} {matrix_peak(dtype):.0f}" for dtype in (torch.float32, torch.bfloat16)
+    )
     print(
-        f"{given.corpus}: {documents.height} documents, {torch.get_num_threads()} threads, matrix peak {peaks} GFLOP/s"
+        f"{given.corpus}: {documents.height} documents, {torch.get_num_threads()} threads, "
+        f"matrix peak {peaks} GFLOP/s"
     )
     with tempfile.TemporaryDirectory() as scratch:
         for name in given.only:
@@ -255,7 +298,9 @@ def main() -> None:
                 folder = made_student(Path(scratch) / name, corpus, name, base)
                 rival = CrossEncoder(base, num_labels=1, max_length=512)
             for case in given.cases:
-                for line in measure(name, case, folder, corpus, rival, given.pairs, given.rival_pairs):
+                for line in measure(
+                    name, case, folder, corpus, rival, given.pairs, given.rival_pairs
+                ):
                     print(f"{name}, {case}: {line}", flush=True)
 
 

@@ -1,11 +1,13 @@
-"""What training more than the query side is worth: the untrained base and cross-encoders, on held-out queries.
+"""What training more than the query side is worth: the untrained base and cross-encoders, on
+held-out queries.
 
     python relabel_assets_tests/benchmarks/student_training.py CORPUS [STUDENT]... [--set NAME=VALUE]...
     python relabel_assets_tests/benchmarks/student_training.py trec_dl cross_encoder_full --set base_model=FOLDER_OR_HUB_NAME
 
-Needs a corpus whose teacher has graded (`relabel run -s +teacher_labels`); reads RELABEL_HOME and RELABEL_DATA. Every
-third train or dev query is held out, and measured against the teacher's grades; benchmark queries are never looked at.
-Figures have 95 % intervals from a paired bootstrap over queries; minutes are this machine's.
+Needs a corpus whose teacher has graded (`relabel run -s +teacher_labels`); reads RELABEL_HOME and
+RELABEL_DATA. Every third train or dev query is held out, and measured against the teacher's grades;
+benchmark queries are never looked at. Figures have 95 % intervals from a paired bootstrap over
+queries; minutes are this machine's.
 """
 
 import argparse
@@ -33,10 +35,15 @@ VARIANTS = {
 def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
     project, warehouse = runner.from_environment()
     rubric = project.corpora().open(corpus).rubric
-    queries, documents = warehouse.read("synthetic_queries", corpus), warehouse.read("seed_docs", corpus)
+    queries, documents = (
+        warehouse.read("synthetic_queries", corpus),
+        warehouse.read("seed_docs", corpus),
+    )
     pairs = training_pairs(warehouse.read("teacher_labels", corpus), queries, documents)
     # Hashed, so that neighbours in the list of queries, often alike, are not held out together.
-    ids = sorted(pairs["query_id"].unique(), key=lambda query: str(pl.Series([query]).hash(seed=7)[0]))
+    ids = sorted(
+        pairs["query_id"].unique(), key=lambda query: str(pl.Series([query]).hash(seed=7)[0])
+    )
     is_held_out = pl.col("query_id").is_in(ids[::3])
     known, held_out = pairs.filter(~is_held_out), pairs.filter(is_held_out)
     grades = []
@@ -48,13 +55,19 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
         else:
             with tempfile.TemporaryDirectory() as folder:
                 sample = corpus_sample(documents, config)
-                trained = train_student(known, corpus=sample, config=config, rubric=rubric, folder=Path(folder) / "s")
-                on_dev = "; dev by epoch: " + " ".join(f"{epoch.dev_metric or 0:.3f}" for epoch in trained.history)
+                trained = train_student(
+                    known, corpus=sample, config=config, rubric=rubric, folder=Path(folder) / "s"
+                )
+                on_dev = "; dev by epoch: " + " ".join(
+                    f"{epoch.dev_metric or 0:.3f}" for epoch in trained.history
+                )
                 labeler = Labeler.load(Path(folder) / "s")
         minutes = (time.monotonic() - started) / 60
         found = labeler.grade(held_out)
         grades.append(
-            found.select(pl.lit(name).alias("labeler"), "query_id", "doc_id", "grade", score="expected_grade")
+            found.select(
+                pl.lit(name).alias("labeler"), "query_id", "doc_id", "grade", score="expected_grade"
+            )
         )
         print(f"{name}: trained in {minutes:.1f} minutes{on_dev}", flush=True)
     reference = held_out.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
@@ -72,11 +85,15 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus")
     parser.add_argument("students", nargs="*", metavar="STUDENT", default=["base", "query_side"],
                         help=f"of {', '.join(VARIANTS)}")  # fmt: skip
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of `student:`")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of `student:`"
+    )
     given = parser.parse_args()
     if unknown := set(given.students) - set(VARIANTS):
         parser.error(f"no student is called {min(unknown)!r}: choose from {', '.join(VARIANTS)}")

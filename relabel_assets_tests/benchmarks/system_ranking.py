@@ -1,15 +1,18 @@
-"""Whether labels rank retrieval systems as people do: teacher, student and untrained base beside the reference labels.
+"""Whether labels rank retrieval systems as people do: teacher, student and untrained base beside
+the reference labels.
 
     python relabel_assets_tests/benchmarks/system_ranking.py CORPUS [--runs FOLDER]
 
-Needs a corpus with reference labels (`relabel run`); reads RELABEL_HOME and RELABEL_DATA. FOLDER has run files as trec_eval
-reads them (query id, Q0, document id, rank, score, name), one a system; the file's name is the system's. Without it the
-systems are ten that are made here of BM25 and of the untrained base, of which late interaction is a relative of the student:
-runs of other systems say more.
+Needs a corpus with reference labels (`relabel run`); reads RELABEL_HOME and RELABEL_DATA. FOLDER
+has run files as trec_eval reads them (query id, Q0, document id, rank, score, name), one a system;
+the file's name is the system's. Without it the systems are ten that are made here of BM25 and of
+the untrained base, of which late interaction is a relative of the student: runs of other systems
+say more.
 
-Each system orders the judged documents of each benchmark query (those it did not find come last), and has a mean NDCG@10
-by each labeler's grades. Kendall's tau is between the order of systems by a labeler and by the reference; its 95 % intervals, and
-those of the student's less the teacher's, are from a paired bootstrap over queries.
+Each system orders the judged documents of each benchmark query (those it did not find come last),
+and has a mean NDCG@10 by each labeler's grades. Kendall's tau is between the order of systems by a
+labeler and by the reference; its 95 % intervals, and those of the student's less the teacher's, are
+from a paired bootstrap over queries.
 """
 
 import argparse
@@ -50,10 +53,16 @@ def by_bm25(
     pairs: pl.DataFrame, documents: pl.DataFrame, rewrite: Callable[[Bm25, str], str] | None = None
 ) -> pl.Series:
     found: dict[tuple[str, str], float] = {}
-    with tempfile.TemporaryDirectory() as scratch, bm25_index([documents], scratch=Path(scratch)) as bm25:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        bm25_index([documents], scratch=Path(scratch)) as bm25,
+    ):
         for (query_id, text), group in pairs.group_by("query_id", "text"):
             words = rewrite(bm25, str(text)) if rewrite else str(text)
-            found |= {(str(query_id), doc_id): score for doc_id, score in bm25.scores(words, group["doc_id"]).items()}
+            found |= {
+                (str(query_id), doc_id): score
+                for doc_id, score in bm25.scores(words, group["doc_id"]).items()
+            }
     return pl.Series([found[key] for key in pairs.select("query_id", "doc_id").iter_rows()])
 
 
@@ -63,14 +72,21 @@ def expanded(documents: pl.DataFrame) -> Callable[[Bm25, str], str]:
 
     def rewrite(bm25: Bm25, text: str) -> str:
         best = [set(bodies[doc_id].lower().split()) for doc_id, _ in bm25.top(text, 3)]
-        both = {word for place, words in enumerate(best) for other in best[:place] for word in words & other}
+        both = {
+            word
+            for place, words in enumerate(best)
+            for other in best[:place]
+            for word in words & other
+        }
         return " ".join([text, *sorted(both)])
 
     return rewrite
 
 
 def fused(pairs: pl.DataFrame, *systems: pl.Series) -> pl.Series:
-    ranked = pairs.select("query_id").with_columns(pl.Series(str(n), scores) for n, scores in enumerate(systems))
+    ranked = pairs.select("query_id").with_columns(
+        pl.Series(str(n), scores) for n, scores in enumerate(systems)
+    )
     places = [pl.col(str(n)).rank(descending=True).over("query_id") for n in range(len(systems))]
     return ranked.select(pl.sum_horizontal(1 / (FUSED_AT + place) for place in places)).to_series()
 
@@ -94,13 +110,18 @@ def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[st
         means = [vectors.mean(dim=0) for vectors, _ in scorer.encode_query_tokens(texts)]
         queries = dict(zip(texts, nn.functional.normalize(torch.stack(means), dim=-1), strict=True))
         asked = pairs.select("text", "doc_id").iter_rows()
-        return pl.Series([float((read[doc_id].window_vectors @ queries[text]).max()) for text, doc_id in asked])
+        return pl.Series(
+            [float((read[doc_id].window_vectors @ queries[text]).max()) for text, doc_id in asked]
+        )
 
     cosine = by_cosine(pairs, read)
     yield "cosine", cosine
     yield "cosine of three words", by_cosine(short_queries, read)
     of_beginnings = pairs.with_columns(body=first_words(20, "body"))
-    yield "cosine of beginnings", by_cosine(pairs, dict(iter_encoded_documents(encoder, of_beginnings, silent)))
+    yield (
+        "cosine of beginnings",
+        by_cosine(pairs, dict(iter_encoded_documents(encoder, of_beginnings, silent))),
+    )
     late = pl.Series(late_interaction_scores(scorer, read.items(), pairs))
     yield "late interaction", late
     yield "bm25 and cosine", fused(pairs, bm25, cosine)
@@ -110,64 +131,100 @@ def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[st
 def from_files(folder: Path, pairs: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
     last = -np.inf
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        scores = {(row.query_id, row.doc_id): row.score for row in ir_measures.read_trec_run(str(file))}
+        scores = {
+            (row.query_id, row.doc_id): row.score for row in ir_measures.read_trec_run(str(file))
+        }
         asked = pairs.select("query_id", "doc_id").iter_rows()
         yield file.stem, pl.Series([scores.get(key, last) for key in asked])
 
 
 def taus(figures: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, float]:
-    """Kendall's tau with the reference of every labeler's means (S,), of `figures` (S, Q) weighed by (Q,)."""
+    """Kendall's tau with the reference of every labeler's means (S,), of `figures` (S, Q) weighed
+    by (Q,)."""
     means = {}
     for name, of_systems in figures.items():
         counts = ~np.isnan(of_systems) * weights
         means[name] = np.nansum(of_systems * weights, axis=1) / counts.sum(axis=1)
-    return {name: kendalltau(values, means["reference"]).statistic for name, values in means.items()}
+    return {
+        name: kendalltau(values, means["reference"]).statistic for name, values in means.items()
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus")
     parser.add_argument("--runs", type=Path, metavar="FOLDER")
     given = parser.parse_args()
     if given.runs and not any(path.is_file() for path in given.runs.glob("*")):
-        parser.error(f"{given.runs} has no files: it should be a folder of trec_eval's run files, one a system")
+        parser.error(
+            f"{given.runs} has no files: it should be a folder of trec_eval's run files, one a system"
+        )
     project, warehouse = runner.from_environment()
-    names = ("synthetic_queries", "seed_docs", "teacher_labels", "student_labels", "reference_labels")
-    queries, documents, teacher, student, reference = (warehouse.read(name, given.corpus) for name in names)
+    names = (
+        "synthetic_queries",
+        "seed_docs",
+        "teacher_labels",
+        "student_labels",
+        "reference_labels",
+    )
+    queries, documents, teacher, student, reference = (
+        warehouse.read(name, given.corpus) for name in names
+    )
     benchmark = queries.filter(pl.col("split") == "benchmark")
-    judged = median_grades(reference.join(benchmark, on="query_id", how="semi")).rename({"grade": "reference"})
+    judged = median_grades(reference.join(benchmark, on="query_id", how="semi")).rename(
+        {"grade": "reference"}
+    )
     for name, labels in (("teacher", teacher), ("student", student)):
         judged = judged.join(
-            labels.select("query_id", "doc_id", pl.col("grade").alias(name)), on=["query_id", "doc_id"]
+            labels.select("query_id", "doc_id", pl.col("grade").alias(name)),
+            on=["query_id", "doc_id"],
         )
     pairs = with_texts(judged.drop_nulls().sort("query_id", "doc_id"), queries, documents)
     settings = project.corpora().open(given.corpus)
     base = Labeler.untrained(
-        training_pairs(teacher, queries, documents), config=settings.config.student, rubric=settings.rubric
+        training_pairs(teacher, queries, documents),
+        config=settings.config.student,
+        rubric=settings.rubric,
     )
     pairs = pairs.with_columns(base=base.grade(pairs)["grade"])
-    labelers, query_ids = ("reference", "teacher", "student", "base"), pairs["query_id"].unique().sort().to_list()
+    labelers, query_ids = (
+        ("reference", "teacher", "student", "base"),
+        pairs["query_id"].unique().sort().to_list(),
+    )
     found: dict[str, list[list[float]]] = {name: [] for name in labelers}
     print(
-        f"{given.corpus}: {pairs.height:,} judged pairs of {len(query_ids)} queries; NDCG@10 by the grades of each labeler"
+        f"{given.corpus}: {pairs.height:,} judged pairs of {len(query_ids)} queries; NDCG@10 by the "
+        "grades of each labeler"
     )
     print(f"  {'':28}{''.join(f'{name:>11}' for name in labelers)}")
-    for system, scores in from_files(given.runs, pairs) if given.runs else made_here(pairs, documents):
+    for system, scores in (
+        from_files(given.runs, pairs) if given.runs else made_here(pairs, documents)
+    ):
         for name in labelers:
-            of_query = ndcg_by_query(pairs.select("query_id", "doc_id", grade=name).with_columns(score=scores))
+            of_query = ndcg_by_query(
+                pairs.select("query_id", "doc_id", grade=name).with_columns(score=scores)
+            )
             found[name].append([of_query.get(query_id, np.nan) for query_id in query_ids])
         cells = "".join(f"{np.nanmean(found[name][-1]):11.3f}" for name in labelers)
         print(f"  {system:28}{cells}", flush=True)
     figures = {name: np.array(rows) for name, rows in found.items()}
-    exact, *drawn = (taus(figures, weights) for weights in resamples(len(query_ids), RESAMPLES, SEED))
-    print(f"\nKendall's tau with the reference, {len(figures['reference'])} systems, {len(query_ids)} queries")
+    exact, *drawn = (
+        taus(figures, weights) for weights in resamples(len(query_ids), RESAMPLES, SEED)
+    )
+    print(
+        f"\nKendall's tau with the reference, {len(figures['reference'])} systems, {len(query_ids)} queries"
+    )
     for name in labelers[1:]:
         low, high = np.nanpercentile([of_labelers[name] for of_labelers in drawn], [2.5, 97.5])
         print(f"  {name:18}{exact[name]:+.3f} [{low:+.3f}, {high:+.3f}]")
     low, high = np.nanpercentile(
         [of_labelers["student"] - of_labelers["teacher"] for of_labelers in drawn], [2.5, 97.5]
     )
-    print(f"  student - teacher {exact['student'] - exact['teacher']:+.3f} [{low:+.3f}, {high:+.3f}]")
+    print(
+        f"  student - teacher {exact['student'] - exact['teacher']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Backfills as Dagster runs them: a run a corpus or one run over many, in one process or one a step; stopped and resumed."""
+"""Backfills as Dagster runs them: one run over many corpora, a process for each step, and one that
+is stopped and resumed."""
 
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from relabel_assets.definitions import build_definitions
 from relabel_assets.graph.partitions import add_partitions
+from relabel_assets.graph.project import Project
 from relabel_assets.running import runner
 from relabel_assets.running.dagster_state import open_instance
 from relabel_assets_tests.builders import answers_in, ask_live, write_corpus
@@ -29,12 +31,15 @@ def corpora(home: Path) -> Path:
 
 
 def single_run(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    job = build_definitions().resolve_implicit_global_asset_job_def()
+    definitions = build_definitions(Project.from_environment(), backfill="single_run")
+    job = definitions.resolve_implicit_global_asset_job_def()
     selection = [dg.AssetKey(name) for name in LABELS]
-    return job.execute_in_process(instance=instance, asset_selection=selection, tags=RANGE, raise_on_error=False)
+    return job.execute_in_process(
+        instance=instance, asset_selection=selection, tags=RANGE, raise_on_error=False
+    )
 
 
-def test_one_run_over_many_corpora_and_one_that_is_broken_costs_no_other(corpora: Path) -> None:
+def test_a_broken_corpus_in_one_run_over_many_costs_no_other(corpora: Path) -> None:
     project, warehouse = runner.from_environment()
     broken = corpora / "data" / "two" / "documents.jsonl"
     whole = broken.read_text()
@@ -46,22 +51,30 @@ def test_one_run_over_many_corpora_and_one_that_is_broken_costs_no_other(corpora
         (step,) = (event for event in failed.all_events if event.is_step_failure)
         said = step.step_failure_data.user_failure_data.description
         assert said.startswith("two: corpus 'two' has no document that can be used")
-        assert {corpus for corpus, table in warehouse.receipts() if table == "seed_docs"} == {"one", "three"}
+        assert {corpus for corpus, table in warehouse.receipts() if table == "seed_docs"} == {
+            "one",
+            "three",
+        }
         broken.write_text(whole)
         done = single_run(instance)
         assert done.success
         assert all(check.passed for check in done.get_asset_check_evaluations())
         found = instance.get_latest_materialization_event
-        assert set(instance.get_materialized_partitions(dg.AssetKey("teacher_labels"))) == {"one", "two", "three"}
+        assert set(instance.get_materialized_partitions(dg.AssetKey("teacher_labels"))) == {
+            "one",
+            "two",
+            "three",
+        }
         latest = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=dg.AssetKey("seed_docs"), asset_partitions=["two"]), limit=1
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey("seed_docs"), asset_partitions=["two"]),
+            limit=1,
         )
         assert latest.records[0].asset_materialization.metadata["dagster/row_count"].value == 8  # type: ignore[union-attr]
         assert found(dg.AssetKey("seed_docs")) is not None
     assert len(warehouse.receipts()) == 15
 
 
-def test_a_check_of_one_run_over_many_corpora_says_which_it_means(corpora: Path) -> None:
+def test_a_check_in_one_run_over_many_corpora_names_the_corpus(corpora: Path) -> None:
     project, _ = runner.from_environment()
     grades = corpora / "data" / "two" / "teacher_labels.jsonl"
     grades.write_text("".join(grades.read_text().splitlines(keepends=True)[1:]))
@@ -71,27 +84,29 @@ def test_a_check_of_one_run_over_many_corpora_says_which_it_means(corpora: Path)
         assert done.success
         found = {check.check_name: check for check in done.get_asset_check_evaluations()}
         check = found["every_pair_is_graded"]
-        assert (check.passed, "two: 1 pairs not_recorded" in str(check.metadata["first"].value)) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [("", "{'MULTI_RUN'}"), ("single_run", "{'SINGLE_RUN'}"), ("none", "It is run_per_corpus or single_run")],
-)
-def test_a_setting_chooses_what_a_backfill_starts(home: Path, setting: str, said: str) -> None:
-    code = "from relabel_assets.definitions import ASSETS; print({asset.backfill_policy.policy_type.name for asset in ASSETS})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"RELABEL_BACKFILL": setting}, capture_output=True, text=True, check=False
-    )  # fmt: skip
-    assert said in done.stdout + done.stderr
+        assert (
+            check.passed,
+            "two: 1 pairs not_recorded" in str(check.metadata["first"].value),
+        ) == (False, True)
 
 
 def dagster(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", *words, "-m", "relabel_assets.definitions"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ.copy())
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "dagster",
+        *words,
+        "-m",
+        "relabel_assets.definitions",
+    ]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ.copy()
+    )
 
 
-def test_a_process_a_step_by_a_runs_config(home: Path) -> None:
+def test_run_config_can_give_each_step_a_process(home: Path) -> None:
     project, warehouse = runner.from_environment()
     with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
         add_partitions(instance, ["tiny"])
@@ -112,7 +127,9 @@ def test_a_process_a_step_by_a_runs_config(home: Path) -> None:
     assert {table for _, table in warehouse.receipts()} == {"seed_docs", "synthetic_queries"}
 
 
-def test_a_backfill_that_is_stopped_goes_on_where_it_was(corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_backfill_goes_on_where_it_was(
+    corpora: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the UI's Terminate and Ctrl-C do to a run: SIGINT or SIGTERM to its process."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     run = [sys.executable, "-m", "relabel_assets.cli.main", "run", "-s", "*teacher_labels"]
@@ -122,7 +139,9 @@ def test_a_backfill_that_is_stopped_goes_on_where_it_was(corpora: Path, monkeypa
             (corpora / "data" / name / "teacher_labels.jsonl").unlink()
             settings = (corpora / "data" / "tiny" / "corpus.yaml").read_text()
             (corpora / "data" / name / "corpus.yaml").write_text(settings)
-        child = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ.copy())
+        child = subprocess.Popen(
+            run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ.copy()
+        )
         while sum(server.answered.values()) < 30 and child.poll() is None:
             time.sleep(0.01)
         child.send_signal(signal.SIGTERM)
@@ -130,20 +149,28 @@ def test_a_backfill_that_is_stopped_goes_on_where_it_was(corpora: Path, monkeypa
         assert child.returncode == 130, output.decode()
         server.latency_s = 0.0
         had, asked = answers_in(corpora / "home" / "ledger"), server.requests.copy()
-        done = subprocess.run(run, capture_output=True, text=True, check=False, env=os.environ.copy())
+        done = subprocess.run(
+            run, capture_output=True, text=True, check=False, env=os.environ.copy()
+        )
         assert done.returncode == 0, done.stderr
         assert all(server.requests[key] == asked[key] for key in had)
-        # Only what was on its way at the stop may be sent again; the corpora's texts are alike, and share their answers.
+        # Only what was on its way at the stop may be sent again; the corpora's texts are alike, and
+        # share their answers.
         assert server.requests.total() - len(server.requests) <= 4
     _, warehouse = runner.from_environment()
     assert set(warehouse.query("select status from teacher_labels")["status"]) == {"ok"}
 
 
-def test_processes_that_begin_dagsters_state_at_once_leave_it_whole(home: Path) -> None:
+def test_processes_that_create_dagsters_state_at_once_leave_it_usable(home: Path) -> None:
     project, _ = runner.from_environment()
-    script = "from relabel_assets.running.dagster_state import *; open_instance(Home.from_environment()).dispose()"
+    script = (
+        "from relabel_assets.running.dagster_state import *; "
+        "open_instance(Home.from_environment()).dispose()"
+    )
     command = [sys.executable, "-W", "ignore", "-c", script]
-    begun = [subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ.copy()) for _ in range(4)]
+    begun = [
+        subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ.copy()) for _ in range(4)
+    ]
     for process in begun:
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said.decode()[-800:]

@@ -1,4 +1,5 @@
-"""label_file without a model: resuming after a kill, refusing another job's parts, one process at a time."""
+"""label_file without a model: resuming after a kill, refusing another job's parts, one process at a
+time."""
 
 import signal
 import subprocess
@@ -30,7 +31,9 @@ class Killed(CountingGrader):
         return super().grade(pairs, **kwargs)
 
 pairs, out = map(Path, sys.argv[1:])
-label_file(pairs, out, engine=in_process(Killed()), texts=no_texts, model_id="m", model_hash="h", rows_per_chunk=10)
+label_file(
+    pairs, out, engine=in_process(Killed()), texts=no_texts, model_id="m", model_hash="h", rows_per_chunk=10
+)
 """
 
 

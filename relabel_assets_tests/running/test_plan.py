@@ -1,7 +1,6 @@
-"""The plan beside the run: what is foretold is what changes, in every table, and nothing else does."""
+"""The plan beside the run: what is foretold is what changes in every table, and nothing else."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,15 @@ from typing import Any
 import polars as pl
 import pytest
 
+from relabel_assets.graph.forecast import Changes, changes_between
 from relabel_assets.running import runner
-from relabel_assets.running.plan import Changes, Planned, changes, plan, stale_tables
+from relabel_assets.running.plan import Planned, plan, stale_tables
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import PARQUET
 from relabel_assets_tests import builders
 from relabel_assets_tests.builders import ask_live, relabel, write_corpus
 from relabel_assets_tests.faults.teacher_server import TeacherServer
+from relabel_assets_tests.running.homes import use_copy, use_home
 
 LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
 
@@ -28,17 +29,20 @@ def edit(file: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
 
 
 def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
-    """Plan, run and compare: row counts, untouched tables, other corpora, and the copies that readers open."""
+    """Plan, run and compare: row counts, untouched tables, other corpora, and the copies that
+    readers open."""
     project, warehouse = runner.from_environment()
     before, had = {name: warehouse.read(name, corpus) for name in tables}, warehouse.receipts()
     planned = {found.table: found for found in plan(project, warehouse, corpus, tables)}
-    assert all(warehouse.read(name, corpus).equals(before[name]) for name in tables), "a plan changes nothing"
+    assert all(warehouse.read(name, corpus).equals(before[name]) for name in tables), (
+        "a plan changes nothing"
+    )
     assert warehouse.receipts() == had
     outcome = runner.bring_up_to_date(project, warehouse, corpus, tables)
     assert outcome is None or outcome.is_success, outcome
     has = warehouse.receipts()
     for name in tables:
-        done = changes(TABLES[name], before[name], warehouse.read(name, corpus))
+        done = changes_between(TABLES[name], before[name], warehouse.read(name, corpus))
         foretold = planned[name].changes if name in planned else Changes(0, 0, 0)
         if foretold is not None and foretold.is_most:
             assert (done.added, done.changed) <= (foretold.added, foretold.changed), name
@@ -51,19 +55,15 @@ def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
         query = f"select * from {name} where corpus = '{corpus}' order by all"
         rows = warehouse.query(query)
         assert warehouse.read_replica(query).equals(rows)
-        file = Path(warehouse.database).parent / PARQUET / name / f"corpus={corpus}" / "rows.parquet"
+        file = (
+            Path(warehouse.database).parent / PARQUET / name / f"corpus={corpus}" / "rows.parquet"
+        )
         assert pl.read_parquet(file).height == rows.height == has[corpus, name].n_rows
     assert {key: receipt for key, receipt in has.items() if key[0] != corpus} == {
         key: receipt for key, receipt in had.items() if key[0] != corpus
     }
     assert stale_tables(project, warehouse, corpus, tables) == {}
     return planned
-
-
-def use(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    patch.setenv("RELABEL_HOME", str(folder / "home"))
-    patch.setenv("RELABEL_DATA", str(folder / "data"))
-    patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +73,24 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tiny", "other", "third"):
         write_corpus(folder / "data" / name)
     with pytest.MonkeyPatch.context() as patch:
-        use(patch, folder)
+        use_home(patch, folder)
         for name in ("tiny", "other", "third"):
             assert set(run_beside_its_plan(name, LABELS)) == set(LABELS)
     return folder
 
 
 def change_a_document(folder: Path) -> None:
-    edit(folder / "documents.jsonl", lambda rows: rows[1].update(body=rows[1]["body"] + " And about bicycle parking."))
+    edit(
+        folder / "documents.jsonl",
+        lambda rows: rows[1].update(body=rows[1]["body"] + " And about bicycle parking."),
+    )
 
 
 def add_a_document_and_change_a_query(folder: Path) -> None:
-    edit(folder / "documents.jsonl", lambda rows: rows.append({"doc_id": "new", "body": "A new rule on lunch."}))
+    edit(
+        folder / "documents.jsonl",
+        lambda rows: rows.append({"doc_id": "new", "body": "A new rule on lunch."}),
+    )
     edit(folder / "queries.jsonl", lambda rows: rows[3].update(text="who pays for a taxi"))
 
 
@@ -95,7 +101,9 @@ def take_a_document_and_a_reference_grade_away(folder: Path) -> None:
 
 
 def take_fewer_candidates_and_change_a_grade(folder: Path) -> None:
-    (folder / "corpus.yaml").write_text("candidates: {bm25_top_k: 2, random: 0}\nreference: {kind: adjudicated}\n")
+    (folder / "corpus.yaml").write_text(
+        "candidates: {bm25_top_k: 2, random: 0}\nreference: {kind: adjudicated}\n"
+    )
     edit(folder / "teacher_labels.jsonl", lambda rows: rows[0].update(grade=0))
 
 
@@ -105,10 +113,14 @@ def take_fewer_candidates_and_change_a_grade(folder: Path) -> None:
         (change_a_document, "seed_docs", "files documents"),
         (add_a_document_and_change_a_query, "seed_docs", "files documents"),
         (take_a_document_and_a_reference_grade_away, "seed_docs", "files documents"),
-        (take_fewer_candidates_and_change_a_grade, "bm25_candidates", "settings bm25_top_k, settings random"),
+        (
+            take_fewer_candidates_and_change_a_grade,
+            "bm25_candidates",
+            "settings bm25_top_k, settings random",
+        ),
     ],
 )
-def test_rows_change_as_foretold_in_one_of_three_corpora(
+def test_a_plan_foretells_the_changed_rows_of_one_of_three_corpora(
     three: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -116,8 +128,7 @@ def test_rows_change_as_foretold_in_one_of_three_corpora(
     first: str,
     reason: str,
 ) -> None:
-    shutil.copytree(three, tmp_path, dirs_exist_ok=True)
-    use(monkeypatch, tmp_path)
+    use_copy(monkeypatch, three, tmp_path)
     assert relabel("plan", "-s", "*teacher_labels").stdout.count("up to date") == 3
     change(tmp_path / "data" / "tiny")
     planned = run_beside_its_plan("tiny", LABELS)
@@ -129,11 +140,10 @@ def test_rows_change_as_foretold_in_one_of_three_corpora(
         assert planned["teacher_labels"].changes == Changes(0, 0, 0)
 
 
-def test_a_students_tables_are_foretold_as_far_as_they_can_be(
+def test_a_plan_foretells_whether_a_student_is_trained(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(made.parent, tmp_path, dirs_exist_ok=True)
-    use(monkeypatch, tmp_path)
+    use_copy(monkeypatch, made.parent, tmp_path)
     project, warehouse = runner.from_environment()
     folder = tmp_path / "data" / "tiny"
     whole = {name: (folder / name).read_text() for name in ("documents.jsonl", "queries.jsonl")}
@@ -168,7 +178,9 @@ def n_asked(planned: Planned) -> int:
     return int(planned.note.split(" with ")[1].split(" ")[0].replace(",", ""))
 
 
-def test_a_live_teacher_is_asked_as_often_as_foretold(live: tuple[Path, TeacherServer]) -> None:
+def test_a_plan_foretells_how_often_a_live_teacher_is_asked(
+    live: tuple[Path, TeacherServer],
+) -> None:
     home, server = live
     with server.running():
         ask_live(home, base_url=server.base_url)
@@ -186,7 +198,9 @@ def test_a_live_teacher_is_asked_as_often_as_foretold(live: tuple[Path, TeacherS
             assert n_pairs == 0 if planned.note == "" else n_asked(planned) == n_pairs
 
 
-def test_written_queries_are_foretold_by_document(live: tuple[Path, TeacherServer]) -> None:
+def test_a_plan_foretells_how_many_documents_the_teacher_writes_queries_for(
+    live: tuple[Path, TeacherServer],
+) -> None:
     home, server = live
     builders.write_documents(home)
     server.behave = builders.writes_queries

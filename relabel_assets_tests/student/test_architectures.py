@@ -1,4 +1,5 @@
-"""The registry of architectures, and what holds of each: precision, width, no code from a folder, adapters on every layer."""
+"""The registry of architectures, and what holds of each: precision, width, no code from a folder,
+adapters on every layer."""
 
 import json
 import subprocess
@@ -55,7 +56,7 @@ def test_late_interaction_alone_uses_the_corpus_and_decoders_alone_read_the_rubr
 
 def test_the_registry_and_the_package_do_not_load_torch() -> None:
     code = (
-        "import sys, relabel_assets.student, relabel_assets.student.architectures, relabel_assets.student.identity;"
+        "import sys, relabel_assets.student.architectures, relabel_assets.student.identity;"
         "from relabel_assets.student import student_id, training_set_hash, rubric_read, corpus_sample;"
         "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
     )
@@ -111,7 +112,8 @@ def test_bf16_scores_are_near_those_of_fp32_and_the_same_after_a_reload(
         trained.settings.model_copy(update={"precision": "fp32"}).model_dump_json()
     )
     exact = Labeler.load(folder).grader.scores(pairs())
-    # The head of late interaction measures in spreads; the others' scores are about 1, and random weights spread them little.
+    # The head of late interaction measures in spreads; the others' scores are about 1, and random
+    # weights spread them little.
     most = 0.1 * np.ptp(exact) if architecture == "late_interaction" else 5e-3
     assert 0 < np.abs(scores - exact).max() < most
 

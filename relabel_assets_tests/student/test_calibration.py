@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relabel_assets.student.calibration import (
@@ -24,6 +24,7 @@ def test_probabilities_by_hand() -> None:
     assert expected_grades(np.array([[0.25, 0.25, 0.5]])).tolist() == [0.25 * 1 + 0.5 * 2]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 3)), min_size=1, max_size=30),
     st.lists(st.floats(-10, 10), min_size=2, max_size=10),

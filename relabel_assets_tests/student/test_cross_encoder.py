@@ -1,4 +1,5 @@
-"""Cross-encoders on tiny models: trained, saved and reloaded, in plain transformers and in sentence-transformers."""
+"""Cross-encoders on tiny models: trained, saved and reloaded, in plain transformers and in
+sentence-transformers."""
 
 from pathlib import Path
 

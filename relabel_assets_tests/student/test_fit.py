@@ -1,4 +1,5 @@
-"""The training loop on a learner of one weight: the epoch that is kept, samples of a query's documents, the schedule."""
+"""The training loop on a learner of one weight: the epoch that is kept, samples of a query's
+documents, the schedule."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,8 @@ from relabel_assets.student.fit import (
 
 
 class OneWeight:
-    """A weight that every step makes larger; `seen` are the samples of all steps, and `weights` its value after each epoch."""
+    """A weight that every step makes larger; `seen` are the samples of all steps, and `weights` its
+    value after each epoch."""
 
     def __init__(self, documents_per_query: int | None = None) -> None:
         self.module: nn.Module = nn.Linear(1, 1, bias=False)

@@ -32,7 +32,8 @@ def scored(*scores: float) -> pl.DataFrame:
     )
 
 
-# Two grades; P(grade 1 | score) is the logistic function of the score, so the expected grade is it too.
+# Two grades; P(grade 1 | score) is the logistic function of the score, so the expected grade is it
+# too.
 LOGISTIC = Calibration(slope=1.0, thresholds=[0.0])
 
 

@@ -58,5 +58,6 @@ def test_a_head_of_an_earlier_version_has_fewer_features_and_a_later_one_is_refu
 
 def test_a_score_is_the_weighted_mean_of_best_cosines() -> None:
     query, document = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[0.6, 0.8], [1.0, 0.0]])
-    scores = QueryScorer.scores(None, query, torch.tensor([0.5, 0.5]), [document, document[1:]])  # type: ignore[arg-type]
+    weights, documents = torch.tensor([0.5, 0.5]), [document, document[1:]]
+    scores = QueryScorer.scores(None, query, weights, documents)  # type: ignore[arg-type]
     assert scores.tolist() == pytest.approx([(1.0 + 0.8) / 2, (1.0 + 0.0) / 2])

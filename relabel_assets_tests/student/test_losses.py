@@ -11,7 +11,8 @@ GRADES = torch.tensor([2.0, 0.0, 2.0])
 
 
 def test_the_ranking_loss_is_the_mean_over_pairs_that_differ_weighted_by_how_far() -> None:
-    # Documents 1 and 3 are each better than document 2 by two grades; 1 and 3 are equal and no pair.
+    # Documents 1 and 3 are each better than document 2 by two grades; 1 and 3 are equal and no
+    # pair.
     scores = torch.tensor([1.0, 0.0, 5.0])
     expected = (2 * log(1 + exp(-1.0)) + 2 * log(1 + exp(-5.0))) / (2 + 2)
     assert ranking_loss(scores, GRADES).item() == pytest.approx(expected)
@@ -41,7 +42,8 @@ def test_a_query_whose_grades_are_equal_costs_nothing_and_still_has_a_gradient()
 def test_the_grade_loss_is_the_mean_over_thresholds_below_and_above_the_grade() -> None:
     loss = GradeLoss(3)
     loss.thresholds.data = torch.tensor([0.0, 1.0])
-    # Score 2, grade 1: P(grade >= 1) = sigmoid(2 - 0) should be 1, P(grade >= 2) = sigmoid(2 - 1) should be 0.
+    # Score 2, grade 1: P(grade >= 1) = sigmoid(2 - 0) should be 1, P(grade >= 2) = sigmoid(2 - 1)
+    # should be 0.
     reached, not_reached = 1 / (1 + exp(-2.0)), 1 / (1 + exp(-1.0))
     expected = -(log(reached) + log(1 - not_reached)) / 2
     assert loss(torch.tensor([2.0]), torch.tensor([1.0])).item() == pytest.approx(expected)

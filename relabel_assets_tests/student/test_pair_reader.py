@@ -1,4 +1,5 @@
-"""What cross-encoders and decoders share: a document's text, scores in the order of pairs, and a step's loss."""
+"""What cross-encoders and decoders share: a document's text, scores in the order of pairs, and a
+step's loss."""
 
 from typing import Any
 
@@ -77,7 +78,8 @@ def test_the_loss_of_a_step_is_the_mean_over_its_queries_of_order_and_grades() -
 
 
 def test_thresholds_learn_faster_than_the_model() -> None:
-    learner = PairLearner(LengthReader(), 1e-3, pl.DataFrame({"doc_id": ["a"]}), n_grades=3)  # type: ignore[arg-type]
+    pairs = pl.DataFrame({"doc_id": ["a"]})
+    learner = PairLearner(LengthReader(), 1e-3, pairs, n_grades=3)  # type: ignore[arg-type]
     weights, thresholds = learner.groups()
     assert weights["lr"] == 1e-3 < thresholds["lr"]
     assert len(weights["params"]) == len(thresholds["params"]) == 1

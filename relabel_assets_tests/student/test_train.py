@@ -1,4 +1,5 @@
-"""Training on the embedded MiniLM: the same weights twice, what dev teaches, and a folder that is whole or not there."""
+"""Training on the embedded MiniLM: the same weights twice, what dev teaches, and a folder that is
+whole or not there."""
 
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,22 @@ RUBRIC = default_rubric()
 
 
 def embedded_pairs() -> pl.DataFrame:
+    no_metadata = dict.fromkeys(("author", "path", "updated_at", "doc_type"))
     rows = [
-        {"query_id": f"q{q}", "doc_id": f"d{d}", "grade": 3 if q == d else 0, "expected_grade": None, "text": f"{query} rules", "title": document,
-         "body": f"All about {document}. " * 3, "author": None, "path": None, "updated_at": None, "doc_type": None, "split": "dev" if q == 3 else "train"}
+        {
+            "query_id": f"q{q}",
+            "doc_id": f"d{d}",
+            "grade": 3 if q == d else 0,
+            "expected_grade": None,
+            "text": f"{query} rules",
+            "title": document,
+            "body": f"All about {document}. " * 3,
+            **no_metadata,
+            "split": "dev" if q == 3 else "train",
+        }
         for q, query in enumerate(SUBJECTS)
         for d, document in enumerate(SUBJECTS)
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(
         rows,
         schema_overrides=dict.fromkeys(("author", "path", "updated_at", "doc_type"), pl.String),

@@ -1,4 +1,5 @@
-"""Tiny models with random weights of the real architectures, and the pairs that tests train them on.
+"""Tiny models with random weights of the real architectures, and the pairs that tests train them
+on.
 
 What belongs here: models, tokenizers and pairs. What does not: assertions.
 """
@@ -43,13 +44,22 @@ ENCODERS = {"bert": (BertConfig, BertModel), "modernbert": (ModernBertConfig, Mo
 
 
 def pairs(words: int = 12) -> pl.DataFrame:
+    no_metadata = dict.fromkeys(("author", "path", "updated_at", "doc_type"))
     rows = [
-        {"query_id": f"q{q}", "doc_id": f"d{d}", "grade": 3 if q == d else (q + d) % 2, "expected_grade": None,
-         "text": f"{query} rules", "title": document, "body": f"All about {document}. " * (words * (d + 1) // 4),
-         "author": None, "path": None, "updated_at": None, "doc_type": None, "split": "dev" if q == 3 else "train"}
+        {
+            "query_id": f"q{q}",
+            "doc_id": f"d{d}",
+            "grade": 3 if q == d else (q + d) % 2,
+            "expected_grade": None,
+            "text": f"{query} rules",
+            "title": document,
+            "body": f"All about {document}. " * (words * (d + 1) // 4),
+            **no_metadata,
+            "split": "dev" if q == 3 else "train",
+        }
         for q, query in enumerate(SUBJECTS)
         for d, document in enumerate(SUBJECTS)
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(
         rows,
         schema_overrides=dict.fromkeys(("author", "path", "updated_at", "doc_type"), pl.String),

@@ -1,4 +1,5 @@
-"""`relabel label` on a real local Ray cluster of several nodes, one of them killed: every row once, the same grades."""
+"""`relabel label` on a real local Ray cluster of several nodes, one of them killed: every row once,
+the same grades."""
 
 import signal
 import subprocess
@@ -29,8 +30,9 @@ from relabel_assets.labeling.label_file import label_file
 from relabel_assets.labeling.ray_engine import on_ray
 
 student, pairs, out = map(Path, sys.argv[1:4])
-label_file(pairs, out, engine=on_ray(student, address=sys.argv[4], n_actors=1), texts=lambda column, ids: pl.DataFrame(),
-           model_id="m", model_hash="h", rows_per_chunk=12)
+engine = on_ray(student, address=sys.argv[4], n_actors=1)
+label_file(pairs, out, engine=engine, texts=lambda column, ids: pl.DataFrame(), model_id="m", model_hash="h",
+           rows_per_chunk=12)
 """
 
 
@@ -48,8 +50,15 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     node = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     student = next((made / "models" / "tiny").iterdir())
-    queries = [f"rules about {word} {number}" for word in ("leave", "badges", "salary") for number in range(20)]
-    bodies = [f"All that there is to know about {word}." for word in ("leave", "badges", "salary", "lunch")]
+    queries = [
+        f"rules about {word} {number}"
+        for word in ("leave", "badges", "salary")
+        for number in range(20)
+    ]
+    bodies = [
+        f"All that there is to know about {word}."
+        for word in ("leave", "badges", "salary", "lunch")
+    ]
     rows = [{"query_id": q, "query": q, "doc_id": b, "body": b} for q in queries for b in bodies]
     pl.DataFrame(rows).write_parquet(tmp_path / "pairs.parquet")
     given: dict[str, Any] = {
@@ -69,7 +78,12 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     assert killed.wait(30)
     found = pl.read_parquet(tmp_path / "out.parquet")
     assert found["row"].to_list() == list(range(len(rows)))
-    label_file(tmp_path / "pairs.parquet", tmp_path / "here.parquet", engine=in_process(Labeler.load(student)), **given)
+    label_file(
+        tmp_path / "pairs.parquet",
+        tmp_path / "here.parquet",
+        engine=in_process(Labeler.load(student)),
+        **given,
+    )
     here = pl.read_parquet(tmp_path / "here.parquet")
     assert found["grade"].to_list() == here["grade"].to_list()
     # A driver that is killed after some batches: a rerun grades the others alone.

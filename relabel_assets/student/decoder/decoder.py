@@ -1,12 +1,15 @@
-"""The decoder student: a causal language model reads the rubric, a query and a document, and answers with a digit.
+"""The decoder student: a causal language model reads the rubric, a query and a document, and
+answers with a digit.
 
 Experimental: proved on tiny models, not trained at size.
 
-What belongs here: loading it and scoring with it. What does not: its prompt (prompt.py), its training (learner.py) and
-what it shares with cross-encoders (pair_reader.py). Imported only where a model is needed: it loads torch.
+What belongs here: loading it and scoring with it. What does not: its prompt (prompt.py), its
+training (learner.py) and what it shares with cross-encoders (pair_reader.py). Imported only where a
+model is needed: it loads torch.
 
-A pair's score is the expected grade: the probabilities of the grades' digits as the next token, times the grades. The
-rubric comes first in the prompt and is the same for all pairs, so its keys and values are computed once.
+A pair's score is the expected grade: the probabilities of the grades' digits as the next token,
+times the grades. The rubric comes first in the prompt and is the same for all pairs, so its keys
+and values are computed once.
 """
 
 import dataclasses
@@ -39,8 +42,8 @@ _UNLIMITED = 10**6  # tokens, for a model whose config has no limit
 class Decoder:
     """`model` maps token ids (B, T) to logits; `digits` are the token ids of 0, 1, ...
 
-    `max_length` counts the tokens of query and document, without the rubric. `inference` gives the copy of `model`
-    that scores.
+    `max_length` counts the tokens of query and document, without the rubric. `inference` gives the
+    copy of `model` that scores.
     """
 
     model: Any
@@ -61,17 +64,19 @@ class Decoder:
         *,
         trains: bool = False,
     ) -> "Decoder":
-        """Raises StudentError where there is no such model, or its tokenizer has no token for a digit.
+        """Raises StudentError where there is no such model, or its tokenizer has no token for a
+        digit.
 
-        With `trains` on a CPU its weights are fp32; on a GPU only the adapter's are, which peft sees to.
+        With `trains` on a CPU its weights are fp32; on a GPU only the adapter's are, which peft
+        sees to.
         """
         inference = InferenceCopy(precision)
         dtype = torch.float32 if trains and not torch.cuda.is_available() else inference.dtype
         model, tokenizer, missing = load_model(AutoModelForCausalLM, path, dtype=dtype)
         if missing:
             raise StudentError(
-                f"the model {path!r} is no causal language model: it lacks {sorted(missing)[0]}. `architecture: "
-                "decoder` needs one; an encoder may be a late_interaction or a cross_encoder student."
+                f"the model {path!r} is no causal language model: it lacks {sorted(missing)[0]}. "
+                "`architecture: decoder` needs one; an encoder may be a late_interaction or cross_encoder student."
             )
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
@@ -81,13 +86,14 @@ class Decoder:
         room = max_tokens_of(model, _UNLIMITED) - len(empty_pair["input_ids"])
         if room < _LEAST_DOCUMENT_TOKENS:
             raise StudentError(
-                f"the model {path!r} reads {max_tokens_of(model, 0)} tokens: the rubric leaves no room for a document. "
-                "Choose a model with a longer window, or a shorter rubric."
+                f"the model {path!r} reads {max_tokens_of(model, 0)} tokens: the rubric leaves no "
+                "room for a document. Choose a model with a longer window, or a shorter rubric."
             )
         return dataclasses.replace(decoder, max_length=min(max_length, room))
 
     def tokenize(self, pairs: Sequence[dict[str, Any]]) -> list[TokenRow]:
-        """The token ids of each pair's whole prompt. A query is cut at half of max_length, a document at the rest."""
+        """The token ids of each pair's whole prompt. A query is cut at half of max_length, a
+        document at the rest."""
         queries = self._cut([pair["text"] for pair in pairs], [self.max_length // 2] * len(pairs))
         rooms = [self.max_length - length for _, length in queries]
         documents = self._cut([document_text(pair) for pair in pairs], rooms)
@@ -102,11 +108,13 @@ class Decoder:
         return [{"input_ids": ids} for ids in encoded["input_ids"]]
 
     def digit_logits(self, rows: Sequence[TokenRow], prefix: "_Prefix | None" = None) -> Tensor:
-        """The logits of the digits as the next token, (B, n_grades); with `prefix`, its tokens are not computed again."""
+        """The logits of the digits as the next token, (B, n_grades); with `prefix`, its tokens are
+        not computed again."""
         model, cache, n_cached = self.model, None, 0
         if prefix is not None:
             model = prefix.model
-            # A tokenizer may join a prompt's last letters with a query's first: those rows are computed whole.
+            # A tokenizer may join a prompt's last letters with a query's first: those rows are
+            # computed whole.
             if prefix.cache is not None and all(prefix.begins(row["input_ids"]) for row in rows):
                 cache, n_cached = prefix.cache, len(prefix.ids)
         tails = [row["input_ids"][n_cached:] for row in rows]
@@ -172,7 +180,8 @@ class Decoder:
         ]
 
     def _only_digits(self, head: Any, inputs: tuple[Tensor, ...], logits: Tensor) -> Tensor:
-        """The digits' logits of the last layer, in fp32: rounded to bf16, expected grades would tie."""
+        """The digits' logits of the last layer, in fp32: rounded to bf16, expected grades would
+        tie."""
         digits = list(self.digits)
         hidden = inputs[0]
         bias = None if getattr(head, "bias", None) is None else head.bias[digits].float()
@@ -192,7 +201,8 @@ class Decoder:
 
 @dataclass(frozen=True)
 class _Prefix:
-    """The token ids that all prompts begin with, their keys and values where they can be cached, and the model of these."""
+    """The token ids that all prompts begin with, their keys and values where they can be cached,
+    and the model of these."""
 
     model: Any
     ids: tuple[int, ...]

@@ -1,7 +1,7 @@
 """Training a decoder: what it starts from, and its loss.
 
-What belongs here: those. What does not: the training loop (fit.py) and what it shares with cross-encoders
-(pair_reader.py). Imported only where a model is needed: it loads torch.
+What belongs here: those. What does not: the training loop (fit.py) and what it shares with
+cross-encoders (pair_reader.py). Imported only where a model is needed: it loads torch.
 """
 
 import dataclasses
@@ -26,12 +26,14 @@ from relabel_assets.student.runtime.precision import mixed_precision
 
 _RATE = {"lora": 2e-4, "full": 1e-5}
 _RANK = 16
-# Parameters from which activation checkpointing is used: they are computed again in the backward pass, not kept.
+# Parameters from which activation checkpointing is used: they are computed again in the backward
+# pass, not kept.
 CHECKPOINT_FROM = 1_000_000_000
 
 
 class DigitLearner(PairLearner):
-    """Trains a decoder: the right next token is the grade's digit, and expected grades should order documents."""
+    """Trains a decoder: the right next token is the grade's digit, and expected grades should order
+    documents."""
 
     grader: Decoder
 
@@ -56,8 +58,8 @@ class DigitLearner(PairLearner):
         return cls(dataclasses.replace(decoder, model=model), rate, pairs, rubric.n_grades)
 
     def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
-        # transformers checkpoints activations in training mode alone, and dropout comes with that mode; decoders of
-        # that size have none. Smaller ones stay in evaluation mode.
+        # transformers checkpoints activations in training mode alone, and dropout comes with that
+        # mode; decoders of that size have none. Smaller ones stay in evaluation mode.
         model = self.grader.model
         model.train(model.is_activation_checkpointing)
         losses = []
@@ -69,7 +71,8 @@ class DigitLearner(PairLearner):
 
 
 def _checkpoint_activations(model: Any, dtype: torch.dtype) -> None:
-    """Compute activations again in the backward pass, in the precision of the first time, or gradients would not fit."""
+    """Compute activations again in the backward pass, in the precision of the first time, or
+    gradients would not fit."""
     settings = {
         "use_reentrant": False,
         "context_fn": lambda: (nullcontext(), mixed_precision(dtype)),

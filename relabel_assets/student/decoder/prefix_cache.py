@@ -1,7 +1,8 @@
-"""The keys and values of the tokens that all prompts of a decoder begin with, computed once and used by every batch.
+"""The keys and values of the tokens that all prompts of a decoder begin with, computed once and
+used by every batch.
 
-What belongs here: that cache. What does not: prompts and scores (decoder.py). Imported only where a model is needed:
-it loads torch.
+What belongs here: that cache. What does not: prompts and scores (decoder.py). Imported only where a
+model is needed: it loads torch.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ class _PrefixLayer(DynamicLayer):
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Keys and values of prefix and batch, (B, heads, P + T, width), from those of the batch, (B, heads, T, width)."""
+        """Keys and values of prefix and batch, (B, heads, P + T, width), from those of the batch,
+        (B, heads, T, width)."""
         assert self.keys is not None and self.values is not None
         n_rows = len(key_states)
         return (
@@ -36,9 +38,11 @@ class _PrefixLayer(DynamicLayer):
 
 
 def prefix_cache(model: Any, ids: Sequence[int], longest: int) -> Cache | None:
-    """The cache of the prefix `ids`, for prompts of at most `longest` tokens; None where the model cannot use one.
+    """The cache of the prefix `ids`, for prompts of at most `longest` tokens; None where the model
+    cannot use one.
 
-    A layer that attends only to the last tokens, or keeps a state in place of keys, cannot continue from outside.
+    A layer that attends only to the last tokens, or keeps a state in place of keys, cannot continue
+    from outside.
 
     >>> from transformers import LlamaConfig, LlamaForCausalLM
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}

@@ -1,7 +1,7 @@
 """The prompt of a decoder: the rubric put in, a query and a document to be filled.
 
-What belongs here: which texts the prompt has. What does not: placeholders and escaping (prompts/prompt.py) and the
-model's own chat template (decoder.py).
+What belongs here: which texts the prompt has. What does not: placeholders and escaping
+(prompts/prompt.py) and the model's own chat template (decoder.py).
 """
 
 from relabel_assets.prompts.prompt import Prompt, checked_prompt, packaged_prompt
@@ -34,7 +34,8 @@ def student_prompt(rubric: Rubric) -> Prompt:
 
 
 def saved_prompt(system: str, user: str) -> Prompt:
-    """The prompt of student.json. Raises ConfigError where someone changed it so that it lacks a placeholder.
+    """The prompt of student.json. Raises ConfigError where someone changed it so that it lacks a
+    placeholder.
 
     >>> saved_prompt("Grade it.", "{{query}} {{document}}").system
     'Grade it.'

@@ -80,7 +80,8 @@ def encode_documents(
             EncodedDocument(
                 token_vectors=torch.cat(parts),
                 window_lengths=[len(part) for part in parts],
-                n_header_tokens=min(len(in_header), len(parts[0])),  # max_length may cut a header
+                # A special token that is written out in a header, such as [SEP], has no vector.
+                n_header_tokens=min(len(in_header), len(parts[0])),
                 word_counts=Counter([*in_header, *in_body]),
                 bigrams=frozenset(pairwise(in_body)) | frozenset(pairwise(in_header)),
                 title_words=frozenset(in_title),

@@ -1,7 +1,7 @@
 """Batches with little padding, and texts tokenized while the model computes.
 
-What belongs here: in which order and how many at a time rows go through a model, and where it runs. What does not: the
-model. Imported only where a model is needed: it loads torch.
+What belongs here: in which order and how many at a time rows go through a model, and where it runs.
+What does not: the model. Imported only where a model is needed: it loads torch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,8 @@ def max_batch_tokens() -> int:
 
 
 def padded_width(longest: int, max_width: int) -> int:
-    """The width of a batch: the next multiple of WIDTH_STEP, or `longest` where that is more than the model can take.
+    """The width of a batch: the next multiple of WIDTH_STEP, or `longest` where that is more than
+    the model can take.
 
     >>> padded_width(17, 512), padded_width(32, 512), padded_width(509, 510)
     (32, 32, 509)
@@ -48,14 +49,16 @@ def padded_width(longest: int, max_width: int) -> int:
 
 
 def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """The places of rows, shortest row first, in batches of at most `max_tokens` with padding; at least a row each.
+    """The places of rows, shortest row first, in batches of at most `max_tokens` with padding; at
+    least a row each.
 
     >>> list(batches_by_length([5, 2, 9, 2], max_tokens=10))
     [[1, 3], [0], [2]]
     """
     batch: list[int] = []
     for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        # Rows come in order of length, so the new row is the longest: every other one is padded to it.
+        # Rows come in order of length, so the new row is the longest: every other one is padded to
+        # it.
         if batch and (len(batch) + 1) * lengths[place] > max_tokens:
             yield batch
             batch = []

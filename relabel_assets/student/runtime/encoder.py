@@ -1,7 +1,8 @@
 """An encoder and its tokenizer: texts in, one vector a token out.
 
-What belongs here: loading weights, and encoding in batches with little padding. What does not: comparing vectors
-(late_interaction/maxsim.py). Imported only where a model is needed: it loads torch.
+What belongs here: loading weights, and encoding in batches with little padding. What does not:
+comparing vectors (late_interaction/maxsim.py). Imported only where a model is needed: it loads
+torch.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +42,8 @@ class Encoder:
         return int(self.model.config.hidden_size)  # type: ignore[union-attr, arg-type]
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids with special tokens; a text longer than max_length becomes several rows' worth, see pieces."""
+        """Token ids with special tokens; a text longer than max_length becomes several rows' worth,
+        see pieces."""
         return self.tokenizer(
             list(texts), add_special_tokens=True, truncation=False, verbose=False
         )["input_ids"]
@@ -53,7 +55,8 @@ class Encoder:
         )["input_ids"]
 
     def pieces(self, ids: Sequence[int]) -> list[list[int]]:
-        """`ids` (with its first and last special token) cut into runs of at most max_length, so that nothing is lost."""
+        """`ids` (with its first and last special token) cut into runs of at most max_length, so
+        that nothing is lost."""
         if len(ids) <= self.max_length:
             return [list(ids)]
         first, *inner, last = ids
@@ -61,7 +64,8 @@ class Encoder:
         return [[first, *inner[start : start + step], last] for start in range(0, len(inner), step)]
 
     def forward(self, rows: Sequence[Sequence[int]], model: Any = None) -> tuple[Tensor, Tensor]:
-        """Unit token vectors (B, T, H) and the mask (B, T) that is true for tokens of the text, special ones left out.
+        """Unit token vectors (B, T, H) and the mask (B, T) that is true for tokens of the text,
+        special ones left out.
 
         `model` computes them in place of this encoder's own.
         """
@@ -84,7 +88,8 @@ class Encoder:
     def encode(
         self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None
     ) -> list[Tensor]:
-        """Each text's unit token vectors, (tokens, H), in the order given; `progress` hears how many rows are done."""
+        """Each text's unit token vectors, (tokens, H), in the order given; `progress` hears how
+        many rows are done."""
         rows = [
             (place, piece)
             for place, ids in enumerate(self.token_ids(texts))
@@ -99,13 +104,15 @@ class Encoder:
                 parts[rows[row][0]].append((row, of_row))
             done += len(batch)
             progress(done)
-        # torch.cat copies, also where a text is one piece: a view would keep its whole batch in memory.
+        # torch.cat copies, also where a text is one piece: a view would keep its whole batch in
+        # memory.
         return [torch.cat([vectors for _, vectors in sorted(of_text, key=lambda part: part[0])])
                 for of_text in parts]  # fmt: skip
 
 
 def load_encoder(path: str, max_length: int, precision: str = "auto") -> Encoder:
-    """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot be loaded.
+    """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot
+    be loaded.
 
     >>> from relabel_assets.student.base import base_path
     >>> encoder = load_encoder(base_path("embedded"), max_length=192, precision="fp32")
@@ -120,7 +127,8 @@ def load_encoder(path: str, max_length: int, precision: str = "auto") -> Encoder
 def load_model(
     kind: Any, path: str, *, dtype: torch.dtype = torch.float32, **options: Any
 ) -> tuple[Any, Any, set[str]]:
-    """A model of a transformers Auto class, its tokenizer, and the names of weights that the folder or hub name lacks.
+    """A model of a transformers Auto class, its tokenizer, and the names of weights that the folder
+    or hub name lacks.
 
     Safetensors only, and never code from the folder. Raises StudentError where it cannot be loaded.
 
@@ -149,7 +157,8 @@ def load_model(
 
 
 def max_tokens_of(model: Any, otherwise: int) -> int:
-    """How many tokens `model` can take, special ones included; `otherwise` where its config does not say.
+    """How many tokens `model` can take, special ones included; `otherwise` where its config does
+    not say.
 
     >>> from types import SimpleNamespace
     >>> max_tokens_of(SimpleNamespace(config=SimpleNamespace(max_position_embeddings=512)), 64)

@@ -1,13 +1,15 @@
-"""BERT layers on an x86 CPU whose matrix products also add the bias, apply GELU or add the residual, in one pass.
+"""BERT layers on an x86 CPU whose matrix products also add the bias, apply GELU or add the
+residual, in one pass.
 
-What belongs here: that layer, and putting it into a model of the BERT family. What does not: when a model is computed
-so (precision.py). Imported only where a model is needed: it loads torch.
+What belongs here: that layer, and putting it into a model of the BERT family. What does not: when a
+model is computed so (precision.py). Imported only where a model is needed: it loads torch.
 
-Private operators of torch are used: `torch.ops.mkldnn._reorder_linear_weight` lays a weight matrix out for oneDNN,
-and `torch.ops.mkldnn._linear_pointwise` multiplies with it and applies what follows. They are what torch.compile
-itself calls on a CPU. torch has no public operator for them, and torch.compile would need a C++ compiler on every
-machine that grades. They encode 1.3 to 1.5 times as many tokens a second in bf16, and 1.03 to 1.2 times in fp32
-(docs/labeling.md). pyproject.toml pins torch below its next minor version, and runtime/test_fused_bert.py compares
+Private operators of torch are used: `torch.ops.mkldnn._reorder_linear_weight` lays a weight matrix
+out for oneDNN, and `torch.ops.mkldnn._linear_pointwise` multiplies with it and applies what
+follows. They are what torch.compile itself calls on a CPU. torch has no public operator for them,
+and torch.compile would need a C++ compiler on every machine that grades. They encode 1.3 to 1.5
+times as many tokens a second in bf16, and 1.03 to 1.2 times in fp32 (docs/labeling.md).
+pyproject.toml pins torch below its next minor version, and runtime/test_fused_bert.py compares
 every layer with transformers' own: a torch that changes the operators fails there.
 """
 
@@ -25,7 +27,8 @@ _PACKED_FOR_ROWS = 2048  # tokens that the weights' layout is chosen for; any ot
 
 
 def can_fuse(model: Any) -> bool:
-    """Whether `model` has layers that can be fused: of the BERT family, with exact GELU, on an x86 CPU.
+    """Whether `model` has layers that can be fused: of the BERT family, with exact GELU, on an x86
+    CPU.
 
     >>> from transformers import BertConfig, BertModel
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
@@ -44,7 +47,8 @@ def can_fuse(model: Any) -> bool:
 
 
 def fuse(model: Any) -> None:
-    """Replace each layer of `model` that has a fused form. The model can only infer then, not train.
+    """Replace each layer of `model` that has a fused form. The model can only infer then, not
+    train.
 
     >>> from transformers import BertConfig, BertModel
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
@@ -81,7 +85,8 @@ class FusedLayer(nn.Module):
     def forward(
         self, hidden: Tensor, attention_mask: Tensor | None = None, *args: Any, **kwargs: Any
     ) -> Tensor:
-        """`attention_mask` broadcasts to (B, heads, T, T), as transformers makes it for scaled_dot_product_attention."""
+        """`attention_mask` broadcasts to (B, heads, T, T), as transformers makes it for
+        scaled_dot_product_attention."""
         batch, length, width = hidden.shape
         rows = hidden.reshape(batch * length, width)
         split = self.query_key_value(rows).view(batch, length, 3, self.n_heads, -1)

@@ -1,13 +1,14 @@
-"""Precision of inference and training: bf16 where this machine multiplies it in hardware, else fp32.
+"""Precision of inference and training: bf16 where this machine multiplies it in hardware, else
+fp32.
 
-What belongs here: that choice, the copy of a model that scores are computed with, and the autocast context of a
-training step. What does not: the fused layer (fused_bert.py) and the steps (fit.py). Imported only where a model is
-needed: it loads torch.
+What belongs here: that choice, the copy of a model that scores are computed with, and the autocast
+context of a training step. What does not: the fused layer (fused_bert.py) and the steps (fit.py).
+Imported only where a model is needed: it loads torch.
 
-Two private functions of torch.cpu are used, because torch has no public one that says whether a CPU multiplies bf16
-in hardware. `parameter._version` is private too: it counts in-place writes, and tells a trained model from the same
-model before the step. pyproject.toml pins torch below its next minor version, and runtime/test_precision.py fails
-where one of them is gone.
+Two private functions of torch.cpu are used, because torch has no public one that says whether a CPU
+multiplies bf16 in hardware. `parameter._version` is private too: it counts in-place writes, and
+tells a trained model from the same model before the step. pyproject.toml pins torch below its next
+minor version, and runtime/test_precision.py fails where one of them is gone.
 """
 
 import copy
@@ -28,7 +29,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 def dtype_of(precision: str) -> torch.dtype:
     """The number format that a `precision` of PRECISIONS means on this machine.
 
-    auto is bf16 only where the hardware multiplies it: elsewhere bf16 is emulated, at an eighth of fp32's speed.
+    auto is bf16 only where the hardware multiplies it: elsewhere bf16 is emulated, at an eighth of
+    fp32's speed.
 
     >>> dtype_of("fp32"), dtype_of("bf16")
     (torch.float32, torch.bfloat16)
@@ -47,10 +49,11 @@ def _multiplies_bf16() -> bool:
 
 @contextmanager
 def mixed_precision(dtype: torch.dtype) -> Iterator[None]:
-    """Within, a model's matrix products are in `dtype`; its weights stay fp32 (Micikevicius et al. 2018).
+    """Within, a model's matrix products are in `dtype`; its weights stay fp32 (Micikevicius et al.
+    2018).
 
-    On a CPU, attention in bf16 uses torch's plain kernel: the fused one's backward pass was measured at two thirds of
-    a whole step.
+    On a CPU, attention in bf16 uses torch's plain kernel: the fused one's backward pass was
+    measured at two thirds of a whole step.
 
     >>> linear, vector = nn.Linear(2, 2), torch.ones(1, 2)
     >>> with mixed_precision(torch.bfloat16):
@@ -73,10 +76,11 @@ def mixed_precision(dtype: torch.dtype) -> Iterator[None]:
 
 
 class InferenceCopy:
-    """Gives the model that scores are computed with: a cached copy in `dtype`, with adapter merged and layers fused.
+    """Gives the model that scores are computed with: a cached copy in `dtype`, with adapter merged
+    and layers fused.
 
-    Where neither applies it is the model itself. After a training step the copy is made again. A classifier's head
-    stays in fp32: bf16 keeps three digits, and scores would tie.
+    Where neither applies it is the model itself. After a training step the copy is made again. A
+    classifier's head stays in fp32: bf16 keeps three digits, and scores would tie.
 
     >>> model = nn.Linear(2, 2)
     >>> model.config = None
@@ -108,7 +112,8 @@ class InferenceCopy:
 
 
 def _merged(model: Any, *, shares_weights: bool) -> Any:
-    """A copy of `model` with its adapter merged. Without an adapter it may share weights, and costs no memory then."""
+    """A copy of `model` with its adapter merged. Without an adapter it may share weights, and costs
+    no memory then."""
     if hasattr(model, "merge_and_unload"):
         return copy.deepcopy(model).merge_and_unload().eval()
     shared = (
@@ -126,7 +131,8 @@ def _round(model: Any) -> None:
 
 
 def _keep_head_in_fp32(model: Any) -> None:
-    """Bring a classifier's layers above its base model back to fp32. A language model's head is decoder.py's to see to."""
+    """Bring a classifier's layers above its base model back to fp32. A language model's head is
+    decoder.py's to see to."""
     base = getattr(model, model.base_model_prefix, None)
     if base is None or model.get_output_embeddings() is not None:
         return

@@ -1,4 +1,5 @@
-"""Decoders on tiny models: the prompt, the shared prefix, training, and a reload with the same scores."""
+"""Decoders on tiny models: the prompt, the shared prefix, training, and a reload with the same
+scores."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def test_a_decoder_is_trained_saved_merged_and_reloaded_with_the_same_scores(
     assert read_settings(tmp_path / "s") == trained.settings
     labeler = Labeler.load(tmp_path / "s")
     scores = labeler.grader.scores(pairs())
-    # The rubric's keys and values are shared: the same scores as whole prompts, one at a time, in plain transformers.
+    # The rubric's keys and values are shared: the same scores as whole prompts, one at a time, in
+    # plain transformers.
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "s")
     rows = labeler.grader.tokenize(pairs().to_dicts())
     assert [

@@ -1,4 +1,5 @@
-"""What a decoder reads: the rubric in its prompt, and a query and a document that cannot speak as the prompt."""
+"""What a decoder reads: the rubric in its prompt, and a query and a document that cannot speak as
+the prompt."""
 
 from pathlib import Path
 from typing import Any

@@ -63,3 +63,8 @@ def test_documents_together_are_those_they_are_alone(encoder: Encoder) -> None:
         (alone,) = encode_documents(encoder, [row])
         assert torch.allclose(together.token_vectors, alone.token_vectors, atol=1e-5)
         assert (together.word_counts, together.bigrams) == (alone.word_counts, alone.bigrams)
+
+
+def test_special_tokens_written_in_a_header_are_no_header_tokens(encoder: Encoder) -> None:
+    (document,) = encode_documents(encoder, [{"title": "[SEP]" * 50, "body": "leave"}])
+    assert document.n_header_tokens == len(document.token_vectors) < 50

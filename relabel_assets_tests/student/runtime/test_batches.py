@@ -1,10 +1,11 @@
-"""Batches: which rows go through a model together, how wide they are padded, and chunks prepared ahead."""
+"""Batches: which rows go through a model together, how wide they are padded, and chunks prepared
+ahead."""
 
 import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relabel_assets.student.runtime.batches import batches_by_length, padded_width, prefetched
@@ -34,6 +35,7 @@ def test_a_row_longer_than_the_limit_is_a_batch_of_its_own() -> None:
     assert list(batches_by_length([], 10)) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
 def test_every_row_is_in_one_batch_and_batches_fit(lengths: list[int], max_tokens: int) -> None:
     batches = list(batches_by_length(lengths, max_tokens))

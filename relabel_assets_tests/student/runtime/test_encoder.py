@@ -1,4 +1,5 @@
-"""The encoder on a tiny model: long texts in pieces, padding, special tokens, folders that cannot be loaded."""
+"""The encoder on a tiny model: long texts in pieces, padding, special tokens, folders that cannot
+be loaded."""
 
 from pathlib import Path
 

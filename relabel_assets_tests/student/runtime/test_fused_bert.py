@@ -21,8 +21,8 @@ from relabel_assets.student.runtime.fused_bert import FusedLayer, can_fuse
 from relabel_assets.student.runtime.precision import InferenceCopy
 
 SIZES: dict[str, Any] = {
-    "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,
-    "attn_implementation": "sdpa",
+    "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "intermediate_size": 48, "attn_implementation": "sdpa",
 }  # fmt: skip
 FAMILY = {
     "bert": (BertConfig, BertModel),

@@ -43,8 +43,9 @@ def step(learner: Learner) -> tuple[float, torch.Tensor]:
     loss = learner.loss(batch)
     loss.backward()
     learned = [p for p in learner.module.parameters() if p.grad is not None]
-    assert {p.dtype for p in learned} == {p.grad.dtype for p in learned} == {torch.float32}  # type: ignore[union-attr]
-    return loss.item(), torch.cat([p.grad.flatten() for p in learned])  # type: ignore[union-attr]
+    gradients = [p.grad for p in learned if p.grad is not None]
+    assert {weights.dtype for weights in [*learned, *gradients]} == {torch.float32}
+    return loss.item(), torch.cat([gradient.flatten() for gradient in gradients])
 
 
 @pytest.mark.parametrize(

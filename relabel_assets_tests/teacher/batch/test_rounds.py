@@ -21,6 +21,8 @@ from relabel_assets_tests.builders import KEY, answers_in, make_pairs
 from relabel_assets_tests.faults.batch_server import BatchServer
 from relabel_assets_tests.faults.teacher_server import ANSWERS, error_body, true_grade
 
+pytestmark = pytest.mark.slow  # a server on the loopback
+
 IMPATIENT = RetrySettings(
     first_backoff_s=0.002,
     longest_backoff_s=0.01,

@@ -54,6 +54,7 @@ for number in range(int(sys.argv[2]), int(sys.argv[3])):
 """
 
 
+@pytest.mark.slow
 def test_several_processes_append_at_once_and_every_line_is_whole(tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     children = [subprocess.Popen([*command, str(n * 60), str((n + 1) * 60)]) for n in range(4)]
@@ -170,6 +171,7 @@ except TeacherError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_sending_and_loses_nothing_that_was_recorded(tmp_path):
     with TeacherServer(latency_s=0.001).running() as server:
         command = [sys.executable, "-c", FULL_DISK, str(server.port), str(tmp_path)]

@@ -15,6 +15,8 @@ from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, make_pairs
 from relabel_assets_tests.faults.teacher_server import error_body, good_reply
 
+pytestmark = pytest.mark.slow  # a server on the loopback
+
 
 class Recorder:
     """Answers every request; keeps when it came, where it went, its headers and its body."""

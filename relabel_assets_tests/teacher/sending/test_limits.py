@@ -59,11 +59,11 @@ def test_a_correction_shortens_a_wait_that_has_begun():
         await limiter.wait(100)
         waiting = asyncio.create_task(limiter.wait(1))
         await asyncio.sleep(10)
-        limiter.correct(-88)  # the turn comes at 12 instead of 100
+        limiter.correct(-89.6)  # the turn comes at 10.4 instead of 100
         await waiting
         return clock_s()
 
-    assert run(main()) == pytest.approx(12, abs=0.26)
+    assert run(main()) == pytest.approx(10.4, abs=0.26)
 
 
 def test_a_correction_before_the_first_wait_changes_nothing():

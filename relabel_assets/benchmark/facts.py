@@ -1,0 +1,72 @@
+"""What the report says beside the metrics, taken from the tables of a corpus.
+
+What belongs here: choosing those facts. What does not: the metrics (bootstrap.py), and wording and
+layout (report.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from relabel_assets.benchmark.baselines import confusions, disagreements
+from relabel_assets.benchmark.bootstrap import Measurement, gate
+from relabel_assets.benchmark.report import ReportFacts
+
+SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pairs", "best_epoch")
+
+
+def facts_of(
+    measured: Measurement,
+    *,
+    corpus: str,
+    description: str,
+    reference_kind: str,
+    margins: Mapping[str, float],
+    n_grades: int,
+    model: Mapping[str, Any],
+    labels: pl.DataFrame,
+    student: pl.DataFrame,
+    teacher: pl.DataFrame,
+    reference: pl.DataFrame,
+    queries: pl.DataFrame,
+    documents: pl.DataFrame,
+) -> ReportFacts:
+    """The facts of one corpus, to show beside its metrics.
+
+    `labels` are the grades of all labelers (baselines.labels_in_one), `model` is the current
+    student's row. The other frames are the rows of their tables.
+
+    >>> from relabel_assets.benchmark.baselines import labels_in_one
+    >>> from relabel_assets.benchmark.bootstrap import measure
+    >>> pair = {"query_id": ["q1"], "doc_id": ["d1"], "grade": [3]}
+    >>> graded = pl.DataFrame(pair | {"expected_grade": [2.9], "rationale": "", "cost_usd": 0.01})
+    >>> reference = pl.DataFrame(pair | {"assessor": "a"})
+    >>> queries = pl.DataFrame({"query_id": ["q1"], "text": ["leave"], "intent": ["keyword"]})
+    >>> labels = labels_in_one(teacher=graded, student=graded)
+    >>> facts = facts_of(
+    ...     measure(labels, reference, queries), corpus="tiny", description="A corpus.",
+    ...     reference_kind="human", margins={"ndcg_margin": 0.05, "pairwise_margin": 0.05},
+    ...     n_grades=4, model=dict.fromkeys(SHOWN_OF_MODEL, ""), labels=labels, student=graded,
+    ...     teacher=graded, reference=reference, queries=queries,
+    ...     documents=pl.DataFrame({"doc_id": ["d1"], "title": ["Leave"]}),
+    ... )
+    >>> facts.costs
+    {'pairs the teacher graded': 1, 'cost in USD': 0.01}
+    >>> facts.confusion["student"][3]
+    [0, 0, 0, 1]
+    """
+    return ReportFacts(
+        corpus=corpus,
+        description=description,
+        reference_kind=reference_kind,
+        gate=gate(measured.rows, **margins),
+        n_left_out=measured.n_left_out,
+        costs={
+            "pairs the teacher graded": teacher["grade"].count(),
+            "cost in USD": round(teacher["cost_usd"].sum(), 4),
+        },
+        student={name: model[name] for name in SHOWN_OF_MODEL},
+        confusion=confusions(labels, reference, n_grades=n_grades),
+        disagreements=disagreements(student, teacher, reference, queries, documents),
+    )

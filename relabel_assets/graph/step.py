@@ -1,0 +1,63 @@
+"""What a table's function gets and what it returns.
+
+What belongs here: the tools of a step, and its rows. What does not: running a step
+(table_asset.py), and what a table's rows follow from (recipe.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.errors import Problem
+from relabel_assets.graph.project import Project
+from relabel_assets.progress import Progress
+from relabel_assets.tables.table import Table
+from relabel_assets.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a table's function gets: its corpus, the tables before it, and the tools."""
+
+    table: Table
+    corpus: CorpusFolder
+    warehouse: Warehouse
+    project: Project
+    progress: Progress
+
+    def read(self, table: str) -> pl.DataFrame:
+        """The corpus' rows of a table this one declares that it reads."""
+        self._check(table)
+        return self.warehouse.read(table, self.corpus.name)
+
+    def read_column(self, table: str, column: str) -> pl.Series:
+        """One column of `read`, for tables whose texts are not needed."""
+        self._check(table)
+        return self.warehouse.read(table, self.corpus.name, columns=[column])[column]
+
+    def read_batches(self, table: str) -> Iterator[pl.DataFrame]:
+        """The rows of `read`, some thousands at a time."""
+        self._check(table)
+        return self.warehouse.read_batches(table, self.corpus.name)
+
+    def current_rows(self) -> pl.DataFrame:
+        """The corpus' rows of the table itself, as they are before the step replaces them."""
+        return self.warehouse.read(self.table.name, self.corpus.name)
+
+    def _check(self, table: str) -> None:
+        if table not in self.table.reads:
+            raise ValueError(f"{self.table.name} reads {table}, and tables.py does not say so")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a table's function returns: the new partition, and what to say about it."""
+
+    frame: pl.DataFrame
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    n_unfinished: int = 0
+    files: tuple[str, ...] = ()

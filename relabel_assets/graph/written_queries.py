@@ -1,0 +1,117 @@
+"""The queries of a corpus that has none: the live teacher writes them from seed documents.
+
+What belongs here: that part of synthetic_queries, its rows and its forecast. What does not: the
+request and the reading of its answer (teacher/), and queries that a corpus provides
+(assets/synthetic_queries.py).
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from relabel_assets.candidates.choose import retrievable
+from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.splits import assign_splits
+from relabel_assets.errors import TeacherError
+from relabel_assets.graph.forecast import Changes, Forecast, Trial, by_making, cost_note
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.prompts.prompt import Prompt
+from relabel_assets.teacher.query_writing import ROUND_TRIP_DEPTH, queries_prompt
+
+if TYPE_CHECKING:
+    from relabel_assets.teacher.query_writer import Written
+
+
+def settings_of(corpus: CorpusFolder) -> dict[str, Any]:
+    """What written queries follow from, beside the settings of all queries."""
+    return {"endpoint": corpus.config.teacher, "prompt": _prompt_text(corpus)}
+
+
+def write(step: Step) -> Rows:
+    """Have the teacher write the queries, as far as its ledger has no answer.
+
+    Raises TeacherError where there is no query at all.
+    """
+    from relabel_assets.teacher.query_writer import write_queries
+
+    corpus, documents = step.corpus, step.read("seed_docs")
+    written = write_queries(
+        step.project.teacher(), documents, **_question(corpus), progress=step.progress
+    )
+    if written.queries.is_empty():
+        raise TeacherError(
+            f"corpus {corpus.name!r}: no query was written ({_why_nothing(written)}). "
+            "All answers are in the ledger; mend the cause and run this again."
+        )
+    config = corpus.config.queries
+    queries, leaking = assign_splits(written.queries, config=config, file="the written queries")
+    batches, scratch = step.read_batches("seed_docs"), step.project.home.scratch
+    is_found = retrievable(batches, queries, depth=ROUND_TRIP_DEPTH, scratch=scratch)
+    rows = queries.with_columns(is_found, source=pl.lit("synthetic"))
+    return Rows(
+        rows,
+        metadata=_metadata(written, rows),
+        problems=leaking,
+        n_unfinished=written.failed.total(),
+    )
+
+
+def forecast(trial: Trial) -> Forecast:
+    """How many queries the teacher may write; which, is known after its answer."""
+    from relabel_assets.teacher.query_writer import estimate_queries
+
+    step, corpus = trial.step, trial.step.corpus
+    documents = step.read("seed_docs")
+    load = estimate_queries(step.project.teacher(), documents, **_question(corpus))
+    if load.n_to_send == 0:
+        return by_making(trial)
+    changes = trial.make() if load.n_answered else Changes(0, 0, step.current_rows().height)
+    n_added = changes.added + load.n_to_send * corpus.config.queries.per_document
+    return Forecast(
+        replace(changes, added=n_added, is_most=True),
+        f"the teacher is asked about {load.n_to_send:,} documents{cost_note(load)}",
+        is_complete=False,
+    )
+
+
+def _question(corpus: CorpusFolder) -> dict[str, Any]:
+    """What the teacher is asked by: arguments that writing and estimating share."""
+    config = corpus.config
+    file = config.queries.prompt or "the queries prompt"
+    prompt: Prompt = queries_prompt(_prompt_text(corpus), file=file)
+    return {
+        "corpus": corpus.name,
+        "config": config.teacher,
+        "queries": config.queries,
+        "prompt": prompt,
+    }
+
+
+def _prompt_text(corpus: CorpusFolder) -> str | None:
+    file = corpus.config.queries.prompt
+    return corpus.read_text(file) if file else None
+
+
+def _metadata(written: "Written", rows: pl.DataFrame) -> dict[str, Any]:
+    intents = rows.group_by("intent").len().sort("intent").iter_rows()
+    return (
+        {f"documents_{status}": count for status, count in written.failed.items()}
+        | {f"rejected: {why}": count for why, count in written.rejected.items()}
+        | {f"intent: {name}": count for name, count in intents}
+        | {"round_trips": int(rows["is_round_trip"].sum()), "cost_usd": written.cost_usd}
+        | {
+            "failures": _failures(written) or "none",
+            "notices": "\n".join(written.notices) or "none",
+        }
+    )
+
+
+def _failures(written: "Written") -> str:
+    counts = written.failed.items()
+    return "; ".join(f"{count} {status}: {written.reasons[status]}" for status, count in counts)
+
+
+def _why_nothing(written: "Written") -> str:
+    rejected = ", ".join(f"{count} {why}" for why, count in written.rejected.items())
+    return _failures(written) or rejected or "no document has text enough"

@@ -1,0 +1,282 @@
+"""Every check of the graph seen to fail on broken rows, and to pass without them."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from relabel_assets.benchmark.bootstrap import DIFFERENCE
+from relabel_assets.corpus.config import GateConfig
+from relabel_assets.definitions import build_definitions
+from relabel_assets.graph import checks
+from relabel_assets.graph.project import Project
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.warehouse import Warehouse
+from relabel_assets_tests.running.homes import use_copy
+
+HASH = "0" * 64
+LABEL: dict[str, Any] = {
+    "query_id": "q1",
+    "doc_id": "d1",
+    "grade": 2,
+    "status": "ok",
+    "attempts": 1,
+}
+
+
+def label(**values: object) -> dict[str, Any]:
+    return LABEL | values
+
+
+def table_rows(table: str, *rows: dict[str, Any]) -> pl.DataFrame:
+    """Rows of `table` without corpus, in which what is not given is NULL; not validated."""
+    names = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
+    return pl.DataFrame([{name: row.get(name) for name in names} for row in rows])
+
+
+def document(doc_id: str) -> dict[str, Any]:
+    return {"doc_id": doc_id, "body": "text", "content_hash": HASH}
+
+
+def query(query_id: str, split: str = "train", seed_doc_id: str | None = None) -> dict[str, Any]:
+    return {
+        "query_id": query_id,
+        "text": f"words of {query_id}",
+        "split": split,
+        "source": "provided",
+        "seed_doc_id": seed_doc_id,
+        "content_hash": HASH,
+    }
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse.at(tmp_path / "warehouse.duckdb")
+
+
+def put(warehouse: Warehouse, table: str, *rows: dict[str, Any]) -> None:
+    warehouse.replace(table, "tiny", table_rows(table, *rows), input_hash=HASH)
+
+
+# Each contract check, from the rule it is made of
+
+
+@pytest.mark.parametrize(
+    ("rows", "check", "rule"),
+    [
+        ([label(attempts=None)], "not_null", "attempts|nullability"),
+        ([label(), label(grade=1)], "unique_key", "primary_key"),
+        ([label(status="fine", grade=None)], "accepted_values", "status|dtype"),
+        ([label(grade="two")], "accepted_values", "grade|dtype"),
+        ([label(attempts=-1)], "in_range", "attempts|min"),
+        ([label(grade=10)], "in_range", "grade|max"),
+        ([label(query_id="")], "in_range", "query_id|min_length"),
+        ([label(status="refused")], "in_range", "grade_only_when_ok"),
+        ([label(grade_probs=[0.5, 1.5])], "in_range", "grade_probs|inner_max"),
+    ],
+)
+def test_a_contract_check_fails_on_rows_that_break_its_rule(
+    rows: list[dict[str, Any]], check: str, rule: str
+) -> None:
+    good = table_rows("teacher_labels", label(doc_id="d2")).with_columns(corpus=pl.lit("tiny"))
+    assert checks.broken_rules(TABLES["teacher_labels"], good) == {}
+    broken = table_rows("teacher_labels", *rows).with_columns(corpus=pl.lit("tiny"))
+    found = checks.broken_rules(TABLES["teacher_labels"], broken)
+    assert rule in found[check]
+    assert found[check][rule] == len(rows)
+
+
+def test_every_contract_check_has_rules_of_its_own() -> None:
+    assert set(checks._CHECK_OF_RULE.values()) | {"in_range"} == set(checks._CONTRACT_CHECKS)
+
+
+def test_rows_whose_parent_is_not_there_are_counted_by_reference(warehouse: Warehouse) -> None:
+    candidates = TABLES["bm25_candidates"]
+    put(warehouse, "seed_docs", document("d1"))
+    put(warehouse, "synthetic_queries", query("q1", seed_doc_id="d1"))
+    pair = {"query_id": "q1", "doc_id": "d1", "bm25_score": 0.0, "source": "random"}
+    put(warehouse, "bm25_candidates", pair)
+    assert checks.missing_parents(warehouse, candidates, "tiny") == []
+    put(warehouse, "bm25_candidates", pair, pair | {"doc_id": "d2"}, pair | {"query_id": "q2"})
+    assert checks.missing_parents(warehouse, candidates, "tiny") == [
+        "doc_id not in seed_docs: 1 rows",
+        "query_id not in synthetic_queries: 1 rows",
+    ]
+
+
+def test_a_parent_in_another_corpus_does_not_count(warehouse: Warehouse) -> None:
+    documents = table_rows("seed_docs", document("d1"))
+    warehouse.replace("seed_docs", "other", documents, input_hash=HASH)
+    put(warehouse, "synthetic_queries", query("q1", seed_doc_id="d1"))
+    found = checks.missing_parents(warehouse, TABLES["synthetic_queries"], "tiny")
+    assert found == ["seed_doc_id not in seed_docs: 1 rows"]
+
+
+def test_a_query_without_a_seed_document_misses_no_parent(warehouse: Warehouse) -> None:
+    put(warehouse, "synthetic_queries", query("q1"))
+    assert checks.missing_parents(warehouse, TABLES["synthetic_queries"], "tiny") == []
+
+
+# What the pipeline promises
+
+
+def test_pairs_without_a_grade_are_counted_by_reason(warehouse: Warehouse) -> None:
+    put(warehouse, "teacher_labels", label())
+    assert checks.ungraded_pairs(warehouse, "tiny") == []
+    refused = label(status="refused", status_reason="unsafe", grade=None)
+    failed = label(status="failed", grade=None, query_id="q2")
+    rows = [label(), refused | {"doc_id": "d2"}, refused | {"doc_id": "d3"}, failed]
+    put(warehouse, "teacher_labels", *rows)
+    assert checks.ungraded_pairs(warehouse, "tiny") == [
+        "2 pairs refused: unsafe",
+        "1 pairs failed: no reason given",
+    ]
+
+
+def test_inputs_that_were_set_aside_are_counted(warehouse: Warehouse) -> None:
+    put(warehouse, "seed_docs", document("d1"))
+    assert checks.set_aside_inputs(warehouse.receipts(), "seed_docs", "tiny") == []
+    assert checks.set_aside_inputs(warehouse.receipts(), "seed_docs", "never_made") == []
+    frame = table_rows("seed_docs", document("d1"))
+    warehouse.replace("seed_docs", "tiny", frame, input_hash=HASH, n_set_aside=3)
+    (line,) = checks.set_aside_inputs(warehouse.receipts(), "seed_docs", "tiny")
+    assert line == "3 inputs were set aside; `relabel corpora check tiny` lists them"
+
+
+def leaking_corpus(warehouse: Warehouse) -> None:
+    """A train query, graded on its own document and on the seed document of a benchmark query."""
+    put(warehouse, "seed_docs", document("d1"), document("d2"))
+    put(warehouse, "synthetic_queries", query("q1", "train", "d1"), query("q2", "benchmark", "d2"))
+    pairs = [("q1", "d1"), ("q1", "d2"), ("q2", "d1")]
+    put(warehouse, "teacher_labels", *(label(query_id=q, doc_id=d) for q, d in pairs))
+
+
+def test_training_pairs_are_seen_to_leak_when_they_are_chosen_wrongly(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaking_corpus(warehouse)
+    assert checks.leaking_training_pairs(warehouse, "tiny") == []
+    monkeypatch.setattr(checks, "training_pairs", lambda labels, queries, documents: labels)
+    assert checks.leaking_training_pairs(warehouse, "tiny") == [
+        "pair (q2, d1) has a benchmark query",
+        "pair (q1, d2) has a benchmark query's seed document",
+    ]
+
+
+def test_training_pairs_are_seen_to_leak_when_a_query_is_stored_in_two_splits(
+    warehouse: Warehouse,
+) -> None:
+    leaking_corpus(warehouse)
+    with warehouse.get_connection() as con:  # the table's key is not a constraint of DuckDB
+        con.execute(
+            "insert into synthetic_queries by name "
+            "select * replace ('benchmark' as split, null as seed_doc_id) from synthetic_queries "
+            "where query_id = 'q1'"
+        )
+    found = checks.leaking_training_pairs(warehouse, "tiny")
+    assert set(found) == {"pair (q1, d1) has a benchmark query"}
+
+
+@pytest.mark.parametrize(
+    ("ci_low", "ci_high", "verdict"),
+    [(-0.01, 0.03, None), (-0.09, -0.06, "failed"), (-0.09, 0.01, "inconclusive")],
+)
+def test_a_student_is_found_as_good_worse_or_neither(
+    ci_low: float, ci_high: float, verdict: str | None
+) -> None:
+    row = {
+        "labeler": DIFFERENCE,
+        "metric": "ndcg@10",
+        "slice": "all",
+        "value": (ci_low + ci_high) / 2,
+        "ci_low": ci_low,
+        "ci_high": ci_high,
+        "n_queries": 50,
+    }
+    margins = GateConfig(ndcg_margin=0.05, pairwise_margin=0.05)
+    lines = checks.unproven_margins(pl.DataFrame([row]), margins)
+    if verdict is None:
+        assert lines == []
+    else:
+        (line,) = lines
+        assert f"; {verdict}: " in line
+
+
+# The checks as Dagster runs them
+
+
+def store_broken_rows(warehouse: Warehouse) -> None:
+    """Break rows of each kind in the file itself, as a bug or another program could."""
+    with warehouse.get_connection() as con:
+        # Without the constraints that DuckDB holds to.
+        for table in ("teacher_labels", "synthetic_queries"):
+            con.execute(f"create table copied as from {table}; drop table {table}")
+            con.execute(f"alter table copied rename to {table}")
+        con.execute("update teacher_labels set attempts = null where query_id = 'q00'")
+        con.execute("insert into teacher_labels from teacher_labels where query_id = 'q01'")
+        con.execute("update teacher_labels set status = 'fine' where query_id = 'q02'")
+        con.execute("update teacher_labels set grade = 12 where query_id = 'q03'")
+        con.execute("delete from bm25_candidates where query_id = 'q04'")
+        con.execute(
+            "update synthetic_queries set seed_doc_id = 'd7' where query_id = 'q05'"
+        )  # of a benchmark query
+        con.execute(
+            "insert into synthetic_queries "
+            "select * replace ('benchmark' as split) from synthetic_queries where query_id = 'q06'"
+        )
+        con.execute("update materializations set n_set_aside = 2 where table_name = 'seed_docs'")
+        con.execute(
+            "update benchmark_report set value = -0.5, ci_low = -0.6, ci_high = -0.4 "
+            f"where labeler = '{DIFFERENCE}'"
+        )
+
+
+def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetCheckEvaluation]:
+    """Every check of the corpus tiny, by table and name. The run leaves all rows as they are: their
+    inputs are unchanged."""
+    job = build_definitions(project, warehouse).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("corpus", ["tiny"])
+        done = job.execute_in_process(instance=instance, partition_key="tiny")
+    found = done.get_asset_check_evaluations()
+    return {f"{check.asset_key.to_user_string()}: {check.check_name}": check for check in found}
+
+
+def test_every_check_fails_in_a_run_over_broken_rows_and_says_why(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_copy(monkeypatch, made.parent, tmp_path)
+    project = Project.from_environment()
+    warehouse = Warehouse.at(project.home.warehouse)
+    before = run_checks(project, warehouse)
+    may_fail = {"benchmark_report: student_is_as_good_as_teacher"}  # the tiny student is no good
+    assert {name for name, check in before.items() if not check.passed} <= may_fail
+    store_broken_rows(warehouse)
+    failed = {
+        name: check for name, check in run_checks(project, warehouse).items() if not check.passed
+    }
+    assert {name.split(": ")[1] for name in failed} == {name.split(": ")[1] for name in before}
+    words = {
+        "teacher_labels: not_null": "attempts|nullability: 8 rows",
+        "teacher_labels: unique_key": "primary_key: 16 rows",
+        "teacher_labels: accepted_values": "status|dtype: 8 rows",
+        "teacher_labels: in_range": "grade|max: 8 rows",
+        "teacher_labels: relationships": "query_id, doc_id not in bm25_candidates: 8 rows",
+        "seed_docs: nothing_set_aside": "2 inputs were set aside",
+        "synthetic_queries: splits_do_not_leak": "query 'q05'",
+        "student_model: training_does_not_leak": "has a benchmark query",
+        "teacher_labels: every_pair_is_graded": "8 pairs fine: no reason given",
+        "benchmark_report: student_is_as_good_as_teacher": "failed.",
+    }
+    for name, text in words.items():
+        assert text in str(failed[name].metadata["first"].value), name
+        assert text in str(failed[name].description), name
+    severities = {name: failed[name].severity for name in words}
+    warnings = {name for name, found in severities.items() if found is dg.AssetCheckSeverity.WARN}
+    assert warnings == {
+        "seed_docs: nothing_set_aside",
+        "teacher_labels: every_pair_is_graded",
+        "benchmark_report: student_is_as_good_as_teacher",
+    }

@@ -1,0 +1,24 @@
+"""Homes for tests that change what the session's shared home `made` holds.
+
+What belongs here: copies, and the environment that names them. What does not: making tables.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def use_home(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the environment name `folder`/home and `folder`/data."""
+    patch.setenv("RELABEL_HOME", str(folder / "home"))
+    patch.setenv("RELABEL_DATA", str(folder / "data"))
+    patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
+
+
+def use_copy(patch: pytest.MonkeyPatch, original: Path, folder: Path) -> Path:
+    """Copy a home and its data from `original` to `folder`, and let the environment name them
+    there."""
+    shutil.copytree(original, folder, dirs_exist_ok=True)
+    use_home(patch, folder)
+    return folder
