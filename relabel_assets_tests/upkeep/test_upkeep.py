@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +15,8 @@ import duckdb
 import polars as pl
 import pytest
 
+from relabel_assets.errors import ConfigError
+from relabel_assets.graph.project import Project
 from relabel_assets.home import Home
 from relabel_assets.running import runner
 from relabel_assets.running.dagster_state import HOST_TAG, PROCESS_TAG, open_instance
@@ -21,6 +24,7 @@ from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
 from relabel_assets.teacher.requests import request_key
 from relabel_assets.upkeep.backup import back_up, restore
+from relabel_assets.upkeep.doctor import examine
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel
 
@@ -51,6 +55,108 @@ def test_a_restored_home_equals_the_one_that_was_backed_up(
         assert new.read_replica(query).equals(old.query(query))
     assert "up to date" in relabel("plan").stdout
     assert relabel("doctor").returncode == 0
+
+
+def test_a_backup_holds_rows_models_ledger_and_reports_and_no_scratch_files(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    kept = ("models/tiny/s1/student.json", "ledger/tiny/1.jsonl", "reports/tiny.html")
+    left_out = (
+        "models/tiny/.s2.half/student.json", "ledger/tiny/.1.jsonl.half", "ledger/tiny/1.jsonl.lock",
+        "dagster/dagster.yaml", "scratch/index/x", "parquet/seed_docs/rows.parquet", "labels.duckdb",
+    )  # fmt: skip
+    for name in (*kept, *left_out):
+        (home.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (home.path / name).write_bytes(b"x")
+    back_up(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
+    with tarfile.open(tmp_path / "backup.tar.gz") as tar:
+        assert sorted(tar.getnames()) == sorted(("warehouse.duckdb", *kept))
+    assert not list(home.path.glob(".backup-*"))
+
+
+def test_a_backup_that_fails_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    (home.path / "models").mkdir(parents=True)
+    (home.path / "models" / "weights").touch()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tarfile.TarFile, "add", fail)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        back_up(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
+    assert not list(tmp_path.glob("*backup*"))
+    with pytest.raises(ConfigError, match="there is no folder"):
+        back_up(home, Warehouse.at(home.warehouse), tmp_path / "nowhere" / "backup.tar.gz")
+    assert not list(home.path.glob(".backup-*"))
+
+
+@pytest.mark.parametrize("part", ["warehouse.duckdb", "models", "ledger", "reports"])
+def test_restore_refuses_a_home_that_has_any_part_of_a_backup(tmp_path: Path, part: str) -> None:
+    old, home = Home(tmp_path / "old"), Home(tmp_path / "home")
+    old.path.mkdir()
+    back_up(old, Warehouse.at(old.warehouse), tmp_path / "backup.tar.gz")
+    (home.path / part).mkdir(parents=True)
+    with pytest.raises(ConfigError, match=f"already has {part}"):
+        restore(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
+    assert [path.name for path in home.path.iterdir()] == [part]
+
+
+def problems(home: Path, *, is_fixing: bool = False) -> dict[str, str]:
+    project = Project(home_path=str(home), data_path=str(home.parent / "data"))
+    findings = examine(project, Warehouse.at(home / "warehouse.duckdb"), is_fixing=is_fixing)
+    return {finding.subject: finding.problem for finding in findings if finding.problem}
+
+
+@pytest.mark.parametrize(("n_free", "is_problem"), [(999_999_999, True), (1_000_000_000, False)])
+def test_doctor_asks_for_room_below_a_gigabyte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_free: int, is_problem: bool
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=n_free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert ("disk" in problems(tmp_path)) == is_problem
+
+
+def test_doctor_removes_leftovers_that_nobody_touched_for_an_hour(tmp_path: Path) -> None:
+    now = time.time()
+    for name, age_s in (("old", 3700), ("new", 3500)):
+        half = tmp_path / "models" / f".{name}.half"
+        index = tmp_path / "scratch" / name
+        backup = tmp_path / f".backup-{name}"
+        half.parent.mkdir(exist_ok=True)
+        half.touch()
+        for path in (half, index, backup):
+            if path != half:
+                path.mkdir(parents=True)
+            os.utime(path, (now - age_s, now - age_s))
+    assert sorted(problems(tmp_path)) == [".backup-old", "models/.old.half", "scratch/old"]
+    assert len(problems(tmp_path, is_fixing=True)) == 3
+    assert problems(tmp_path) == {}
+    assert (tmp_path / "scratch" / "new").exists() and (tmp_path / "models" / ".new.half").exists()
+
+
+def test_doctor_names_a_dagster_state_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster" / "dagster.yaml").touch()
+    (tmp_path / "dagster" / "history").touch()  # Dagster keeps a folder of this name
+    found = problems(tmp_path, is_fixing=True)
+    assert list(found) == ["Dagster's state"]
+    assert f"move {tmp_path / 'dagster'} away" in found["Dagster's state"]
+
+
+def test_doctor_names_a_missing_parquet_file_and_writes_it_again(tmp_path: Path) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    rows = pl.DataFrame(
+        {"query_id": ["q"], "doc_id": ["d"], "assessor": ["ana"], "grade": [2], "kind": ["human"]}
+    )
+    warehouse.replace("reference_labels", "tiny", rows, input_hash="0" * 64)
+    (file,) = tmp_path.rglob("rows.parquet")
+    file.unlink()
+    assert list(problems(tmp_path)) == ["copies for readers"]
+    problems(tmp_path, is_fixing=True)
+    assert problems(tmp_path) == {}
+    assert pl.read_parquet(file).height == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"not a tar", b"empty tar"])
