@@ -2,26 +2,27 @@
 
     python -m relabel_assets_tests.benchmarks.readers_copies --megabytes 10 100 500 [--folder /mnt/xfs]
 
-A warehouse of each size, of which a run replaces eight partitions of some 2 MB. `--folder` chooses the file system. The rival is
+A warehouse of each size, of which a run replaces eight partitions of some 4 MB. `--folder` chooses the file system. The rival is
 a whole copy of the file for each partition (`shutil.copyfile`). Beside it:
 
-- shared blocks: the copy as it is made now, `replica.copy_file`. XFS and Btrfs share the blocks.
+- shared blocks: the copy as it is made now, `replica.copy_file`. XFS and Btrfs share the blocks: the bytes are then those of the
+  file, not of the disk.
 - one a run: the rival's copy after the last partition alone.
 - views over Parquet: `labels.duckdb` holds views, and only the partition's Parquet file is written.
 
-Each design replaces the same partitions in the same run, in turns. `broken` counts, of 23 readers that open the copy while it
+The designs take turns on the same partitions. `broken` counts, of 23 readers that open the copy while it
 is replaced, those that then get an error or wrong rows. `moved`: whether a reader still gets rows after the home was
 renamed. `writes`: whether a read-only connection, limited to the home, can write a file there.
 """
 
 import argparse
+import functools
 import random
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -40,26 +41,14 @@ SUMMARY = "select count(distinct body), sum(length(body)) from seed_docs"
 N_READERS = 23
 
 
-@dataclass
-class Cost:
-    """Seconds and bytes of each partition."""
-
-    seconds: list[float] = field(default_factory=list)
-    n_bytes: list[int] = field(default_factory=list)
-
-    def add(self, work: Callable[[], object], n_bytes: int) -> None:
-        started = time.perf_counter()
-        work()
-        self.seconds.append(time.perf_counter() - started)
-        self.n_bytes.append(n_bytes)
-
-    def __str__(self) -> str:
-        # The mean: one copy a run is spread over the run's partitions.
-        return f"{1000 * statistics.mean(self.seconds):7.1f} ms {statistics.mean(self.n_bytes) / 1e6:7.1f} MB"
+def time_s(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def random_documents(n: int, n_characters: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Documents that do not compress below half: random hexadecimal digits."""
+    """Documents of random hexadecimal digits, which compress little."""
     rows = pl.DataFrame(
         {
             "doc_id": [f"d{number:06}" for number in range(n)],
@@ -89,31 +78,31 @@ def measure_costs(folder: Path, megabytes: int) -> None:
     warehouse = Warehouse.at(folder / "warehouse.duckdb")
     database = Path(warehouse.database)
     warehouse.replace("seed_docs", "demo", random_documents(1, 10, rng), input_hash="0" * 64)
-    for number in range(max(1, megabytes // 10)):  # hexadecimal digits take half their length
-        write(warehouse, f"filler_{number}", random_documents(1000, 20_000, rng))
-    costs = {"whole copy": Cost(), "shared blocks": Cost(), "one a run": Cost(), "views": Cost()}
+    n_left = 1000 * megabytes // 20  # of documents of 20 kB
+    while n_left > 0:
+        write(warehouse, f"filler_{n_left}", random_documents(min(n_left, 1000), 20_000, rng))
+        n_left -= 1000
     copy, parquet = folder / "copy.duckdb", folder / "rows.parquet"
-    for number in range(N_PARTITIONS):
+    whole_s, shared_s, parquet_s = [], [], []
+    for _ in range(N_PARTITIONS):
         rows = random_documents(200, 20_000, rng)
         write(warehouse, "demo", rows)
-        size = database.stat().st_size
-        costs["whole copy"].add(lambda: shutil.copyfile(database, copy), size)
+        whole_s.append(time_s(lambda: shutil.copyfile(database, copy)))
         copy.unlink()
-        costs["shared blocks"].add(lambda: copy_file(database, copy), size)
+        shared_s.append(time_s(lambda: copy_file(database, copy)))
         copy.unlink()
-        if number == N_PARTITIONS - 1:
-            costs["one a run"].add(lambda: shutil.copyfile(database, copy), size)
-            copy.unlink()
-        else:
-            costs["one a run"].add(lambda: None, 0)
-        costs["views"].add(lambda rows=rows: rows.write_parquet(parquet), 0)  # type: ignore[misc]
-        costs["views"].n_bytes[-1] = parquet.stat().st_size
-    print(f"warehouse of {database.stat().st_size / 1e6:.0f} MB, a partition:")
-    for name, cost in costs.items():
-        rival = statistics.mean(costs["whole copy"].seconds)
-        print(
-            f"  {name:14}{cost}   {rival / statistics.mean(cost.seconds):6.1f} times the rival's speed"
-        )
+        parquet_s.append(time_s(functools.partial(rows.write_parquet, parquet)))
+    size = database.stat().st_size
+    rival_s = statistics.median(whole_s)
+    print(f"warehouse of {size / 1e6:.0f} MB, a partition (medians of {N_PARTITIONS}):")
+    for name, seconds, n_bytes in (
+        ("whole copy", rival_s, size),
+        ("shared blocks", statistics.median(shared_s), size),
+        ("one a run", rival_s / N_PARTITIONS, size / N_PARTITIONS),
+        ("views", statistics.median(parquet_s), parquet.stat().st_size),
+    ):
+        cost = f"{1000 * seconds:8.2f} ms {n_bytes / 1e6:7.1f} MB"
+        print(f"  {name:14}{cost}  {seconds / rival_s:6.3f} of the rival's time")
 
 
 def count_broken_readers(folder: Path, writes_between_copies: int) -> int:
