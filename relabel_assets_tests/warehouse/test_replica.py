@@ -221,7 +221,8 @@ def test_sql_writes_files_and_refuses_contradicting_formats(
         refused = relabel("sql", query, *wrong)
         assert refused.returncode == 4
         assert "error:" in refused.stderr
-    assert relabel("sql", query, "--out", str(tmp_path / "no" / "x.csv")).returncode == 4
+    below_a_file = tmp_path / "x.csv" / "y.csv"
+    assert relabel("sql", query, "--out", str(below_a_file)).returncode == 4
     with pytest.raises(WarehouseError):
         Warehouse.at(made / "warehouse.duckdb").read_replica("delete from seed_docs")
 
@@ -251,21 +252,21 @@ def test_sql_reads_labels_and_nothing_else(made: Path, tmp_path: Path, attempt: 
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
-        ("drop view labels", "reads the labels and nothing else"),
+        ("drop view labels", "can only read the labels"),
         ("select * from labls", 'Did you mean "labels"?'),
         ("select interval 1 day", "cast it to varchar"),
         ("select 'x'::blob as bytes", "column bytes is binary"),
-        (" ", "there is no SQL to run"),
+        (" ", "the query is empty"),
     ],
 )
 def test_sql_that_cannot_be_run_ends_with_an_error_message(
-    made: Path, monkeypatch: pytest.MonkeyPatch, query: str, said: str
+    made: Path, monkeypatch: pytest.MonkeyPatch, query: str, message: str
 ) -> None:
     monkeypatch.setenv("RELABEL_HOME", str(made))
     done = relabel("sql", query)
-    assert done.returncode in (4, 6) and said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode in (4, 6) and message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_sql_without_a_query_lists_tables_and_prints_wide_rows_as_blocks(
