@@ -428,6 +428,19 @@ def test_grade_history_records_changed_grades_alone(warehouse: Warehouse) -> Non
     ]
 
 
+def test_grade_history_records_a_new_pair_that_has_no_grade(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+    rows = warehouse.read("teacher_labels", "tiny")
+    refused = rows.with_columns(
+        query_id=pl.lit("new"), status=pl.lit("refused"), grade=pl.lit(None, pl.Int8)
+    )
+    warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH, run_id="now")
+    history = "select query_id, grade from grade_history where run_id = 'now'"
+    assert warehouse.query(history).rows() == [("new", None)]
+
+
 def test_lineage_leads_from_a_grade_to_prompts_runs_and_documents(warehouse: Warehouse) -> None:
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
