@@ -112,7 +112,7 @@ class Place:
     def wrong(self) -> list[str]:
         """What the doctor finds, and what is left of the killed process."""
         project, warehouse = runner.from_environment()
-        found = [f"{finding.subject}: {finding.problem}" for finding in examine(project, warehouse) if finding.problem]
+        found = [f"{finding.what}: {finding.problem}" for finding in examine(project, warehouse) if finding.problem]
         found += [f"half-written: {path}" for path in self.home.rglob("*.half")]
         with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
             begun = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
