@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, and making sure that it is on the disk.
+"""Replacing a file whole or not at all, and making sure that it is on the disk.
 
 What belongs here: the one way in which this project replaces a file that others read. What does not: formats, and files
 that grow line by line (the ledger appends).
