@@ -1,8 +1,8 @@
 """One family of errors, and the record of an input that was set aside.
 
-What belongs here: exceptions that a user can act on. Each message names what is wrong, what is allowed and what to do
-about it. What does not: anything that needs another module of the project, and programming errors, which stay plain Python
-exceptions with their tracebacks.
+What belongs here: exceptions that a user can act on. Each message names what is wrong, what is
+allowed and what to do about it. What does not: anything that needs another module of the project,
+and programming errors, which stay plain Python exceptions with their tracebacks.
 """
 
 from dataclasses import dataclass

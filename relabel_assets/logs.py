@@ -1,6 +1,7 @@
 """Log lines for machines: one JSON object a line, with corpus, asset and run.
 
-What belongs here: the format. What does not: the messages (graph/), and where they are written (cli/, dagster.yaml).
+What belongs here: the format. What does not: the messages (graph/), and where they are written
+(cli/, dagster.yaml).
 """
 
 import json
@@ -12,9 +13,11 @@ _EXTRA = ("corpus", "asset", "run", "rows", "seconds")
 
 
 class JsonLines(logging.Formatter):
-    """A record as one line: at (UTC), level, logger, message, and corpus, asset, run, rows and seconds where known.
+    """A record as one line: at (UTC), level, logger, message, and corpus, asset, run, rows and
+    seconds where known.
 
-    They come from the record's `extra`, or from Dagster's metadata of the step that logged it. `error` is a traceback.
+    They come from the record's `extra`, or from Dagster's metadata of the step that logged it.
+    `error` is a traceback.
 
     >>> record = logging.LogRecord("relabel_assets", logging.INFO, "", 0, "%d rows", (8,), None)
     >>> record.created, record.corpus = 0.0, "demo"

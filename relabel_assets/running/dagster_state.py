@@ -1,7 +1,8 @@
-"""Dagster's own state in the home: opening it beside other processes, and marking runs whose process ended as failed.
+"""Dagster's own state in the home: opening it beside other processes, and marking runs whose
+process ended as failed.
 
-What belongs here: what keeps that state usable. What does not: starting runs (runner.py), and runs on other machines, which
-Dagster's daemon watches.
+What belongs here: what keeps that state usable. What does not: starting runs (runner.py), and runs
+on other machines, which Dagster's daemon watches.
 """
 
 import socket
@@ -28,15 +29,16 @@ _UNFINISHED = [
 UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)
 # Creating the files takes Dagster seconds; many processes that start at once queue for it.
 _OPENING_S = 120
-# A process starts before its run. Process start times are rounded and depend on the boot time: 5 s cover that error.
+# A process starts before its run. Its start time is rounded and depends on the boot time:
+# 5 s cover that error.
 _CLOCK_ERROR_S = 5
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
     """The Dagster instance of `home`, to be used in a `with`.
 
-    Serialised by a lock: two processes that create Dagster's SQLite files at once write two schema versions, and Dagster
-    then never opens them again.
+    Serialised by a lock: two processes that create Dagster's SQLite files at once write two schema
+    versions, and Dagster then never opens them again.
 
     Raises one of UNUSABLE where the files cannot be read or written.
     """
@@ -57,16 +59,17 @@ def usable_instance(home: Home) -> Iterator[dg.DagsterInstance]:
         cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
         message = str(cause).rstrip(".")
         raise WarehouseError(
-            f"Dagster's state in {home.dagster} cannot be used: {message}. Make room, or set RELABEL_HOME to a folder you "
-            "may write to. A damaged folder can be moved away: it holds runs and no rows. Finished tables are kept."
+            f"Dagster's state in {home.dagster} cannot be used: {message}. Make room, or set "
+            "RELABEL_HOME to a folder you may write to. A damaged folder can be moved away: it "
+            "holds runs and no rows. Finished tables are kept."
         ) from error
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The runs of this machine that Dagster lists as unfinished, and whose process has ended.
 
-    A run of `relabel run` is tagged with its host. A run of the UI or of `dagster` logs its process alone: it ran on this
-    machine if Dagster's state is in SQLite, which only this machine reads.
+    A run of `relabel run` is tagged with its host. A run of the UI or of `dagster` logs its process
+    alone: it ran on this machine if Dagster's state is in SQLite, which only this machine reads.
     """
     is_local = isinstance(instance.run_storage, SqliteRunStorage)
     dead = []
@@ -106,7 +109,7 @@ def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
 
 
 def _is_alive(process: int, began_s: float) -> bool:
-    """Whether `process` is the run's and still runs. A process that started after the run reuses its number."""
+    """Whether `process` is the run's and still runs: a later one may reuse its number."""
     try:
         candidate = psutil.Process(process)
         is_running = candidate.status() != psutil.STATUS_ZOMBIE

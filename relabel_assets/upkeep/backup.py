@@ -1,7 +1,8 @@
 """A backup: one file with everything that would cost money or training time to make again; and restoring it.
 
-What belongs here: what goes into a backup, in which order, and putting it back. What does not: Dagster's run history,
-which is Dagster's own, and the copies that readers open, which a restore makes again.
+What belongs here: what goes into a backup, in which order, and putting it back. What does not:
+Dagster's run history, which is Dagster's own, and the copies that readers open, which a restore
+makes again.
 """
 
 import shutil
@@ -21,10 +22,12 @@ SCRATCH = ".backup-"  # prefix of the scratch folders in the home of a backup or
 
 
 def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
-    """Write `out`, a .tar.gz of the warehouse, models, ledger and reports; return the bytes of each part. Runs may go on.
+    """Write `out`, a .tar.gz of the warehouse, models, ledger and reports; return the bytes of each
+    part. Runs may go on.
 
-    The warehouse is copied first, between two writes. A run writes a partition's files before its rows, so the folders that
-    are copied later hold every file that the rows name. Raises ConfigError where `out` exists or cannot be written.
+    The warehouse is copied first, between two writes. A run writes a partition's files before its
+    rows, so the folders that are copied later hold every file that the rows name. Raises
+    ConfigError where `out` exists or cannot be written.
     """
     if out.exists():
         raise ConfigError(f"{out} already exists. Move it away, or choose another file.")
@@ -50,14 +53,16 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
 
 
 def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
-    """Restore a backup into a home that has none of its parts; return their names. A failure leaves the home as it was.
+    """Restore a backup into a home that has none of its parts; return their names. A failure leaves
+    the home as it was.
 
     Raises ConfigError for a file that is no backup, and for a home that is in use.
     """
     present = [name for name in (_WAREHOUSE, *_FOLDERS) if (home.path / name).exists()]
     if present:
         raise ConfigError(
-            f"{home.path} already has {', '.join(present)}. Restore into another RELABEL_HOME, or move them away."
+            f"{home.path} already has {', '.join(present)}. "
+            "Restore into another RELABEL_HOME, or move them away."
         )
     home.path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.path, prefix=SCRATCH) as scratch:

@@ -1,6 +1,7 @@
 """Checks of a home: can it be written, is everything complete, do files and rows match; and safe repairs.
 
-What belongs here: findings, each with what to do about it. What does not: any repair that could lose a row or a label.
+What belongs here: findings, each with what to do about it. What does not: any repair that could
+lose a row or a label.
 """
 
 import os
@@ -31,8 +32,9 @@ _LEFTOVER_AGE_S = 3600
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. `problem` is None where all is well. `is_fixed`: there was a problem, and it was repaired. `note` is
-    information that needs no action."""
+    """One check. `problem` is None where all is well. `is_fixed`: there was a problem, and it was
+    repaired. `note` is information that needs no action.
+    """
 
     subject: str
     problem: str | None = None

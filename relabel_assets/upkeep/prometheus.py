@@ -1,9 +1,10 @@
 """Metrics for a monitoring system, in Prometheus' text format.
 
-They are read from the warehouse, the ledger and Dagster's records at each call, so a crash counts nothing twice.
+They are read from the warehouse, the ledger and Dagster's records at each call, so a crash counts
+nothing twice.
 
-What belongs here: names, labels and units of the metrics. What does not: serving them, and the ledger's counting
-(teacher/ledger/report.py).
+What belongs here: names, labels and units of the metrics. What does not: serving them, and the
+ledger's counting (teacher/ledger/report.py).
 """
 
 from collections.abc import Iterator
@@ -124,7 +125,8 @@ def _benchmark(warehouse: Warehouse) -> "Iterator[Metric]":
         labels=("corpus", "labeler", "metric"),
     )
     scores = warehouse.read_replica(
-        "select corpus, labeler, metric, value from benchmark_report where slice = 'all' and value is not null order by all"
+        "select corpus, labeler, metric, value from benchmark_report "
+        "where slice = 'all' and value is not null order by all"
     )
     for corpus, labeler, metric, value in scores.iter_rows():
         metrics.add_metric((corpus, labeler, metric), value)

@@ -1,7 +1,8 @@
 """Opening a DuckDB file: the lock that keeps processes apart, retries, and DuckDB's errors as ours.
 
-What belongs here: everything between a path and an open connection, and running one query on it. What does not: which
-tables a file has (schema.py), what is read and written (warehouse.py), and the copies for readers (replica.py).
+What belongs here: everything between a path and an open connection, and running one query on it.
+What does not: which tables a file has (schema.py), what is read and written (warehouse.py), and the
+copies for readers (replica.py).
 """
 
 import errno
@@ -19,14 +20,14 @@ from relabel_assets.errors import WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-# A write takes seconds even on a large warehouse. Two minutes let several runs queue, and end before a person gives up.
+# A write takes seconds even on a large warehouse: two minutes let several runs queue.
 LOCK_TIMEOUT_S = 120
 # Another program (a DuckDB shell, a BI tool) usually holds the file for the length of one query.
 OTHER_PROGRAM_TIMEOUT_S = 20
 READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
 REMEDY = (
-    "If the file is damaged, restore a backup, or move it away and run `relabel run`: the ledger keeps every label that "
-    "was paid for."
+    "If the file is damaged, restore a backup, or move it away and run `relabel run`: the ledger "
+    "keeps every label that was paid for."
 )
 
 
@@ -34,8 +35,8 @@ REMEDY = (
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of the DuckDB file at `path`: DuckDB lets one writing process in at a time.
 
-    Raises WarehouseError where the lock or the file cannot be used: held by another process, damaged, in a read-only
-    folder, on a full disk. Errors of the block are translated too.
+    Raises WarehouseError where the lock or the file cannot be used: held by another process,
+    damaged, in a read-only folder, on a full disk. Errors of the block are translated too.
     """
     import duckdb
 
@@ -61,8 +62,8 @@ def open_file(
 ) -> "duckdb.DuckDBPyConnection":
     """Open the DuckDB file at `path`; wait a while for another program that holds it.
 
-    Raises WarehouseError for a file that another program keeps open, that another version of DuckDB wrote, or that is
-    damaged; `remedy` is what the last of them advises.
+    Raises WarehouseError for a file that another program keeps open, that another version of DuckDB
+    wrote, or that is damaged; `remedy` is what the last of them advises.
     """
     import duckdb
 
@@ -95,7 +96,8 @@ def run_query(
 ) -> pl.DataFrame:
     """The result of a person's `sql`.
 
-    Raises WarehouseError with DuckDB's own message for SQL that cannot be run, and for a column that cannot be shown.
+    Raises WarehouseError with DuckDB's own message for SQL that cannot be run, and for a column
+    that cannot be shown.
     """
     import duckdb
 

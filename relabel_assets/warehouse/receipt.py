@@ -1,4 +1,5 @@
-"""What a partition was made from and what it holds: a row of `materializations`, and the hash of a partition's rows.
+"""What a partition was made from and what it holds: a row of `materializations`, and the hash of a
+partition's rows.
 
 What belongs here: values. What does not: storing them (warehouse.py), and deciding what is stale (graph/).
 """

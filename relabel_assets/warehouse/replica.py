@@ -1,24 +1,29 @@
-"""The copies that readers open: `labels.duckdb`, a whole copy of the warehouse, and a Parquet file per partition.
+"""The copies that readers open: `labels.duckdb`, a whole copy of the warehouse, and a Parquet file
+per partition.
 
-What belongs here: writing, checking and reading these copies. What does not: the warehouse itself (warehouse.py).
+What belongs here: writing, checking and reading these copies. What does not: the warehouse itself
+(warehouse.py).
 
 Readers never wait for a run and never see a part of one. Two rules keep that true:
 
 1. A copy replaces the old one by a rename. A reader keeps the file that it opened.
 2. `labels.duckdb` is copied after *every* checkpoint, and keeps the length of the one before.
 
-The second rule needs its reason. DuckDB opens a file by its name twice, for the header and for the rest, and a reader may
-get the old header and the new rest. A checkpoint writes beside the blocks that it replaces, so the blocks of the old
-header are still there after one checkpoint. After two they may be overwritten.
+The second rule needs its reason. DuckDB opens a file by its name twice, for the header and for the
+rest, and a reader may get the old header and the new rest. A checkpoint writes beside the blocks
+that it replaces, so the blocks of the old header are still there after one checkpoint. After two
+they may be overwritten.
 
 Two cheaper designs were measured (`relabel_assets_tests/benchmarks/readers_copies.py`) and rejected:
 
 - One copy at the end of a run. Of readers that open the file meanwhile, most get wrong rows without an error.
-- Views over the Parquet files. They need absolute paths, which break when the home moves or is mounted elsewhere. They need
-  access to other files, with which SQL can write them. Two tables of one query may come from before and after a write.
+- Views over the Parquet files. They need absolute paths, which break when the home moves or is
+  mounted elsewhere. They need access to other files, with which SQL can write them. Two tables of
+  one query may come from before and after a write.
 
-So the copy is made cheap instead. Where the file system shares blocks between files (XFS, Btrfs), a copy takes a millisecond
-at any size and the disk stores what changed. Elsewhere (ext4) it costs the whole file.
+So the copy is made cheap instead. Where the file system shares blocks between files (XFS, Btrfs), a
+copy takes a millisecond at any size and the disk stores what changed. Elsewhere (ext4) it costs the
+whole file.
 """
 
 import logging
@@ -61,8 +66,8 @@ class ReaderCopies:
     ) -> None:
         """Copy the file, then these committed partitions, to where readers look.
 
-        `con` is the only connection to the warehouse. A copy that fails (a full disk) is logged and costs no rows: the next
-        materialization copies again.
+        `con` is the only connection to the warehouse. A copy that fails (a full disk) is logged and
+        costs no rows: the next materialization copies again.
         """
         import duckdb
 
@@ -108,7 +113,8 @@ class ReaderCopies:
 def copy_file(source: Path, target: Path) -> None:
     """Copy `source` over `target`, sharing blocks where the file system can.
 
-    `shutil.copyfile` never shares blocks in Python 3.11. Raises OSError where the disk does not take the file.
+    `shutil.copyfile` never shares blocks in Python 3.11. Raises OSError where the disk does not
+    take the file.
     """
     try:
         _copy_in_kernel(source, target)
@@ -129,8 +135,8 @@ def _copy_in_kernel(source: Path, target: Path) -> None:
 def _keep_length(old: Path, new: Path) -> None:
     """Append to `new` what `old` has beyond its end.
 
-    A reader with the header of `old` and the rest of `new` needs the blocks at the end of `old`. DuckDB ignores blocks that
-    no header names.
+    A reader with the header of `old` and the rest of `new` needs the blocks at the end of `old`.
+    DuckDB ignores blocks that no header names.
     """
     if not old.exists():
         return

@@ -1,7 +1,8 @@
-"""The warehouse's tables and views: creating them from their declarations, and upgrading a file of an earlier version.
+"""The warehouse's tables and views: creating them from their declarations, and upgrading a file of
+an earlier version.
 
-What belongs here: what a file must have before rows are read or written. What does not: rows (warehouse.py), and the
-declarations (tables/, sql/).
+What belongs here: what a file must have before rows are read or written. What does not: rows
+(warehouse.py), and the declarations (tables/, sql/).
 """
 
 import hashlib
@@ -53,10 +54,11 @@ def _view_files() -> list[Any]:
 
 
 def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
-    """Give the file every table and view of this version, with their comments and checks; whether anything was missing.
+    """Give the file every table and view of this version, with their comments and checks; whether
+    anything was missing.
 
-    The file may be new or of an earlier version. No row is lost. Raises WarehouseError for a file that no earlier version
-    made; its contents are not changed then.
+    The file may be new or of an earlier version. No row is lost. Raises WarehouseError for a file
+    that no earlier version made; its contents are not changed then.
     """
     columns: dict[str, set[str]] = {}
     for table_name, column in con.execute(
@@ -129,7 +131,9 @@ def _allowed_values(con: "duckdb.DuckDBPyConnection") -> dict[tuple[str, str], s
 
 
 def _recreate_with_checks(con: "duckdb.DuckDBPyConnection", table: Table, database: str) -> None:
-    """Give `table` the checks that it declares, in one transaction. DuckDB cannot change the checks of an existing table."""
+    """Give `table` the checks that it declares, in one transaction. DuckDB cannot change the checks
+    of an existing table.
+    """
     import duckdb
 
     con.begin()
@@ -175,7 +179,9 @@ def _refuse_foreign(database: str, columns: Mapping[Table, set[str]]) -> None:
 
 
 def _added_columns(table: Table, present: set[str]) -> Iterator[str]:
-    """Statements that add the columns of a later version. They are nullable: the rows of before have no value."""
+    """Statements that add the columns of a later version. They are nullable: the rows of before
+    have no value.
+    """
     for name, column in table.schema.columns().items():
         if name not in present:
             yield f"alter table {table.name} add column {name} {_duckdb_type(column.dtype)}"

@@ -1,8 +1,8 @@
 """The warehouse: one DuckDB file, a table per asset, a partition per corpus.
 
-What belongs here: reading tables, and replacing a partition whole or not at all. What does not: opening files
-(connection.py), making tables and views (schema.py), the copies that readers open (replica.py), what the rows mean, and any
-computation while a connection is open.
+What belongs here: reading tables, and replacing a partition whole or not at all. What does not:
+opening files (connection.py), making tables and views (schema.py), the copies that readers open
+(replica.py), what the rows mean, and any computation while a connection is open.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +43,8 @@ class Warehouse(DuckDBResource):
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> warehouse = Warehouse.at(Path(folder.name) / "warehouse.duckdb")
-    >>> grades = pl.DataFrame({"query_id": ["q1"], "doc_id": ["d1"], "assessor": ["ana"], "grade": [2], "kind": ["human"]})
+    >>> pair = {"query_id": "q1", "doc_id": "d1", "assessor": "ana", "grade": 2, "kind": "human"}
+    >>> grades = pl.DataFrame([pair])
     >>> warehouse.replace("reference_labels", "demo", grades, input_hash="0" * 64).n_rows
     1
     >>> warehouse.read_replica("select labeler, grade from labels").rows()
@@ -65,8 +66,8 @@ class Warehouse(DuckDBResource):
     ) -> Iterator["duckdb.DuckDBPyConnection"]:
         """A connection under the file lock, to the file as it is. Keep it for one read or one write.
 
-        Raises WarehouseError where the file cannot be opened, read or written: held by another program, damaged, of a
-        later version, in a read-only folder, on a full disk.
+        Raises WarehouseError where the file cannot be opened, read or written: held by another
+        program, damaged, of a later version, in a read-only folder, on a full disk.
         """
         path = Path(self.database)
         if is_read_only and not path.exists():
@@ -84,14 +85,18 @@ class Warehouse(DuckDBResource):
     def read(
         self, table: str, corpus: str, *, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
-        """The rows of `corpus` in `table`, in key order, without the corpus column; empty where there are none."""
+        """The rows of `corpus` in `table`, in key order, without the corpus column; empty where
+        there are none.
+        """
         with self._upgraded() as con:
             return _partition_rows(con, table, corpus, columns)
 
     def read_batches(
         self, table: str, corpus: str, *, size: int = 20_000
     ) -> Iterator[pl.DataFrame]:
-        """The rows of `read`, `size` at a time, in order of the table's one key column. No connection is held in between."""
+        """The rows of `read`, `size` at a time, in order of the table's one key column. No
+        connection is held in between.
+        """
         (key,) = (name for name in TABLES[table].key if name != "corpus")
         columns = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
         query = (
@@ -108,7 +113,7 @@ class Warehouse(DuckDBResource):
             after = batch[key][-1]
 
     def texts(self, corpus: str, column: str, ids: pl.Series) -> pl.DataFrame:
-        """The texts of ids: query_id and text, or doc_id and the document's columns. Unknown ids have no row."""
+        """The texts of ids, with their id column: no row for an unknown id."""
         table, columns = {
             "query_id": ("synthetic_queries", "text"),
             "doc_id": ("seed_docs", ", ".join(DOCUMENT_COLUMNS)),
@@ -153,8 +158,8 @@ class Warehouse(DuckDBResource):
     ) -> Receipt:
         """Replace the partition by `frame` (the table's columns without corpus) in one transaction.
 
-        Raises ContractError where the frame breaks the table's declaration. After that, and after any other failure,
-        the old rows stay.
+        Raises ContractError where the frame breaks the table's declaration. After that, and after
+        any other failure, the old rows stay.
         """
         rows = TABLES[table].validate(frame.select(pl.lit(corpus).alias("corpus"), pl.all()))
         receipt = Receipt(
@@ -182,7 +187,8 @@ class Warehouse(DuckDBResource):
             copy_file(Path(self.database), path)
 
     def read_replica(self, sql: str) -> pl.DataFrame:
-        """The result of `sql` on the read replica, which no run ever locks; on the warehouse where there is none yet.
+        """The result of `sql` on the read replica, which no run ever locks; on the warehouse where
+        there is none yet.
 
         Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
         """
@@ -226,8 +232,9 @@ class Warehouse(DuckDBResource):
     def _upgraded(self) -> Iterator["duckdb.DuckDBPyConnection"]:
         """A connection to a file that has every table and view of this version.
 
-        Looking through the catalog takes longer than a small read, so a file is upgraded once a process. It is looked
-        through again where something else wrote it meanwhile: another process, a restore.
+        Looking through the catalog takes longer than a small read, so a file is upgraded once a
+        process. It is looked through again where something else wrote it meanwhile: another
+        process, a restore.
         """
         path = Path(self.database)
         with locked(path):
@@ -242,7 +249,7 @@ class Warehouse(DuckDBResource):
                 yield con
             finally:
                 con.close()
-            # Only now: closing may write. After an error nothing is recorded, and the next access looks again.
+            # Only now: closing may write. After an error the next access looks again.
             closed = FileVersion.of(path)
             if closed is not None:
                 _CURRENT_SCHEMAS[path] = closed
@@ -280,7 +287,9 @@ def _replace_partition(
 def _record_changed_grades(
     con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame, receipt: Receipt
 ) -> None:
-    """Add to grade_history every pair that is new or has another grade. Run it before the old rows are deleted."""
+    """Add to grade_history every pair that is new or has another grade. Run it before the old rows
+    are deleted.
+    """
     labeler, model = _LABELERS[table]
     graded = rows.select("corpus", "query_id", "doc_id", "grade", model=model)
     con.register("incoming", graded.to_arrow())

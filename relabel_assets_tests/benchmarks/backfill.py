@@ -1,11 +1,13 @@
-"""Six corpora, four concurrent runs and three readers on one warehouse, for some minutes: no failed step, no reader error.
+"""Six corpora, four concurrent runs and three readers on one warehouse, for some minutes: no failed
+step, no reader error.
 
     python -m relabel_assets_tests.benchmarks.backfill --minutes 10
 
-A temporary home. Four processes take corpora in turn, change one document of each and run it from end to end (`relabel
-run`): every table is made again. Meanwhile two readers query the replica with DuckDB alone and one reads the Parquet files,
-over and over. Every read must see whole partitions, each table as its receipt in `materializations` says. At the end the
-replica must hold what the warehouse holds, and what a plan says is left must be nothing.
+A temporary home. Four processes take corpora in turn, change one document of each and run it from
+end to end (`relabel run`): every table is made again. Meanwhile two readers query the replica with
+DuckDB alone and one reads the Parquet files, over and over. Every read must see whole partitions,
+each table as its receipt in `materializations` says. At the end the replica must hold what the
+warehouse holds, and what a plan says is left must be nothing.
 """
 
 import argparse
@@ -31,7 +33,10 @@ from relabel_assets_tests.builders import write_corpus
 
 CORPORA = [f"corpus_{number}" for number in range(6)]
 N_PAIRS = 128  # of each corpus: 16 queries with 8 documents
-ROW_COUNTS = " union all ".join(f"select corpus, '{name}' as table_name, count(*) as n from {name} group by corpus" for name in TABLES)  # fmt: skip
+ROW_COUNTS = " union all ".join(
+    f"select corpus, '{name}' as table_name, count(*) as n from {name} group by corpus"
+    for name in TABLES
+)
 BROKEN = f"""
     select made.corpus, table_name, made.n_rows, coalesce(n, 0) as n
     from materializations as made left join ({ROW_COUNTS}) using (corpus, table_name)
@@ -40,7 +45,7 @@ BROKEN = f"""
 
 
 def change_a_document(folder: Path, number: int) -> None:
-    """Change a document that is not of the benchmark: its pairs are graded and the student is trained again."""
+    """Change a document outside the benchmark: its pairs are graded again, a student is trained."""
     file = folder / "documents.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rows[0]["body"] = f"All that there is to know about parental leave, version {number}."
@@ -48,7 +53,9 @@ def change_a_document(folder: Path, number: int) -> None:
 
 
 def read_replica(home: Path) -> int:
-    """Read the replica; return 1, or 0 where there is none yet. Raises AssertionError for a partition that is not whole."""
+    """Read the replica; return 1, or 0 where there is none yet. Raises AssertionError for a
+    partition that is not whole.
+    """
     file = home / "labels.duckdb"
     if not file.exists():
         return 0
@@ -143,7 +150,9 @@ def main() -> None:
 
 
 def remaining_faults(home: Path) -> list[str]:
-    """Faults after all runs ended: partitions that do not match their receipts, stale copies, tables that a plan would make."""
+    """Faults after all runs ended: partitions that do not match their receipts, stale copies,
+    tables that a plan would make.
+    """
     project, warehouse = Project.from_environment(), Warehouse.at(home / "warehouse.duckdb")
     faults = [f"not whole: {row}" for row in warehouse.query(BROKEN).rows()]
     for table in (*TABLES, "materializations", "grade_history"):

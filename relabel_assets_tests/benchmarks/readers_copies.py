@@ -2,17 +2,19 @@
 
     python -m relabel_assets_tests.benchmarks.readers_copies --megabytes 10 100 500 [--folder /mnt/xfs]
 
-A warehouse of each size, of which a run replaces eight partitions of some 4 MB. `--folder` chooses the file system. The rival is
-a whole copy of the file for each partition (`shutil.copyfile`). Beside it:
+A warehouse of each size, of which a run replaces eight partitions of some 4 MB. `--folder` chooses
+the file system. The rival is a whole copy of the file for each partition (`shutil.copyfile`).
+Beside it:
 
-- shared blocks: the copy as it is made now, `replica.copy_file`. XFS and Btrfs share the blocks: the bytes are then those of the
-  file, not of the disk.
+- shared blocks: the copy as it is made now, `replica.copy_file`. XFS and Btrfs share the blocks:
+  the bytes are then those of the file, not of the disk.
 - one a run: the rival's copy after the last partition alone.
 - views over Parquet: `labels.duckdb` holds views, and only the partition's Parquet file is written.
 
-The designs take turns on the same partitions. `broken` counts, of 23 readers that open the copy while it
-is replaced, those that then get an error or wrong rows. `moved`: whether a reader still gets rows after the home was
-renamed. `writes`: whether a read-only connection, limited to the home, can write a file there.
+The designs take turns on the same partitions. `broken` counts, of 23 readers that open the copy
+while it is replaced, those that then get an error or wrong rows. `moved`: whether a reader still
+gets rows after the home was renamed. `writes`: whether a read-only connection, limited to the home,
+can write a file there.
 """
 
 import argparse

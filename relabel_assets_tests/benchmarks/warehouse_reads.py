@@ -2,8 +2,9 @@
 
     python -m relabel_assets_tests.benchmarks.warehouse_reads --reads 50
 
-A warehouse with one row, in a temporary folder, so that the time is that of opening it. The two ways take turns, so that
-both see the same load of the machine. The rival is the way of before: look through the whole catalog at each read.
+A warehouse with one row, in a temporary folder, so that the time is that of opening it. The two
+ways take turns, so that both see the same load of the machine. The rival is the way of before: look
+through the whole catalog at each read.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""The files of deploy/, run on one machine: a real Postgres, a code server, a daemon and a command, a folder each."""
+"""The files of deploy/, run on one machine: a real Postgres, a code server, a daemon and a command,
+a folder each.
+"""
 
 import json
 import os
@@ -46,13 +48,15 @@ def postgres() -> Iterator[str]:
     if user:
         shutil.chown(folder, user)
     data = folder / "data"
-    subprocess.run([BIN / "initdb", "-D", data, "-U", "dagster", "-A", "trust"], user=user, check=True, capture_output=True, cwd=folder)  # fmt: skip
+    create = [BIN / "initdb", "-D", data, "-U", "dagster", "-A", "trust"]
+    subprocess.run(create, user=user, check=True, capture_output=True, cwd=folder)
     command = [BIN / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
     try:
         for _ in range(100):
-            if subprocess.run([BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True, check=False).returncode == 0:  # fmt: skip
+            is_ready = [BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+            if subprocess.run(is_ready, capture_output=True, check=False).returncode == 0:
                 break
             time.sleep(0.1)
         yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
@@ -71,7 +75,9 @@ def free_port() -> int:
 def test_code_server_daemon_and_command_share_postgres_and_one_home(
     tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commands of the Compose file, each in a folder of its own: the daemon's queue runs one corpus, `relabel run` another."""
+    """The commands of the Compose file, each in a folder of its own: the daemon's queue runs one
+    corpus, `relabel run` another.
+    """
     home, port = tmp_path / "home", free_port()
     (home / "dagster").mkdir(parents=True)
     shutil.copy(DEPLOY / "dagster.yaml", home / "dagster" / "dagster.yaml")

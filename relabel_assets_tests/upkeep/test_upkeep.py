@@ -241,7 +241,7 @@ def test_doctor_replaces_a_damaged_copy_for_readers(copy: Path) -> None:
     "file", ["labels.duckdb", "parquet/teacher_labels/corpus=tiny/rows.parquet"]
 )
 def test_the_next_run_publishes_what_a_killed_run_committed(copy: Path, file: str) -> None:
-    # As a SIGKILL between the commit and the copies leaves it: what was copied before, and half of what was to be.
+    # A SIGKILL between the commit and the copies leaves the old copies, and half of a new one.
     warehouse = Warehouse.at(copy / "warehouse.duckdb")
     behind = {
         path: path.read_bytes()

@@ -1,4 +1,6 @@
-"""The copies that readers open, after a real run and while they are replaced; and the twenty queries of docs/sql.md."""
+"""The copies that readers open, after a real run and while they are replaced; and the twenty
+queries of docs/sql.md.
+"""
 
 import os
 import re
@@ -92,7 +94,7 @@ def test_replacing_the_replica_does_not_break_a_reader_that_is_opening_it(tmp_pa
 def test_a_backup_between_two_writes_does_not_break_a_reader_that_is_opening_the_replica(
     tmp_path: Path,
 ) -> None:
-    # A backup writes no checkpoint of its own: two between two copies would overwrite what the reader's header names.
+    # A second checkpoint between two copies would overwrite blocks that the reader's header names.
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
     warehouse.replace("seed_docs", "tiny", documents(900, words=80), input_hash="0" * 64)
     for n in (300, 5, 2000, 60):

@@ -1,4 +1,4 @@
-"""The warehouse on a real DuckDB file: partitions are replaced whole or not at all, by name, under one lock."""
+"""The warehouse on a real DuckDB file: partitions are replaced whole, by name, under one lock."""
 
 import hashlib
 import multiprocessing
@@ -196,7 +196,8 @@ def test_a_query_before_the_first_run_says_what_to_do(warehouse: Warehouse) -> N
 def test_every_table_column_and_view_is_there_with_its_description(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
     comments = warehouse.query(
-        "select table_name, column_name, comment from duckdb_columns() where not internal and schema_name = 'main'"
+        "select table_name, column_name, comment from duckdb_columns() "
+        "where not internal and schema_name = 'main'"
     )
     for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY):
         stored = comments.filter(pl.col("table_name") == table.name)
@@ -374,7 +375,10 @@ def test_a_column_that_allows_more_values_than_before_is_upgraded(warehouse: War
     refused = rows.with_columns(status=pl.lit("refused"), grade=pl.lit(None, pl.Int8))
     warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH)
     assert warehouse.read("teacher_labels", "tiny")["status"].to_list() == ["refused"]
-    comment = "select comment from duckdb_columns() where table_name = 'teacher_labels' and column_name = 'status'"
+    comment = (
+        "select comment from duckdb_columns() "
+        "where table_name = 'teacher_labels' and column_name = 'status'"
+    )
     assert (
         warehouse.query(comment).item()
         == TABLES["teacher_labels"].schema.columns()["status"].description
@@ -401,7 +405,9 @@ def test_a_row_whose_value_only_a_later_version_allows_is_kept_and_the_file_refu
 
 
 def test_the_declared_columns_are_those_of_the_newest_file_in_earlier(warehouse: Warehouse) -> None:
-    """A change of a table's columns needs a file in `earlier/` of the tables as they were: then this test is changed too."""
+    """A change of a table's columns needs a file in `earlier/` of the tables as they were: then
+    this test is changed too.
+    """
     columns = sorted(
         f"{table.name}.{name} {column.dtype} {column.nullable}"
         for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
