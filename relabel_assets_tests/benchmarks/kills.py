@@ -62,7 +62,11 @@ class Way:
     expected: Any = None
 
     def is_same(self, found: Any) -> bool:
-        return found.equals(self.expected) if isinstance(found, pl.DataFrame) else found == self.expected
+        return (
+            found.equals(self.expected)
+            if isinstance(found, pl.DataFrame)
+            else found == self.expected
+        )
 
 
 class Place:
@@ -85,7 +89,9 @@ class Place:
             *self.folder.glob(".labels*"),
             *self.folder.glob("labels*"),
         ):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
+                missing_ok=True
+            )
         write_corpus(self.folder / "data" / "tiny")
         if way == "live":
             ask_live(self.folder, base_url=self.server.base_url, max_concurrency=CONCURRENCY)
@@ -112,11 +118,18 @@ class Place:
     def wrong(self) -> list[str]:
         """What the doctor finds, and what is left of the killed process."""
         project, warehouse = runner.from_environment()
-        found = [f"{finding.what}: {finding.problem}" for finding in examine(project, warehouse) if finding.problem]
+        found = [
+            f"{finding.what}: {finding.problem}"
+            for finding in examine(project, warehouse)
+            if finding.problem
+        ]
         found += [f"half-written: {path}" for path in self.home.rglob("*.half")]
         with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
             begun = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
-            found += [f"held for running: {run.run_id}" for run in instance.get_runs(dg.RunsFilter(statuses=begun))]
+            found += [
+                f"held for running: {run.run_id}"
+                for run in instance.get_runs(dg.RunsFilter(statuses=begun))
+            ]
         for path in warehouse.read("student_model", "tiny").filter("is_current")["path"]:
             from relabel_assets.student import Labeler
 
@@ -137,14 +150,24 @@ def kill_a_step(process: subprocess.Popen[bytes]) -> None:
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kills", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--turns", nargs="+", default=TURNS, choices=sorted(set(TURNS)), help="what is killed, in turn")
+    parser.add_argument(
+        "--turns",
+        nargs="+",
+        default=TURNS,
+        choices=sorted(set(TURNS)),
+        help="what is killed, in turn",
+    )
     given = parser.parse_args()
     draw, wrong, done, n_again = random.Random(given.seed), 0, Counter[str](), 0
     server = TeacherServer(latency_s=0.05)
@@ -154,7 +177,10 @@ def main() -> None:
             "run": Way([*RELABEL, "run", "-c", "tiny"], list(TABLES)),
             "live": Way([*RELABEL, "run", "-c", "tiny", "-s", "*teacher_labels"], LABELS),
             "step": Way(DAGSTER, LABELS),
-            "label": Way([*RELABEL, "label", str(place.pairs), "-c", "tiny", "-o", str(place.out)], list(TABLES)),
+            "label": Way(
+                [*RELABEL, "label", str(place.pairs), "-c", "tiny", "-o", str(place.out)],
+                list(TABLES),
+            ),
         }
         ways["worker"] = ways["step"]
         undisturbed(place, ways, {"step" if turn == "worker" else turn for turn in given.turns})
@@ -174,7 +200,9 @@ def main() -> None:
             repeated = server.requests.total() - len(server.requests) if turn == "live" else 0
             n_again += repeated
             if repeated > CONCURRENCY:
-                problems.append(f"{repeated} requests were sent twice, and {CONCURRENCY} at most were on their way")
+                problems.append(
+                    f"{repeated} requests were sent twice, and {CONCURRENCY} at most were on their way"
+                )
             done[turn] += 1
             if failed or problems or not is_same:
                 wrong += 1
@@ -193,11 +221,15 @@ def main() -> None:
 def undisturbed(place: Place, ways: dict[str, Way], turns: set[str]) -> None:
     """Run each way once without a kill: how long it takes, and what it leaves."""
     for turn in [
-        turn for turn in ("run", "live", "step", "label") if turn in turns or (turn == "run" and "label" in turns)
+        turn
+        for turn in ("run", "live", "step", "label")
+        if turn in turns or (turn == "run" and "label" in turns)
     ]:
         way = ways[turn]
         if turn == "label":
-            candidates = pl.read_parquet(place.folder / "labelled" / "parquet" / "bm25_candidates" / "*" / "*.parquet")
+            candidates = pl.read_parquet(
+                place.folder / "labelled" / "parquet" / "bm25_candidates" / "*" / "*.parquet"
+            )
             pairs = candidates.select("query_id", "doc_id")
             pl.concat([pairs] * 20).with_row_index("row").write_parquet(place.pairs)
         place.begin(turn)

@@ -23,11 +23,18 @@ from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.teacher import Teacher
 
-BODY = "The quarterly review covers staffing, tooling and the on-call rota for the region. " * 12  # about 250 tokens
+BODY = (
+    "The quarterly review covers staffing, tooling and the on-call rota for the region. " * 12
+)  # about 250 tokens
 
 
 def pairs_of(n: int) -> pl.DataFrame:
-    columns = {"query_id": "q", "text": "who owns the on-call rota", "title": "Review", "author": "Ana"}
+    columns = {
+        "query_id": "q",
+        "text": "who owns the on-call rota",
+        "title": "Review",
+        "author": "Ana",
+    }
     columns |= {"path": "wiki/reviews", "updated_at": "2026-03-01", "doc_type": "report"}
     return pl.DataFrame({"doc_id": [f"d{i}" for i in range(n)]}).with_columns(
         *(pl.lit(value).alias(name) for name, value in columns.items()),
@@ -71,15 +78,24 @@ def main() -> None:
     Ledger._write = staticmethod(timed_write)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         teacher = Teacher(Path(folder))
-        teacher.grade(pairs_of(1), corpus="warm", config=config, rubric=default_rubric())  # imports, first connection
-        disk_s, flushes, before_s, started = 0.0, 0, cpu_s(resource.RUSAGE_SELF), time.perf_counter()
+        teacher.grade(
+            pairs_of(1), corpus="warm", config=config, rubric=default_rubric()
+        )  # imports, first connection
+        disk_s, flushes, before_s, started = (
+            0.0,
+            0,
+            cpu_s(resource.RUSAGE_SELF),
+            time.perf_counter(),
+        )
         if arguments.profile:
             import cProfile
             import pstats
 
             profile = cProfile.Profile()
             profile.enable()
-        labels = teacher.grade(pairs_of(arguments.pairs), corpus="demo", config=config, rubric=default_rubric())
+        labels = teacher.grade(
+            pairs_of(arguments.pairs), corpus="demo", config=config, rubric=default_rubric()
+        )
         took_s, client_s = time.perf_counter() - started, cpu_s(resource.RUSAGE_SELF) - before_s
         if arguments.profile:
             profile.disable()
@@ -100,7 +116,9 @@ def main() -> None:
         "took_s": round(took_s, 2),
         "client_cpu_ms_per_request": round(1000 * client_s / arguments.pairs, 2),
         "client_share_of_one_core": round(client_s / took_s, 2),
-        "server_cpu_ms_per_request": round(1000 * cpu_s(resource.RUSAGE_CHILDREN) / arguments.pairs, 2),
+        "server_cpu_ms_per_request": round(
+            1000 * cpu_s(resource.RUSAGE_CHILDREN) / arguments.pairs, 2
+        ),
         "ledger_flushes": flushes,
         "ledger_ms_per_flush": round(1000 * disk_s / max(1, flushes), 2),
         "replayed_pairs_per_s": round(arguments.pairs / replay_s),

@@ -46,7 +46,9 @@ class BatchServer:
     def running(self) -> Iterator["BatchServer"]:
         server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         self.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         thread.start()
         try:
             yield self
@@ -69,7 +71,11 @@ class BatchServer:
                 case "POST", ["batches"]:
                     body = self._create(json.loads(raw))
                 case "GET", ["batches"]:
-                    body = {"object": "list", "data": list(reversed(self.batches.values())), "has_more": False}
+                    body = {
+                        "object": "list",
+                        "data": list(reversed(self.batches.values())),
+                        "has_more": False,
+                    }
                 case "GET", ["batches", batch_id] if batch_id in self.batches:
                     body = self._look(batch_id)
                 case _:
@@ -80,8 +86,13 @@ class BatchServer:
             return 200, body
 
     def _upload(self, headers: Any, raw: bytes) -> dict[str, Any]:
-        form = message_from_bytes(b"content-type: " + headers["content-type"].encode() + b"\r\n\r\n" + raw)
-        parts = {part.get_param("name", header="content-disposition"): part for part in form.get_payload()}  # type: ignore[union-attr]
+        form = message_from_bytes(
+            b"content-type: " + headers["content-type"].encode() + b"\r\n\r\n" + raw
+        )
+        parts = {
+            part.get_param("name", header="content-disposition"): part
+            for part in form.get_payload()
+        }  # type: ignore[union-attr]
         assert parts["purpose"].get_payload() == "batch"
         content = parts["file"].get_payload(decode=True)
         assert isinstance(content, bytes)
@@ -104,7 +115,9 @@ class BatchServer:
             batch |= {"status": "failed", "errors": {"object": "list", "data": [failure]}}
             return batch
         for line in lines:
-            assert line["custom_id"] == request_key(line["body"]) and line["url"] == asked["endpoint"]
+            assert (
+                line["custom_id"] == request_key(line["body"]) and line["url"] == asked["endpoint"]
+            )
             self.requests[line["custom_id"]] += 1
             self.bodies[line["custom_id"]] = line["body"]
         return batch
@@ -122,16 +135,31 @@ class BatchServer:
         output, errors = [], []
         for number, line in enumerate(lines):
             key = line["custom_id"]
-            result = {"id": f"{batch['id']}_{number}", "custom_id": key, "response": None, "error": None}
+            result = {
+                "id": f"{batch['id']}_{number}",
+                "custom_id": key,
+                "response": None,
+                "error": None,
+            }
             fate = self.fate(line["body"], key, self.requests[key])
             if fate == "expired":
-                errors.append(result | {"error": {"code": "batch_expired", "message": "not executed in time"}})
+                errors.append(
+                    result | {"error": {"code": "batch_expired", "message": "not executed in time"}}
+                )
             elif fate != "missing":
-                good = chat_body(json.dumps({"rationale": "because", "grade": true_grade(line["body"])}))
-                status, _, body = ANSWERS[fate](true_grade(line["body"])) if fate else (200, {}, good)
+                good = chat_body(
+                    json.dumps({"rationale": "because", "grade": true_grade(line["body"])})
+                )
+                status, _, body = (
+                    ANSWERS[fate](true_grade(line["body"])) if fate else (200, {}, good)
+                )
                 if status == 200:
                     body = {**body, "id": f"chatcmpl-{batch['id']}-{number}"}
-                result["response"] = {"status_code": status, "request_id": result["id"], "body": body}
+                result["response"] = {
+                    "status_code": status,
+                    "request_id": result["id"],
+                    "body": body,
+                }
                 (output if status == 200 else errors).append(result)
         batch["status"] = "expired" if any(line["error"] for line in errors) else "completed"
         for name, results in (("output_file_id", output), ("error_file_id", errors)):

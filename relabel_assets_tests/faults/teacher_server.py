@@ -17,7 +17,13 @@ from typing import Any
 
 from relabel_assets.teacher.requests import request_key
 
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    429: "Too Many Requests",
+}
 
 
 def true_grade(body: dict[str, Any]) -> int:
@@ -26,9 +32,19 @@ def true_grade(body: dict[str, Any]) -> int:
 
 
 def chat_body(content: Any, **message: Any) -> dict[str, Any]:
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content, **message}}
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", "content": content, **message},
+    }
     usage = {"prompt_tokens": 700, "completion_tokens": 20, "total_tokens": 720}
-    return {"id": "chatcmpl-1", "object": "chat.completion", "model": "fake", "choices": [choice], "usage": usage}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": "fake",
+        "choices": [choice],
+        "usage": usage,
+    }
 
 
 def good_reply(grade: int) -> dict[str, Any]:
@@ -81,7 +97,13 @@ ANSWERS: dict[str, Callable[[int], tuple[int, dict[str, str], Any]]] = {
     ),
 }  # fmt: skip
 DIFFERENCES = ("fence", "digit string", "float", "parts", "no usage", "null usage", "reasoning")
-FAULTS = (*(name for name in ANSWERS if name not in DIFFERENCES), "reset", "cut body", "slow body", "hang")
+FAULTS = (
+    *(name for name in ANSWERS if name not in DIFFERENCES),
+    "reset",
+    "cut body",
+    "slow body",
+    "hang",
+)
 
 
 class TeacherServer:
@@ -94,7 +116,9 @@ class TeacherServer:
     ) -> None:
         self.choose, self.latency_s = choose, latency_s
         self.answers = dict(ANSWERS)
-        self.behave: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: good_reply(true_grade(body))
+        self.behave: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: good_reply(
+            true_grade(body)
+        )
         self.requests: Counter[str] = Counter()  # by key
         self.answered: Counter[str] = Counter()  # by key: a good reply was written out whole
         self.bodies: dict[str, dict[str, Any]] = {}
@@ -107,7 +131,9 @@ class TeacherServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def start(self) -> asyncio.Server:
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1024, limit=1 << 24)
+        server = await asyncio.start_server(
+            self._connection, "127.0.0.1", 0, backlog=1024, limit=1 << 24
+        )
         self.port = server.sockets[0].getsockname()[1]
         return server
 
@@ -145,7 +171,10 @@ class TeacherServer:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
+        headers = {
+            name.lower(): value
+            for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])
+        }
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
         self.authorizations[headers.get("authorization", "")] += 1
         body = json.loads(raw)
@@ -164,10 +193,18 @@ class TeacherServer:
     async def _answer(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str) -> bool:
         name = self.choose(body, key, self.requests[key])
         grade = true_grade(body)
-        status, headers, answer = self.answers[name](grade) if name in self.answers else (200, {}, self.behave(body))
+        status, headers, answer = (
+            self.answers[name](grade) if name in self.answers else (200, {}, self.behave(body))
+        )
         data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-        lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}", "content-type: application/json"]
-        lines += [f"content-length: {len(data)}", *(f"{field}: {value}" for field, value in headers.items())]
+        lines = [
+            f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}",
+            "content-type: application/json",
+        ]
+        lines += [
+            f"content-length: {len(data)}",
+            *(f"{field}: {value}" for field, value in headers.items()),
+        ]
         start = ("\r\n".join(lines) + "\r\n\r\n").encode()
         if name == "reset":
             writer.transport.abort()

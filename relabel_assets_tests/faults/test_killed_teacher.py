@@ -33,7 +33,14 @@ def test_no_answer_in_the_ledger_is_asked_again(tmp_path):
     with TeacherServer(latency_s=0.02).running() as server:
         for _ in range(N_KILLS):
             had, asked = answers_in(tmp_path), server.requests.copy()
-            arguments = [sys.executable, "-c", GRADING, str(server.port), str(tmp_path), str(N_PAIRS)]
+            arguments = [
+                sys.executable,
+                "-c",
+                GRADING,
+                str(server.port),
+                str(tmp_path),
+                str(N_PAIRS),
+            ]
             child = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE)
             assert child.stdout is not None and child.stdout.readline() == b"ready\n"
             # By requests, not by the clock: a busy machine may need a second to send the first.
@@ -49,7 +56,9 @@ def test_no_answer_in_the_ledger_is_asked_again(tmp_path):
         labels = grade(tmp_path, server, make_pairs(N_PAIRS))
         assert all(server.requests[key] == asked[key] for key in had)
         assert len(had) > 0
-        print(f"{N_KILLS} kills; {len(had)} of {N_PAIRS} answers were in the ledger before the last run")
+        print(
+            f"{N_KILLS} kills; {len(had)} of {N_PAIRS} answers were in the ledger before the last run"
+        )
         assert labels["status"].to_list() == ["ok"] * N_PAIRS
         assert labels["request_key"].n_unique() == N_PAIRS
         assert_no_wrong_grade(labels, server)

@@ -45,7 +45,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(home: Path, stop: signal.Sig
     with TeacherServer(latency_s=0.05).running() as server:
         ask_live(home, base_url=server.base_url, max_concurrency=4)
         assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
-        child = subprocess.Popen(RUN, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ.copy())
+        child = subprocess.Popen(
+            RUN, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ.copy()
+        )
         while sum(server.answered.values()) < 30 and child.poll() is None:
             time.sleep(0.005)
         child.send_signal(stop)
@@ -64,14 +66,22 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(home: Path, stop: signal.Sig
 def test_the_key_is_left_nowhere(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     server = TeacherServer(choose_at_random(0.3, ("500", "word", "401"), seed=5))
     server.answers["500"] = lambda grade: (500, {}, error_body(f"upstream refused Bearer {KEY}"))
-    server.answers["word"] = lambda grade: (200, {}, {"choices": [{"message": {"content": f"your key is {KEY}"}}]})
+    server.answers["word"] = lambda grade: (
+        200,
+        {},
+        {"choices": [{"message": {"content": f"your key is {KEY}"}}]},
+    )
     server.answers["401"] = lambda grade: (400, {}, error_body(f"bad request with {KEY}"))
     with server.running():
         ask_live(home, base_url=server.base_url, max_retries=1)
         assert make(*UP_TO_CANDIDATES, "teacher_labels").is_success  # type: ignore[union-attr]
         assert statuses()["ok"] < N_PAIRS
         server.choose = lambda body, key, nth: "denied"
-        server.answers["denied"] = lambda grade: (401, {}, error_body(f"Incorrect API key provided: {KEY}"))
+        server.answers["denied"] = lambda grade: (
+            401,
+            {},
+            error_body(f"Incorrect API key provided: {KEY}"),
+        )
         failed = make("teacher_labels")
         assert failed is not None and "denies access" in " ".join(failed.failures.values())
         assert server.authorizations.keys() == {f"Bearer {KEY}"}

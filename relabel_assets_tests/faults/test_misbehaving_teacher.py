@@ -24,7 +24,12 @@ def key_in_environment(monkeypatch):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_fault_then_a_good_reply(fault, tmp_path):
     with TeacherServer(lambda body, key, nth: fault if nth == 1 else None).running() as server:
-        labels = grade(tmp_path, server, make_pairs(2), timeout_s=0.3 if fault in ("hang", "slow body") else 10.0)
+        labels = grade(
+            tmp_path,
+            server,
+            make_pairs(2),
+            timeout_s=0.3 if fault in ("hang", "slow body") else 10.0,
+        )
         assert labels["status"].to_list() == [ENDS_OTHERWISE.get(fault, "ok")] * 2
         assert_no_wrong_grade(labels, server)
         assert sum(server.requests.values()) == (2 if fault in ENDS_OTHERWISE else 4)
@@ -34,10 +39,18 @@ def test_one_fault_then_a_good_reply(fault, tmp_path):
 def test_a_fault_that_stays_is_a_reason_and_never_a_grade(fault, tmp_path):
     with TeacherServer(lambda body, key, nth: fault).running() as server:
         labels = grade(
-            tmp_path, server, make_pairs(1), max_retries=1, timeout_s=0.2 if fault in ("hang", "slow body") else 10.0
+            tmp_path,
+            server,
+            make_pairs(1),
+            max_retries=1,
+            timeout_s=0.2 if fault in ("hang", "slow body") else 10.0,
         )
         row = labels.row(0, named=True)
-        assert row["grade"] is None and row["status"] in ("refused", "unparseable", "failed") and row["status_reason"]
+        assert (
+            row["grade"] is None
+            and row["status"] in ("refused", "unparseable", "failed")
+            and row["status_reason"]
+        )
         assert row["attempts"] == sum(server.requests.values())
         assert sum(server.requests.values()) == (1 if fault in ENDS_OTHERWISE else 2)
 
@@ -71,7 +84,9 @@ def test_two_thousand_pairs_with_thirty_percent_faults(tmp_path):
 
 
 def test_the_ledger_has_every_attempt_and_no_key(tmp_path, capfd):
-    with TeacherServer(choose_at_random(0.5, ("500", "429", "reset", "word"), seed=1)).running() as server:
+    with TeacherServer(
+        choose_at_random(0.5, ("500", "429", "reset", "word"), seed=1)
+    ).running() as server:
         server.answers["500"] = lambda grade: (500, {}, {"error": f"upstream refused Bearer {KEY}"})
         server.answers["word"] = lambda grade: (200, {}, f"your key {KEY} is nice")
         grade(tmp_path, server, make_pairs(60))
