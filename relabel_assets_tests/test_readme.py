@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.corpus.folder import Corpora
+from relabel_assets.corpus.folders import Corpora
 from relabel_assets.prompts.rubric import default_rubric
 
 ROOT = Path(__file__).parents[1]

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from relabel_assets.candidates.bm25 import find_candidates
+from relabel_assets.candidates.choose import find_candidates
 from relabel_assets.corpus.grades import with_known_pairs
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset

@@ -1,6 +1,7 @@
-"""The labelers that are not models: BM25 with cut points; and all labelers' grades in one frame.
+"""BM25 as a labeler, and the grades of all labelers in one frame.
 
-What belongs here: shaping grades for the benchmark. What does not: measuring them (benchmark.py).
+What belongs here: bringing grades into the shape that the benchmark compares. What does not:
+measuring them (bootstrap.py).
 """
 
 from typing import Any
@@ -10,28 +11,46 @@ import polars as pl
 from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
 
-_SHOWN = 12
+_LONGEST_LIST = 12  # disagreements on a page: the widest gaps alone
+_PAIR = ["query_id", "doc_id"]
 
 
 def bm25_labels(candidates: pl.DataFrame, training: pl.DataFrame, *, n_grades: int) -> pl.DataFrame:
-    """BM25 as a labeler: its score, cut into grades where the training labels' distribution says; all candidates."""
-    graded = training.join(candidates, on=["query_id", "doc_id"])
+    """BM25 as a labeler of all `candidates`: its score, and the grade that its score is cut into.
+
+    The cut points come from the training pairs' scores and grades (cut_points.py).
+
+    >>> candidates = pl.DataFrame({"query_id": ["q"] * 3, "doc_id": ["d1", "d2", "d3"],
+    ...                            "bm25_score": [0.0, 4.0, 9.0]})
+    >>> training = pl.DataFrame({"query_id": ["q", "q"], "doc_id": ["d1", "d2"], "grade": [0, 1]})
+    >>> bm25_labels(candidates, training, n_grades=2)["grade"].to_list()
+    [0, 1, 1]
+    """
+    graded = training.join(candidates, on=_PAIR)
     points = cut_points(graded["bm25_score"].to_numpy(), graded["grade"].to_numpy(), n_grades)
     return candidates.select(
-        "query_id",
-        "doc_id",
+        *_PAIR,
         expected_grade="bm25_score",
         grade=pl.Series(grades_from(candidates["bm25_score"].to_numpy(), points)),
     )
 
 
 def labels_in_one(**by_labeler: pl.DataFrame) -> pl.DataFrame:
-    """labeler, query_id, doc_id, score and grade of every labeler; the score is its expected grade, else its grade."""
+    """labeler, query_id, doc_id, score and grade of every labeler, given by name.
+
+    The score is the labeler's expected grade, or its grade where it has no expected grade.
+
+    >>> pair = {"query_id": ["q"], "doc_id": ["d"], "grade": [2]}
+    >>> teacher = pl.DataFrame(pair | {"expected_grade": [None]},
+    ...                        schema_overrides={"expected_grade": pl.Float64})
+    >>> student = pl.DataFrame(pair | {"expected_grade": [1.6]})
+    >>> labels_in_one(teacher=teacher, student=student).rows()
+    [('teacher', 'q', 'd', 2.0, 2), ('student', 'q', 'd', 1.6, 2)]
+    """
     return pl.concat(
         frame.select(
             pl.lit(labeler).alias("labeler"),
-            "query_id",
-            "doc_id",
+            *_PAIR,
             pl.coalesce(pl.col("expected_grade"), pl.col("grade").cast(pl.Float64)).alias("score"),
             pl.col("grade").cast(pl.Int64),
         )
@@ -39,20 +58,30 @@ def labels_in_one(**by_labeler: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def confusions(labels: pl.DataFrame, reference: pl.DataFrame, *, n_grades: int) -> dict[str, list[list[int]]]:
-    """For each labeler, how often it gave each grade (columns) for each reference grade (rows).
+def confusions(
+    labels: pl.DataFrame, reference: pl.DataFrame, *, n_grades: int
+) -> dict[str, list[list[int]]]:
+    """How often each labeler gave each grade (columns) to each reference grade (rows).
 
-    `labels` as labels_in_one gives them; of several assessors median_grades counts.
+    `labels` come from labels_in_one. Several assessors count as their median (median_grades).
+
+    >>> labels = pl.DataFrame({"labeler": ["student"] * 2, "query_id": ["q"] * 2,
+    ...                        "doc_id": ["d1", "d2"], "grade": [1, 1]})
+    >>> reference = pl.DataFrame({"query_id": ["q"] * 2, "doc_id": ["d1", "d2"], "grade": [0, 1]})
+    >>> confusions(labels, reference, n_grades=2)
+    {'student': [[0, 1], [0, 1]]}
     """
     from sklearn.metrics import confusion_matrix
 
-    truth = median_grades(reference).rename({"grade": "true"})
-    both = labels.drop_nulls("grade").join(truth, on=["query_id", "doc_id"])
-    return {
-        labeler: confusion_matrix(rows["true"], rows["grade"], labels=list(range(n_grades))).tolist()
-        for labeler in both["labeler"].unique().sort()
-        if not (rows := both.filter(pl.col("labeler") == labeler)).is_empty()
-    }
+    reference_grades = median_grades(reference).rename({"grade": "reference_grade"})
+    both = labels.drop_nulls("grade").join(reference_grades, on=_PAIR)
+    counts = {}
+    for labeler in both["labeler"].unique().sort():
+        rows = both.filter(pl.col("labeler") == labeler)
+        counts[labeler] = confusion_matrix(
+            rows["reference_grade"], rows["grade"], labels=list(range(n_grades))
+        ).tolist()
+    return counts
 
 
 def disagreements(
@@ -62,15 +91,30 @@ def disagreements(
     queries: pl.DataFrame,
     documents: pl.DataFrame,
 ) -> list[dict[str, Any]]:
-    """The pairs on which the student is furthest from the reference, with words, at most twelve."""
-    pairs = ["query_id", "doc_id"]
-    truth = reference.group_by(pairs).agg(reference_grade=pl.col("grade").median())
-    found = (
-        truth.join(student.select(*pairs, "expected_grade", student_grade="grade"), on=pairs)
-        .join(teacher.select(*pairs, "rationale", teacher_grade="grade"), on=pairs, how="left")
+    """The twelve pairs on which the student is furthest from the reference, with their texts.
+
+    >>> pair = {"query_id": ["q"], "doc_id": ["d"]}
+    >>> (row,) = disagreements(
+    ...     pl.DataFrame(pair | {"grade": [0], "expected_grade": [0.2]}),
+    ...     pl.DataFrame(pair | {"grade": [3], "rationale": ["It answers the query."]}),
+    ...     pl.DataFrame(pair | {"grade": [3]}),
+    ...     pl.DataFrame({"query_id": ["q"], "text": ["parental leave"]}),
+    ...     pl.DataFrame({"doc_id": ["d"], "title": ["Leave"]}),
+    ... )
+    >>> row["query"], row["title"], row["student_grade"], row["reference_grade"]
+    ('parental leave', 'Leave', 0, 3.0)
+    """
+    reference_grades = reference.group_by(_PAIR).agg(reference_grade=pl.col("grade").median())
+    student_grades = student.select(*_PAIR, "expected_grade", student_grade="grade")
+    teacher_grades = teacher.select(*_PAIR, "rationale", teacher_grade="grade")
+    gap = (pl.col("expected_grade") - pl.col("reference_grade")).abs()
+    return (
+        reference_grades.join(student_grades, on=_PAIR)
+        .join(teacher_grades, on=_PAIR, how="left")
         .join(queries.select("query_id", query="text"), on="query_id")
         .join(documents.select("doc_id", "title"), on="doc_id")
-        .with_columns(gap=(pl.col("expected_grade") - pl.col("reference_grade")).abs())
-        .sort("gap", "query_id", "doc_id", descending=[True, False, False])
+        .with_columns(gap=gap)
+        .sort("gap", *_PAIR, descending=[True, False, False])
+        .head(_LONGEST_LIST)
+        .to_dicts()
     )
-    return found.head(_SHOWN).to_dicts()

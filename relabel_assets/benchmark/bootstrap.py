@@ -1,7 +1,7 @@
-"""The benchmark: labelers beside the reference labels, with intervals and the student's difference from its teacher.
+"""The benchmark: every labeler against the reference grades, with intervals, and the gate.
 
-What belongs here: which pairs count, slices, the bootstrap and the gate. What does not: one figure's formula
-(metrics.py) and showing it (report.py).
+What belongs here: which pairs count, slices, the bootstrap and the gate. What does not: the formula
+of one metric (metrics.py), and showing it (report.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,162 +16,263 @@ from relabel_assets.benchmark.metrics import PAIRWISE, ndcg_by_query, pairwise_c
 
 METRICS = ("ndcg@10", *PAIRWISE, "kappa", "kappa_quadratic")
 DIFFERENCE = "student-teacher"
+_PAIR = ["query_id", "doc_id"]
+_INTERVAL = (2.5, 97.5)  # percentiles of the resamples: a 95 % interval
 _SCHEMA = {
-    "labeler": pl.String, "metric": pl.String, "slice": pl.String, "value": pl.Float64, "ci_low": pl.Float64,
-    "ci_high": pl.Float64, "n_queries": pl.Int64, "n_pairs": pl.Int64,
-}  # fmt: skip
+    "labeler": pl.String,
+    "metric": pl.String,
+    "slice": pl.String,
+    "value": pl.Float64,
+    "ci_low": pl.Float64,
+    "ci_high": pl.Float64,
+    "n_queries": pl.Int64,
+    "n_pairs": pl.Int64,
+}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """`rows` as benchmark_report has them, without corpus and reference_kind; how many reference pairs counted or not."""
+    """`rows` as benchmark_report has them, without corpus and reference_kind."""
 
     rows: pl.DataFrame
-    n_pairs: int
-    n_left_out: int
+    n_pairs: int  # reference pairs that were measured
+    n_left_out: int  # reference pairs without a grade by every labeler
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Non-inferiority in one metric: passed, failed or inconclusive, and a sentence that says it."""
+class GateResult:
+    """Non-inferiority in one metric: `outcome` is passed, failed or inconclusive."""
 
     metric: str
     margin: float
     value: float
     ci_low: float
-    verdict: str
+    outcome: str
     sentence: str
 
 
 @dataclass(frozen=True)
-class _QueryFigures:
-    """What one labeler's metrics need of one query, so that any resample of queries is a weighted sum."""
+class _QueryCounts:
+    """One query's part in the metrics of one labeler: any resample of queries is a weighted sum."""
 
-    ndcg: float  # NaN where the query does not count
-    pairwise: tuple[int, int, int]
-    confusion: NDArray[np.int64]  # (n, n), reference grades in rows
+    ndcg: float  # NaN if the query has no grade above 0
+    pairwise: tuple[int, int, int]  # pairwise_counts
+    confusion: NDArray[np.int64]  # (n_grades, n_grades), reference grades in rows
 
 
 def measure(
-    scores: pl.DataFrame, reference: pl.DataFrame, queries: pl.DataFrame, *, n_resamples: int = 2000, seed: int = 13
+    scores: pl.DataFrame,
+    reference: pl.DataFrame,
+    queries: pl.DataFrame,
+    *,
+    n_resamples: int = 2000,
+    seed: int = 13,
 ) -> Measurement:
     """Every metric of every labeler, over all queries and by intent, with 95 % intervals.
 
-    `scores` has labeler, query_id, doc_id, score (what it ranks by) and grade; `reference` query_id, doc_id, assessor
-    and grade (of several assessors median_grades); `queries` query_id and intent. All labelers are
-    measured on the same pairs: those of the reference that every one of them graded. Intervals are percentiles of a
-    paired bootstrap over queries (Sakai 2006): each resample takes the same queries for every labeler.
+    `scores` has labeler, query_id, doc_id, score (what it ranks by) and grade. `reference` has
+    query_id, doc_id, assessor and grade; several assessors count as their median (median_grades).
+    `queries` has query_id and intent. All labelers are measured on the same pairs: the reference
+    pairs that every one of them graded. Intervals are percentiles of a paired bootstrap over
+    queries (Sakai 2006): each resample takes the same queries for every labeler.
+
+    >>> pairs = {"query_id": ["q"] * 2, "doc_id": ["d1", "d2"]}
+    >>> reference = pl.DataFrame(pairs | {"assessor": ["ana"] * 2, "grade": [0, 3]})
+    >>> bm25 = {"labeler": ["bm25"] * 2, "score": [1.5, 7.0], "grade": [0, 2]}
+    >>> scores = pl.DataFrame(pairs | bm25)
+    >>> queries = pl.DataFrame({"query_id": ["q"], "intent": ["keyword"]})
+    >>> rows = measure(scores, reference, queries, n_resamples=10).rows
+    >>> rows.select("labeler", "metric", "slice", "value").row(0)
+    ('bm25', 'ndcg@10', 'all', 1.0)
     """
     labelers = sorted(scores["labeler"].unique())
-    truth = median_grades(reference)
-    shared = scores.group_by("query_id", "doc_id").len().filter(pl.col("len") == len(labelers)).drop("len")
-    judged = truth.join(shared, on=["query_id", "doc_id"], how="inner").sort("query_id", "doc_id")
-    n_left_out = truth.height - judged.height
+    reference_grades = median_grades(reference)
+    n_graders = scores.group_by(_PAIR).len()
+    graded_by_all = n_graders.filter(pl.col("len") == len(labelers)).select(_PAIR)
+    judged = reference_grades.join(graded_by_all, on=_PAIR, how="inner").sort(_PAIR)
+    n_left_out = reference_grades.height - judged.height
     if judged.is_empty():
         return Measurement(pl.DataFrame(schema=_SCHEMA), 0, n_left_out)
-    n_grades = 1 + int(max(judged["grade"].max() or 0, scores["grade"].max() or 0))  # type: ignore[arg-type]
-    figures: dict[str, dict[str, _QueryFigures]] = {}
+    grades = pl.concat([judged["grade"], scores["grade"].cast(pl.Int64)])
+    n_grades = 1 + int(grades.drop_nulls().to_numpy().max())
+    counts: dict[str, dict[str, _QueryCounts]] = {}
     for labeler in labelers:
-        mine = scores.filter(pl.col("labeler") == labeler).select("query_id", "doc_id", "score", given="grade")
-        figures[labeler] = _by_query(judged.join(mine, on=["query_id", "doc_id"]), n_grades)
-    intents = dict(queries.select("query_id", "intent").iter_rows())
-    query_ids = judged["query_id"].unique(maintain_order=True).to_list()
-    slices = {"all": query_ids}
-    for intent in sorted({intent for query in query_ids if (intent := intents.get(query))}):
-        slices[f"intent={intent}"] = [query for query in query_ids if intents.get(query) == intent]
-    rows = [row for name, members in slices.items() for row in _slice_rows(name, members, figures, n_resamples, seed)]
-    return Measurement(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), judged.height, n_left_out)
+        labels = scores.filter(pl.col("labeler") == labeler)
+        labels = labels.select(*_PAIR, "score", labeler_grade="grade")
+        counts[labeler] = _by_query(judged.join(labels, on=_PAIR), n_grades)
+    rows = [
+        row
+        for name, query_ids in _slices(judged, queries).items()
+        for row in _slice_rows(name, query_ids, counts, n_resamples, seed)
+    ]
+    table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    return Measurement(table, judged.height, n_left_out)
 
 
 def median_grades(reference: pl.DataFrame) -> pl.DataFrame:
-    """query_id, doc_id and grade: several assessors count as their median, rounded down."""
-    return reference.group_by("query_id", "doc_id").agg(pl.col("grade").median().floor().cast(pl.Int64))
+    """query_id, doc_id and grade: the median of several assessors, rounded down.
+
+    Rounded down, because a document that is not clearly better should not count as better.
+
+    >>> reference = pl.DataFrame({"query_id": ["q"] * 2, "doc_id": ["d"] * 2, "grade": [2, 3]})
+    >>> median_grades(reference).rows()
+    [('q', 'd', 2)]
+    """
+    return reference.group_by(_PAIR).agg(pl.col("grade").median().floor().cast(pl.Int64))
 
 
 def resamples(n_queries: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
-    """How often each query counts in each resample of a bootstrap, (1 + R, Q); the first row is the data itself."""
-    draws = np.random.default_rng(seed).multinomial(n_queries, np.full(n_queries, 1 / n_queries), size=n_resamples)
-    return np.vstack([np.ones(n_queries, dtype=np.int64), draws])
+    """How often each query counts in each resample, (1 + R, Q). The first row is the data itself.
+
+    >>> resamples(n_queries=3, n_resamples=2, seed=13).sum(axis=1).tolist()
+    [3, 3, 3]
+    """
+    draw = np.random.default_rng(seed)
+    counts = draw.multinomial(n_queries, np.full(n_queries, 1 / n_queries), size=n_resamples)
+    return np.vstack([np.ones(n_queries, dtype=np.int64), counts])
 
 
-def gate(rows: pl.DataFrame, *, ndcg_margin: float, pairwise_margin: float) -> list[Verdict]:
-    """Whether the student is at most a margin below its teacher, from the interval of the difference over all queries."""
-    verdicts = []
+def gate(rows: pl.DataFrame, *, ndcg_margin: float, pairwise_margin: float) -> list[GateResult]:
+    """Whether the student is at most a margin below its teacher, over all queries.
+
+    Decided by the 95 % interval of student minus teacher: passed if all of it is above minus the
+    margin, failed if all of it is below, inconclusive otherwise, also where it ends exactly there.
+
+    >>> rows = pl.DataFrame({"labeler": [DIFFERENCE], "metric": ["ndcg@10"], "slice": ["all"],
+    ...     "value": [-0.004], "ci_low": [-0.018], "ci_high": [0.01], "n_queries": [40]})
+    >>> [result.outcome for result in gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)]
+    ['passed']
+    """
+    of_all_queries = rows.filter(pl.col("labeler") == DIFFERENCE, pl.col("slice") == "all")
+    results = []
     for metric, margin in (("ndcg@10", ndcg_margin), ("pairwise_half", pairwise_margin)):
-        found = rows.filter(
-            (pl.col("labeler") == DIFFERENCE) & (pl.col("metric") == metric) & (pl.col("slice") == "all")
-        )
-        for row in found.drop_nulls(["value", "ci_low", "ci_high"]).iter_rows(named=True):
-            value, low, high = row["value"], row["ci_low"], row["ci_high"]
-            verdict = "passed" if low > -margin else "failed" if high < -margin else "inconclusive"
+        differences = of_all_queries.filter(pl.col("metric") == metric)
+        for row in differences.drop_nulls(["value", "ci_low", "ci_high"]).iter_rows(named=True):
+            outcome, reason = _outcome(row["ci_low"], row["ci_high"], margin)
             sentence = (
-                f"{metric}: student minus teacher is {value:+.3f} [{low:+.3f}, {high:+.3f}] on {row['n_queries']} queries; "
-                f"non-inferiority within {margin}: {verdict}."
+                f"{metric}: student minus teacher is {row['value']:+.3f} "
+                f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}] on {row['n_queries']} queries; "
+                f"{outcome}: {reason}."
             )
-            verdicts.append(Verdict(metric, margin, value, low, verdict, sentence))
-    return verdicts
+            results.append(
+                GateResult(metric, margin, row["value"], row["ci_low"], outcome, sentence)
+            )
+    return results
 
 
-def _by_query(pairs: pl.DataFrame, n_grades: int) -> dict[str, _QueryFigures]:
+def _outcome(low: float, high: float, margin: float) -> tuple[str, str]:
+    if low > -margin:
+        return "passed", f"the whole interval is above {-margin:+.3g}, the margin"
+    if high < -margin:
+        return "failed", f"the whole interval is below {-margin:+.3g}, the margin"
+    return "inconclusive", f"{-margin:+.3g}, the margin, lies in the interval"
+
+
+def _slices(judged: pl.DataFrame, queries: pl.DataFrame) -> dict[str, list[str]]:
+    """The query ids of each slice: all of them, and those of each intent."""
+    intent_of = dict(queries.select("query_id", "intent").iter_rows())
+    query_ids = judged["query_id"].unique(maintain_order=True).to_list()
+    slices = {"all": query_ids}
+    intents = {intent for query in query_ids if (intent := intent_of.get(query))}
+    for intent in sorted(intents):
+        slices[f"intent={intent}"] = [
+            query for query in query_ids if intent_of.get(query) == intent
+        ]
+    return slices
+
+
+def _by_query(pairs: pl.DataFrame, n_grades: int) -> dict[str, _QueryCounts]:
     ndcg = ndcg_by_query(pairs)
-    figures = {}
+    counts = {}
     for (query,), group in pairs.group_by("query_id", maintain_order=True):
-        grades, given = group["grade"].to_numpy().astype(int), group["given"].to_numpy().astype(int)
+        grades = group["grade"].to_numpy().astype(int)
+        labeler_grades = group["labeler_grade"].to_numpy().astype(int)
         confusion = np.zeros((n_grades, n_grades), dtype=np.int64)
-        np.add.at(confusion, (grades, given), 1)
-        counts = pairwise_counts(grades, group["score"].to_numpy())
-        figures[str(query)] = _QueryFigures(ndcg.get(str(query), float("nan")), counts, confusion)
-    return figures
+        np.add.at(confusion, (grades, labeler_grades), 1)
+        ordered = pairwise_counts(grades, group["score"].to_numpy())
+        counts[str(query)] = _QueryCounts(ndcg.get(str(query), float("nan")), ordered, confusion)
+    return counts
 
 
 def _slice_rows(
-    name: str, members: Sequence[str], figures: Mapping[str, Mapping[str, _QueryFigures]], n_resamples: int, seed: int
+    name: str,
+    query_ids: Sequence[str],
+    counts: Mapping[str, Mapping[str, _QueryCounts]],
+    n_resamples: int,
+    seed: int,
 ) -> Iterator[tuple[Any, ...]]:
-    weights = resamples(len(members), n_resamples, seed)
-    values = {labeler: _weighted(weights, [mine[query] for query in members]) for labeler, mine in figures.items()}
-    if {"student", "teacher"} <= set(values):
-        values[DIFFERENCE] = {metric: values["student"][metric] - values["teacher"][metric] for metric in METRICS}
-    some = next(iter(figures.values()))
-    n_pairs = {query: int(some[query].confusion.sum()) for query in members}
-    counting = {
-        "ndcg@10": [query for query in members if not np.isnan(some[query].ndcg)],
-        **{metric: [query for query in members if some[query].pairwise[2]] for metric in PAIRWISE},
-        "kappa": list(members),
-        "kappa_quadratic": list(members),
+    """A row of _SCHEMA for each labeler and metric of one slice."""
+    weights = resamples(len(query_ids), n_resamples, seed)  # the same for every labeler: paired
+    values = {
+        labeler: _weighted_metrics(weights, [by_query[query] for query in query_ids])
+        for labeler, by_query in counts.items()
     }
+    if {"student", "teacher"} <= set(values):
+        student, teacher = values["student"], values["teacher"]
+        values[DIFFERENCE] = {metric: student[metric] - teacher[metric] for metric in METRICS}
+    sizes = _sizes(query_ids, next(iter(counts.values())))
     for labeler, by_metric in values.items():
         for metric in METRICS:
-            value, resampled = by_metric[metric][0], by_metric[metric][1:]
-            resampled = resampled[~np.isnan(resampled)]
-            is_defined = not np.isnan(value) and len(resampled) > 0
-            low, high = np.percentile(resampled, [2.5, 97.5]) if is_defined else (None, None)
-            used = counting[metric]
-            pairs = sum(n_pairs[query] for query in used)
-            yield labeler, metric, name, value if is_defined else None, low, high, len(used), pairs
+            value, low, high = _interval(by_metric[metric])
+            n_queries, n_pairs = sizes[metric]
+            yield labeler, metric, name, value, low, high, n_queries, n_pairs
 
 
-def _weighted(weights: NDArray, figures: Sequence[_QueryFigures]) -> dict[str, NDArray]:
+def _interval(values: NDArray) -> tuple[float | None, float | None, float | None]:
+    """The value of the data, (1 + R,)[0], and its interval from the other R; None if undefined."""
+    value, resampled = values[0], values[1:]
+    resampled = resampled[~np.isnan(resampled)]
+    if np.isnan(value) or not len(resampled):
+        return None, None, None
+    low, high = np.percentile(resampled, _INTERVAL)
+    return value, low, high
+
+
+def _sizes(
+    query_ids: Sequence[str], by_query: Mapping[str, _QueryCounts]
+) -> dict[str, tuple[int, int]]:
+    """How many queries count in each metric, and their pairs.
+
+    Both follow from the reference grades, so they are the same for every labeler.
+    """
+    counted = {metric: list(query_ids) for metric in METRICS}
+    counted["ndcg@10"] = [query for query in query_ids if not np.isnan(by_query[query].ndcg)]
+    for metric in PAIRWISE:
+        counted[metric] = [query for query in query_ids if by_query[query].pairwise[2]]
+    return {
+        metric: (len(queries), sum(int(by_query[query].confusion.sum()) for query in queries))
+        for metric, queries in counted.items()
+    }
+
+
+def _weighted_metrics(weights: NDArray, queries: Sequence[_QueryCounts]) -> dict[str, NDArray]:
     """Each metric of every resample, (1 + R,); NaN where it is undefined."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ndcg = np.array([figure.ndcg for figure in figures])
-        counts = ~np.isnan(ndcg)
-        found = {"ndcg@10": (weights @ np.nan_to_num(ndcg)) / (weights @ counts)}
-        right, tied, pairs = (weights @ np.array([figure.pairwise for figure in figures])).T.astype(float)
-        found |= {
+        ndcg = np.array([query.ndcg for query in queries])
+        has_ndcg = ~np.isnan(ndcg)
+        pairwise = np.array([query.pairwise for query in queries])
+        right, tied, pairs = (weights @ pairwise).T.astype(float)
+        confusions = np.stack([query.confusion for query in queries])
+        confusion = np.tensordot(weights, confusions, axes=1).astype(float)  # (1 + R, n, n)
+        return {
+            "ndcg@10": (weights @ np.nan_to_num(ndcg)) / (weights @ has_ndcg),
             "pairwise_strict": right / pairs,
             "pairwise_half": (right + tied / 2) / pairs,
             "pairwise_untied": right / (pairs - tied),
+            "kappa": _kappas(confusion, power=0),
+            "kappa_quadratic": _kappas(confusion, power=2),
         }
-        confusion = np.tensordot(weights, np.stack([figure.confusion for figure in figures]), axes=1).astype(float)
-        found |= {"kappa": _kappas(confusion, power=0), "kappa_quadratic": _kappas(confusion, power=2)}
-    return found
 
 
 def _kappas(confusion: NDArray, power: int) -> NDArray:
-    """Cohen's kappa of each (n, n) table in (R, n, n); power 0 counts any difference the same, 2 is quadratic."""
+    """Cohen's kappa of each (n, n) table in (R, n, n).
+
+    `power` 0: every wrong grade costs the same. `power` 2: quadratic weights.
+    """
     grades = np.arange(confusion.shape[1])
     gap = np.abs(grades[:, None] - grades[None, :])
     cost = (gap != 0).astype(float) if power == 0 else gap.astype(float) ** power
     total = confusion.sum(axis=(1, 2))
-    chance = confusion.sum(axis=2)[:, :, None] * confusion.sum(axis=1)[:, None, :] / total[:, None, None]
+    reference_counts, labeler_counts = confusion.sum(axis=2), confusion.sum(axis=1)
+    chance = reference_counts[:, :, None] * labeler_counts[:, None, :] / total[:, None, None]
     return 1 - (confusion * cost).sum(axis=(1, 2)) / (chance * cost).sum(axis=(1, 2))

@@ -1,6 +1,8 @@
-"""From a number that ranks to a grade: cut points set so that grades come out as often as the teacher gave them.
+"""Cut points: from a number that ranks to a grade, so that each grade is as frequent as the
+teacher's.
 
-What belongs here: choosing and applying cut points. What does not: the number (a BM25 score, a student's expected grade).
+What belongs here: choosing and applying cut points. What does not: the number (a BM25 score, a
+student's expected grade).
 """
 
 from collections.abc import Sequence
@@ -9,25 +11,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def cut_points(values: Sequence[float] | NDArray, grades: Sequence[int] | NDArray, n_grades: int) -> list[float]:
-    """`n_grades` - 1 ascending numbers: as many `values` lie below the k-th as there are `grades` below k.
+def cut_points(
+    values: Sequence[float] | NDArray, grades: Sequence[int] | NDArray, n_grades: int
+) -> list[float]:
+    """`n_grades` - 1 ascending numbers: as many `values` lie below the k-th as `grades` below k.
 
-    Both come from the training labels (quantile matching). A grade that was never given gets the same cut point as the
-    next one, so that it is not given here either.
+    Both come from the training labels (quantile matching). A grade that the teacher never gave has
+    the same cut point as the next grade, so that it is not given here either.
+
+    A cut point lies halfway between two values. Among tied values, as BM25's zeros are, it is the
+    tied value itself: grades_from gives all of them the lower grade.
+
+    >>> cut_points([0.1, 0.4, 0.8], [0, 1, 2], n_grades=3)
+    [0.25, 0.6000000000000001]
+    >>> cut_points([0.0, 0.0, 0.0, 2.0], [0, 0, 1, 1], n_grades=2)
+    [0.0]
     """
-    ordered, given = np.sort(np.asarray(values, dtype=float)), np.asarray(grades)
+    ascending = np.sort(np.asarray(values, dtype=float))
+    teacher_grades = np.asarray(grades)
     points = []
     for grade in range(1, n_grades):
-        below = int((given < grade).sum())
-        if below == 0:
-            points.append(float(ordered[0]) - 1.0)
-        elif below == len(ordered):
-            points.append(float(ordered[-1]) + 1.0)
+        n_below = int((teacher_grades < grade).sum())
+        if n_below == 0:
+            points.append(float(ascending[0]) - 1.0)
+        elif n_below == len(ascending):
+            points.append(float(ascending[-1]) + 1.0)
         else:
-            points.append(float(ordered[below - 1] + ordered[below]) / 2)
+            points.append(float(ascending[n_below - 1] + ascending[n_below]) / 2)
     return points
 
 
 def grades_from(values: Sequence[float] | NDArray, points: Sequence[float]) -> NDArray[np.int64]:
-    """The grade of each value: the number of cut points that lie below it."""
-    return np.searchsorted(np.asarray(points, dtype=float), np.asarray(values, dtype=float), side="left")
+    """The grade of each value: the number of cut points that lie below it.
+
+    A value that equals a cut point is not above it (side="left"), so it gets the lower grade.
+
+    >>> grades_from([0.1, 0.25, 0.3, 0.9], points=[0.25, 0.6]).tolist()
+    [0, 0, 1, 2]
+    """
+    return np.searchsorted(
+        np.asarray(points, dtype=float), np.asarray(values, dtype=float), side="left"
+    )

@@ -1,6 +1,7 @@
 """How well a labeler agrees with reference grades: NDCG, pairwise accuracy, kappa.
 
-What belongs here: one figure for one set of graded pairs. What does not: intervals and slices (benchmark.py).
+What belongs here: one metric of one set of graded pairs. What does not: intervals and slices
+(bootstrap.py).
 """
 
 import warnings
@@ -15,40 +16,69 @@ PAIRWISE = ("pairwise_strict", "pairwise_half", "pairwise_untied")
 
 
 def ndcg_by_query(pairs: pl.DataFrame) -> dict[str, float]:
-    """NDCG@10 (Järvelin & Kekäläinen 2002; linear gain, log2 discount) of each query with a grade above 0.
+    """NDCG@10 of each query with a grade above 0 (Järvelin & Kekäläinen 2002).
 
-    `pairs` has query_id, doc_id, grade (reference) and score. Equal scores go by document id, descending, as trec_eval
-    has it. A query without any grade above 0 is left out: every order of its documents is as good.
+    Linear gain, log2 discount. `pairs` has query_id, doc_id, grade (reference) and score. Equal
+    scores are ordered by document id, descending, as in trec_eval. A query without a grade above 0
+    is left out: every order of its documents is as good.
+
+    >>> pairs = pl.DataFrame({"query_id": ["q", "q", "z"], "doc_id": ["d1", "d2", "d1"],
+    ...                       "grade": [3, 0, 0], "score": [0.2, 0.9, 0.5]})
+    >>> {query: round(value, 3) for query, value in ndcg_by_query(pairs).items()}
+    {'q': 0.631}
     """
     relevant = pairs.filter(pl.col("grade").max().over("query_id") > 0)
     if relevant.is_empty():
         return {}
-    # The scores become ranks, so that the tie rule is ours and not the library's.
+    # Scores are replaced by ranks, so that the tie rule is ours and not the library's.
     ordered = relevant.sort("query_id", "score", "doc_id", descending=[False, True, True])
-    ordered = ordered.with_columns(place=-pl.int_range(pl.len()).over("query_id").cast(pl.Float64))
-    qrels = [ir_measures.Qrel(q, d, int(g)) for q, d, g in ordered.select("query_id", "doc_id", "grade").iter_rows()]
-    run = [ir_measures.ScoredDoc(q, d, s) for q, d, s in ordered.select("query_id", "doc_id", "place").iter_rows()]
-    return {found.query_id: found.value for found in ir_measures.iter_calc([ir_measures.nDCG @ 10], qrels, run)}
+    ordered = ordered.with_columns(rank=-pl.int_range(pl.len()).over("query_id").cast(pl.Float64))
+    qrels = [
+        ir_measures.Qrel(query, document, int(grade))
+        for query, document, grade in ordered.select("query_id", "doc_id", "grade").iter_rows()
+    ]
+    run = [
+        ir_measures.ScoredDoc(query, document, rank)
+        for query, document, rank in ordered.select("query_id", "doc_id", "rank").iter_rows()
+    ]
+    values = ir_measures.iter_calc([ir_measures.nDCG @ 10], qrels, run)
+    return {value.query_id: value.value for value in values}
 
 
 def ndcg_at_10(pairs: pl.DataFrame) -> float | None:
-    """The mean of ndcg_by_query; None where no query counts."""
+    """The mean of ndcg_by_query; None if no query counts.
+
+    >>> pairs = pl.DataFrame({"query_id": ["q", "q"], "doc_id": ["d1", "d2"],
+    ...                       "grade": [3, 0], "score": [0.9, 0.2]})
+    >>> ndcg_at_10(pairs)
+    1.0
+    """
     values = list(ndcg_by_query(pairs).values())
     return float(np.mean(values)) if values else None
 
 
 def pairwise_counts(grades: NDArray, scores: NDArray) -> tuple[int, int, int]:
-    """Of the pairs of one query's documents that differ in grade: how many are ordered rightly, tied, and there in all."""
+    """Pairs of one query's documents that differ in grade: ordered rightly, tied in score, all.
+
+    >>> pairwise_counts(np.array([2, 1, 0]), np.array([5.0, 5.0, 1.0]))
+    (2, 1, 3)
+    """
     upper = np.triu_indices(len(grades), k=1)
-    gaps = (grades[:, None] - grades[None, :])[upper]
-    order = np.sign(scores[:, None] - scores[None, :])[upper]
-    differ = gaps != 0
-    agrees = order[differ] * np.sign(gaps[differ])
-    return int((agrees > 0).sum()), int((agrees == 0).sum()), int(differ.sum())
+    grade_gaps = (grades[:, None] - grades[None, :])[upper]
+    score_gaps = (scores[:, None] - scores[None, :])[upper]
+    differ = grade_gaps != 0
+    agreement = np.sign(score_gaps[differ]) * np.sign(grade_gaps[differ])
+    return int((agreement > 0).sum()), int((agreement == 0).sum()), int(differ.sum())
 
 
 def pairwise_figures(right: float, tied: float, pairs: float) -> dict[str, float | None]:
-    """Pairwise accuracy: ties wrong (strict), as half, and left out (untied); None where there is no pair."""
+    """Pairwise accuracy with ties as wrong (strict), as half right, and left out (untied).
+
+    None if there is no pair to count.
+
+    >>> pairwise_figures(right=2, tied=1, pairs=4)
+    {'pairwise_strict': 0.5, 'pairwise_half': 0.625, 'pairwise_untied': 0.6666666666666666}
+    """
     return {
         "pairwise_strict": right / pairs if pairs else None,
         "pairwise_half": (right + tied / 2) / pairs if pairs else None,
@@ -57,19 +87,38 @@ def pairwise_figures(right: float, tied: float, pairs: float) -> dict[str, float
 
 
 def pairwise(pairs: pl.DataFrame) -> dict[str, float | None]:
-    """pairwise_figures over the document pairs of all queries, pooled."""
+    """pairwise_figures over the document pairs of all queries together.
+
+    >>> pairs = pl.DataFrame({"query_id": ["q", "q"], "doc_id": ["d1", "d2"],
+    ...                       "grade": [3, 0], "score": [0.5, 0.5]})
+    >>> pairwise(pairs)
+    {'pairwise_strict': 0.0, 'pairwise_half': 0.5, 'pairwise_untied': None}
+    """
     counts = [
         pairwise_counts(group["grade"].to_numpy().astype(int), group["score"].to_numpy())
         for _, group in pairs.group_by("query_id", maintain_order=True)
     ]
-    return pairwise_figures(*np.sum(counts, axis=0)) if counts else dict.fromkeys(PAIRWISE)
+    if not counts:
+        return dict.fromkeys(PAIRWISE)
+    right, tied, n_pairs = np.sum(counts, axis=0).tolist()
+    return pairwise_figures(right, tied, n_pairs)
 
 
 def kappa(reference: ArrayLike, grades: ArrayLike, weights: str | None = None) -> float | None:
-    """Cohen's kappa (Cohen 1960), or with weights="quadratic" the weighted one (Cohen 1968); None where undefined."""
+    """Cohen's kappa (Cohen 1960); with weights="quadratic" the weighted one (Cohen 1968).
+
+    None if it is undefined: without pairs, or if both sides give one and the same grade only.
+
+    >>> kappa([0, 3, 1, 2], [0, 3, 1, 2])
+    1.0
+    >>> print(kappa([2, 2], [2, 2]))
+    None
+    """
     if not np.size(reference):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter(
+            "ignore"
+        )  # scikit-learn warns of a single grade: it is answered below
         value = float(cohen_kappa_score(np.asarray(reference), np.asarray(grades), weights=weights))
     return None if np.isnan(value) else value

@@ -1,27 +1,24 @@
-"""Pictures for the report and the UI, as text: SVG or Markdown, the same for the same input.
+"""Pictures and tables as text, for the report and the UI: SVG or Markdown, the same for the same
+input.
 
-What belongs here: drawing with matplotlib. What does not: the numbers.
+What belongs here: drawing with matplotlib, and Markdown tables. What does not: the numbers.
 """
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_BAR = 30  # characters of the longest bar
-
-
-def _svg(figure: Any) -> str:
-    import matplotlib
-
-    text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "relabel-assets", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True, bbox_inches="tight")
-    return text.getvalue()[text.getvalue().index("<svg") :]
+_LONGEST_BAR = 30  # characters
+_NO_DEV = "Nothing was measured: there are no dev queries."
 
 
 def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -> str:
-    """A dot and its interval for each (name, value, low, high), the first on top."""
+    """A dot and its interval for each (name, value, low, high), the first on top.
+
+    >>> interval_plot("ndcg@10", [("student", 0.91, 0.88, 0.94)])[:4]
+    '<svg'
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 0.7 + 0.34 * len(rows)))
@@ -33,56 +30,110 @@ def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(axis="x", color="#8886", linewidth=0.6)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    _hide_frame(axes, "top", "right", "left")
     axes.tick_params(length=0)
     return _svg(figure)
 
 
 def grade_distribution(counts: Mapping[str, int]) -> str:
-    """A bar for each grade, as a Markdown table: short enough that the UI shows it without a click."""
+    """A bar for each grade, as a Markdown table: short enough that the UI shows it unfolded.
+
+    >>> print(grade_distribution({"0": 20, "3": 10}))
+    | grade | pairs |  |
+    |---|---|---|
+    | 0 | 20 | ██████████████████████████████ |
+    | 3 | 10 | ███████████████ |
+    """
     largest = max([*counts.values(), 1])
-    lines = ["| grade | pairs | |", "|---|---|---|"]
-    lines += [f"| {grade} | {count:,} | {'█' * round(_BAR * count / largest)} |" for grade, count in counts.items()]
-    return "\n".join(lines)
+    rows = [
+        (grade, f"{count:,}", "█" * round(_LONGEST_BAR * count / largest))
+        for grade, count in counts.items()
+    ]
+    return markdown_table(("grade", "pairs", ""), rows)
 
 
 def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
-    """The figure on dev after each epoch (0 is the base), as Markdown with the picture inside; a sentence without dev."""
+    """The dev figure after each epoch (0 is the base), as Markdown with the picture inside.
+
+    >>> training_curve([(0, None), (1, None)])
+    'Nothing was measured: there are no dev queries.'
+    """
     from matplotlib.figure import Figure
 
-    known = [(number, value) for number, value in epochs if value is not None]
-    if not known:
-        return "no dev queries, so nothing was measured"
+    measured = [(number, value) for number, value in epochs if value is not None]
+    if not measured:
+        return _NO_DEV
+    numbers, values = zip(*measured, strict=True)
     figure = Figure(figsize=(4.6, 2.4))
     axes = figure.add_subplot()
-    axes.plot([number for number, _ in known], [value for _, value in known], "o-", color="#3667c9")
-    axes.set_xticks([number for number, _ in known])
+    axes.plot(numbers, values, "o-", color="#3667c9")
+    axes.set_xticks(numbers)
     axes.set_xlabel("epoch (0 is the untrained base)")
     axes.set_title("mean of NDCG@10 and pairwise accuracy on dev", loc="left", fontsize=10)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    _hide_frame(axes, "top", "right")
     return as_markdown(_svg(figure), "dev figure by epoch")
 
 
 def reliability_plot(curve: Sequence[tuple[float, float, float]]) -> str:
-    """What was said beside what came true, for (said, came true, share) bins, as Markdown with the picture inside."""
+    """Predicted beside observed: (mean probability, observed frequency, share of pairs) of each
+    bin.
+
+    Markdown with the picture inside. Points on the diagonal are calibrated; larger ones have more
+    pairs.
+
+    >>> reliability_plot([])
+    'Nothing was measured: there are no dev queries.'
+    """
     from matplotlib.figure import Figure
 
     if not curve:
-        return "no dev queries, so nothing was measured"
+        return _NO_DEV
+    predicted, observed, shares = zip(*curve, strict=True)
     figure = Figure(figsize=(3.6, 3.2))
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#8888", linewidth=1)
-    said, true, share = zip(*curve, strict=True)
-    axes.scatter(said, true, s=[20 + 400 * part for part in share], color="#3667c9", alpha=0.8)
-    axes.set_xlabel("probability said, P(grade at least k)")
-    axes.set_ylabel("share that came true")
+    sizes = [20 + 400 * share for share in shares]
+    axes.scatter(predicted, observed, s=sizes, color="#3667c9", alpha=0.8)
+    axes.set_xlabel("predicted probability, P(grade at least k)")
+    axes.set_ylabel("observed frequency")
     axes.set_title("calibration on dev", loc="left", fontsize=10)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    _hide_frame(axes, "top", "right")
     return as_markdown(_svg(figure), "reliability on dev")
 
 
 def as_markdown(svg: str, alt: str) -> str:
+    """An SVG picture as a Markdown image that needs no other file.
+
+    >>> as_markdown("<svg/>", "nothing")
+    '![nothing](data:image/svg+xml;base64,PHN2Zy8+)'
+    """
     return f"![{alt}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of cells that hold no "|".
+
+    >>> print(markdown_table(("labeler", "kappa"), [("student", "0.41")]))
+    | labeler | kappa |
+    |---|---|
+    | student | 0.41 |
+    """
+    lines = [f"| {' | '.join(cells)} |" for cells in (columns, *rows)]
+    return "\n".join([lines[0], f"|{'---|' * len(columns)}", *lines[1:]])
+
+
+def _hide_frame(axes: Any, *sides: str) -> None:
+    for side in sides:
+        axes.spines[side].set_visible(False)
+
+
+def _svg(figure: Any) -> str:
+    import matplotlib
+
+    text = io.StringIO()
+    # A fixed salt, no date: the same figure gives the same bytes.
+    with matplotlib.rc_context({"svg.hashsalt": "relabel-assets", "svg.fonttype": "none"}):
+        figure.savefig(
+            text, format="svg", metadata={"Date": None}, transparent=True, bbox_inches="tight"
+        )
+    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -1,6 +1,6 @@
 """The benchmark for people: a table for the terminal, Markdown for the UI, a page of its own.
 
-What belongs here: wording and layout. What does not: the numbers (benchmark.py).
+What belongs here: wording and layout. What does not: the numbers (bootstrap.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,24 +11,27 @@ from typing import Any
 import jinja2
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS, Verdict
-from relabel_assets.benchmark.plots import interval_plot
+from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS, GateResult
+from relabel_assets.benchmark.plots import interval_plot, markdown_table
 
 LABELER_ORDER = ("teacher", "student", "base", "bm25", DIFFERENCE)
 REFERENCE_SENTENCES = {
     "human": "People gave the reference grades.",
-    "adjudicated": "No person gave the reference grades: they are several passes of a language model, adjudicated.",
+    "adjudicated": (
+        "No person gave the reference grades: they are several passes of a language "
+        "model, adjudicated."
+    ),
 }
 
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """What a page says beside the metrics; plain values, all but the corpus optional."""
+    """What a page shows beside the metrics; plain values, all but the corpus optional."""
 
     corpus: str
     description: str = ""
     reference_kind: str = "human"
-    verdicts: Sequence[Verdict] = ()
+    gate: Sequence[GateResult] = ()
     n_left_out: int = 0
     n_resamples: int = 2000
     seed: int = 13
@@ -39,75 +42,129 @@ class ReportFacts:
 
 
 def summary(rows: pl.DataFrame, slice_name: str = "all") -> pl.DataFrame:
-    """A row per labeler, a column per metric with its interval: "0.919 [0.88, 0.95]"; empty cells are None."""
-    shown = rows.filter(pl.col("slice") == slice_name)
-    cells = {(row["labeler"], row["metric"]): _cell(row) for row in shown.iter_rows(named=True)}
-    labelers = [labeler for labeler in LABELER_ORDER if labeler in set(shown["labeler"].cast(pl.String))]
+    """A row per labeler, a column per metric with its interval; an undefined metric is None.
+
+    >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
+    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511]})
+    >>> summary(rows).select("labeler", "ndcg@10", "kappa").row(0)
+    ('student', '0.919 [0.88, 0.95]', None)
+    """
+    of_slice = rows.filter(pl.col("slice") == slice_name)
+    cells = {(row["labeler"], row["metric"]): _cell(row) for row in of_slice.iter_rows(named=True)}
+    measured = set(of_slice["labeler"].cast(pl.String))
+    labelers = [labeler for labeler in LABELER_ORDER if labeler in measured]
+    columns = {metric: [cells.get((labeler, metric)) for labeler in labelers] for metric in METRICS}
     return pl.DataFrame(
-        {"labeler": labelers} | {metric: [cells.get((labeler, metric)) for labeler in labelers] for metric in METRICS},
-        schema=dict.fromkeys(("labeler", *METRICS), pl.String),
+        {"labeler": labelers} | columns, schema=dict.fromkeys(("labeler", *METRICS), pl.String)
     )
 
 
 def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
-    """The report for the Dagster UI."""
+    """The report for the Dagster UI.
+
+    >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
+    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511]})
+    >>> print(render_markdown(rows, ReportFacts("people_handbook")).splitlines()[0])
+    ### people_handbook
+    """
     parts = [f"### {facts.corpus}", headline(rows, facts)]
     for name in slice_names(rows):
         table = summary(rows, name)
-        lines = [f"| {' | '.join(table.columns)} |", f"|{'---|' * table.width}"]
-        lines += [f"| {' | '.join(cell or '-' for cell in row)} |" for row in table.iter_rows()]
-        parts += [f"**{name}**", "\n".join(lines)]
+        cells = ([cell or "-" for cell in row] for row in table.iter_rows())
+        parts += [f"**{name}**", markdown_table(table.columns, cells)]
     return "\n\n".join([*parts, *(f"- {sentence}" for sentence in definitions(facts))])
 
 
 def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
-    """One page that needs nothing else: styles and pictures are inside. Text from documents is escaped."""
-    plots = [
-        (metric, interval_plot(metric, _intervals(rows, metric))) for metric in METRICS if _intervals(rows, metric)
-    ]
-    slices = [(name, summary(rows, name)) for name in slice_names(rows)]
+    """A page that needs no other file: styles and pictures are inside. Documents' text is escaped.
+
+    >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
+    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511]})
+    >>> page = render_html(rows, ReportFacts("people_handbook", description="<script>"))
+    >>> "<h1>people_handbook</h1>" in page, "<script>" in page
+    (True, False)
+    """
+    intervals = {metric: _intervals(rows, metric) for metric in METRICS}
     return _template().render(
-        facts=facts, headline=headline(rows, facts), slices=slices, plots=plots, definitions=definitions(facts)
+        facts=facts,
+        headline=headline(rows, facts),
+        slices=[(name, summary(rows, name)) for name in slice_names(rows)],
+        plots=[
+            (metric, interval_plot(metric, of_metric))
+            for metric, of_metric in intervals.items()
+            if of_metric
+        ],
+        definitions=definitions(facts),
     )
 
 
 def headline(rows: pl.DataFrame, facts: ReportFacts) -> str:
-    """What the student achieves beside its teacher, in a sentence or two."""
+    """The student beside its teacher, in a few sentences.
+
+    >>> rows = pl.DataFrame({"labeler": ["bm25"], "metric": ["ndcg@10"], "slice": ["all"],
+    ...                      "value": [0.7], "ci_low": [0.6], "ci_high": [0.8]})
+    >>> headline(rows, ReportFacts("people_handbook"))
+    'Student and teacher cannot be compared: one of them has no grades.'
+    """
     if rows.is_empty():
         return "Nothing was measured: no reference label has a grade by every labeler."
-    by_name = {row["labeler"]: row for row in summary(rows).iter_rows(named=True)}
-    student, teacher = by_name.get("student"), by_name.get("teacher")
+    by_labeler = {row["labeler"]: row for row in summary(rows).iter_rows(named=True)}
+    student, teacher = by_labeler.get("student"), by_labeler.get("teacher")
     if not student or not teacher:
         return "Student and teacher cannot be compared: one of them has no grades."
-    said = f"The student's NDCG@10 is {student['ndcg@10']}, its teacher's {teacher['ndcg@10']}."
-    return " ".join(
-        [said, *(verdict.sentence for verdict in facts.verdicts), REFERENCE_SENTENCES[facts.reference_kind]]
-    )
+    sentences = [
+        f"The student's NDCG@10 is {student['ndcg@10']}, its teacher's {teacher['ndcg@10']}.",
+        *(f"Gate: {result.sentence}" for result in facts.gate),
+        REFERENCE_SENTENCES[facts.reference_kind],
+    ]
+    return " ".join(sentences)
 
 
 def definitions(facts: ReportFacts) -> list[str]:
-    """How the numbers are defined, a sentence each."""
+    """How the numbers are defined, a line for each.
+
+    >>> definitions(ReportFacts("people_handbook"))[-1]
+    'People gave the reference grades.'
+    """
     return [
-        f"All labelers are measured on the same pairs; {facts.n_left_out} reference pairs without a grade by every labeler are left out.",
-        "NDCG@10: linear gain, log2 discount; equal scores by document id, descending; queries without a grade above 0 are left out.",
-        "Pairwise accuracy: document pairs of one query that differ in reference grade, pooled; ties wrong (strict), half, or left out (untied).",
-        "Kappa: Cohen's, on grades pooled over pairs; BM25's and the base's grades come from cut points on the training labels.",
-        f"Intervals: 95 %, percentiles of a paired bootstrap over queries ({facts.n_resamples} resamples, seed {facts.seed}).",
+        "Pairs: all labelers are measured on the same ones. Reference pairs that some "
+        "labeler did not "
+        f"grade are left out: {facts.n_left_out}.",
+        "NDCG@10: linear gain, log2 discount. Equal scores are ordered by document id, descending. "
+        "Queries without a grade above 0 are left out.",
+        "Pairwise accuracy: pairs of one query's documents that differ in reference grade, of all "
+        "queries together. Equal scores count as wrong (strict), as half right (half), or are left "
+        "out (untied).",
+        "Kappa: Cohen's kappa of grades over all pairs, and with quadratic weights. "
+        "BM25 and the base "
+        "give scores; cut points from the training labels make grades of them.",
+        f"Intervals: 95 %, percentiles of a paired bootstrap over queries ({facts.n_resamples} "
+        f"resamples, seed {facts.seed}).",
+        "Labelers: base is the student's model before training; student-teacher is the "
+        "difference of "
+        "the two.",
         REFERENCE_SENTENCES[facts.reference_kind],
     ]
 
 
 def slice_names(rows: pl.DataFrame) -> list[str]:
+    """The slices of a report: all queries first, then by name.
+
+    >>> slice_names(pl.DataFrame({"slice": ["intent=keyword", "all"]}))
+    ['all', 'intent=keyword']
+    """
     return sorted(rows["slice"].unique(), key=lambda name: (name != "all", name))
 
 
 def _intervals(rows: pl.DataFrame, metric: str) -> list[tuple[str, float, float, float]]:
-    found = rows.filter((pl.col("metric") == metric) & (pl.col("slice") == "all") & pl.col("value").is_not_null())
-    by_name = {
-        row["labeler"]: (row["labeler"], row["value"], row["ci_low"], row["ci_high"])
-        for row in found.iter_rows(named=True)
-    }
-    return [by_name[labeler] for labeler in LABELER_ORDER if labeler in by_name and labeler != DIFFERENCE]
+    """(labeler, value, ci_low, ci_high) of a metric over all queries, in LABELER_ORDER."""
+    of_metric = rows.filter(
+        pl.col("metric") == metric, pl.col("slice") == "all", pl.col("value").is_not_null()
+    )
+    columns = of_metric.select(pl.col("labeler").cast(pl.String), "value", "ci_low", "ci_high")
+    by_labeler = {row[0]: row for row in columns.iter_rows()}
+    order = [labeler for labeler in LABELER_ORDER if labeler != DIFFERENCE]
+    return [by_labeler[labeler] for labeler in order if labeler in by_labeler]
 
 
 def _cell(row: Mapping[str, Any]) -> str | None:
@@ -119,7 +176,9 @@ def _cell(row: Mapping[str, Any]) -> str | None:
 
 @cache
 def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("relabel_assets", "benchmark")
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
-        "report.html.j2"
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("relabel_assets", "benchmark"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
+    return environment.get_template("report.html.j2")

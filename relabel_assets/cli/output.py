@@ -15,7 +15,7 @@ import rich.table
 from rich.markup import escape
 
 from relabel_assets.benchmark.report import summary
-from relabel_assets.corpus.folder import Corpora
+from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
 from relabel_assets.running.plan import Planned

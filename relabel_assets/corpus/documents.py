@@ -1,7 +1,8 @@
-"""Documents from a corpus folder's files: rows of JSON, CSV or Parquet, and files of Markdown or text with front matter.
+"""Documents from a corpus folder's files: rows of JSON, CSV or Parquet, and files of Markdown or
+text with front matter.
 
-What belongs here: what makes a row or a file a document, and the hash of its content. What does not: finding files
-(resources/corpora.py), and other formats, which have their own readers.
+What belongs here: what makes a row or a file a document, and the hash of its content. What does
+not: finding files (folder.py).
 """
 
 import hashlib
@@ -16,85 +17,103 @@ import frontmatter
 import polars as pl
 import yaml
 
-from relabel_assets.corpus.rows import Reading, Seen, SetAside, optional_text, required_id, required_text
+from relabel_assets.corpus.rows import (
+    DuplicateCheck,
+    ReadRows,
+    SetAside,
+    optional_text,
+    required_id,
+    required_text,
+)
 from relabel_assets.errors import Problem
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-FIELDS = ("doc_id", "title", "body", "author", "path", "updated_at", "doc_type")
-COLUMNS = (*FIELDS, "content_hash")
+COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "content_hash")
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
 _HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
 _BEIR_NAMES = {"_id": "doc_id", "text": "body"}
 
 
 def document_from_row(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """The document in a row of JSON Lines, CSV or Parquet; BEIR's `_id` and `text` are doc_id and body.
+    """The document in a row of JSON Lines, CSV or Parquet.
+
+    BEIR's `_id` and `text` are doc_id and body.
 
     Raises SetAside where doc_id or body is missing or a field is not text.
     """
     named = {_BEIR_NAMES.get(name, name): value for name, value in row.items()}
-    rest = (_as_text(named, name) for name in ("title", "author", "path", "updated_at", "doc_type"))
-    title, author, path, updated_at, doc_type = rest
-    doc_id, body = required_id(named, "doc_id"), required_text(named, "body")
-    fields = dict(zip(FIELDS, (doc_id, title, body, author, path, updated_at, doc_type), strict=True))
+    columns = {name: _as_text(named, name) for name in DOCUMENT_COLUMNS if name != "body"}
+    fields = {
+        "doc_id": required_id(named, "doc_id"),
+        "body": required_text(named, "body"),
+        **columns,
+    }
     return fields | {"content_hash": content_hash(fields)}
 
 
 def document_from_file(name: str, content: bytes) -> dict[str, str | None]:
     """The document in a file; `name` is its path under documents/, with forward slashes.
 
-    Front matter gives title, author, path, doc_type (or type) and updated_at (or date). Otherwise the title is the
-    first heading or the file's name, the path is `name` and the type is the folder's name. A file's own times are not
-    used: a clone changes them. Raises SetAside where there is no text, it is not UTF-8, or the front matter is not YAML.
+    Front matter gives title, author, path, doc_type (or type) and updated_at (or date). Otherwise
+    the title is the first heading or the file's name, the path is `name` and the type is the
+    folder's name. A file's own times are not used: a clone changes them. Raises SetAside where
+    there is no text, it is not UTF-8, or the front matter is not YAML.
     """
     try:
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SetAside(f"not UTF-8 text (byte {error.start:,})", "Save the file as UTF-8.") from error
+        raise SetAside(
+            f"not UTF-8 text (byte {error.start:,})", "Save the file as UTF-8."
+        ) from error
     try:
         matter, body = frontmatter.parse(text)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         problem = getattr(error, "problem", None) or str(error)
-        raise SetAside(f"front matter is not YAML ({problem})", "Mend what stands between the --- lines.") from error
-    place = PurePosixPath(name)
+        raise SetAside(
+            f"front matter is not YAML ({problem})", "Correct the text between the two --- lines."
+        ) from error
+    file = PurePosixPath(name)
     heading = _HEADING.search(body)
     row = {
-        "doc_id": str(place.with_suffix("")),
-        "title": _first(matter, "title") or (heading.group(1) if heading else place.stem),
+        "doc_id": str(file.with_suffix("")),
+        "title": _first(matter, "title") or (heading.group(1) if heading else file.stem),
         "body": body,
         "author": _first(matter, "author", "authors"),
         "path": _first(matter, "path") or name,
         "updated_at": _first(matter, "updated_at", "date"),
-        "doc_type": _first(matter, "doc_type", "type") or (place.parent.name or None),
+        "doc_type": _first(matter, "doc_type", "type") or (file.parent.name or None),
     }
     return document_from_row(row)
 
 
 def documents_from_rows(
     rows: Iterable[tuple[int, Mapping[str, Any]]], *, file: str, problems: list[Problem]
-) -> Reading:
+) -> ReadRows:
     """Every document of one file of rows; what cannot be used is noted with its line."""
-    found, seen = [], Seen()
+    documents, ids = [], DuplicateCheck()
     for line, row in rows:
         try:
             document = document_from_row(row)
-            seen.add(document["doc_id"], f"doc_id {document['doc_id']!r}", f"line {line}")
-            found.append(document)
+            ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", f"line {line}")
+            documents.append(document)
         except SetAside as error:
             problems.append(Problem(file, line, error.message, error.remedy))
-    return Reading(frame_of(found), problems)
+    return ReadRows(frame_of(documents), problems)
 
 
-def documents_from_files(files: Iterable[tuple[str, bytes]], *, folder: str, problems: list[Problem]) -> Reading:
+def documents_from_files(
+    files: Iterable[tuple[str, bytes]], *, folder: str, problems: list[Problem]
+) -> ReadRows:
     """Every document of a folder of files: (path under the folder, content)."""
-    found, seen = [], Seen()
+    documents, ids = [], DuplicateCheck()
     for name, content in files:
         try:
             document = document_from_file(name, content)
-            seen.add(document["doc_id"], f"doc_id {document['doc_id']!r}", name)
-            found.append(document)
+            ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", name)
+            documents.append(document)
         except SetAside as error:
             problems.append(Problem(f"{folder}/{name}", None, error.message, error.remedy))
-    return Reading(frame_of(found), problems)
+    return ReadRows(frame_of(documents), problems)
 
 
 def frame_of(documents: list[dict[str, str | None]]) -> pl.DataFrame:
@@ -104,12 +123,13 @@ def frame_of(documents: list[dict[str, str | None]]) -> pl.DataFrame:
 
 def content_hash(fields: Mapping[str, Any]) -> str:
     """SHA-256 of a document's title, body and metadata."""
-    values = [fields[name] for name in FIELDS if name != "doc_id"]
+    values = [fields[name] for name in DOCUMENT_COLUMNS]
     return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
 
 def _as_text(row: Mapping[str, Any], name: str) -> str | None:
-    """Text, with dates as ISO 8601 and numbers as their digits: metadata is shown, not calculated with."""
+    """Text; dates as ISO 8601, numbers as their digits: metadata is shown, nothing is computed with
+    it."""
     value = row.get(name)
     if isinstance(value, datetime | date):
         return value.isoformat()

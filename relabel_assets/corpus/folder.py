@@ -1,11 +1,10 @@
-"""Corpus folders on disk: which there are, and what each one holds.
+"""One corpus folder on disk: its settings, its files, and what they hold.
 
-What belongs here: finding, opening and fingerprinting files. What does not: what a line of one means (core/).
+What belongs here: finding, opening and fingerprinting files. What does not: which folders there are
+(folders.py), and what a line of a file means (documents.py, queries.py, grades.py).
 """
 
-import difflib
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +15,10 @@ import polars as pl
 
 from relabel_assets.corpus import documents, grades, queries
 from relabel_assets.corpus.config import CorpusConfig, parse_corpus_config
-from relabel_assets.corpus.rows import Reading, json_objects
+from relabel_assets.corpus.rows import ReadRows, json_objects
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.prompts.rubric import Rubric, default_rubric, parse_rubric
 
-NAME = re.compile(r"[a-z0-9_]{1,64}")
 _DOCUMENT_FILES = ("documents.jsonl", "documents.csv", "documents.parquet", "corpus.jsonl")
 _QUIET_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".ico", ".css", ".js")
 _MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -28,7 +26,7 @@ _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Counts:
-    """How much of each thing a corpus folder holds, as its files say."""
+    """How many documents, queries and grades a corpus folder holds."""
 
     n_documents: int
     n_queries: int
@@ -38,11 +36,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class CorpusFolder:
-    """One corpus: a folder that was found to be usable. Reading is by method, so that nothing is held in memory."""
+    """One corpus folder. Its files are read by methods, so that nothing is held in memory."""
 
     name: str
     path: Path
-    is_offline: bool = False  # a live teacher answers from its ledger alone, whatever corpus.yaml says
+    is_offline: bool = False  # the teacher's mode is offline, whatever corpus.yaml says
 
     @cached_property
     def config(self) -> CorpusConfig:
@@ -51,22 +49,28 @@ class CorpusFolder:
         config = parse_corpus_config(text, file=f"{self.name}/corpus.yaml")
         if config.name not in (None, self.name):
             raise ConfigError(
-                f"{self.name}/corpus.yaml: name is {config.name!r}, and the folder is {self.name!r}. "
-                "Rename one of them, or leave name out."
+                f"{self.name}/corpus.yaml: name is {config.name!r}, and the folder is "
+                f"{self.name!r}. Rename one of them, or leave name out."
             )
         if self.is_offline:
-            return config.model_copy(update={"teacher": config.teacher.model_copy(update={"mode": "offline"})})
+            return config.model_copy(
+                update={"teacher": config.teacher.model_copy(update={"mode": "offline"})}
+            )
         return config
 
     @cached_property
     def rubric(self) -> Rubric:
         """The corpus' own rubric, or the project's. Raises ConfigError for a malformed one."""
         file = self.config.rubric
-        return parse_rubric(self.read_text(file), file=f"{self.name}/{file}") if file else default_rubric()
+        return (
+            parse_rubric(self.read_text(file), file=f"{self.name}/{file}")
+            if file
+            else default_rubric()
+        )
 
     @property
     def teacher_kind(self) -> str:
-        """recorded or openai; where corpus.yaml does not say, recorded if there are recorded grades."""
+        """recorded or openai. Default: recorded if there are recorded grades."""
         return self.config.teacher.kind or ("recorded" if self.has_recorded_labels else "openai")
 
     @property
@@ -78,71 +82,99 @@ class CorpusFolder:
         return (self.path / "teacher_labels.jsonl").is_file()
 
     def read_text(self, file: str) -> str:
-        """A file that corpus.yaml names. Raises ConfigError where it is not there or outside the corpus folder."""
+        """A file that corpus.yaml names. Raises ConfigError where it is not there or outside the
+        corpus folder."""
         path = (self.path / file).resolve()
         if not path.is_relative_to(self.path.resolve()):
             raise ConfigError(
-                f"{self.name}/corpus.yaml: {file!r} is outside the corpus folder. Copy it into the folder."
+                f"{self.name}/corpus.yaml: {file!r} is outside the corpus folder. "
+                "Copy it into the folder."
             )
         if not path.is_file():
-            raise ConfigError(f"{self.name}/corpus.yaml: there is no file {file!r} in the corpus folder.")
+            raise ConfigError(
+                f"{self.name}/corpus.yaml: there is no file {file!r} in the corpus folder."
+            )
         return self._text(file)
 
-    def documents(self) -> Reading:
+    def documents(self) -> ReadRows:
         """The documents, with a content hash each; columns of seed_docs without corpus.
 
-        Raises CorpusError where there are no document files, or several kinds at once.
+        Raises CorpusError if there are no document files, or several kinds of them.
         """
-        found = self._document_sources()
-        if len(found) != 1:
-            here = f"it has {' and '.join(found)}" if found else "it has none"
+        sources = self._document_sources()
+        if len(sources) != 1:
+            here = f"it has {' and '.join(sources)}" if sources else "it has none"
             raise CorpusError(
-                f"corpus {self.name!r}: documents must be in one of documents/, {', '.join(_DOCUMENT_FILES)}; {here}."
+                f"corpus {self.name!r}: documents must be in one of documents/, "
+                f"{', '.join(_DOCUMENT_FILES)}; {here}."
             )
-        source, problems = found[0], list[Problem]()
+        (source,) = sources
+        problems: list[Problem] = []
         if source == "documents":
-            return documents.documents_from_files(self._document_files(problems), folder=source, problems=problems)
-        rows = self._json_rows(source, problems) if source.endswith(".jsonl") else self._table_rows(source)
+            return documents.documents_from_files(
+                self._document_files(problems), folder=source, problems=problems
+            )
+        rows = (
+            self._json_rows(source, problems)
+            if source.endswith(".jsonl")
+            else self._table_rows(source)
+        )
         return documents.documents_from_rows(rows, file=source, problems=problems)
 
-    def queries(self) -> Reading:
-        """The provided queries: query_id, text, intent, seed_doc_id, split (NULL where not said); empty without a file."""
+    def queries(self) -> ReadRows:
+        """The provided queries: query_id, text, intent, seed_doc_id, split (NULL where the file
+        does not say); empty without a file."""
         problems: list[Problem] = []
         rows = self._json_rows("queries.jsonl", problems) if self.has_queries else []
-        reading = queries.queries_from_rows(rows, file="queries.jsonl", problems=problems)
+        provided = queries.queries_from_rows(rows, file="queries.jsonl", problems=problems)
         if self._beir_qrels:
             judged = self._beir_benchmark_queries()
             is_benchmark = pl.col("split").is_null() & pl.col("query_id").is_in(judged)
-            reading.frame = reading.frame.with_columns(
-                split=pl.when(is_benchmark).then(pl.lit("benchmark")).otherwise(pl.col("split").fill_null("train"))
+            provided.frame = provided.frame.with_columns(
+                split=pl.when(is_benchmark)
+                .then(pl.lit("benchmark"))
+                .otherwise(pl.col("split").fill_null("train"))
             )
-        return reading
+        return provided
 
-    def recorded_labels(self) -> Reading:
-        """The recorded teacher's grades: query_id, doc_id, grade, rationale, model; empty without a file."""
+    def recorded_labels(self) -> ReadRows:
+        """The recorded teacher's grades: query_id, doc_id, grade, rationale, model; empty without a
+        file."""
         problems: list[Problem] = []
         rows = self._json_rows("teacher_labels.jsonl", problems) if self.has_recorded_labels else []
         return grades.recorded_from_rows(
             rows, file="teacher_labels.jsonl", max_grade=self.rubric.max_grade, problems=problems
         )
 
-    def reference_labels(self) -> Reading:
+    def reference_labels(self) -> ReadRows:
         """The reference grades: query_id, doc_id, assessor, grade; empty without a file."""
-        files = ["reference_labels.qrels"] if (self.path / "reference_labels.qrels").is_file() else self._beir_qrels
+        files = (
+            ["reference_labels.qrels"]
+            if (self.path / "reference_labels.qrels").is_file()
+            else self._beir_qrels
+        )
         problems: list[Problem] = []
         frames = [pl.DataFrame(schema=grades.REFERENCE)]
         for file in files:
             with (self.path / file).open("rb") as lines:
-                reading = grades.reference_from_qrels(
-                    lines, file=file, max_grade=self.rubric.max_grade, problems=problems, is_beir=file.endswith(".tsv")
+                labels = grades.reference_from_qrels(
+                    lines,
+                    file=file,
+                    max_grade=self.rubric.max_grade,
+                    problems=problems,
+                    is_beir=file.endswith(".tsv"),
                 )
-            frames.append(reading.frame)
-        return Reading(
-            pl.concat(frames).unique(["query_id", "doc_id", "assessor"], keep="first", maintain_order=True), problems
+            frames.append(labels.frame)
+        return ReadRows(
+            pl.concat(frames).unique(
+                ["query_id", "doc_id", "assessor"], keep="first", maintain_order=True
+            ),
+            problems,
         )
 
     def fingerprint(self, part: str) -> str:
-        """SHA-256 of the names and contents of the files behind documents, queries, teacher_labels or reference_labels; or of everything."""
+        """SHA-256 of the names and contents of the files behind documents, queries, teacher_labels
+        or reference_labels; or of everything."""
         patterns = {
             "documents": ("documents/**/*", *_DOCUMENT_FILES),
             "queries": ("queries.jsonl",),
@@ -151,27 +183,36 @@ class CorpusFolder:
             "everything": ("**/*",),
         }[part]
         digest = hashlib.sha256()
-        for file in sorted({file for pattern in patterns for file in self.path.glob(pattern) if file.is_file()}):
+        for file in sorted(
+            {file for pattern in patterns for file in self.path.glob(pattern) if file.is_file()}
+        ):
             with file.open("rb") as content:
                 inner = hashlib.file_digest(content, "sha256").hexdigest()
             digest.update(f"{file.relative_to(self.path).as_posix()}\0{inner}\n".encode())
         return digest.hexdigest()
 
     def summary(self) -> Counts:
-        readings = (self.documents(), self.queries(), self.recorded_labels(), self.reference_labels())
-        return Counts(*(reading.frame.height for reading in readings))
+        contents = (
+            self.documents(),
+            self.queries(),
+            self.recorded_labels(),
+            self.reference_labels(),
+        )
+        return Counts(*(rows.frame.height for rows in contents))
 
     @property
     def _beir_qrels(self) -> list[str]:
         return [f"qrels/{file.name}" for file in sorted((self.path / "qrels").glob("*.tsv"))]
 
     def _beir_benchmark_queries(self) -> list[str]:
-        chosen = [file for file in self._beir_qrels if file == "qrels/test.tsv"] or self._beir_qrels[:1]
+        chosen = [
+            file for file in self._beir_qrels if file == "qrels/test.tsv"
+        ] or self._beir_qrels[:1]
         with (self.path / chosen[0]).open("rb") as lines:
-            reading = grades.reference_from_qrels(
+            labels = grades.reference_from_qrels(
                 lines, file=chosen[0], max_grade=self.rubric.max_grade, problems=[], is_beir=True
             )
-        return reading.frame["query_id"].unique().to_list()
+        return labels.frame["query_id"].unique().to_list()
 
     def _document_sources(self) -> list[str]:
         sources = [file for file in _DOCUMENT_FILES if (self.path / file).is_file()]
@@ -181,26 +222,47 @@ class CorpusFolder:
         root = (self.path / "documents").resolve()
         for file in sorted(root.rglob("*")):
             name = file.relative_to(root).as_posix()
-            if not file.is_file() or any(part.startswith(".") for part in file.relative_to(root).parts):
+            if not file.is_file() or any(
+                part.startswith(".") for part in file.relative_to(root).parts
+            ):
                 continue
-            if file.suffix.lower() in _QUIET_SUFFIXES:  # pictures and styles that belong to pages, not documents
+            if file.suffix.lower() in _QUIET_SUFFIXES:  # pictures and styles of web pages
                 continue
             place = f"documents/{name}"
             if file.suffix.lower() not in documents.TEXT_SUFFIXES:
                 allowed = ", ".join(documents.TEXT_SUFFIXES)
                 problems.append(
-                    Problem(place, None, f"{file.suffix or 'no suffix'} is not read.", f"Formats: {allowed}.")
+                    Problem(
+                        place,
+                        None,
+                        f"{file.suffix or 'no suffix'} is not read.",
+                        f"Formats: {allowed}.",
+                    )
                 )
             elif not file.resolve().is_relative_to(root):
-                problems.append(Problem(place, None, "it is a link out of the corpus.", "Copy the file."))
+                problems.append(
+                    Problem(
+                        place,
+                        None,
+                        "it is a link out of the corpus.",
+                        "Copy the file into the corpus.",
+                    )
+                )
             elif file.stat().st_size > _MAX_FILE_BYTES:
                 problems.append(
-                    Problem(place, None, f"it has {file.stat().st_size:,} bytes.", f"At most {_MAX_FILE_BYTES:,}.")
+                    Problem(
+                        place,
+                        None,
+                        f"it has {file.stat().st_size:,} bytes.",
+                        f"At most {_MAX_FILE_BYTES:,}.",
+                    )
                 )
             else:
                 yield name, file.read_bytes()
 
-    def _json_rows(self, file: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _json_rows(
+        self, file: str, problems: list[Problem]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         with (self.path / file).open("rb") as lines:
             yield from json_objects(lines, file=file, problems=problems)
 
@@ -208,7 +270,9 @@ class CorpusFolder:
         path = self.path / file
         try:
             if file.endswith(".csv"):
-                return enumerate(pl.read_csv(path, infer_schema=False).iter_rows(named=True), start=2)
+                return enumerate(
+                    pl.read_csv(path, infer_schema=False).iter_rows(named=True), start=2
+                )
             return enumerate(pl.read_parquet(path).iter_rows(named=True), start=1)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise CorpusError(f"{self.name}/{file} cannot be read: {error}") from error
@@ -217,61 +281,6 @@ class CorpusFolder:
         try:
             return (self.path / file).read_text(encoding="utf-8-sig")
         except (UnicodeDecodeError, OSError) as error:
-            raise ConfigError(f"{self.name}/{file}: cannot be read as UTF-8 text ({error}).") from error
-
-
-@dataclass(frozen=True)
-class Corpora:
-    """The corpus folders under one data folder."""
-
-    root: Path
-
-    def names(self) -> list[str]:
-        """The folders whose names a partition can have, sorted."""
-        return [folder.name for folder in self._folders() if NAME.fullmatch(folder.name)]
-
-    def refused(self) -> list[Problem]:
-        """The folders whose names no partition can have, each with a name that would do."""
-        return [
-            Problem(
-                folder.name,
-                None,
-                f"corpus {folder.name!r} cannot be used: names are lower case letters, digits and _, at most 64.",
-                f"Rename it to {re.sub(r'[^a-z0-9]+', '_', folder.name.lower()).strip('_')[:64] or 'corpus'}.",
-            )
-            for folder in self._folders()
-            if not NAME.fullmatch(folder.name)
-        ]
-
-    def open(self, name: str) -> CorpusFolder:
-        """The corpus `name`, its settings read. Raises CorpusError or ConfigError where it cannot be used."""
-        names = self.names()
-        if name not in names:
-            nearest = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
-            raise CorpusError(f"there is no corpus {name!r} in {self.root}. {hint}There: {', '.join(names) or 'none'}.")
-        folder = CorpusFolder(name, self.root / name)
-        if not any(self.root.joinpath(name).iterdir()):
-            raise CorpusError(
-                f"corpus {name!r}: the folder is empty. Put documents in {name}/documents/ and run this again."
-            )
-        _ = folder.config, folder.rubric
-        return folder
-
-    def check(self, name: str) -> list[Problem]:
-        """Everything that would be set aside, in one list. Raises CorpusError or ConfigError where nothing can be read."""
-        folder = self.open(name)
-        docs = folder.documents()
-        asked = queries.with_known_seeds(folder.queries(), docs.frame["doc_id"], file="queries.jsonl")
-        known = asked.frame["query_id"], docs.frame["doc_id"]
-        recorded = grades.with_known_pairs(folder.recorded_labels(), *known, file="teacher_labels.jsonl")
-        reference = grades.with_known_pairs(folder.reference_labels(), *known, file="reference_labels.qrels")
-        nothing = (
-            [Problem("documents", None, "there is no document that can be used.", "")] if docs.frame.is_empty() else []
-        )
-        return nothing + docs.problems + asked.problems + recorded.problems + reference.problems
-
-    def _folders(self) -> list[Path]:
-        if not self.root.is_dir():
-            return []
-        return sorted(path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+            raise ConfigError(
+                f"{self.name}/{file}: cannot be read as UTF-8 text ({error})."
+            ) from error

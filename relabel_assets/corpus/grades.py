@@ -1,6 +1,8 @@
-"""Grades that a corpus brings: recorded teacher labels as rows of JSON, reference labels as TREC qrels or BEIR tables.
+"""Grades that a corpus brings: recorded teacher labels as rows of JSON, reference labels as TREC
+qrels or BEIR tables.
 
-What belongs here: what makes a line a grade, and which grades point at nothing. What does not: what a grade is worth.
+What belongs here: when a line is a grade, and which grades have no query or document. What does
+not: opening files (folder.py), and what a grade means (prompts/rubric.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,56 +10,88 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.rows import Reading, Seen, SetAside, optional_text, required_grade, required_id, shown
+from relabel_assets.corpus.rows import (
+    DuplicateCheck,
+    ReadRows,
+    SetAside,
+    optional_text,
+    required_grade,
+    required_id,
+    shown,
+)
 from relabel_assets.errors import Problem
 
-RECORDED = {"query_id": pl.String, "doc_id": pl.String, "grade": pl.Int64, "rationale": pl.String, "model": pl.String}
+RECORDED = {
+    "query_id": pl.String,
+    "doc_id": pl.String,
+    "grade": pl.Int64,
+    "rationale": pl.String,
+    "model": pl.String,
+}
 REFERENCE = {"query_id": pl.String, "doc_id": pl.String, "assessor": pl.String, "grade": pl.Int64}
 _LISTED = 20
 
 
 def recorded_from_rows(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], *, file: str, max_grade: int, problems: list[Problem]
-) -> Reading:
-    """Every recorded grade; the first of two for the same pair stays."""
-    found, seen = [], Seen()
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    *,
+    file: str,
+    max_grade: int,
+    problems: list[Problem],
+) -> ReadRows:
+    """Every recorded grade; of two for the same pair the first is used."""
+    labels, pairs = [], DuplicateCheck()
     for line, row in rows:
         try:
             query_id, doc_id = required_id(row, "query_id"), required_id(row, "doc_id")
             grade = required_grade(row.get("grade"), max_grade)
-            label = (query_id, doc_id, grade, optional_text(row, "rationale"), optional_text(row, "model"))
-            seen.add((query_id, doc_id), f"the pair ({query_id}, {doc_id})", f"line {line}")
-            found.append(label)
+            label = (
+                query_id,
+                doc_id,
+                grade,
+                optional_text(row, "rationale"),
+                optional_text(row, "model"),
+            )
+            pairs.add((query_id, doc_id), f"the pair ({query_id}, {doc_id})", f"line {line}")
+            labels.append(label)
         except SetAside as error:
             problems.append(Problem(file, line, error.message, error.remedy))
-    return Reading(pl.DataFrame(found, schema=RECORDED, orient="row"), problems)
+    return ReadRows(pl.DataFrame(labels, schema=RECORDED, orient="row"), problems)
 
 
 def reference_from_qrels(
-    lines: Iterable[bytes], *, file: str, max_grade: int, problems: list[Problem], is_beir: bool = False
-) -> Reading:
-    """Every reference grade of a TREC qrels file (query_id iteration doc_id grade), or of BEIR's (query_id doc_id grade).
+    lines: Iterable[bytes],
+    *,
+    file: str,
+    max_grade: int,
+    problems: list[Problem],
+    is_beir: bool = False,
+) -> ReadRows:
+    """Every reference grade of a TREC qrels file (query_id iteration doc_id grade), or of BEIR's
+    (query_id doc_id grade).
 
-    The iteration column is the assessor. BEIR files start with a header. A document id may hold spaces only in BEIR's,
-    where tabs separate.
+    The iteration column is the assessor. BEIR files start with a header. A document id may hold
+    spaces only in BEIR's, where tabs separate.
     """
-    found, seen = [], Seen()
+    labels, pairs = [], DuplicateCheck()
     for number, raw in enumerate(lines, start=1):
         try:
             row = _qrels_fields(raw.removeprefix(b"\xef\xbb\xbf"), is_beir=is_beir)
             if row is None or (is_beir and number == 1 and not row[3].lstrip("-").isdigit()):
                 continue
-            query_id, assessor, doc_id, written = row
-            grade = required_grade(int(written) if written.lstrip("-").isdigit() else written, max_grade)
-            seen.add(
+            query_id, assessor, doc_id, digits = row
+            grade = required_grade(
+                int(digits) if digits.lstrip("-").isdigit() else digits, max_grade
+            )
+            pairs.add(
                 (query_id, doc_id, assessor),
                 f"the pair ({query_id}, {doc_id}) of assessor {assessor}",
                 f"line {number}",
             )
-            found.append((query_id, doc_id, assessor, grade))
+            labels.append((query_id, doc_id, assessor, grade))
         except SetAside as error:
             problems.append(Problem(file, number, error.message, error.remedy))
-    return Reading(pl.DataFrame(found, schema=REFERENCE, orient="row"), problems)
+    return ReadRows(pl.DataFrame(labels, schema=REFERENCE, orient="row"), problems)
 
 
 def _qrels_fields(raw: bytes, *, is_beir: bool) -> tuple[str, str, str, str] | None:
@@ -71,30 +105,48 @@ def _qrels_fields(raw: bytes, *, is_beir: bool) -> tuple[str, str, str, str] | N
     if is_beir and len(fields) == 3:
         fields.insert(1, "0")
     if len(fields) != 4 or not all(fields):
-        form = "query_id, doc_id and grade, separated by tabs" if is_beir else "query_id, iteration, doc_id and grade"
+        form = (
+            "query_id, doc_id and grade, separated by tabs"
+            if is_beir
+            else "query_id, iteration, doc_id and grade"
+        )
         raise SetAside(f"{shown(line)} has {len(fields)} fields", f"A line holds {form}.")
     return fields[0], fields[1], fields[2], fields[3]
 
 
-def with_known_pairs(reading: Reading, query_ids: pl.Series, doc_ids: pl.Series, *, file: str) -> Reading:
-    """`reading` without the grades whose query or document is not there; noted by query or document, with counts."""
-    notes = []
-    for column, known in (("query_id", query_ids), ("doc_id", doc_ids)):
-        unknown = reading.frame.filter(~pl.col(column).is_in(known.implode())).group_by(column).len().sort(column)
-        thing = {"query_id": "query", "doc_id": "document"}[column]
-        notes += [
+def with_known_pairs(
+    rows: ReadRows, query_ids: pl.Series, doc_ids: pl.Series, *, file: str
+) -> ReadRows:
+    """`rows` without the grades of a query or document that the corpus does not have.
+
+    Each unknown query and document is one problem with its number of grades. After 20, one problem
+    counts the rest.
+    """
+    problems = list(rows.problems)
+    for thing, column, ids in (("query", "query_id", query_ids), ("document", "doc_id", doc_ids)):
+        is_unknown = ~pl.col(column).is_in(ids.implode())
+        unknown = rows.frame.filter(is_unknown).group_by(column).len().sort(column)
+        problems += [
             Problem(
                 file,
                 None,
-                f"{count} grades are of {thing} {name!r}, which is not in the corpus.",
-                f"Add the {thing}, or take them out.",
+                f"{thing} {name!r} has {count} {'grade' if count == 1 else 'grades'} "
+                "and is not in the corpus.",
+                f"Add the {thing}, or remove its grades.",
             )
             for name, count in unknown.head(_LISTED).iter_rows()
         ]
-        if unknown.height > _LISTED:
-            rest = unknown.slice(_LISTED)
-            notes.append(
-                Problem(file, None, f"{rest['len'].sum()} grades are of {rest.height} further unknown {column}s.", "")
+        rest = unknown.slice(_LISTED)
+        if not rest.is_empty():
+            problems.append(
+                Problem(
+                    file,
+                    None,
+                    f"{rest.height} more unknown {column}s have {rest['len'].sum()} grades.",
+                    "",
+                )
             )
-    is_known = pl.col("query_id").is_in(query_ids.implode()) & pl.col("doc_id").is_in(doc_ids.implode())
-    return Reading(reading.frame.filter(is_known), reading.problems + notes)
+    is_known = pl.col("query_id").is_in(query_ids.implode()) & pl.col("doc_id").is_in(
+        doc_ids.implode()
+    )
+    return ReadRows(rows.frame.filter(is_known), problems)

@@ -1,7 +1,8 @@
-"""Rows from lines of JSON, and what every reader shares: fields of a known type, ids, duplicates, a note of what is set aside.
+"""What every reader of a corpus file shares: lines of JSON, checked fields, duplicates, a note of
+each unusable row.
 
-What belongs here: turning lines and values into checked fields. What does not: which fields a document or a label has
-(documents.py, queries.py, grades.py) and opening files (resources/corpora.py).
+What belongs here: turning lines and values into checked fields. What does not: which fields a
+document or a label has (documents.py, queries.py, grades.py) and opening files (folder.py).
 """
 
 import json
@@ -18,23 +19,27 @@ _SHOWN = 60
 
 
 @dataclass
-class Reading:
-    """What was read, and what was set aside on the way. `frame` has one row per thing that can be used."""
+class ReadRows:
+    """The usable rows of a file, and a problem for each of the others."""
 
     frame: pl.DataFrame
     problems: list[Problem] = field(default_factory=list)
 
 
 class SetAside(Exception):
-    """Raised by a row's reader: this row cannot be used. Carries a message and a remedy, never leaves the readers."""
+    """Raised by a row's reader: this row cannot be used. Carries a message and a remedy, never
+    leaves the readers."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.message, self.remedy = message, remedy
 
 
-def json_objects(lines: Iterable[bytes], *, file: str, problems: list[Problem]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each line that holds a JSON object, with its number from 1; other lines are noted in `problems`. Blank ones are skipped."""
+def json_objects(
+    lines: Iterable[bytes], *, file: str, problems: list[Problem]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line that holds a JSON object, with its number from 1; other lines are noted in
+    `problems`. Blank ones are skipped."""
     for number, raw in enumerate(lines, start=1):
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         if not line.strip():
@@ -55,9 +60,11 @@ def _json_object(line: bytes, *, is_last_torn: bool) -> dict[str, Any]:
     except (json.JSONDecodeError, RecursionError, ValueError) as error:
         torn = " The file ends in the middle of it." if is_last_torn else ""
         reason = getattr(error, "msg", str(error) or type(error).__name__)
-        raise SetAside(f"not JSON ({reason}).{torn}", "One JSON object a line.") from error
+        raise SetAside(f"not JSON ({reason}).{torn}", "Write one JSON object per line.") from error
     if not isinstance(value, dict):
-        raise SetAside(f"a {type(value).__name__}, not a JSON object", 'Write {"name": value, ...}.')
+        raise SetAside(
+            f"a {type(value).__name__}, not a JSON object", 'Write {"name": value, ...}.'
+        )
     return value
 
 
@@ -84,7 +91,9 @@ def optional_text(row: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str):
         raise SetAside(f"{name} is {shown(value)}, not text", "Put it in quotes.")
     if "\x00" in value or not _is_encodable(value):
-        raise SetAside(f"{name} holds characters that are not text (NUL or a lone surrogate)", "Take them out.")
+        raise SetAside(
+            f"{name} holds characters that are not text (NUL or a lone surrogate)", "Remove them."
+        )
     return value
 
 
@@ -96,28 +105,35 @@ def optional_choice(row: Mapping[str, Any], name: str, allowed: Sequence[str]) -
 
 
 def required_grade(value: Any, max_grade: int) -> int:
-    """A grade of the rubric: a whole JSON number from 0 to `max_grade`. Text, true and 2.5 are not grades; 2.0 is 2."""
+    """A grade of the rubric: a whole JSON number from 0 to `max_grade`. Text, true and 2.5 are not
+    grades; 2.0 is 2."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or value not in range(max_grade + 1):
-        raise SetAside(f"grade is {shown(value)}", f"Grades of the rubric: 0 to {max_grade}, as a whole number.")
+        raise SetAside(
+            f"grade is {shown(value)}",
+            f"Grades of the rubric: 0 to {max_grade}, as a whole number.",
+        )
     return int(value)
 
 
-class Seen:
-    """Which keys came before, and where."""
+class DuplicateCheck:
+    """The keys that were read so far, and where each one was."""
 
     def __init__(self) -> None:
-        self._lines: dict[Hashable, str] = {}
+        self._places: dict[Hashable, str] = {}
 
-    def add(self, key: Hashable, named: str, place: str) -> None:
-        """Raises SetAside where `key` came before."""
-        if key in self._lines:
-            raise SetAside(f"{named} came before, in {self._lines[key]}", "The first one stays; take one out.")
-        self._lines[key] = place
+    def add(self, key: Hashable, name: str, place: str) -> None:
+        """Raises SetAside where `key` was read before; the message calls it `name`."""
+        if key in self._places:
+            raise SetAside(
+                f"{name} came before, in {self._places[key]}",
+                "The first one is used. Remove one of them.",
+            )
+        self._places[key] = place
 
 
 def shown(value: Any) -> str:
-    """`value` as a message shows it: short."""
+    """`value` for a message: at most 60 characters."""
     text = repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 

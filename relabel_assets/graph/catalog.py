@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 
 from relabel_assets.errors import Problem
-from relabel_assets.tables.tables import Table
+from relabel_assets.tables.table import Table
 from relabel_assets.warehouse.warehouse import Receipt
 
 _PREVIEW_ROWS = 5

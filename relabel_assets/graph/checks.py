@@ -17,7 +17,8 @@ from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.graph.project import Project
-from relabel_assets.tables.tables import TABLES, Table
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Receipt, Warehouse
 
 _CONTRACT_CHECKS = {
@@ -237,8 +238,8 @@ def student_is_as_good_as_teacher(
 
 def unproven_margins(report: pl.DataFrame, margins: GateConfig) -> list[str]:
     """The verdicts that the student did not pass, failed or inconclusive, a sentence each."""
-    verdicts = gate(report, **margins.model_dump())
-    return [verdict.sentence for verdict in verdicts if verdict.verdict != "passed"]
+    results = gate(report, **margins.model_dump())
+    return [result.sentence for result in results if result.outcome != "passed"]
 
 
 def _broken_lines(

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
-from relabel_assets.corpus.folder import Corpora
+from relabel_assets.corpus.folders import Corpora
 from relabel_assets.home import Home, Settings, settings_from_environment
 from relabel_assets.teacher.teacher import Teacher
 

@@ -28,7 +28,8 @@ from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.progress import Progress
-from relabel_assets.tables.tables import TABLES, Table
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Receipt, Warehouse
 
 PROGRESS = logging.getLogger("relabel_assets.progress")

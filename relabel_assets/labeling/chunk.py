@@ -12,9 +12,9 @@ from typing import Protocol
 
 import polars as pl
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.labeling import pairs_file
 from relabel_assets.progress import Progress, silent
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 # Given an id column's name and ids, the rows that have them: (query_id, text), or (doc_id,
 # *DOCUMENT_COLUMNS).

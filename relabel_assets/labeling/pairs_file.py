@@ -19,8 +19,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.errors import ConfigError
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 QUERY, DOCUMENT = "query", "body"
 COLUMNS = ("query_id", QUERY, "doc_id", *DOCUMENT_COLUMNS)

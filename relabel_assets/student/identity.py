@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.corpus.config import StudentConfig
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.base import weights_identity
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 RECIPE_VERSION = 7  # counts up when the same pairs and settings would train another student
 _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
 from relabel_assets.corpus.config import StudentConfig
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
@@ -21,6 +20,7 @@ from relabel_assets.student.architectures import architecture
 from relabel_assets.student.calibration import Calibration, expected_grades, fit_calibration
 from relabel_assets.student.folder import read_settings
 from relabel_assets.student.grader import Grader
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 
 @dataclass(frozen=True)

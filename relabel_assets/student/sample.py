@@ -8,9 +8,9 @@ import hashlib
 import polars as pl
 
 from relabel_assets.corpus.config import StudentConfig
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 # Each window's vector is saved with the student: 384 numbers of 2 bytes, so 25 MB, encoded in a few minutes.
 WINDOWS = 32_768

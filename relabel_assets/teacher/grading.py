@@ -15,13 +15,13 @@ import polars as pl
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt, packaged_prompt, parse_prompt
 from relabel_assets.prompts.rubric import Rubric
+from relabel_assets.tables.schemas import DOCUMENT_METADATA
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.excerpt import excerpt
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.replies import GradeReply, grade_reply_schema
 from relabel_assets.teacher.requests import Request, request_from_config
 
-METADATA = ("author", "path", "updated_at", "doc_type")
 LABEL_SCHEMA = {
     name: column.dtype for name, column in TABLES["teacher_labels"].schema.columns().items() if name != "corpus"
 }
@@ -46,11 +46,11 @@ def grading_prompt_hash(prompt: Prompt, rubric: Rubric) -> str:
 def grading_messages(
     pair: Mapping[str, Any], prompt: Prompt, rubric: Rubric, max_document_tokens: int
 ) -> tuple[dict[str, str], ...]:
-    """The chat messages for `pair`: text, title, body and METADATA, any but text and body None."""
+    """The chat messages for `pair`: text, title, body and DOCUMENT_METADATA, any but text and body None."""
     values = {
         "query": _one_line(pair["text"], _LONGEST_QUERY),
         "title": _one_line(pair.get("title") or "(no title)", _LONGEST_LINE),
-        "metadata": "\n".join(f"{name}: {_one_line(pair[name], _LONGEST_LINE)}" for name in METADATA if pair.get(name))
+        "metadata": "\n".join(f"{name}: {_one_line(pair[name], _LONGEST_LINE)}" for name in DOCUMENT_METADATA if pair.get(name))
         or "(none)",
         "body": excerpt(pair["body"], pair["text"], max_document_tokens),
         "grades": "\n".join(f"{grade.grade} ({grade.name}): {grade.meaning}" for grade in rubric.grades),

@@ -22,10 +22,9 @@ from relabel_assets.corpus.config import QueriesConfig, TeacherConfig
 from relabel_assets.corpus.queries import content_hash
 from relabel_assets.corpus.splits import near_duplicates, normalised
 from relabel_assets.prompts.prompt import Prompt, packaged_prompt, parse_prompt
-from relabel_assets.tables.tables import INTENTS
+from relabel_assets.tables.schemas import DOCUMENT_METADATA, INTENTS
 from relabel_assets.teacher.excerpt import excerpt
 from relabel_assets.teacher.exchange import ParsedReply
-from relabel_assets.teacher.grading import METADATA
 from relabel_assets.teacher.replies import only_object, reply_content
 from relabel_assets.teacher.requests import Request, request_from_config
 
@@ -96,12 +95,12 @@ def wanted_queries(doc_id: str, config: QueriesConfig) -> list[Wanted]:
 def queries_request(
     document: Mapping[str, Any], wanted: Sequence[Wanted], prompt: Prompt, config: TeacherConfig
 ) -> Request:
-    """The request for one seed document: doc_id, title, body and METADATA, any but doc_id and body None."""
+    """The request for one seed document: doc_id, title, body and DOCUMENT_METADATA, any but doc_id and body None."""
     title = _one_line(document.get("title") or "(no title)")
     messages = prompt.render(
         {
             "title": title,
-            "metadata": "\n".join(f"{name}: {_one_line(document[name])}" for name in METADATA if document.get(name))
+            "metadata": "\n".join(f"{name}: {_one_line(document[name])}" for name in DOCUMENT_METADATA if document.get(name))
             or "(none)",
             "body": excerpt(document["body"], title, config.max_document_tokens),
             "n_queries": str(len(wanted)),

@@ -7,8 +7,9 @@ does not: any figure (core/estimate.py) and any request (resources/teacher.py).
 import polars as pl
 
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS, with_texts
+from relabel_assets.corpus.pairs import with_texts
 from relabel_assets.graph.project import Project
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets.teacher.estimate import Estimate
 from relabel_assets.teacher.query_writer import estimate_queries
 from relabel_assets.teacher.query_writing import queries_prompt

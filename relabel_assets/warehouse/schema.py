@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES, Table
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
 
 if TYPE_CHECKING:
     import duckdb

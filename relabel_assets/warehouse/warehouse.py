@@ -22,7 +22,9 @@ import tenacity
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.tables.tables import MATERIALIZATIONS, TABLES, Table
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import MATERIALIZATIONS, TABLES
 from relabel_assets.warehouse.schema import REMEDY, bring_forward
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ class Warehouse(DuckDBResource):
         """The words behind ids: query_id and text, or doc_id and the document's columns; unknown ids have no row."""
         table, columns = {
             "query_id": ("synthetic_queries", "text"),
-            "doc_id": ("seed_docs", "title, body, author, path, updated_at, doc_type"),
+            "doc_id": ("seed_docs", ", ".join(DOCUMENT_COLUMNS)),
         }[column]
         query = f"select {column}, {columns} from {table} where corpus = $corpus and {column} in (select unnest($ids))"
         return self.query(query, {"corpus": corpus, "ids": ids.drop_nulls().unique().to_list()})

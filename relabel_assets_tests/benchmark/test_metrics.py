@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, ndcg_score
 
-from relabel_assets.benchmark.bootstrap import METRICS, gate, measure
-from relabel_assets.benchmark.cut_points import cut_points, grades_from
+from relabel_assets.benchmark.bootstrap import METRICS, gate, measure, median_grades, resamples
 from relabel_assets.benchmark.metrics import kappa, ndcg_at_10, pairwise
 
 
@@ -26,8 +25,8 @@ def pairs(grades: list[int], scores: list[float], query: str = "q") -> pl.DataFr
 
 
 def test_ndcg_by_hand() -> None:
-    found = ndcg_at_10(pairs([3, 0, 1], [1.0, 3.0, 2.0]))  # ranked: grades 0, 1, 3
-    assert found == pytest.approx((1 / math.log2(3) + 3 / 2) / (3 + 1 / math.log2(3)))
+    value = ndcg_at_10(pairs([3, 0, 1], [1.0, 3.0, 2.0]))  # ranked: grades 0, 1, 3
+    assert value == pytest.approx((1 / math.log2(3) + 3 / 2) / (3 + 1 / math.log2(3)))
 
 
 def test_ndcg_breaks_ties_by_document_id_descending() -> None:
@@ -37,39 +36,96 @@ def test_ndcg_breaks_ties_by_document_id_descending() -> None:
 
 def test_a_query_without_a_relevant_document_does_not_count() -> None:
     assert ndcg_at_10(pairs([0, 0], [1, 2])) is None
-    assert ndcg_at_10(pl.concat([pairs([0, 0], [1, 2], "a"), pairs([1, 0], [2, 1], "b")])) == pytest.approx(1.0)
+    assert ndcg_at_10(
+        pl.concat([pairs([0, 0], [1, 2], "a"), pairs([1, 0], [2, 1], "b")])
+    ) == pytest.approx(1.0)
 
 
-def test_pairwise_by_hand() -> None:
-    found = pairwise(pairs([2, 1, 0], [5, 5, 1]))  # (2,1) tied, (2,0) and (1,0) right
-    assert found == {
-        "pairwise_strict": pytest.approx(2 / 3),
-        "pairwise_half": pytest.approx(2.5 / 3),
-        "pairwise_untied": 1.0,
+def test_ties_are_broken_by_document_id_for_every_tied_group() -> None:
+    # Scores 2, 1, 1, 1: d0 first, then the tied d3, d2, d1. Grades in that order: 0, 3, 0, 1.
+    value = ndcg_at_10(pairs([0, 1, 0, 3], [2, 1, 1, 1]))
+    assert value == pytest.approx((3 / math.log2(3) + 1 / math.log2(5)) / (3 + 1 / math.log2(3)))
+
+
+def test_only_the_ten_best_count() -> None:
+    worst_is_relevant = pairs([0] * 10 + [3], list(range(11, 0, -1)))
+    assert ndcg_at_10(worst_is_relevant) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("scores", "strict", "half", "untied"),
+    [
+        ([3, 2, 1], 1.0, 1.0, 1.0),  # all three pairs right
+        ([1, 2, 3], 0.0, 0.0, 0.0),  # all three wrong
+        ([5, 5, 1], 2 / 3, 2.5 / 3, 1.0),  # (2, 1) tied, the others right
+        ([5, 1, 5], 1 / 3, 1.5 / 3, 0.5),  # (2, 0) tied, (2, 1) right, (1, 0) wrong
+        ([1, 1, 1], 0.0, 0.5, None),  # all tied: no pair is left
+    ],
+)
+def test_pairwise_by_hand(
+    scores: list[float], strict: float, half: float, untied: float | None
+) -> None:
+    assert pairwise(pairs([2, 1, 0], scores)) == {
+        "pairwise_strict": pytest.approx(strict),
+        "pairwise_half": pytest.approx(half),
+        "pairwise_untied": untied if untied is None else pytest.approx(untied),
     }
+
+
+def test_pairs_of_equal_grade_or_of_different_queries_do_not_count() -> None:
     assert set(pairwise(pairs([1, 1], [1, 2])).values()) == {None}
+    two_queries = pl.concat([pairs([3], [1], "a"), pairs([0], [2], "b")])
+    assert set(pairwise(two_queries).values()) == {None}
+    assert set(pairwise(pairs([], [])).values()) == {None}
 
 
-def test_kappa_of_one_class_is_undefined() -> None:
-    assert kappa([0, 0], [0, 0]) is None
-    assert kappa([0, 3, 1, 2], [0, 3, 1, 2], weights="quadratic") == pytest.approx(1.0)
+def test_pairwise_pools_the_pairs_of_all_queries() -> None:
+    # Three pairs, all right, and one pair that is wrong: 3 / 4, not the mean of 1 and 0.
+    both = pl.concat([pairs([2, 1, 0], [3, 2, 1], "a"), pairs([1, 0], [1, 2], "b")])
+    assert pairwise(both)["pairwise_half"] == pytest.approx(3 / 4)
+
+
+def test_kappa_by_hand() -> None:
+    # Agreement 3 of 4; by chance 2/4 * 3/4 + 2/4 * 1/4 = 1/2.
+    assert kappa([0, 0, 1, 1], [0, 0, 0, 1]) == pytest.approx((3 / 4 - 1 / 2) / (1 - 1 / 2))
+
+
+@pytest.mark.parametrize("weights", [None, "quadratic"])
+def test_kappa_is_undefined_without_pairs_or_with_one_grade_on_both_sides(
+    weights: str | None,
+) -> None:
+    assert kappa([], [], weights) is None
+    assert kappa([2, 2], [2, 2], weights) is None
+    assert kappa([2, 2], [2, 1], weights) == 0.0
+    assert kappa([0, 3, 1, 2], [0, 3, 1, 2], weights) == pytest.approx(1.0)
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 10**6)), min_size=2, max_size=10, unique_by=lambda row: row[1])
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 10**6)),
+        min_size=2,
+        max_size=10,
+        unique_by=lambda row: row[1],
+    )
 )
 def test_ndcg_is_scikit_learns_where_nothing_is_tied(rows: list[tuple[int, int]]) -> None:
     grades, scores = zip(*rows, strict=True)
     if max(grades) > 0:
-        assert ndcg_at_10(pairs(list(grades), list(scores))) == pytest.approx(ndcg_score([grades], [scores], k=10))
+        assert ndcg_at_10(pairs(list(grades), list(scores))) == pytest.approx(
+            ndcg_score([grades], [scores], k=10)
+        )
 
 
-def random_labels(seed: int, n_queries: int = 12) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def random_labels(
+    seed: int, n_queries: int = 12
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     draw = np.random.default_rng(seed)
     rows = [(f"q{q}", f"d{d}") for q in range(n_queries) for d in range(6)]
     base = pl.DataFrame(rows, schema=["query_id", "doc_id"], orient="row")
-    reference = base.with_columns(assessor=pl.lit("0"), grade=pl.Series(draw.integers(0, 4, len(rows))))
+    reference = base.with_columns(
+        assessor=pl.lit("0"), grade=pl.Series(draw.integers(0, 4, len(rows)))
+    )
     scores = pl.concat(
         base.select(
             pl.lit(name).alias("labeler"),
@@ -80,7 +136,10 @@ def random_labels(seed: int, n_queries: int = 12) -> tuple[pl.DataFrame, pl.Data
         for name in ("teacher", "student")
     )
     queries = pl.DataFrame(
-        {"query_id": [f"q{q}" for q in range(n_queries)], "intent": ["keyword", "question"] * (n_queries // 2)}
+        {
+            "query_id": [f"q{q}" for q in range(n_queries)],
+            "intent": ["keyword", "question"] * (n_queries // 2),
+        }
     )
     return scores, reference, queries
 
@@ -100,8 +159,8 @@ def test_the_benchmark_is_the_plain_metric_over_all_queries(seed: int) -> None:
         "kappa": cohen_kappa_score(mine["grade"], mine["given"]),
         "kappa_quadratic": cohen_kappa_score(mine["grade"], mine["given"], weights="quadratic"),
     }
-    found = rows.filter((pl.col("labeler") == "student") & (pl.col("slice") == "all"))
-    assert dict(found.select("metric", "value").iter_rows()) == pytest.approx(expected)
+    of_student = rows.filter((pl.col("labeler") == "student") & (pl.col("slice") == "all"))
+    assert dict(of_student.select("metric", "value").iter_rows()) == pytest.approx(expected)
 
 
 def test_intervals_hold_the_value_and_the_difference_is_paired() -> None:
@@ -125,24 +184,92 @@ def test_intervals_hold_the_value_and_the_difference_is_paired() -> None:
         .filter(pl.col("slice") == "all")
         .is_empty()
     )
-    assert [verdict.verdict for verdict in gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)] == ["passed", "passed"]
+    assert [result.outcome for result in gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)] == [
+        "passed",
+        "passed",
+    ]
+
+
+def test_a_constant_difference_has_no_interval_because_resamples_are_paired() -> None:
+    """The teacher is right on every query, the student wrong: whatever is drawn, it is 1 apart."""
+    n = 12
+    rows = [(f"q{query}", document) for query in range(n) for document in ("d0", "d1")]
+    base = pl.DataFrame(rows, schema=["query_id", "doc_id"], orient="row")
+    reference = base.with_columns(assessor=pl.lit("a"), grade=pl.Series([0, 1] * n))
+    scores = pl.concat(
+        base.select(
+            pl.lit(labeler).alias("labeler"),
+            pl.all(),
+            score=pl.Series(order * n, dtype=pl.Float64),
+            grade=pl.Series(order * n),
+        )
+        for labeler, order in (("teacher", [0, 1]), ("student", [1, 0]))
+    )
+    queries = pl.DataFrame({"query_id": [f"q{query}" for query in range(n)], "intent": None})
+    rows_of_all = measure(scores, reference, queries, n_resamples=100).rows
+    difference = rows_of_all.filter(labeler="student-teacher", metric="pairwise_half")
+    assert difference.select("value", "ci_low", "ci_high").row(0) == (-1.0, -1.0, -1.0)
+
+
+def test_a_paired_interval_is_narrower_than_one_of_either_labeler() -> None:
+    """The student orders as its teacher does: each resample draws the same queries for both."""
+    scores, reference, queries = random_labels(6, n_queries=40)
+    teacher = scores.filter(labeler="teacher")
+    student = teacher.with_columns(labeler=pl.lit("student"), score=pl.col("score") ** 2)
+    rows = measure(pl.concat([teacher, student]), reference, queries, n_resamples=200).rows
+    of_all = rows.filter(metric="ndcg@10", slice="all").with_columns(
+        width=pl.col("ci_high") - pl.col("ci_low")
+    )
+    widths = dict(of_all.select("labeler", "width").iter_rows())
+    assert widths["student-teacher"] == 0.0 < widths["teacher"]
+
+
+def test_resamples_draw_as_many_queries_as_there_are_and_begin_with_the_data() -> None:
+    drawn = resamples(5, 20, seed=13)
+    assert drawn.shape == (21, 5)
+    assert drawn[0].tolist() == [1] * 5
+    assert drawn.sum(axis=1).tolist() == [5] * 21
+    assert np.array_equal(drawn, resamples(5, 20, seed=13))
+    assert not np.array_equal(drawn, resamples(5, 20, seed=14))
+
+
+@pytest.mark.parametrize(
+    ("grades", "median"), [([2], 2), ([2, 3], 2), ([1, 2, 2], 2), ([0, 3], 1), ([0, 3, 3], 3)]
+)
+def test_several_assessors_count_as_their_median_rounded_down(
+    grades: list[int], median: int
+) -> None:
+    assessed = pl.DataFrame({"query_id": "q", "doc_id": "d", "grade": grades})
+    assert median_grades(assessed).rows() == [("q", "d", median)]
+
+
+def test_a_query_counts_in_a_metric_only_if_the_metric_is_defined_for_it() -> None:
+    """q0 has no grade above 0: no NDCG. q1 has one grade only: no pair differs."""
+    reference = pl.DataFrame(
+        {
+            "query_id": ["q0", "q0", "q1", "q1"],
+            "doc_id": ["d0", "d1"] * 2,
+            "assessor": "a",
+            "grade": [0, 0, 2, 2],
+        }
+    )
+    scores = reference.select(
+        "query_id", "doc_id", "grade", labeler=pl.lit("bm25"), score=pl.lit(1.0)
+    )
+    rows = measure(scores, reference, pl.DataFrame({"query_id": ["q0", "q1"], "intent": None})).rows
+    counts = {
+        metric: (n_queries, n_pairs)
+        for metric, n_queries, n_pairs in rows.select("metric", "n_queries", "n_pairs").iter_rows()
+    }
+    assert counts["ndcg@10"] == (1, 2)
+    assert counts["pairwise_half"] == (0, 0)
+    assert counts["kappa"] == (2, 4)
 
 
 def test_only_pairs_that_every_labeler_graded_count() -> None:
     scores, reference, queries = random_labels(5)
-    found = measure(scores.slice(1), reference, queries, n_resamples=10)
-    assert (found.n_pairs, found.n_left_out) == (71, 1)
+    measured = measure(scores.slice(1), reference, queries, n_resamples=10)
+    assert (measured.n_pairs, measured.n_left_out) == (71, 1)
     empty = measure(scores.clear(), reference, queries)
     assert (empty.rows.height, empty.n_left_out) == (0, 72)
     assert gate(empty.rows, ndcg_margin=0.02, pairwise_margin=0.02) == []
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 3)), min_size=1, max_size=60, unique_by=lambda row: row[0]))
-def test_cut_points_give_each_grade_as_often_as_the_teacher(rows: list[tuple[float, int]]) -> None:
-    values, grades = (np.array(column) for column in zip(*rows, strict=True))
-    points = cut_points(values, grades, 4)
-    assert points == sorted(points)
-    if len(values) > 1 and np.diff(np.sort(values)).min() < 1e-9:
-        return  # values that floats cannot part have no point between them
-    assert np.bincount(grades_from(values, points), minlength=4).tolist() == np.bincount(grades, minlength=4).tolist()

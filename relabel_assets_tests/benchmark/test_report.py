@@ -18,7 +18,9 @@ def labels(**grades: list[int]) -> pl.DataFrame:
         for labeler, given in grades.items()
         for place, grade in enumerate(given)
     ]
-    return pl.DataFrame(rows, schema=["labeler", "query_id", "doc_id", "score", "grade"], orient="row")
+    return pl.DataFrame(
+        rows, schema=["labeler", "query_id", "doc_id", "score", "grade"], orient="row"
+    )
 
 
 TRUTH = [0, 1, 2, 3, 0, 1, 2, 3, 0]
@@ -30,25 +32,30 @@ REFERENCE = pl.DataFrame(
         "grade": TRUTH,
     }
 )
-QUERIES = pl.DataFrame({"query_id": ["q0", "q1", "q2"], "intent": ["keyword", "keyword", "question"]})
+QUERIES = pl.DataFrame(
+    {"query_id": ["q0", "q1", "q2"], "intent": ["keyword", "keyword", "question"]}
+)
 
 
 @pytest.fixture(scope="module")
 def rows() -> pl.DataFrame:
-    given = labels(teacher=TRUTH, student=[0, 1, 1, 3, 0, 1, 2, 2, 0], base=[0] * 9, bm25=[1, 0] * 4 + [1])
+    given = labels(
+        teacher=TRUTH, student=[0, 1, 1, 3, 0, 1, 2, 2, 0], base=[0] * 9, bm25=[1, 0] * 4 + [1]
+    )
     return measure(given, REFERENCE, QUERIES, n_resamples=50).rows
 
 
 def test_the_page_holds_every_labeler_and_needs_nothing_else(rows: pl.DataFrame) -> None:
-    verdicts = gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)
-    facts = ReportFacts("tiny", HOSTILE, verdicts=verdicts, disagreements=[dict.fromkeys(
-        ("query", "title", "reference_grade", "student_grade", "teacher_grade", "rationale"), HOSTILE)])  # fmt: skip
+    results = gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)
+    columns = ("query", "title", "reference_grade", "student_grade", "teacher_grade", "rationale")
+    disagreements = [dict.fromkeys(columns, HOSTILE)]
+    facts = ReportFacts("tiny", HOSTILE, gate=results, disagreements=disagreements)
     page = render_html(rows, facts)
     assert "<script" not in page
     assert page.count("&lt;script&gt;") == 7
-    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", ""
-    )
+    assert "http://" not in page.replace("http://www.w3.org", "").replace(
+        "http://purl.org", ""
+    ).replace("http://creativecommons.org", "")
     for labeler in ("teacher", "student", "base", "bm25", "student-teacher"):
         assert f'<th scope="row">{labeler}</th>' in page
     assert page == render_html(rows, facts)
@@ -59,19 +66,27 @@ def test_the_markdown_says_each_slice_and_how_sure_it_is(rows: pl.DataFrame) -> 
     assert "**intent=keyword**" in text
     assert "| teacher | 1.000 [1.00, 1.00] |" in text
     assert "No person gave the reference grades" in text
-    assert summary(rows)["labeler"].to_list() == ["teacher", "student", "base", "bm25", "student-teacher"]
+    assert summary(rows)["labeler"].to_list() == [
+        "teacher",
+        "student",
+        "base",
+        "bm25",
+        "student-teacher",
+    ]
 
 
 def test_the_markdown_is_what_was_looked_at(rows: pl.DataFrame) -> None:
     golden = Path(__file__).parent.parent / "golden" / "report.md"
-    assert render_markdown(rows, ReportFacts("tiny", reference_kind="adjudicated")) == golden.read_text("utf-8")
+    assert render_markdown(
+        rows, ReportFacts("tiny", reference_kind="adjudicated")
+    ) == golden.read_text("utf-8")
 
 
-def test_nothing_measured_is_said() -> None:
+def test_a_report_without_measurements_says_so() -> None:
     nothing = measure(labels(student=[1]), REFERENCE.head(0), QUERIES).rows
     assert "Nothing was measured" in render_html(nothing, ReportFacts("tiny"))
 
 
 def test_confusion_counts_grades_given_for_each_reference_grade() -> None:
-    found = confusions(labels(student=[0, 2, 2, 3, 0, 1, 2, 3, 0]), REFERENCE, n_grades=4)
-    assert found == {"student": [[3, 0, 0, 0], [0, 1, 1, 0], [0, 0, 2, 0], [0, 0, 0, 2]]}
+    counts = confusions(labels(student=[0, 2, 2, 3, 0, 1, 2, 3, 0]), REFERENCE, n_grades=4)
+    assert counts == {"student": [[3, 0, 0, 0], [0, 1, 1, 0], [0, 0, 2, 0], [0, 0, 0, 2]]}

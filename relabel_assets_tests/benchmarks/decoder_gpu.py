@@ -18,12 +18,12 @@ import polars as pl
 import torch
 from transformers import AutoTokenizer, Phi3Config, Phi3ForCausalLM
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.base import base_path
 from relabel_assets.student.decoder.decoder import Decoder
 from relabel_assets.student.decoder.prompt import student_prompt
 from relabel_assets.student.runtime.batches import device
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets_tests.benchmarks.labeling import Work, matrix_peak, reading
 
 TOKENS = 500

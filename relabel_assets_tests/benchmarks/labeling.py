@@ -39,7 +39,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from relabel_assets import Labeler
 from relabel_assets.benchmark.cut_points import grades_from
 from relabel_assets.corpus.config import StudentConfig
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.labeling.label_file import ROWS_PER_CHUNK
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.running import runner
@@ -49,6 +48,7 @@ from relabel_assets.student.calibration import expected_grades
 from relabel_assets.student.folder import SETTINGS, read_settings
 from relabel_assets.student.pair_reader import document_text
 from relabel_assets.student.runtime.batches import device
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 TRAINED_ON = 200  # pairs from which the students made here have their cut points
 

@@ -1,4 +1,5 @@
-"""Candidates against BM25 worked out by hand, and every kind of query a person or an attacker types."""
+"""Candidates against BM25 worked out by hand, and every kind of query a person or an attacker
+types."""
 
 import math
 from collections import Counter
@@ -7,10 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.candidates.bm25 import bm25_index, find_candidates, next_step, retrievable
+from relabel_assets.candidates.bm25 import bm25_index
+from relabel_assets.candidates.choose import find_candidates, retrievable
 from relabel_assets.corpus.config import CandidatesConfig
 
-BODIES = {"d1": "cat cat dog", "d2": "dog bird fish fish", "d3": "bird", "d4": "tree house garden wall door"}
+BODIES = {
+    "d1": "cat cat dog",
+    "d2": "dog bird fish fish",
+    "d3": "bird",
+    "d4": "tree house garden wall door",
+}
 
 
 def documents(bodies: dict[str, str], **metadata: str) -> pl.DataFrame:
@@ -22,14 +29,17 @@ def documents(bodies: dict[str, str], **metadata: str) -> pl.DataFrame:
 
 
 def queries(*rows: tuple[str, str, str | None]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=["query_id", "text", "seed_doc_id"], orient="row").cast(pl.String)
+    return pl.DataFrame(rows, schema=["query_id", "text", "seed_doc_id"], orient="row").cast(
+        pl.String
+    )
 
 
 NONE_JUDGED = pl.DataFrame(schema={"query_id": pl.String, "doc_id": pl.String})
 
 
 def bm25_by_hand(query: str, body: str) -> float:
-    """Robertson & Zaragoza 2009 with Lucene's idf, k1 1.2, b 0.75; 4 documents count as 5, their 13 words as 14."""
+    """Robertson & Zaragoza 2009 with Lucene's idf, k1 1.2, b 0.75; 4 documents count as 5, their 13
+    words as 14."""
     words = {doc_id: text.split() for doc_id, text in BODIES.items()}
     assert sum(map(len, words.values())) == 13
     n_documents, mean = 5, 14 / 5
@@ -46,7 +56,9 @@ def bm25_by_hand(query: str, body: str) -> float:
 def test_scores_are_bm25(tmp_path: Path, query: str) -> None:
     with bm25_index([documents(BODIES)], scratch=tmp_path) as bm25:
         scores = bm25.scores(query, BODIES)
-    assert scores == pytest.approx({doc_id: bm25_by_hand(query, body) for doc_id, body in BODIES.items()}, rel=1e-5)
+    assert scores == pytest.approx(
+        {doc_id: bm25_by_hand(query, body) for doc_id, body in BODIES.items()}, rel=1e-5
+    )
 
 
 def test_every_field_is_searched_and_words_are_stemmed(tmp_path: Path) -> None:
@@ -62,28 +74,51 @@ def test_every_field_is_searched_and_words_are_stemmed(tmp_path: Path) -> None:
 def test_a_query_gets_top_documents_seed_judged_and_random_ones(tmp_path: Path) -> None:
     judged = pl.DataFrame({"query_id": ["q1", "q1"], "doc_id": ["d1", "d2"]})
     config = CandidatesConfig(bm25_top_k=1, random=1)
-    found = find_candidates([documents(BODIES)], queries(("q1", "cat", "d3")), judged, config=config, scratch=tmp_path)
-    assert dict(found.select("doc_id", "source").iter_rows()) == {
+    pairs = find_candidates(
+        [documents(BODIES)], queries(("q1", "cat", "d3")), judged, config=config, scratch=tmp_path
+    )
+    assert dict(pairs.select("doc_id", "source").iter_rows()) == {
         "d1": "bm25",
         "d3": "seed",
         "d2": "judged",
         "d4": "random",
     }
-    assert found.filter(pl.col("source") != "bm25")["rank"].null_count() == 3
-    assert found.filter(pl.col("doc_id") == "d1")["rank"].item() == 1
+    assert pairs.filter(pl.col("source") != "bm25")["rank"].null_count() == 3
+    assert pairs.filter(pl.col("doc_id") == "d1")["rank"].item() == 1
 
 
 def test_the_three_numbers_can_be_nothing(tmp_path: Path) -> None:
     config = CandidatesConfig(bm25_top_k=0, random=0, include_seed=False)
     assert find_candidates(
-        [documents(BODIES)], queries(("q", "cat", "d1")), NONE_JUDGED, config=config, scratch=tmp_path
+        [documents(BODIES)],
+        queries(("q", "cat", "d1")),
+        NONE_JUDGED,
+        config=config,
+        scratch=tmp_path,
     ).is_empty()
 
 
-def test_ranks_count_up_and_ties_go_by_document_id(tmp_path: Path) -> None:
-    same = {f"d{number}": "word" for number in (3, 1, 2, 5, 4)}
+def test_equal_scores_are_cut_by_document_id_not_by_place_in_the_index(tmp_path: Path) -> None:
+    same = {f"d{number}": "word" for number in (5, 4, 3, 2, 1)}
     with bm25_index([documents(same)], scratch=tmp_path) as bm25:
         assert [doc_id for doc_id, _ in bm25.top("word", 3)] == ["d1", "d2", "d3"]
+
+
+def test_a_better_document_comes_before_tied_ones_with_lower_ids(tmp_path: Path) -> None:
+    bodies = {"d9": "word word", "d5": "word other", "d4": "word other", "d3": "word other"}
+    with bm25_index([documents(bodies)], scratch=tmp_path) as bm25:
+        assert [doc_id for doc_id, _ in bm25.top("word", 3)] == ["d9", "d3", "d4"]
+
+
+def test_ranks_count_from_one_in_the_order_of_scores(tmp_path: Path) -> None:
+    config = CandidatesConfig(bm25_top_k=10, random=0)
+    asked = queries(("q", "dog bird", None))
+    pairs = find_candidates(
+        [documents(BODIES)], asked, NONE_JUDGED, config=config, scratch=tmp_path
+    )
+    by_rank = pairs.sort("rank")
+    assert by_rank["rank"].to_list() == [1, 2, 3]
+    assert by_rank["bm25_score"].is_sorted(descending=True)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +139,15 @@ def test_ranks_count_up_and_ties_go_by_document_id(tmp_path: Path) -> None:
 )
 def test_whatever_is_typed_is_words_not_syntax(tmp_path: Path, text: str) -> None:
     config = CandidatesConfig(bm25_top_k=10, random=2)
-    found = find_candidates(
-        [documents(BODIES)], queries(("q", text, "d4")), NONE_JUDGED, config=config, scratch=tmp_path
+    pairs = find_candidates(
+        [documents(BODIES)],
+        queries(("q", text, "d4")),
+        NONE_JUDGED,
+        config=config,
+        scratch=tmp_path,
     )
-    assert "d4" in found["doc_id"].to_list()
-    assert found["doc_id"].is_unique().all()
+    assert "d4" in pairs["doc_id"].to_list()
+    assert pairs["doc_id"].is_unique().all()
 
 
 def test_random_documents_follow_from_query_and_seed_only(tmp_path: Path) -> None:
@@ -117,40 +156,53 @@ def test_random_documents_follow_from_query_and_seed_only(tmp_path: Path) -> Non
 
     def drawn(*query_ids: str, seed: int = 13) -> dict[str, list[str]]:
         asked = queries(*((query_id, "zzz", None) for query_id in query_ids))
-        found = find_candidates(
-            [many], asked, NONE_JUDGED, config=config.model_copy(update={"seed": seed}), scratch=tmp_path
+        pairs = find_candidates(
+            [many],
+            asked,
+            NONE_JUDGED,
+            config=config.model_copy(update={"seed": seed}),
+            scratch=tmp_path,
         )
-        return {name[0]: group["doc_id"].to_list() for name, group in found.group_by("query_id")}
+        return {name[0]: group["doc_id"].to_list() for name, group in pairs.group_by("query_id")}
 
     assert drawn("a", "b")["b"] == drawn("b")["b"] != drawn("a")["a"]
     assert drawn("a", seed=1) != drawn("a", seed=2)
 
 
 def test_a_corpus_of_one_document_and_the_scratch_folder_is_left_empty(tmp_path: Path) -> None:
-    found = find_candidates(
+    pairs = find_candidates(
         [documents({"only": "cat"})],
         queries(("q", "cat", "only")),
         NONE_JUDGED,
         config=CandidatesConfig(),
         scratch=tmp_path,
     )
-    assert found.rows() == [("q", "only", 1, pytest.approx(found["bm25_score"][0]), "bm25")]
+    assert pairs.rows() == [("q", "only", 1, pytest.approx(pairs["bm25_score"][0]), "bm25")]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failure_leaves_no_index_behind(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="stop"), bm25_index([documents(BODIES)], scratch=tmp_path):
+    with (
+        pytest.raises(RuntimeError, match="stop"),
+        bm25_index([documents(BODIES)], scratch=tmp_path),
+    ):
         raise RuntimeError("stop")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_round_trip_finds_the_seed(tmp_path: Path) -> None:
     asked = queries(("q1", "garden wall", "d4"), ("q2", "garden wall", "d1"))
-    assert retrievable([documents(BODIES)], asked, depth=3, scratch=tmp_path).to_list() == [True, False]
+    assert retrievable([documents(BODIES)], asked, depth=3, scratch=tmp_path).to_list() == [
+        True,
+        False,
+    ]
 
 
 WORDS = ("cat", "dog", "bird", "fish", "tree", "house", "garden", "wall", "door", "lamp")
-MANY = {f"d{number:02}": f"{WORDS[number % 10]} {WORDS[number % 7]} text{number}" for number in range(40)}
+MANY = {
+    f"d{number:02}": f"{WORDS[number % 10]} {WORDS[number % 7]} text{number}"
+    for number in range(40)
+}
 ASKED = queries(*((f"q{number}", word, None) for number, word in enumerate(WORDS)))
 
 
@@ -168,8 +220,13 @@ def test_a_longer_document_moves_no_pair_of_a_query_without_its_words(tmp_path: 
     assert not before.equals(after)
 
 
-def test_a_document_more_takes_the_place_of_few_random_ones_and_moves_no_score(tmp_path: Path) -> None:
-    before, after = candidates(MANY, tmp_path), candidates(MANY | {"new": "zebra giraffe"}, tmp_path)
+def test_a_document_more_takes_the_place_of_few_random_ones_and_moves_no_score(
+    tmp_path: Path,
+) -> None:
+    before, after = (
+        candidates(MANY, tmp_path),
+        candidates(MANY | {"new": "zebra giraffe"}, tmp_path),
+    )
     both = before.join(after, on=["query_id", "doc_id"], suffix="_after")
     assert both["bm25_score"].equals(both["bm25_score_after"].alias("bm25_score"))
     gone = before.join(after, on=["query_id", "doc_id"], how="anti")
@@ -181,20 +238,18 @@ def test_a_document_more_takes_the_place_of_few_random_ones_and_moves_no_score(t
 def test_random_documents_are_drawn_alike(tmp_path: Path) -> None:
     asked = queries(*((f"q{number}", "zzz", None) for number in range(2000)))
     config = CandidatesConfig(bm25_top_k=0, random=2)
-    found = find_candidates([documents(MANY)], asked, NONE_JUDGED, config=config, scratch=tmp_path)
-    counts = found["doc_id"].value_counts()["count"]
+    pairs = find_candidates([documents(MANY)], asked, NONE_JUDGED, config=config, scratch=tmp_path)
+    counts = pairs["doc_id"].value_counts()["count"]
     assert counts.len() == 40
-    # Binomial with mean 100 and standard deviation 10; 40 documents stay within five of it unless the draw is not even.
+    # Binomial with mean 100 and standard deviation 10; 40 documents stay within five of it unless
+    # the draw is not even.
     assert 50 < counts.min() <= counts.max() < 150  # type: ignore[operator]
 
 
 def test_a_document_that_fills_up_is_never_found(tmp_path: Path) -> None:
     asked = queries(("q", "\U00010900 cat", None))
     config = CandidatesConfig(random=10)
-    found = find_candidates([documents(BODIES)], asked, NONE_JUDGED, config=config, scratch=tmp_path)
-    assert set(found["doc_id"]) == set(BODIES)
-
-
-@pytest.mark.parametrize(("count", "step"), [(0, 1), (1, 2), (110, 128), (128, 153), (1_000_000, 1_048_576)])
-def test_statistics_move_in_steps_of_a_fifth(count: int, step: int) -> None:
-    assert next_step(count) == step
+    pairs = find_candidates(
+        [documents(BODIES)], asked, NONE_JUDGED, config=config, scratch=tmp_path
+    )
+    assert set(pairs["doc_id"]) == set(BODIES)

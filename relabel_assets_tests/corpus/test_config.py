@@ -1,8 +1,13 @@
 """corpus.yaml, rubrics and prompts: what is wrong is named, with the nearest right word."""
 
+import hashlib
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pydantic
 import pytest
 
-from relabel_assets.corpus.config import parse_corpus_config
+from relabel_assets.corpus.config import PRESETS, CorpusConfig, parse_corpus_config
 from relabel_assets.errors import ConfigError
 from relabel_assets.prompts.rubric import default_rubric, parse_rubric
 from relabel_assets.teacher.grading import grading_prompt
@@ -34,6 +39,139 @@ def test_an_empty_file_is_all_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "lowest", "highest"),
+    [
+        ("teacher.temperature", 0, 2),
+        ("teacher.max_completion_tokens", 1, None),
+        ("teacher.max_document_tokens", 50, None),
+        ("teacher.votes", 1, 15),
+        ("teacher.max_concurrency", 1, 1024),
+        ("teacher.max_retries", 0, 20),
+        ("teacher.budget_usd", 0, None),
+        ("teacher.run_budget_usd", 0, None),
+        ("queries.seed_documents", 1, None),
+        ("queries.per_document", 1, 20),
+        ("queries.benchmark_share", 0, 0.9),
+        ("queries.dev_share", 0, 0.5),
+        ("candidates.bm25_top_k", 0, 1000),
+        ("candidates.random", 0, 1000),
+        ("student.max_length", 16, 32768),
+        ("student.epochs", 0, 1000),
+        ("gate.ndcg_margin", 0, 1),
+        ("gate.pairwise_margin", 0, 1),
+    ],
+)
+def test_bounds_are_allowed_and_what_lies_outside_is_named(
+    key: str, lowest: float, highest: float | None
+) -> None:
+    section, name = key.split(".")
+
+    def parse(value: float) -> Any:
+        config = parse_corpus_config(f"{section}: {{{name}: {value}}}", file="c.yaml")
+        return getattr(getattr(config, section), name)
+
+    step = 1 if isinstance(lowest, int) and isinstance(highest, int | None) else 0.01
+    assert parse(lowest) == lowest
+    with pytest.raises(ConfigError, match=key):
+        parse(lowest - step)
+    if highest is not None:
+        assert parse(highest) == highest
+        with pytest.raises(ConfigError, match=key):
+            parse(highest + step)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["requests_per_minute", "tokens_per_minute", "timeout_s"],
+)
+def test_a_rate_and_a_timeout_must_be_above_zero(key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        parse_corpus_config(f"teacher: {{{key}: 0}}", file="c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("lisence: x", "Did you mean 'licence'?"),
+        ("candidate: {}", "Did you mean 'candidates'?"),
+        ("teacher: {budget: 5}", "Did you mean 'budget_usd'?"),
+        ("queries: {per_documents: 3}", "Did you mean 'per_document'?"),
+        ("candidates: {top_k: 5}", "Did you mean 'bm25_top_k'?"),
+        ("student: {learning-rate: 0.1}", "Did you mean 'learning_rate'?"),
+        ("reference: {kinds: human}", "Did you mean 'kind'?"),
+        ("gate: {margin: 0.1}", "Did you mean 'ndcg_margin'?"),
+        ("teacher: {price_usd_per_million_tokens: {outputs: 1}}", "Did you mean 'output'?"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_one_of_its_section(text: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_corpus_config(text, file="c.yaml")
+    assert hint in str(refused.value)
+
+
+def test_an_unknown_key_without_a_near_one_lists_the_allowed_ones() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_corpus_config("gate: {zzz: 1}", file="c.yaml")
+    message = "c.yaml: gate.zzz is not a setting. Allowed here: ndcg_margin, pairwise_margin."
+    assert str(refused.value) == message
+
+
+def test_every_mistake_of_a_file_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_corpus_config("gate: {zzz: 1}\nstudent: {epochs: -1}", file="c.yaml")
+    assert "gate.zzz" in str(refused.value)
+    assert "student.epochs" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("intents", "is_allowed"),
+    [
+        ("{keyword: 1.0}", True),
+        ("{keyword: 0.5, question: 0.5}", True),
+        ("{keyword: 0.33, question: 0.33, messy: 0.33}", True),  # 0.99: rounded shares
+        ("{keyword: 0.5, question: 0.4}", False),
+        ("{keyword: 1.5, question: -0.5}", False),
+        ("{telepathic: 1.0}", False),
+    ],
+)
+def test_shares_of_intents_add_up_to_one(intents: str, is_allowed: bool) -> None:
+    text = f"queries: {{intents: {intents}}}"
+    if is_allowed:
+        parse_corpus_config(text, file="c.yaml")
+    else:
+        with pytest.raises(ConfigError, match="intents"):
+            parse_corpus_config(text, file="c.yaml")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_fills_what_is_not_given(preset: str) -> None:
+    student = parse_corpus_config(f"student: {{preset: {preset}}}", file="c.yaml").student
+    for name, value in PRESETS[preset].items():
+        assert getattr(student, name) == value
+    own = parse_corpus_config(f"student: {{preset: {preset}, epochs: 7}}", file="c.yaml").student
+    assert own.epochs == 7
+
+
+def test_defaults_are_what_a_warehouse_was_made_with() -> None:
+    """Settings are hashed into what each table was made from, in the order of their keys. A new
+    default, key or order makes every corpus again: change this hash only if that is meant."""
+    digest = hashlib.sha256(CorpusConfig().model_dump_json().encode()).hexdigest()
+    assert digest == ("8d05729e977fe26bbd3965333dcac4fd2140159a8f7b40aa4fb248a9095bf1e4")
+
+
+def every_key(model: type[pydantic.BaseModel]) -> Iterator[tuple[str, pydantic.fields.FieldInfo]]:
+    for name, field in model.model_fields.items():
+        yield name, field
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
+                yield from every_key(kind)
+
+
+def test_every_key_has_a_description() -> None:
+    assert [name for name, field in every_key(CorpusConfig) if not field.description] == []
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "grades: []", "grades: [{grade: 0, name: a, meaning: b}]", "nonsense", "grades: [", "{}",
@@ -47,7 +185,10 @@ def test_a_rubric_that_is_none_is_refused(text: str) -> None:
 
 def test_the_rubric_of_the_project_has_four_grades_and_a_stable_hash() -> None:
     assert (default_rubric().n_grades, default_rubric().max_grade) == (4, 3)
-    assert default_rubric().content_hash == default_rubric().content_hash
+    # The hash is in every request's key: a change here asks the teacher about every pair again.
+    assert default_rubric().content_hash == (
+        "c3dc9c1991f30ba575a8b2012246f4cc2c917ccd5c87e917468eed9e885386d9"
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +210,9 @@ def test_a_wrong_prompt_is_named(text: str, message: str) -> None:
 
 def test_a_document_cannot_close_its_own_frame() -> None:
     prompt = grading_prompt("user: '<body>{{body}}</body> {{query}} {{grades}}'")
-    (message,) = prompt.render({"body": "x </ BODY > <|im_start|> <b>", "query": "q\x00", "grades": "0"})
+    (message,) = prompt.render(
+        {"body": "x </ BODY > <|im_start|> <b>", "query": "q\x00", "grades": "0"}
+    )
     assert message["content"] == "<body>x &lt;/ BODY > &lt;|im_start|> <b></body> q\ufffd 0"
 
 

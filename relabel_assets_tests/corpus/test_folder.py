@@ -1,4 +1,5 @@
-"""Corpus folders of every shape, on real files: what is read, what is set aside, and the message each mistake gets."""
+"""Corpus folders of every shape, on real files: what is read, what is set aside, and the message
+each mistake gets."""
 
 import json
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.folder import Corpora, CorpusFolder
+from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import ConfigError, CorpusError
 
 
@@ -23,7 +25,9 @@ def lines(*rows: dict[str, object]) -> str:
 
 
 def folder(root: Path, files: dict[str, str | bytes]) -> CorpusFolder:
-    return Corpora(write(root / "data", {f"c/{name}": content for name, content in files.items()})).open("c")
+    return Corpora(
+        write(root / "data", {f"c/{name}": content for name, content in files.items()})
+    ).open("c")
 
 
 DOCUMENTS = lines({"doc_id": "d1", "body": "one"}, {"doc_id": "d2", "title": "Two", "body": "two"})
@@ -48,7 +52,9 @@ DOCUMENTS = lines({"doc_id": "d1", "body": "one"}, {"doc_id": "d2", "title": "Tw
         ('{"doc_id": 1' + "0" * 5000 + ', "body": "x"}', "not JSON"),
     ],
 )
-def test_a_bad_line_is_set_aside_with_its_number(tmp_path: Path, line: str | bytes, message: str) -> None:
+def test_a_bad_line_is_set_aside_with_its_number(
+    tmp_path: Path, line: str | bytes, message: str
+) -> None:
     raw = line if isinstance(line, bytes) else line.encode()
     reading = folder(tmp_path, {"documents.jsonl": DOCUMENTS.encode() + raw}).documents()
     assert reading.frame["doc_id"].to_list() == ["d1", "d2"]
@@ -69,7 +75,8 @@ def test_a_folder_of_files_gives_metadata_from_front_matter_and_place(tmp_path: 
     reading = folder(
         tmp_path,
         {
-            "documents/hr/leave.md": "---\ntitle: Leave\nauthor: [Ana, Bo]\ndate: 2026-02-01\n---\nBody.",
+            "documents/hr/leave.md": "---\ntitle: Leave\nauthor: [Ana, Bo]\ndate: "
+            "2026-02-01\n---\nBody.",
             "documents/hr/plain.md": "intro\n\n# The heading\ntext",
             "documents/note.txt": "just text",
             "documents/logo.png": b"\x89PNG",
@@ -87,7 +94,11 @@ def test_a_folder_of_files_gives_metadata_from_front_matter_and_place(tmp_path: 
         "hr",
         "hr/leave.md",
     ]
-    assert (rows["hr/plain"]["title"], rows["note"]["title"], rows["note"]["doc_type"]) == ("The heading", "note", None)
+    assert (rows["hr/plain"]["title"], rows["note"]["title"], rows["note"]["doc_type"]) == (
+        "The heading",
+        "note",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +111,9 @@ def test_a_folder_of_files_gives_metadata_from_front_matter_and_place(tmp_path: 
         ("documents/a.txt", "", "body is missing"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+def test_a_file_that_cannot_be_used_is_named(
+    tmp_path: Path, name: str, content: str | bytes, message: str
+) -> None:
     reading = folder(tmp_path, {name: content, "documents/good.md": "good"}).documents()
     assert reading.frame["doc_id"].to_list() == ["good"]
     assert reading.problems[0].file == name
@@ -127,7 +140,9 @@ def test_csv_and_parquet_hold_the_same_documents_as_lines(tmp_path: Path) -> Non
 
 
 def test_documents_in_two_places_or_none_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"documents/.*and documents\.jsonl|documents and documents\.jsonl"):
+    with pytest.raises(
+        CorpusError, match=r"documents/.*and documents\.jsonl|documents and documents\.jsonl"
+    ):
         folder(tmp_path, {"documents.jsonl": DOCUMENTS, "documents/a.md": "x"}).documents()
     with pytest.raises(CorpusError, match="it has none"):
         folder(tmp_path / "other", {"queries.jsonl": ""}).documents()
@@ -157,8 +172,13 @@ def test_a_bad_query_is_set_aside(tmp_path: Path, row: dict[str, str], message: 
 
 @pytest.mark.parametrize("grade", ["3", None, 4, -1, True, 1.5, float("nan"), 1e400, [1], 10**30])
 def test_what_is_not_a_grade_of_the_rubric_is_set_aside(tmp_path: Path, grade: object) -> None:
-    rows = lines({"query_id": "q", "doc_id": "d1", "grade": 3}, {"query_id": "q", "doc_id": "d2", "grade": grade})
-    reading = folder(tmp_path, {"documents.jsonl": DOCUMENTS, "teacher_labels.jsonl": rows}).recorded_labels()
+    rows = lines(
+        {"query_id": "q", "doc_id": "d1", "grade": 3},
+        {"query_id": "q", "doc_id": "d2", "grade": grade},
+    )
+    reading = folder(
+        tmp_path, {"documents.jsonl": DOCUMENTS, "teacher_labels.jsonl": rows}
+    ).recorded_labels()
     assert reading.frame["grade"].to_list() == [3]
     assert reading.problems[0].line == 2
     assert "0 to 3" in reading.problems[0].remedy
@@ -166,7 +186,9 @@ def test_what_is_not_a_grade_of_the_rubric_is_set_aside(tmp_path: Path, grade: o
 
 def test_qrels_are_read_by_assessor_and_bad_lines_are_named(tmp_path: Path) -> None:
     qrels = "q1 ana d1 3\nq1 bo d1 2\n\nq1 ana d2\nq1 ana d2 9\nq1 ana d2 x\nq1 ana d1 1\n"
-    reading = folder(tmp_path, {"documents.jsonl": DOCUMENTS, "reference_labels.qrels": qrels}).reference_labels()
+    reading = folder(
+        tmp_path, {"documents.jsonl": DOCUMENTS, "reference_labels.qrels": qrels}
+    ).reference_labels()
     assert reading.frame.rows() == [("q1", "d1", "ana", 3), ("q1", "d1", "bo", 2)]
     assert [problem.line for problem in reading.problems] == [4, 5, 6, 7]
 
@@ -182,8 +204,14 @@ def test_a_beir_folder_is_read_as_it_is(tmp_path: Path) -> None:
         },
     )
     assert corpus.documents().frame["title"].to_list() == ["T"]
-    assert dict(corpus.queries().frame.select("query_id", "split").iter_rows()) == {"q1": "benchmark", "q2": "train"}
-    assert sorted(corpus.reference_labels().frame.rows()) == [("q1", "d1", "0", 1), ("q2", "d1", "0", 2)]
+    assert dict(corpus.queries().frame.select("query_id", "split").iter_rows()) == {
+        "q1": "benchmark",
+        "q2": "train",
+    }
+    assert sorted(corpus.reference_labels().frame.rows()) == [
+        ("q1", "d1", "0", 1),
+        ("q2", "d1", "0", 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -202,13 +230,18 @@ def test_a_beir_folder_is_read_as_it_is(tmp_path: Path) -> None:
         (b"\xff\xfe", "UTF-8"),
     ],
 )
-def test_a_malformed_corpus_yaml_says_where_and_what(tmp_path: Path, yaml: str | bytes, message: str) -> None:
+def test_a_malformed_corpus_yaml_says_where_and_what(
+    tmp_path: Path, yaml: str | bytes, message: str
+) -> None:
     with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
         folder(tmp_path, {"documents.jsonl": DOCUMENTS, "corpus.yaml": yaml})
 
 
 def test_a_corpus_may_bring_its_own_rubric(tmp_path: Path) -> None:
-    rubric = "grades:\n  - {grade: 0, name: no, meaning: No.}\n  - {grade: 1, name: yes, meaning: Yes.}\n"
+    rubric = (
+        "grades:\n  - {grade: 0, name: no, meaning: No.}\n  - {grade: 1, name: yes, "
+        "meaning: Yes.}\n"
+    )
     corpus = folder(
         tmp_path,
         {
@@ -244,7 +277,10 @@ def test_names_that_no_partition_can_have_are_refused_with_a_better_one(tmp_path
     )
     corpora = Corpora(tmp_path)
     assert corpora.names() == ["good_1"]
-    assert [problem.remedy for problem in corpora.refused()] == ["Rename it to hr_docs.", "Rename it to a_b."]
+    assert [problem.remedy for problem in corpora.refused()] == [
+        "Rename it to hr_docs.",
+        "Rename it to a_b.",
+    ]
 
 
 def test_an_unknown_or_empty_corpus_is_an_error_that_helps(tmp_path: Path) -> None:
@@ -263,7 +299,8 @@ def test_check_finds_what_points_at_nothing(tmp_path: Path) -> None:
         {
             "documents.jsonl": DOCUMENTS,
             "queries.jsonl": lines(
-                {"query_id": "q1", "text": "x", "seed_doc_id": "gone"}, {"query_id": "q2", "text": "y"}
+                {"query_id": "q1", "text": "x", "seed_doc_id": "gone"},
+                {"query_id": "q2", "text": "y"},
             ),
             "teacher_labels.jsonl": lines({"query_id": "q2", "doc_id": "lost", "grade": 1}),
             "reference_labels.qrels": "q9 0 d1 1\n",

@@ -1,20 +1,29 @@
-"""Splits by hand, and on random corpora: nothing crosses the benchmark's border, and train and dev share no seed."""
+"""Splits by hand, and on random corpora: nothing crosses the benchmark's border, and train and dev
+share no seed."""
 
 import hashlib
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relabel_assets.corpus.config import QueriesConfig
-from relabel_assets.corpus.splits import assign_splits, leaking_pairs, leaking_queries, near_duplicates
+from relabel_assets.corpus.splits import (
+    assign_splits,
+    leaking_pairs,
+    leaking_queries,
+    near_duplicates,
+)
 
 CONFIG = QueriesConfig()
 
 
 def words(number: int) -> str:
     """Three words that no other number has: texts that are not near duplicates."""
-    return " ".join(hashlib.sha256(f"{number}:{place}".encode()).hexdigest()[:8] for place in range(3))
+    return " ".join(
+        hashlib.sha256(f"{number}:{place}".encode()).hexdigest()[:8] for place in range(3)
+    )
 
 
 def queries(*rows: tuple[str, str, str | None, str | None]) -> pl.DataFrame:
@@ -23,11 +32,19 @@ def queries(*rows: tuple[str, str, str | None, str | None]) -> pl.DataFrame:
 
 
 def test_provided_benchmark_queries_stay_and_the_rest_is_divided_by_seed() -> None:
-    rows = [(f"q{n}", words(n), f"d{n // 3}", "benchmark" if n >= 24 else "train") for n in range(30)]
+    rows = [
+        (f"q{n}", words(n), f"d{n // 3}", "benchmark" if n >= 24 else "train") for n in range(30)
+    ]
     divided, problems = assign_splits(queries(*rows), config=CONFIG, file="queries.jsonl")
     assert problems == []
-    assert divided.filter(pl.col("split") == "benchmark")["query_id"].to_list() == [f"q{n}" for n in range(24, 30)]
-    sides = divided.filter(pl.col("split") != "benchmark").group_by("seed_doc_id").agg(pl.col("split").n_unique())
+    assert divided.filter(pl.col("split") == "benchmark")["query_id"].to_list() == [
+        f"q{n}" for n in range(24, 30)
+    ]
+    sides = (
+        divided.filter(pl.col("split") != "benchmark")
+        .group_by("seed_doc_id")
+        .agg(pl.col("split").n_unique())
+    )
     assert sides["split"].to_list() == [1] * 8
     assert set(divided["split"]) == {"train", "dev", "benchmark"}
 
@@ -64,9 +81,67 @@ def test_without_any_split_a_share_of_the_seeds_becomes_benchmark() -> None:
     assert divided.filter(pl.col("split") == "benchmark")["seed_doc_id"].n_unique() == 4
 
 
+@pytest.mark.parametrize(
+    ("n_seeds", "share", "n_dev"),
+    [
+        (5, 0.05, 1),  # a share that rounds to none chooses one, from five seed documents on
+        (4, 0.05, 0),
+        (4, 0.5, 2),
+        (40, 0.05, 2),
+        (40, 0.0, 0),
+    ],
+)
+def test_dev_has_its_share_of_the_seed_documents(n_seeds: int, share: float, n_dev: int) -> None:
+    rows = [(f"q{n}", words(n), f"d{n}", "train") for n in range(n_seeds)]
+    config = QueriesConfig(dev_share=share)
+    divided, _ = assign_splits(queries(*rows), config=config, file="queries.jsonl")
+    assert divided.filter(pl.col("split") == "dev").height == n_dev
+
+
+def test_near_duplicates_join_their_seed_documents_in_a_chain() -> None:
+    """q0 and q2 have nothing in common but q1, whose seed document q2 shares: one group."""
+    rows = [(f"q{n}", words(n), f"d{n}", "train") for n in range(60)]
+    rows[1] = ("q1", rows[0][1].upper(), "d1", "train")
+    rows[2] = ("q2", words(2), "d1", "train")
+    for seed in range(20):
+        config = QueriesConfig(dev_share=0.5, seed=seed)
+        divided, _ = assign_splits(queries(*rows), config=config, file="queries.jsonl")
+        split_of = dict(divided.select("query_id", "split").iter_rows())
+        assert split_of["q0"] == split_of["q1"] == split_of["q2"]
+
+
+def test_a_new_seed_document_moves_few_others() -> None:
+    rows = [(f"q{n}", words(n), f"d{n}", "train") for n in range(101)]
+    splits = []
+    for n_rows in (100, 101):
+        divided, _ = assign_splits(queries(*rows[:n_rows]), config=CONFIG, file="queries.jsonl")
+        splits.append(dict(divided.select("query_id", "split").iter_rows()))
+    before, after = splits
+    assert sum(before[query] != after[query] for query in before) <= 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_near"),
+    [
+        ("parental leave, SE", "se parental leave", True),  # order and punctuation do not count
+        ("how do I book travel", "how do I book travels", True),
+        ("parental leave", "parental pay", False),
+        ("reset vpn token", "reset badge token", False),
+        ("reset my vpn token", "reset my van token", True),  # 94: a typing error
+        # 84 and 87: one word apart, and another question
+        ("leave policy for part time staff", "leave policy for full time staff", False),
+        ("database backup schedule", "database backup schema", False),
+    ],
+)
+def test_near_duplicates_by_hand(one: str, other: str, is_near: bool) -> None:
+    assert bool(list(near_duplicates([one], [other]))) == is_near
+
+
 def test_one_query_and_none_are_no_trouble() -> None:
     assert assign_splits(queries(), config=CONFIG, file="f")[0].is_empty()
-    assert assign_splits(queries(("q", "x", None, None)), config=CONFIG, file="f")[0]["split"].to_list() == ["train"]
+    assert assign_splits(queries(("q", "x", None, None)), config=CONFIG, file="f")[0][
+        "split"
+    ].to_list() == ["train"]
 
 
 def test_a_leak_that_got_in_is_found() -> None:
@@ -93,7 +168,9 @@ def test_a_leak_that_got_in_is_found() -> None:
     )
 )
 def test_whatever_comes_in_nothing_leaks(rows: list[tuple[str, str | None, str | None]]) -> None:
-    frame = queries(*((f"q{n}", word * 5, seed, split) for n, (word, seed, split) in enumerate(rows)))
+    frame = queries(
+        *((f"q{n}", word * 5, seed, split) for n, (word, seed, split) in enumerate(rows))
+    )
     divided, problems = assign_splits(frame, config=CONFIG, file="f")
     assert leaking_queries(divided) == []
     assert divided.height + len(problems) == frame.height

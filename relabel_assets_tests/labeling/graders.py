@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 
 class CountingGrader:

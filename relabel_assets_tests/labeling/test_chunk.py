@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.chunk import with_texts, write_part
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets_tests.labeling.graders import CountingGrader
 
 NO_QUERY, NO_DOCUMENT = (

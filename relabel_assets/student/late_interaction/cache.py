@@ -11,10 +11,10 @@ from typing import TypeVar
 import polars as pl
 from cachetools import LRUCache
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.progress import Progress
 from relabel_assets.student.late_interaction.documents import EncodedDocument, encode_documents
 from relabel_assets.student.runtime.encoder import Encoder
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 # 256 MB: a file of pairs that is graded in portions often repeats documents from one portion to the next.
 _MAX_DOCUMENT_BYTES = 256_000_000

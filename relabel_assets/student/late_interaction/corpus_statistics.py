@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.late_interaction.background import BackgroundWindows
 from relabel_assets.student.late_interaction.cache import iter_encoded_documents
@@ -20,6 +19,7 @@ from relabel_assets.student.late_interaction.documents import EncodedDocument
 from relabel_assets.student.late_interaction.feedback import FeedbackWindows
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics
 from relabel_assets.student.runtime.encoder import Encoder
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 # Windows, one a document. Enough for a mean and a standard deviation; every query is compared with all of them.
 _BACKGROUND_DOCUMENTS = 64

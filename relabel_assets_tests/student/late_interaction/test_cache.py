@@ -8,7 +8,6 @@ import pytest
 import torch
 from cachetools import LRUCache
 
-from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
 from relabel_assets.progress import silent
 from relabel_assets.student.late_interaction import cache as module
 from relabel_assets.student.late_interaction.cache import (
@@ -18,6 +17,7 @@ from relabel_assets.student.late_interaction.cache import (
     iter_pair_chunks,
 )
 from relabel_assets.student.late_interaction.documents import EncodedDocument
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 NONE: frozenset[int] = frozenset()
 ENCODER: Any = None  # documents are encoded by `calls`

@@ -1,0 +1,305 @@
+"""The columns of every table: types, units, ranges, keys and descriptions, in pipeline order.
+
+What belongs here: one class for each table, and the values that its columns allow. Each class makes
+the DuckDB table, validates every frame before it is written, becomes the asset checks and is the
+schema that the UI shows. What does not: how tables depend on each other (tables.py), how they are
+filled (assets/) or stored (warehouse/).
+"""
+
+import dataframely as dy
+import polars as pl
+
+INTENTS = ("keyword", "navigational", "question", "metadata", "ambiguous", "messy")
+SPLITS = ("train", "dev", "benchmark")
+QUERY_SOURCES = ("provided", "synthetic")
+CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
+TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
+REFERENCE_KINDS = ("human", "adjudicated")
+STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
+LABELERS = ("teacher", "student", "base", "bm25", "student-teacher")
+
+# The columns of seed_docs that are a document's own words. Hashes and prompts depend on this order:
+# add, never reorder.
+DOCUMENT_METADATA = ("author", "path", "updated_at", "doc_type")
+DOCUMENT_COLUMNS = ("title", "body", *DOCUMENT_METADATA)
+
+# A column with this in its metadata tells when or how fast a row was made, not what is in it. It is
+# left out of the content hash, so that making the same rows again is not a change.
+VOLATILE = {"is_volatile": True}
+
+
+def _corpus() -> dy.String:
+    return dy.String(
+        primary_key=True, regex=r"^[a-z0-9_]{1,64}$", description="The corpus; the partition key."
+    )
+
+
+def _key(description: str) -> dy.String:
+    return dy.String(primary_key=True, min_length=1, description=description)
+
+
+def _grade(description: str, *, nullable: bool = False) -> dy.Int8:
+    return dy.Int8(nullable=nullable, min=0, max=9, description=description)
+
+
+def _expected_grade(description: str, *, nullable: bool = False) -> dy.Float64:
+    return dy.Float64(nullable=nullable, min=0, max=9, description=description)
+
+
+def _grade_probs(description: str, *, nullable: bool = False) -> dy.List:
+    return dy.List(dy.Float64(min=0, max=1), nullable=nullable, description=description)
+
+
+class SeedDocs(dy.Schema):
+    corpus = _corpus()
+    doc_id = _key("The document's id, unique in its corpus.")
+    title = dy.String(nullable=True, description="The document's title; NULL if it has none.")
+    body = dy.String(min_length=1, description="The document's text.")
+    author = dy.String(nullable=True, description="The author that the document states.")
+    path = dy.String(nullable=True, description="Its place: a folder path or an address.")
+    updated_at = dy.String(
+        nullable=True,
+        description="The date of its last change that the document states, ISO 8601 where "
+        "readable.",
+    )
+    doc_type = dy.String(
+        nullable=True, description="The document's kind: policy, runbook, ticket, ..."
+    )
+    content_hash = dy.String(
+        min_length=64, max_length=64, description="SHA-256 of title, body and metadata."
+    )
+
+
+class SyntheticQueries(dy.Schema):
+    corpus = _corpus()
+    query_id = _key("The query's id, unique in its corpus.")
+    text = dy.String(min_length=1, description="The query's text, as an employee types it.")
+    intent = dy.Enum(
+        INTENTS,
+        nullable=True,
+        description="The kind of query; NULL if the corpus does not state it.",
+    )
+    persona = dy.String(
+        nullable=True, description="The person that a synthetic query is written for."
+    )
+    seed_doc_id = dy.String(
+        nullable=True, description="The document that the query was written from."
+    )
+    split = dy.Enum(
+        SPLITS,
+        description="train and dev are for training the student, benchmark is for measuring it.",
+    )
+    source = dy.Enum(
+        QUERY_SOURCES, description="provided: from the corpus. synthetic: written by the teacher."
+    )
+    is_round_trip = dy.Bool(
+        nullable=True,
+        description="Whether BM25 finds the seed document for the query; NULL if not tried.",
+    )
+    teacher_model = dy.String(nullable=True, description="The model that wrote a synthetic query.")
+    prompt_hash = dy.String(
+        nullable=True, description="SHA-256 of the prompt template of a synthetic query."
+    )
+    content_hash = dy.String(
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of text, intent, persona and seed document.",
+    )
+
+
+class ReferenceLabels(dy.Schema):
+    corpus = _corpus()
+    query_id = _key("The query.")
+    doc_id = _key("The document.")
+    assessor = _key("The person or model that graded: the second column of the qrels file.")
+    grade = _grade("The reference grade.")
+    kind = dy.Enum(
+        REFERENCE_KINDS,
+        description="human: graded by people. adjudicated: settled from several passes of a model.",
+    )
+
+
+class Bm25Candidates(dy.Schema):
+    corpus = _corpus()
+    query_id = _key("The query.")
+    doc_id = _key("The document.")
+    rank = dy.Int32(
+        nullable=True,
+        min=1,
+        description="Rank in BM25's ranking, from 1; NULL for a document below the top bm25_top_k.",
+    )
+    bm25_score = dy.Float64(min=0, description="BM25 score; 0 if no word matches.")
+    source = dy.Enum(
+        CANDIDATE_SOURCES,
+        description="Why the pair is a candidate: the first that applies of bm25, seed, judged, "
+        "random.",
+    )
+
+
+class TeacherLabels(dy.Schema):
+    corpus = _corpus()
+    query_id = _key("The query.")
+    doc_id = _key("The document.")
+    grade = _grade("The teacher's grade; NULL unless status is ok.", nullable=True)
+    expected_grade = _expected_grade(
+        "The mean of the grades, weighted by grade_probs; NULL without them.", nullable=True
+    )
+    grade_probs = _grade_probs(
+        "Probability of each grade, if the endpoint returns log probabilities.", nullable=True
+    )
+    rationale = dy.String(nullable=True, description="The teacher's explanation of its grade.")
+    status = dy.Enum(TEACHER_STATUSES, description="ok, or the kind of failure.")
+    status_reason = dy.String(
+        nullable=True, description="The failure in words; NULL if the status is ok."
+    )
+    attempts = dy.Int32(min=0, description="Requests sent for this pair; 0 for a recorded teacher.")
+    teacher_model = dy.String(nullable=True, description="The model that graded.")
+    prompt_hash = dy.String(nullable=True, description="SHA-256 of prompt template and rubric.")
+    request_key = dy.String(
+        nullable=True, description="SHA-256 of the whole request body: the key into the ledger."
+    )
+    prompt_tokens = dy.Int64(
+        nullable=True, min=0, description="Prompt tokens, counted by the endpoint."
+    )
+    completion_tokens = dy.Int64(
+        nullable=True, min=0, description="Completion tokens, counted by the endpoint."
+    )
+    cost_usd = dy.Float64(
+        nullable=True, min=0, description="Cost in US dollars; NULL if the price is unknown."
+    )
+    latency_s = dy.Float64(
+        nullable=True, min=0, metadata=VOLATILE, description="Seconds from request to response."
+    )
+    labeled_at = dy.Datetime(
+        nullable=True, time_zone="UTC", metadata=VOLATILE, description="When the response arrived."
+    )
+
+    @dy.rule()
+    def grade_only_when_ok(cls) -> pl.Expr:
+        return (pl.col("status") == "ok") == pl.col("grade").is_not_null()
+
+
+class StudentModel(dy.Schema):
+    corpus = _corpus()
+    model_id = _key("The student's id: a hash of its training set, settings and base model.")
+    base_model = dy.String(description="The model it was trained from.")
+    architecture = dy.Enum(
+        STUDENT_ARCHITECTURES,
+        description="How the student reads a pair: query and document encoded apart "
+        "(late_interaction), "
+        "encoded together (cross_encoder), or as a language model's prompt (decoder).",
+    )
+    method = dy.String(description="lora: adapters were trained. full: all weights were.")
+    path = dy.String(description="Folder of the model, relative to RELABEL_HOME.")
+    n_train_pairs = dy.Int64(min=1, description="Pairs it was trained on.")
+    n_dev_pairs = dy.Int64(min=0, description="Dev pairs: they chose the epoch.")
+    training_set_hash = dy.String(
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of training and dev pairs: their texts and grades.",
+    )
+    cut_points = dy.List(
+        dy.Float64(),
+        description="Thresholds of the expected grade between grades, ascending; one fewer than "
+        "grades.",
+    )
+    dev_ndcg_at_10 = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="NDCG@10 on dev against the teacher's grades; NULL without dev pairs.",
+    )
+    dev_pairwise_half = dy.Float64(
+        nullable=True,
+        min=0,
+        max=1,
+        description="Pairwise accuracy on dev; a tie counts as half right.",
+    )
+    dev_kappa_quadratic = dy.Float64(
+        nullable=True, min=-1, max=1, description="Quadratic weighted kappa on dev."
+    )
+    dev_calibration_error = dy.Float64(
+        nullable=True, min=0, max=1, description="Expected calibration error of grade_probs on dev."
+    )
+    best_epoch = dy.Int32(min=0, description="The epoch that was kept; 0 is the untrained base.")
+    train_s = dy.Float64(min=0, metadata=VOLATILE, description="Seconds of training.")
+    is_current = dy.Bool(description="Whether this student grades the corpus now; one does.")
+
+
+class StudentLabels(dy.Schema):
+    corpus = _corpus()
+    query_id = _key("The query.")
+    doc_id = _key("The document.")
+    grade = _grade("The student's grade.")
+    expected_grade = _expected_grade("The mean of the grades, weighted by grade_probs.")
+    grade_probs = _grade_probs("Probability of each grade, from 0 up; they add up to 1.")
+    model_id = dy.String(min_length=1, description="The student that graded.")
+
+
+class BenchmarkReport(dy.Schema):
+    corpus = _corpus()
+    labeler = dy.Enum(
+        LABELERS,
+        primary_key=True,
+        description="The labeler that is measured; student-teacher is the paired difference.",
+    )
+    metric = _key(
+        "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa or kappa_quadratic."
+    )
+    slice = _key("The queries measured: all, or one intent such as intent=keyword.")
+    value = dy.Float64(
+        nullable=True, description="The metric's value; NULL if it is undefined on the slice."
+    )
+    ci_low = dy.Float64(
+        nullable=True, description="Lower end of the 95 % interval (paired bootstrap over queries)."
+    )
+    ci_high = dy.Float64(nullable=True, description="Upper end of the 95 % interval.")
+    n_queries = dy.Int64(min=0, description="Queries that count in this metric.")
+    n_pairs = dy.Int64(min=0, description="Graded pairs of those queries.")
+    reference_kind = dy.Enum(REFERENCE_KINDS, description="The kind of the reference grades.")
+
+
+class Materializations(dy.Schema):
+    """What each partition was made from."""
+
+    corpus = _corpus()
+    table_name = _key("The table.")
+    input_hash = dy.String(
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of everything the rows depend on: code, settings, files, upstream "
+        "tables.",
+    )
+    inputs = dy.String(
+        nullable=True,
+        description="JSON: a short hash of each input by name; a plan names the changed ones with "
+        "it.",
+    )
+    content_hash = dy.String(
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of the rows, without times and durations.",
+    )
+    n_rows = dy.Int64(min=0, description="Number of rows of the partition.")
+    n_unfinished = dy.Int64(
+        min=0, description="Failed pieces of work; the next run tries them again."
+    )
+    n_set_aside = dy.Int64(
+        min=0, description="Unusable inputs that were left out, each with a message."
+    )
+    files = dy.List(dy.String(), description="Files of the partition, relative to RELABEL_HOME.")
+    run_id = dy.String(nullable=True, description="The Dagster run that wrote it.")
+    written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
+
+
+class GradeHistory(dy.Schema):
+    """Every change of a pair's grade."""
+
+    corpus = _corpus()
+    labeler = dy.String(nullable=False, description="teacher or student.")
+    query_id = dy.String(nullable=False, description="The query.")
+    doc_id = dy.String(nullable=False, description="The document.")
+    grade = dy.Int8(nullable=True, description="The new grade; NULL if the pair lost its grade.")
+    model = dy.String(nullable=True, description="The teacher's model, or the student's id.")
+    run_id = dy.String(nullable=True, description="The Dagster run that changed it.")
+    noted_at = dy.Datetime(time_zone="UTC", nullable=False, description="When it changed.")

@@ -1,0 +1,138 @@
+"""Documents from rows and from files: where each column comes from, and what the content hash
+covers."""
+
+import hashlib
+import json
+from datetime import date, datetime
+
+import pytest
+
+from relabel_assets.corpus.documents import (
+    COLUMNS,
+    content_hash,
+    document_from_file,
+    document_from_row,
+    documents_from_files,
+    documents_from_rows,
+)
+from relabel_assets.corpus.rows import SetAside
+from relabel_assets.errors import Problem
+from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+
+FULL = {
+    "doc_id": "d1",
+    "title": "Leave",
+    "body": "Text.",
+    "author": "Ana",
+    "path": "hr/leave",
+    "updated_at": "2026-02-01",
+    "doc_type": "policy",
+}
+
+
+def test_a_row_keeps_its_columns_and_gets_a_hash() -> None:
+    document = document_from_row(FULL)
+    assert {name: document[name] for name in FULL} == FULL
+    assert set(document) == set(COLUMNS)
+
+
+def test_the_hash_is_of_title_body_and_metadata_in_this_order() -> None:
+    """Stored hashes would be others in another order: every document would count as changed."""
+    values = ["Leave", "Text.", "Ana", "hr/leave", "2026-02-01", "policy"]
+    expected = hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
+    assert content_hash(FULL) == document_from_row(FULL)["content_hash"] == expected
+    assert expected == "a9211aaab486a90987fa1db925f48ea16660f1cd35ac68f8113001b5a1cb68b4"
+
+
+@pytest.mark.parametrize("column", DOCUMENT_COLUMNS)
+def test_each_column_counts_in_the_hash_and_the_id_does_not(column: str) -> None:
+    assert content_hash(FULL | {column: "other"}) != content_hash(FULL)
+    assert content_hash(FULL | {"doc_id": "other"}) == content_hash(FULL)
+
+
+def test_beirs_names_are_understood() -> None:
+    document = document_from_row({"_id": "d1", "title": "T", "text": "one"})
+    assert (document["doc_id"], document["title"], document["body"]) == ("d1", "T", "one")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (date(2026, 2, 1), "2026-02-01"),
+        (datetime(2026, 2, 1, 8, 30), "2026-02-01T08:30:00"),
+        (2026, "2026"),
+        (1.5, "1.5"),
+        ("yesterday", "yesterday"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_metadata_is_text_and_dates_are_iso_8601(value: object, text: str | None) -> None:
+    assert document_from_row(FULL | {"updated_at": value})["updated_at"] == text
+
+
+@pytest.mark.parametrize("value", [True, ["Ana"], {"name": "Ana"}])
+def test_metadata_of_another_kind_is_refused(value: object) -> None:
+    with pytest.raises(SetAside, match="author is"):
+        document_from_row(FULL | {"author": value})
+
+
+def test_a_file_without_front_matter_takes_its_columns_from_its_place() -> None:
+    document = document_from_file(
+        "hr/leave/sick.md", b"Intro.\n\n## Not this\n\n# Sick leave #\n\nText."
+    )
+    assert {name: document[name] for name in ("doc_id", "title", "path", "doc_type", "author")} == {
+        "doc_id": "hr/leave/sick",
+        "title": "Sick leave",
+        "path": "hr/leave/sick.md",
+        "doc_type": "leave",
+        "author": None,
+    }
+
+
+def test_a_file_without_a_heading_is_called_by_its_name() -> None:
+    document = document_from_file("note.txt", b"Text.")
+    assert (document["title"], document["doc_type"]) == ("note", None)
+
+
+def test_front_matter_goes_before_place_and_heading() -> None:
+    matter = (
+        "---\ntitle: T\nauthors: [Ana, Bo]\npath: /x\ndate: 2026-02-01\ntype: faq\n---\n# "
+        "Heading\n\nText."
+    )
+    document = document_from_file("hr/a.md", matter.encode())
+    assert [document[name] for name in ("title", "author", "path", "updated_at", "doc_type")] == [
+        "T",
+        "Ana, Bo",
+        "/x",
+        "2026-02-01",
+        "faq",
+    ]
+    assert document["body"] == "# Heading\n\nText."
+
+
+def test_the_first_of_two_names_for_a_key_is_used() -> None:
+    matter = b"---\nupdated_at: 2026-03-03\ndate: 2026-02-01\ndoc_type: a\ntype: b\n---\nText."
+    document = document_from_file("a.md", matter)
+    assert (document["updated_at"], document["doc_type"]) == ("2026-03-03", "a")
+
+
+def test_documents_come_in_the_order_of_their_ids_and_the_first_of_two_is_used() -> None:
+    problems: list[Problem] = []
+    rows = [
+        (1, {"doc_id": "b", "body": "1"}),
+        (2, {"doc_id": "a", "body": "2"}),
+        (3, {"doc_id": "b", "body": "3"}),
+    ]
+    documents = documents_from_rows(rows, file="f", problems=problems)
+    assert documents.frame.select("doc_id", "body").rows() == [("a", "2"), ("b", "1")]
+    assert documents.frame.columns == list(COLUMNS)
+    assert [(problem.line, "line 1" in problem.message) for problem in problems] == [(3, True)]
+
+
+def test_files_that_differ_in_their_suffix_alone_have_one_id() -> None:
+    problems: list[Problem] = []
+    files = [("a.md", b"one"), ("a.txt", b"two")]
+    documents = documents_from_files(files, folder="documents", problems=problems)
+    assert documents.frame["body"].to_list() == ["one"]
+    assert [problem.file for problem in problems] == ["documents/a.txt"]

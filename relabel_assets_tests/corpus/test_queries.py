@@ -1,0 +1,92 @@
+"""Provided queries, row by row, and the hash of a query."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from relabel_assets.corpus.queries import COLUMNS, content_hash, queries_from_rows, with_known_seeds
+from relabel_assets.corpus.rows import ReadRows
+from relabel_assets.errors import Problem
+
+
+def read(*rows: dict[str, Any]) -> tuple[ReadRows, list[Problem]]:
+    problems: list[Problem] = []
+    queries = queries_from_rows(enumerate(rows, start=1), file="queries.jsonl", problems=problems)
+    return queries, problems
+
+
+def test_a_query_has_text_and_may_have_intent_seed_and_split() -> None:
+    queries, problems = read(
+        {
+            "query_id": "q1",
+            "text": " leave ",
+            "intent": "keyword",
+            "seed_doc_id": "d1",
+            "split": "train",
+        },
+        {"_id": 2, "text": "pay", "persona": "ignored"},
+    )
+    assert problems == []
+    assert queries.frame.columns == list(COLUMNS)
+    assert queries.frame.rows() == [
+        ("q1", "leave", "keyword", "d1", "train"),
+        ("2", "pay", None, None, None),
+    ]
+
+
+def test_a_seed_document_may_be_a_number() -> None:
+    assert (
+        read({"query_id": "q", "text": "x", "seed_doc_id": 7})[0].frame["seed_doc_id"].item() == "7"
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"text": "x"}, "query_id is missing"),
+        ({"query_id": "q"}, "text is missing"),
+        ({"query_id": "q", "text": 7}, "text is 7"),
+        ({"query_id": "q", "text": "x", "intent": "Keyword"}, "intent is 'Keyword'"),
+        # dev is drawn from train by the project: a corpus cannot choose it
+        ({"query_id": "q", "text": "x", "split": "dev"}, "split is 'dev'"),
+        ({"query_id": "q", "text": "x", "seed_doc_id": ["d1"]}, "seed_doc_id is"),
+    ],
+)
+def test_any_other_row_is_noted(row: dict[str, Any], message: str) -> None:
+    queries, problems = read({"query_id": "q0", "text": "first"}, row)
+    assert queries.frame["query_id"].to_list() == ["q0"]
+    assert problems[0].line == 2
+    assert message in problems[0].message
+
+
+def test_the_first_of_two_queries_with_one_id_is_used() -> None:
+    queries, problems = read({"query_id": "q", "text": "one"}, {"query_id": "q", "text": "two"})
+    assert queries.frame["text"].to_list() == ["one"]
+    assert "came before, in line 1" in problems[0].message
+
+
+def test_a_query_whose_seed_document_is_not_there_is_left_out() -> None:
+    rows, _ = read(
+        {"query_id": "q1", "text": "a", "seed_doc_id": "d1"},
+        {"query_id": "q2", "text": "b", "seed_doc_id": "gone"},
+        {"query_id": "q3", "text": "c"},
+    )
+    kept = with_known_seeds(rows, pl.Series(["d1"]), file="queries.jsonl")
+    assert kept.frame["query_id"].to_list() == ["q1", "q3"]
+    assert [
+        "'q2'" in problem.message and "'gone'" in problem.message for problem in kept.problems
+    ] == [True]
+
+
+def test_the_hash_covers_text_intent_persona_and_seed() -> None:
+    """Pinned: another hash for the same query would make its labels count as changed."""
+    base = ("parental leave", "keyword", None, "d1")
+    assert content_hash(*base) == "7417c265288e379d5ae0ca928de922f01525ffb74de76a6b5139ceaf483c5700"
+    others = [
+        ("leave", "keyword", None, "d1"),
+        ("parental leave", "question", None, "d1"),
+        ("parental leave", "keyword", "a new employee", "d1"),
+        ("parental leave", "keyword", None, None),
+    ]
+    assert len({content_hash(*other) for other in [base, *others]}) == 5
