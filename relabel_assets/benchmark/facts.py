@@ -60,7 +60,7 @@ def facts_of(
         corpus=corpus,
         description=description,
         reference_kind=reference_kind,
-        verdicts=gate(found.rows, **margins),
+        gate=gate(found.rows, **margins),
         n_left_out=found.n_left_out,
         costs={
             "pairs the teacher graded": teacher["grade"].count(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from relabel_assets.graph.step import Rows, Step
-from relabel_assets.tables.tables import Table
+from relabel_assets.tables.table import Table
 from relabel_assets.teacher.estimate import Estimate
 
 

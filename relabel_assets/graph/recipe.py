@@ -14,7 +14,7 @@ from relabel_assets.graph.forecast import Forecast, Trial
 from relabel_assets.graph.inputs import Inputs, plain
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.step import Rows, Step
-from relabel_assets.tables.tables import Table
+from relabel_assets.tables.table import Table
 from relabel_assets.warehouse.warehouse import Receipt
 
 

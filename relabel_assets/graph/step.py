@@ -14,7 +14,7 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import Problem
 from relabel_assets.graph.project import Project
 from relabel_assets.progress import Progress
-from relabel_assets.tables.tables import Table
+from relabel_assets.tables.table import Table
 from relabel_assets.warehouse.warehouse import Warehouse
 
 

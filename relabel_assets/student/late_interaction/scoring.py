@@ -67,7 +67,7 @@ def feature_matrix(
 ) -> NDArray:
     """The features of each row of `pairs`, (N, F), in its order; queries in `cache` are not encoded again.
 
-    >>> from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
+    >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.late_interaction.corpus_statistics import compute_corpus_statistics
     >>> from relabel_assets.student.late_interaction.documents import encode_documents

@@ -135,7 +135,7 @@ def train(task: TrainingTask) -> TrainedGrader:
     The head is fitted twice: to the train pairs, by which the student is measured on dev, and to all pairs, which the
     student keeps.
 
-    >>> from relabel_assets.corpus.pairs import DOCUMENT_COLUMNS
+    >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> texts = {name: ["parental leave", "train tickets"] for name in DOCUMENT_COLUMNS}
     >>> keys = {"query_id": ["q1", "q1"], "text": ["leave of parents"] * 2, "doc_id": ["d1", "d2"]}
