@@ -19,7 +19,7 @@ from relabel_assets.graph.step import Rows, Step
 from relabel_assets.teacher.questions import QueryQuestions
 
 if TYPE_CHECKING:
-    from relabel_assets.teacher.queries.query_writer import Written
+    from relabel_assets.teacher.queries.query_writer import WrittenQueries
 
 _ROUND_TRIP_DEPTH = 10  # documents: one page of results, which is what people look at
 
@@ -78,7 +78,7 @@ def forecast(trial: Trial) -> Forecast:
     )
 
 
-def _metadata(written: "Written", rows: pl.DataFrame) -> dict[str, Any]:
+def _metadata(written: "WrittenQueries", rows: pl.DataFrame) -> dict[str, Any]:
     intents = rows.group_by("intent").len().sort("intent").iter_rows()
     return (
         {f"documents_{status}": count for status, count in written.failed.items()}
@@ -92,11 +92,11 @@ def _metadata(written: "Written", rows: pl.DataFrame) -> dict[str, Any]:
     )
 
 
-def _failures(written: "Written") -> str:
+def _failures(written: "WrittenQueries") -> str:
     counts = written.failed.items()
     return "; ".join(f"{count} {status}: {written.reasons[status]}" for status, count in counts)
 
 
-def _why_nothing(written: "Written") -> str:
+def _why_nothing(written: "WrittenQueries") -> str:
     rejected = ", ".join(f"{count} {why}" for why, count in written.rejected.items())
     return _failures(written) or rejected or "no document has text enough"

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from relabel_assets.running import runner
-from relabel_assets_tests.builders import N_PAIRS, UP_TO_CANDIDATES, ask_live, make, relabel, statuses
+from relabel_assets_tests.builders import (
+    N_PAIRS,
+    UP_TO_CANDIDATES,
+    ask_live,
+    make,
+    relabel,
+    statuses,
+)
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply, true_grade
 
 
