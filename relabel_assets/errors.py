@@ -1,15 +1,15 @@
 """One family of errors, and the record of an input that was set aside.
 
-What belongs here: exceptions that a user can act on. Each message says what is wrong, what is allowed and how to
-mend it. What does not: anything that needs another module of the project, and programming errors, which stay plain
-Python exceptions with their tracebacks.
+What belongs here: exceptions that a user can act on. Each message names what is wrong, what is
+allowed and what to do about it. What does not: anything that needs another module of the project,
+and programming errors, which stay plain Python exceptions with their tracebacks.
 """
 
 from dataclasses import dataclass
 
 
 class RelabelError(Exception):
-    """Something a user can mend. `str(error)` is the whole message; `exit_code` is what the command line ends with."""
+    """Something a user can fix. `str(error)` is the whole message; the command exits with `exit_code`."""
 
     exit_code = 1
 
@@ -27,7 +27,7 @@ class ConfigError(RelabelError):
 
 
 class ContractError(RelabelError):
-    """A frame breaks the declaration of the table it was meant for."""
+    """A frame breaks the declaration of its table."""
 
     exit_code = 5
 
@@ -52,9 +52,12 @@ class StudentError(RelabelError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing in a corpus folder that was set aside, so that the rest could go on.
+    """One input of a corpus folder that was set aside, so that the rest could be used.
 
-    `file` is relative to the corpus folder; `line` counts from 1, and is None where the whole file is meant.
+    `file` is relative to the corpus folder. `line` counts from 1; None means the whole file.
+
+    >>> print(Problem("queries.jsonl", 3, "the query has no text", "Add `text`."))
+    queries.jsonl:3: the query has no text. Add `text`.
     """
 
     file: str

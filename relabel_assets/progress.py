@@ -1,14 +1,17 @@
-"""How long work reports where it is: a function that is called with a step's name, what is done and what there is.
+"""Progress callbacks: a function that long work calls with a step's name and how far it is.
 
-What belongs here: the type and its silent form. What does not: showing it (graph.py logs it, cli.py draws it).
+What belongs here: the type, and a callback that does nothing. What does not: showing progress
+(graph/ logs it).
 """
 
 from typing import Protocol
 
 
 class Progress(Protocol):
+    """`done` of `total` pieces of `step` are finished; `note` is a remark, such as a rate."""
+
     def __call__(self, step: str, done: int, total: int, note: str = "") -> None: ...
 
 
 def silent(step: str, done: int, total: int, note: str = "") -> None:
-    """Say nothing."""
+    """Report nothing: the default where nobody watches."""

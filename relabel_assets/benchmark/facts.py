@@ -17,7 +17,7 @@ SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pa
 
 
 def facts_of(
-    found: Measurement,
+    measured: Measurement,
     *,
     corpus: str,
     description: str,
@@ -60,8 +60,8 @@ def facts_of(
         corpus=corpus,
         description=description,
         reference_kind=reference_kind,
-        gate=gate(found.rows, **margins),
-        n_left_out=found.n_left_out,
+        gate=gate(measured.rows, **margins),
+        n_left_out=measured.n_left_out,
         costs={
             "pairs the teacher graded": teacher["grade"].count(),
             "cost in USD": round(teacher["cost_usd"].sum(), 4),

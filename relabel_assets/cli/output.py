@@ -153,12 +153,12 @@ def print_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         if not finding.problem:
             verdict = "[green]ok[/]"
-        elif finding.is_mended:
+        elif finding.is_fixed:
             verdict = "[green]repaired[/]"
         else:
             verdict = "[red]problem[/]"
         detail = finding.problem or finding.note
-        text = f"{finding.what}: {detail}" if detail else finding.what
+        text = f"{finding.subject}: {detail}" if detail else finding.subject
         OUT.print(f"{verdict}  {escape(text)}", highlight=False, soft_wrap=True)
 
 

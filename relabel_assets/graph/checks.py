@@ -237,7 +237,7 @@ def student_is_as_good_as_teacher(
 
 
 def unproven_margins(report: pl.DataFrame, margins: GateConfig) -> list[str]:
-    """The verdicts that the student did not pass, failed or inconclusive, a sentence each."""
+    """The gates that the student did not pass, failed or inconclusive, a sentence each."""
     results = gate(report, **margins.model_dump())
     return [result.sentence for result in results if result.outcome != "passed"]
 

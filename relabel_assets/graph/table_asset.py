@@ -176,7 +176,7 @@ class _Run:
     def _keep(self, receipt: Receipt) -> dict[str, Any]:
         """Leave the rows as they are; the metadata is that of the last materialization."""
         self._log(receipt.corpus, f": unchanged, {receipt.n_rows} rows", rows=receipt.n_rows)
-        self.warehouse.catch_up([receipt])
+        self.warehouse.republish_stale([receipt])
         last = catalog.last_metadata(self.context.instance, self.table, receipt.corpus)
         last["unchanged_since"] = receipt.written_at.isoformat(timespec="seconds")
         return self._metadata(receipt, last)

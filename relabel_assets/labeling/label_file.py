@@ -1,5 +1,4 @@
-"""Labeling a file of pairs: any number of rows in bounded memory, each exactly once, whatever
-interrupts it.
+"""Labeling a file of pairs, each row exactly once, in bounded memory.
 
 What belongs here: which chunks are still to be graded, and the folder of parts that makes a second
 call continue. What does not: reading PAIRS (pairs_file.py), grading a chunk (chunk.py,

@@ -1,5 +1,4 @@
-"""Writing a labels file: the parts of all chunks, one after the other, as Parquet, CSV or JSON
-Lines.
+"""Writing a labels file: the parts of all chunks as Parquet, CSV or JSON Lines.
 
 What belongs here: formats, and making one file of many parts. What does not: what a part holds
 (chunk.py).

@@ -1,7 +1,8 @@
-"""Dagster's own state, in the home: opening it beside other processes, and closing runs whose process is gone.
+"""Dagster's own state in the home: opening it beside other processes, and marking runs whose
+process ended as failed.
 
-What belongs here: what keeps that state whole. What does not: starting runs (runner.py), and runs on other machines, which
-Dagster's daemon watches.
+What belongs here: what keeps that state usable. What does not: starting runs (runner.py), and runs
+on other machines, which Dagster's daemon watches.
 """
 
 import socket
@@ -19,15 +20,25 @@ from relabel_assets.errors import WarehouseError
 from relabel_assets.home import Home
 
 HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
-_BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)  # what damaged or unwritable state raises
+_UNFINISHED = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+# What damaged or unwritable state raises.
+UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)
+# Creating the files takes Dagster seconds; many processes that start at once queue for it.
 _OPENING_S = 120
-_SAME_PROCESS_S = 5  # a run begins after its process; clocks and boot times are rounded
+# A process starts before its run. Its start time is rounded and depends on the boot time:
+# 5 s cover that error.
+_CLOCK_ERROR_S = 5
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
-    """The Dagster instance of `home`, to be used in a `with`; one process at a time gets through here, because two that
-    begin the same SQLite files at once leave each with two schema versions, which Dagster then refuses for ever.
+    """The Dagster instance of `home`, to be used in a `with`.
+
+    Serialised by a lock: two processes that create Dagster's SQLite files at once write two schema
+    versions, and Dagster then never opens them again.
 
     Raises one of UNUSABLE where the files cannot be read or written.
     """
@@ -45,45 +56,51 @@ def usable_instance(home: Home) -> Iterator[dg.DagsterInstance]:
         with open_instance(home) as instance:
             yield instance
     except UNUSABLE as error:
-        said = str(error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error).rstrip(".")
+        cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
+        message = str(cause).rstrip(".")
         raise WarehouseError(
-            f"Dagster's state in {home.dagster} cannot be used: {said}. Make room, or set RELABEL_HOME to a folder you "
-            "may write to; a damaged folder can be moved away, it holds runs and no rows. What was finished is kept."
+            f"Dagster's state in {home.dagster} cannot be used: {message}. Make room, or set "
+            "RELABEL_HOME to a folder you may write to. A damaged folder can be moved away: it "
+            "holds runs and no rows. Finished tables are kept."
         ) from error
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs of this machine that Dagster holds for running, and whose process is not there.
+    """The runs of this machine that Dagster lists as unfinished, and whose process has ended.
 
-    A run of `relabel run` carries its host. One that the UI or `dagster` started says only its process: it is of this
-    machine where Dagster's state is, in SQLite.
+    A run of `relabel run` is tagged with its host. A run of the UI or of `dagster` logs its process
+    alone: it ran on this machine if Dagster's state is in SQLite, which only this machine reads.
     """
     is_local = isinstance(instance.run_storage, SqliteRunStorage)
-    found = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_BEGUN)):
-        run, began_s = record.dagster_run, record.start_time or record.create_timestamp.timestamp()
+    dead = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
+        run = record.dagster_run
+        began_s = record.start_time or record.create_timestamp.timestamp()
         host = run.tags.get(HOST_TAG)
-        if host != socket.gethostname() if host else not is_local:
+        is_of_this_machine = host == socket.gethostname() if host else is_local
+        if not is_of_this_machine:
             continue
         process = run.tags.get(PROCESS_TAG) or _process_in_log(instance, run.run_id)
         if process is not None and not _is_alive(int(process), began_s):
-            found.append(run)
-    return found
+            dead.append(run)
+    return dead
 
 
-def bury(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Mark a dead run as failed, and free what it held of a pool."""
-    instance.report_run_failed(run, "Its process ended before it did: killed, or the machine went down.")
+def mark_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Mark a dead run as failed, and free its slots in pools."""
+    instance.report_run_failed(
+        run, "Its process ended before the run did: it was killed, or the machine went down."
+    )
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def bury_dead_runs(instance: dg.DagsterInstance) -> None:
+def mark_dead_runs_failed(instance: dg.DagsterInstance) -> None:
     for run in dead_runs(instance):
-        bury(instance, run)
+        mark_failed(instance, run)
 
 
 def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
-    """The process that the run's executor said it is; None where the run did not get so far."""
+    """The process id that the run's executor logged; None where the run was killed before that."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
         if pid is not None:
@@ -92,9 +109,10 @@ def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
 
 
 def _is_alive(process: int, began_s: float) -> bool:
-    """Whether `process` runs, and is not another that was given its number after the run began."""
+    """Whether `process` is the run's and still runs: a later one may reuse its number."""
     try:
-        found = psutil.Process(process)
-        return found.status() != psutil.STATUS_ZOMBIE and found.create_time() < began_s + _SAME_PROCESS_S
+        candidate = psutil.Process(process)
+        is_running = candidate.status() != psutil.STATUS_ZOMBIE
+        return is_running and candidate.create_time() < began_s + _CLOCK_ERROR_S
     except psutil.Error:
         return False

@@ -21,7 +21,7 @@ from relabel_assets.graph.table_asset import FORCE_TAG
 from relabel_assets.running.dagster_state import (
     HOST_TAG,
     PROCESS_TAG,
-    bury_dead_runs,
+    mark_dead_runs_failed,
     usable_instance,
 )
 from relabel_assets.running.plan import stale_tables
@@ -117,11 +117,11 @@ def bring_up_to_date(
     if stale:
         return run_corpus(project, corpus, stale, is_forced=is_forced)
     # A killed run may have committed its last table without the copies for readers.
-    warehouse.catch_up(
+    warehouse.republish_stale(
         receipt for (name, _), receipt in warehouse.receipts().items() if name == corpus
     )
     with usable_instance(project.home) as instance:
-        bury_dead_runs(instance)
+        mark_dead_runs_failed(instance)
     return None
 
 
@@ -150,7 +150,7 @@ def _execute(
 ) -> dg.ExecuteInProcessResult:
     definitions = build_definitions(project)
     with usable_instance(project.home) as instance:
-        bury_dead_runs(instance)
+        mark_dead_runs_failed(instance)
         add_partitions(instance, [corpus])
         with suppress(
             RelabelError, OSError

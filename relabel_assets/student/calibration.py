@@ -1,7 +1,9 @@
-"""From a score to a probability of each grade, by the cumulative logit model (McCullagh 1980).
+"""The calibration: a probability of each grade from a score.
 
-What belongs here: fitting the model, applying it, and measuring how far its probabilities are from observed
-frequencies. What does not: cut points (benchmark/cut_points.py), which choose one grade.
+It is the cumulative logit model (McCullagh 1980).
+
+What belongs here: fitting the model, applying it, and measuring how far its probabilities are from
+observed frequencies. What does not: cut points (benchmark/cut_points.py), which choose one grade.
 """
 
 from collections.abc import Sequence
@@ -12,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-# Weight of the squared parameters in the loss. Without it they would be infinite where a grade never occurs, or where
-# scores separate the grades without an error.
+# Weight of the squared parameters in the loss. Without it they would be infinite where a grade
+# never occurs, or where scores separate the grades without an error.
 _PRIOR = 1e-3
 _MIN_STEP = 1e-3  # between two thresholds where the search begins: its logarithm must exist
 _MIN_LIKELIHOOD = 1e-12  # its logarithm must exist
@@ -21,7 +23,8 @@ _BINS = 10
 
 
 class Calibration(pydantic.BaseModel):
-    """P(grade >= k | score) = sigmoid(slope * score - thresholds[k - 1]), with slope > 0 and ascending thresholds.
+    """P(grade >= k | score) = sigmoid(slope * score - thresholds[k - 1]), with slope > 0 and
+    ascending thresholds.
 
     >>> calibration = Calibration(slope=1.0, thresholds=[0.0])
     >>> calibration.grade_probs([0.0]).tolist()
@@ -50,7 +53,8 @@ def expected_grades(grade_probs: NDArray) -> NDArray:
 def fit_calibration(
     scores: Sequence[float] | NDArray, grades: Sequence[int] | NDArray, n_grades: int
 ) -> Calibration:
-    """The calibration with the greatest likelihood of `grades` (N,) given `scores` (N,), and a weak prior.
+    """The calibration with the greatest likelihood of `grades` (N,) given `scores` (N,), and a weak
+    prior.
 
     >>> calibration = fit_calibration([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], n_grades=2)
     >>> expected_grades(calibration.grade_probs([0.1, 0.9])).round().tolist()
@@ -61,14 +65,15 @@ def fit_calibration(
     mean, std = float(values.mean()), float(values.std()) or 1.0
     standard = (values - mean) / std
     is_at_least = labels[:, None] >= np.arange(1, n_grades)  # (N, n_grades - 1)
-    # The start ignores scores: each threshold is the log odds of being below its grade. A grade that all or no pairs
-    # reach counts as half a pair short of that, to have finite odds.
+    # The start ignores scores: each threshold is the log odds of being below its grade. A grade
+    # that all or no pairs reach counts as half a pair short of that, to have finite odds.
     shares = np.clip(is_at_least.mean(axis=0), 0.5 / len(labels), 1 - 0.5 / len(labels))
     log_odds = -np.log(shares / (1 - shares)) + _MIN_STEP * np.arange(n_grades - 1)
     start = np.concatenate([[0.0], _to_free(np.maximum.accumulate(log_odds))])
 
     def loss(free: NDArray) -> float:
-        """Mean negative log likelihood and prior; `free` is the logarithm of the slope, and free thresholds."""
+        """Mean negative log likelihood and prior; `free` is the logarithm of the slope, and free
+        thresholds."""
         at_least = expit(np.exp(free[0]) * standard[:, None] - _to_thresholds(free[1:]))
         probs = _probs_of_grades(at_least)
         likelihood = np.take_along_axis(probs, labels[:, None], axis=1)
@@ -85,7 +90,8 @@ def fit_calibration(
 def reliability(
     grade_probs: NDArray, grades: Sequence[int] | NDArray
 ) -> list[tuple[float, float, float]]:
-    """(mean probability, observed frequency, share of all) in ten equal bins of P(grade >= k), all k together.
+    """(mean probability, observed frequency, share of all) in ten equal bins of P(grade >= k), all
+    k together.
 
     Empty bins are left out.
 
@@ -104,9 +110,11 @@ def reliability(
 
 
 def expected_calibration_error(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> float:
-    """The mean gap between predicted probability and observed frequency over the bins of `reliability`, 0 to 1.
+    """The mean gap between predicted probability and observed frequency over the bins of
+    `reliability`, 0 to 1.
 
-    This is the expected calibration error of Guo et al. 2017, on the cumulative probabilities of an ordinal grade.
+    This is the expected calibration error of Guo et al. 2017, on the cumulative probabilities of an
+    ordinal grade.
 
     >>> expected_calibration_error(np.array([[0.25, 0.75], [0.25, 0.75]]), [1, 0])
     0.25
@@ -123,7 +131,8 @@ def _probs_of_grades(at_least: NDArray) -> NDArray:
 
 
 def _to_free(thresholds: NDArray) -> NDArray:
-    """Ascending thresholds as free numbers: the first one, and the logarithms of the steps between them."""
+    """Ascending thresholds as free numbers: the first one, and the logarithms of the steps between
+    them."""
     steps = np.diff(thresholds)
     return np.concatenate([thresholds[:1], np.log(np.maximum(steps, _MIN_STEP))])
 

@@ -1,4 +1,4 @@
-"""Which epoch of a training is kept.
+"""The choice of the epoch that is kept.
 
 What belongs here: an epoch's figures and that rule, without torch. What does not: the training loop
 (fit.py).

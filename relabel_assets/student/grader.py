@@ -1,4 +1,4 @@
-"""What every architecture of student takes and gives.
+"""The types that every architecture of student takes and gives.
 
 What belongs here: the types that training and grading share, without torch. What does not: the
 architectures themselves (late_interaction/, cross_encoder.py, decoder/) and choosing one by name

@@ -1,4 +1,4 @@
-"""Which student this is: hashes of what it was trained on and how.
+"""The identity of a student: hashes of what it was trained on and how.
 
 What belongs here: identity, so that an equal training set keeps the same student. What does not:
 training it.

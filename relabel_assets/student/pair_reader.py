@@ -1,5 +1,4 @@
-"""What cross-encoders and decoders share: they read a query and a document together, as one
-sequence of tokens.
+"""Pair readers: models that read a query and a document together, as one token sequence.
 
 What belongs here: a document's text, scoring many pairs in batches, and training on pairs. What
 does not: the token sequence and what the model makes of it (cross_encoder.py, decoder/decoder.py).

@@ -1,4 +1,4 @@
-"""From graded pairs to a student's folder.
+"""The making of a student: from graded pairs to its folder.
 
 What belongs here: the order of things: train, calibrate, measure on dev, save. What does not: how
 an architecture is trained (architectures.py) and graded pairs are chosen (corpus/pairs.py).

@@ -1,4 +1,4 @@
-"""A document cut into windows: 80 words of its body each, under a line of its title and metadata.
+"""The windows of a document: 80 words of its body each, under a line of its title and metadata.
 
 What belongs here: cutting text. What does not: tokens and vectors (runtime/encoder.py).
 """
@@ -6,12 +6,14 @@ What belongs here: cutting text. What does not: tokens and vectors (runtime/enco
 from collections.abc import Mapping
 from typing import Any
 
-# 80 words are about 110 tokens; with the header they fit the 192 tokens (max_length) that a student encodes.
+# 80 words are about 110 tokens; with the header they fit the 192 tokens (max_length) that a student
+# encodes.
 WINDOW_WORDS = 80
 _HEADER_FIELDS = ("title", "author", "path", "doc_type", "updated_at")
 # About 80 pages. Their token vectors take 70 MB, so that one huge file cannot fill the memory.
 BODY_CHARACTERS = 200_000
-# The header comes first in every window: a title of a thousand words would push the body past max_length.
+# The header comes first in every window: a title of a thousand words would push the body past
+# max_length.
 _HEADER_CHARACTERS = 300
 
 
@@ -35,7 +37,8 @@ def body(document: Mapping[str, Any]) -> str:
 
 
 def windows(document: Mapping[str, Any]) -> list[str]:
-    """The document's windows, each with the header as its first line; an empty body gives one window.
+    """The document's windows, each with the header as its first line; an empty body gives one
+    window.
 
     >>> windows({"title": "Leave", "body": "Sixteen weeks."})
     ['Leave\\nSixteen weeks.']

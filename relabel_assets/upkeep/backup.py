@@ -1,7 +1,8 @@
-"""One file with everything that cannot be made again for nothing, and a home made from it.
+"""A backup: one file with everything that would cost money or training time to make again; and restoring it.
 
-What belongs here: what goes into a backup, in which order, and putting it back. What does not: Dagster's run history,
-which is Dagster's own, and the copies that readers open, which are made again.
+What belongs here: what goes into a backup, in which order, and putting it back. What does not:
+Dagster's run history, which is Dagster's own, and the copies that readers open, which a restore
+makes again.
 """
 
 import shutil
@@ -11,51 +12,57 @@ from contextlib import suppress
 from pathlib import Path
 
 from relabel_assets.errors import ConfigError, WarehouseError
+from relabel_assets.files import whole
 from relabel_assets.home import Home
 from relabel_assets.warehouse.warehouse import Warehouse
 
 _WAREHOUSE = "warehouse.duckdb"
 _FOLDERS = ("models", "ledger", "reports")
-SCRATCH = ".backup-"  # how the folders are called that a backup or a restore at work has in the home
+SCRATCH = ".backup-"  # prefix of the scratch folders in the home of a backup or a restore
 
 
 def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
-    """Write `out`, a .tar.gz of the warehouse, models, ledger and reports, while runs go on; bytes of each part.
+    """Write `out`, a .tar.gz of the warehouse, models, ledger and reports; return the bytes of each
+    part. Runs may go on.
 
-    The warehouse is copied first, between two writes. What it speaks of is on disk before it is written, so the folders
-    copied after it hold at least that. Raises ConfigError where `out` is there already or cannot be written.
+    The warehouse is copied first, between two writes. A run writes a partition's files before its
+    rows, so the folders that are copied later hold every file that the rows name. Raises
+    ConfigError where `out` exists or cannot be written.
     """
     if out.exists():
-        raise ConfigError(f"{out} is there already. Move it away, or choose another file.")
-    half = out.with_name(f".{out.name}.half")
+        raise ConfigError(f"{out} already exists. Move it away, or choose another file.")
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out} cannot be written: there is no folder {out.parent}.")
     sizes = {}
     try:
-        scratches = tempfile.TemporaryDirectory(dir=home.path, prefix=SCRATCH)
-        with scratches as scratch, tarfile.open(half, "w:gz", compresslevel=1) as tar:
-            copy = Path(scratch) / _WAREHOUSE
+        with (
+            tempfile.TemporaryDirectory(dir=home.path, prefix=SCRATCH) as folder,
+            whole(out) as scratch,
+            tarfile.open(scratch, "w:gz", compresslevel=1) as tar,
+        ):
+            copy = Path(folder) / _WAREHOUSE
             warehouse.copy_to(copy)
             tar.add(copy, _WAREHOUSE)
             sizes[_WAREHOUSE] = copy.stat().st_size
             for name in _FOLDERS:
                 if (home.path / name).is_dir():
-                    sizes[name] = _add(tar, home.path, name)
-        half.replace(out)
+                    sizes[name] = _add_folder(tar, home.path, name)
     except OSError as error:
         raise ConfigError(f"{out} cannot be written: {error}.") from error
-    finally:
-        half.unlink(missing_ok=True)
     return sizes
 
 
 def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
-    """Put a backup into a home that has none of its parts; their names. A failure leaves the home as it was.
+    """Restore a backup into a home that has none of its parts; return their names. A failure leaves
+    the home as it was.
 
-    Raises ConfigError for a file that is no backup and for a home that is in use.
+    Raises ConfigError for a file that is no backup, and for a home that is in use.
     """
-    there = [name for name in (_WAREHOUSE, *_FOLDERS) if (home.path / name).exists()]
-    if there:
+    present = [name for name in (_WAREHOUSE, *_FOLDERS) if (home.path / name).exists()]
+    if present:
         raise ConfigError(
-            f"{home.path} has {', '.join(there)} already. Restore into another RELABEL_HOME, or move them away."
+            f"{home.path} already has {', '.join(present)}. "
+            "Restore into another RELABEL_HOME, or move them away."
         )
     home.path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.path, prefix=SCRATCH) as scratch:
@@ -77,14 +84,18 @@ def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
     return parts
 
 
-def _add(tar: tarfile.TarFile, home: Path, name: str) -> int:
-    """Add a folder's whole files, in order of their names; their bytes. What a run at work takes away meanwhile is left out."""
+def _add_folder(tar: tarfile.TarFile, home: Path, name: str) -> int:
+    """Add the finished files of a folder, in order of their names; return their bytes.
+
+    Scratch files and locks are left out, and so is a file that a run removes meanwhile.
+    """
     n_bytes = 0
     for path in sorted((home / name).rglob("*")):
-        place = path.relative_to(home)
-        if any(part.endswith((".half", ".lock")) for part in place.parts) or path.is_dir():
+        relative = path.relative_to(home)
+        is_scratch = any(part.endswith((".half", ".lock")) for part in relative.parts)
+        if is_scratch or path.is_dir():
             continue
         with suppress(FileNotFoundError):
-            tar.add(path, str(place), recursive=False)
+            tar.add(path, str(relative), recursive=False)
             n_bytes += path.stat().st_size
     return n_bytes

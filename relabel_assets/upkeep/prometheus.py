@@ -1,7 +1,10 @@
-"""Figures for a monitoring system, in Prometheus' text format, from what is stored: nothing is counted twice after a crash.
+"""Metrics for a monitoring system, in Prometheus' text format.
 
-What belongs here: names, labels and units of the figures. What does not: where they are shown, and the ledger's counting
-(resources/ledger_report.py).
+They are read from the warehouse, the ledger and Dagster's records at each call, so a crash counts
+nothing twice.
+
+What belongs here: names, labels and units of the metrics. What does not: serving them, and the
+ledger's counting (teacher/ledger/report.py).
 """
 
 from collections.abc import Iterator
@@ -13,7 +16,8 @@ from relabel_assets.errors import ConfigError
 from relabel_assets.graph.project import Project
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.report import report
-from relabel_assets.warehouse.warehouse import Receipt, Warehouse
+from relabel_assets.warehouse.receipt import Receipt
+from relabel_assets.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -22,11 +26,13 @@ _TEACHER = ("corpus", "purpose", "model")
 
 
 def exposition(project: Project, warehouse: Warehouse, instance: dg.DagsterInstance) -> str:
-    """Every figure as Prometheus' text. Raises ConfigError where the extra `metrics` is not installed."""
+    """Every metric as Prometheus' text. Raises ConfigError where the extra `metrics` is not installed."""
     try:
         from prometheus_client import CollectorRegistry, generate_latest
     except ImportError as error:
-        raise ConfigError("metrics need the extra: pip install 'relabel-assets[metrics]'.") from error
+        raise ConfigError(
+            "metrics need the extra: pip install 'relabel-assets[metrics]'."
+        ) from error
 
     class Stored:
         def collect(self) -> "Iterator[Metric]":
@@ -47,43 +53,59 @@ def _partitions(receipts: list[Receipt], instance: dg.DagsterInstance) -> "Itera
     of_partition = ("corpus", "table")
     rows = GaugeMetricFamily("relabel_rows", "Rows of a partition.", labels=of_partition)
     unfinished = GaugeMetricFamily(
-        "relabel_unfinished", "Pieces of work that failed and are due again.", labels=of_partition
+        "relabel_unfinished",
+        "Pieces of work that failed and are tried again by the next run.",
+        labels=of_partition,
     )
-    set_aside = GaugeMetricFamily("relabel_set_aside", "Inputs that could not be used.", labels=of_partition)
+    set_aside = GaugeMetricFamily(
+        "relabel_set_aside", "Inputs that could not be used.", labels=of_partition
+    )
     written = GaugeMetricFamily(
-        "relabel_written_timestamp_seconds", "When its rows were last made.", labels=of_partition
+        "relabel_written_timestamp_seconds", "When its rows were last written.", labels=of_partition
     )
-    seconds = GaugeMetricFamily("relabel_made_in_seconds", "How long making its rows took.", labels=of_partition)
+    seconds = GaugeMetricFamily(
+        "relabel_made_in_seconds", "How long its rows took to compute.", labels=of_partition
+    )
     for receipt in receipts:
         labels = (receipt.corpus, receipt.table_name)
         rows.add_metric(labels, receipt.n_rows)
         unfinished.add_metric(labels, receipt.n_unfinished)
         set_aside.add_metric(labels, receipt.n_set_aside)
         written.add_metric(labels, receipt.written_at.timestamp())
-        if (took := _seconds(instance, receipt)) is not None:
-            seconds.add_metric(labels, took)
+        duration_s = _duration_s(instance, receipt)
+        if duration_s is not None:
+            seconds.add_metric(labels, duration_s)
     yield from (rows, unfinished, set_aside, written, seconds)
 
 
-def _seconds(instance: dg.DagsterInstance, receipt: Receipt) -> float | None:
-    key = dg.AssetRecordsFilter(asset_key=dg.AssetKey(receipt.table_name), asset_partitions=[receipt.corpus])
-    found = instance.fetch_materializations(key, limit=1).records
-    made = found[0].asset_materialization if found else None
-    value = made.metadata.get("seconds") if made else None
+def _duration_s(instance: dg.DagsterInstance, receipt: Receipt) -> float | None:
+    """How long the run that wrote the partition took for it; None where Dagster has no record."""
+    key = dg.AssetRecordsFilter(
+        asset_key=dg.AssetKey(receipt.table_name), asset_partitions=[receipt.corpus]
+    )
+    records = instance.fetch_materializations(key, limit=1).records
+    materialization = records[0].asset_materialization if records else None
+    value = materialization.metadata.get("seconds") if materialization else None
     return value.value if isinstance(value, dg.FloatMetadataValue) else None
 
 
 def _teacher(ledger: Ledger) -> "Iterator[Metric]":
     from prometheus_client.core import CounterMetricFamily
 
-    requests = CounterMetricFamily("relabel_teacher_requests", "Requests sent to a teacher.", labels=_TEACHER)
+    requests = CounterMetricFamily(
+        "relabel_teacher_requests", "Requests sent to a teacher.", labels=_TEACHER
+    )
     responses = CounterMetricFamily(
         "relabel_teacher_responses",
-        "What came back, by HTTP status, or what kept it from coming.",
+        "Responses by HTTP status, or by the error in place of one.",
         labels=(*_TEACHER, "status"),
     )
-    tokens = CounterMetricFamily("relabel_teacher_tokens", "Tokens, as billed.", labels=(*_TEACHER, "kind"))
-    usd = CounterMetricFamily("relabel_teacher_cost_usd", "US dollars, where the price is known.", labels=_TEACHER)
+    tokens = CounterMetricFamily(
+        "relabel_teacher_tokens", "Tokens, as billed.", labels=(*_TEACHER, "kind")
+    )
+    usd = CounterMetricFamily(
+        "relabel_teacher_cost_usd", "US dollars, where the price is known.", labels=_TEACHER
+    )
     for labels, group in sorted(report(ledger).groups.items()):
         requests.add_metric(labels, group.n_requests)
         for status, count in sorted(group.outcomes.items()):
@@ -97,21 +119,26 @@ def _teacher(ledger: Ledger) -> "Iterator[Metric]":
 def _benchmark(warehouse: Warehouse) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
-    figures = GaugeMetricFamily(
-        "relabel_benchmark", "The latest benchmark over all queries.", labels=("corpus", "labeler", "metric")
+    metrics = GaugeMetricFamily(
+        "relabel_benchmark",
+        "The latest benchmark over all queries.",
+        labels=("corpus", "labeler", "metric"),
     )
-    measured = warehouse.read_replica(
-        "select corpus, labeler, metric, value from benchmark_report where slice = 'all' and value is not null order by all"
+    scores = warehouse.read_replica(
+        "select corpus, labeler, metric, value from benchmark_report "
+        "where slice = 'all' and value is not null order by all"
     )
-    for corpus, labeler, metric, value in measured.iter_rows():
-        figures.add_metric((corpus, labeler, metric), value)
-    yield figures
+    for corpus, labeler, metric, value in scores.iter_rows():
+        metrics.add_metric((corpus, labeler, metric), value)
+    yield metrics
 
 
 def _runs(instance: dg.DagsterInstance) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
-    runs = GaugeMetricFamily("relabel_runs", "Dagster runs that are kept, by status.", labels=("status",))
+    runs = GaugeMetricFamily(
+        "relabel_runs", "Dagster runs that are kept, by status.", labels=("status",)
+    )
     for status in dg.DagsterRunStatus:
         if count := instance.get_runs_count(dg.RunsFilter(statuses=[status])):
             runs.add_metric((status.value.lower(),), count)

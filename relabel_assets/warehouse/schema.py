@@ -1,13 +1,16 @@
-"""The warehouse's tables and views: making them from their declarations, and bringing a file of an earlier version forward.
+"""The warehouse's tables and views: creating them from their declarations, and upgrading a file of
+an earlier version.
 
-What belongs here: what a file must have before rows are read or written. What does not: rows (warehouse.py), and the
-declarations (tables.py, sql/).
+What belongs here: what a file must have before rows are read or written. What does not: rows
+(warehouse.py), and the declarations (tables/, sql/).
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,14 +18,28 @@ import polars as pl
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
+from relabel_assets.warehouse.connection import REMEDY, first_line
 
 if TYPE_CHECKING:
     import duckdb
 
-REMEDY = (
-    "If the file is damaged, restore a backup, or move it away and run `relabel run`: the ledger keeps every label that was "
-    "paid for."
-)
+
+@dataclass(frozen=True)
+class FileVersion:
+    """What tells whether a file was written or replaced since it was last closed."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileVersion | None":
+        """None where there is no file."""
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def view_names() -> list[str]:
@@ -32,65 +49,91 @@ def view_names() -> list[str]:
 
 def _view_files() -> list[Any]:
     folder = resources.files("relabel_assets.warehouse") / "sql"
-    return sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    files = (file for file in folder.iterdir() if file.name.endswith(".sql"))
+    return sorted(files, key=lambda file: file.name)
 
 
-def bring_forward(con: "duckdb.DuckDBPyConnection", database: str) -> None:
-    """Make a file that an earlier version made, or none, what this one declares: tables with their comments and constraints,
-    then the views that read them. No row is lost.
+def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
+    """Give the file every table and view of this version, with their comments and checks; whether
+    anything was missing.
 
-    Raises WarehouseError for a file that no earlier version made; what is wrong with it is left as it was.
+    The file may be new or of an earlier version. No row is lost. Raises WarehouseError for a file
+    that no earlier version made; its contents are not changed then.
     """
-    found: dict[str, set[str]] = {}
-    for name, column in con.execute(
+    columns: dict[str, set[str]] = {}
+    for table_name, column in con.execute(
         "select table_name, column_name from duckdb_columns() where not internal"
     ).fetchall():
-        found.setdefault(name, set()).add(column)
+        columns.setdefault(table_name, set()).add(column)
     tables = (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
-    _refuse_what_is_not_ours(database, {table: found[table.name] for table in tables if table.name in found})
+    _refuse_foreign(
+        database, {table: columns[table.name] for table in tables if table.name in columns}
+    )
     allowed = _allowed_values(con)
+    statements_run = 0
     for table in tables:
-        if table.name not in found:
-            for statement in _table_statements(table):
-                con.execute(statement)
-            continue
-        declared = table.schema.columns()
-        for name in [name for name in declared if name not in found[table.name]]:
-            # A later version's column: the rows that are there stay, and have none yet.
-            con.execute(f"alter table {table.name} add column {name} {_duckdb_type(declared[name].dtype)}")
-            con.execute(f"comment on column {table.name}.{name} is {_quoted(declared[name].description or '')}")
-        if any(allowed.get((table.name, name), values) != values for name, values in _enums(table).items()):
-            _make_again(con, table, database)
-    existing = dict(con.execute("select view_name, comment from duckdb_views() where not internal").fetchall())
+        if table.name in columns:
+            statements = list(_added_columns(table, columns[table.name]))
+        else:
+            statements = list(_table_statements(table))
+        for statement in statements:
+            con.execute(statement)
+        statements_run += len(statements)
+        enums = _enum_values(table).items()
+        if any(allowed.get((table.name, column), values) != values for column, values in enums):
+            _recreate_with_checks(con, table, database)
+            statements_run += 1
+    # After the tables, which the views read.
+    return _upgrade_views(con) or statements_run > 0
+
+
+def _upgrade_views(con: "duckdb.DuckDBPyConnection") -> bool:
+    """Create the views that are missing or of another version; whether there was one."""
+    comments = dict(
+        con.execute("select view_name, comment from duckdb_views() where not internal").fetchall()
+    )
+    is_changed = False
     for file in _view_files():
-        name, text = file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")
+        name = file.name.removesuffix(".sql")
+        text = file.read_text(encoding="utf-8")
         first_comment = re.match(r"--\s*(.+)", text)
-        # The comment carries a digest of the file, so that a view made by an earlier version is made again.
+        # The digest in the comment tells a view that another version made: its file's text is another.
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         comment = f"{first_comment.group(1) if first_comment else name} [{digest}]"
-        if existing.get(name) != comment:
+        if comments.get(name) != comment:
             con.execute(f"create or replace view {name} as {text}")
             con.execute(f"comment on view {name} is {_quoted(comment)}")
+            is_changed = True
+    return is_changed
 
 
-def _enums(table: Table) -> dict[str, set[str]]:
-    """The values that each column of `table` allows, where it allows some only."""
+def _enum_values(table: Table) -> dict[str, set[str]]:
+    """The values that each enum column of `table` allows."""
     columns = table.schema.columns().items()
-    return {name: set(column.dtype.categories) for name, column in columns if isinstance(column.dtype, pl.Enum)}
+    return {
+        name: set(column.dtype.categories)
+        for name, column in columns
+        if isinstance(column.dtype, pl.Enum)
+    }
 
 
 def _allowed_values(con: "duckdb.DuckDBPyConnection") -> dict[tuple[str, str], set[str]]:
     """The values that the checks in the file allow, by table and column."""
-    query = """select table_name, constraint_column_names[1], expression from duckdb_constraints()
+    query = """select table_name, constraint_column_names[1], expression
+        from duckdb_constraints()
         where constraint_type = 'CHECK' and len(constraint_column_names) = 1"""
     return {
-        (table, column): {value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'", check)}
+        (table, column): {
+            value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'", check)
+        }
         for table, column, check in con.execute(query).fetchall()
     }
 
 
-def _make_again(con: "duckdb.DuckDBPyConnection", table: Table, database: str) -> None:
-    """Give `table` the checks that it declares: DuckDB cannot change those of a table that is there."""
+def _recreate_with_checks(con: "duckdb.DuckDBPyConnection", table: Table, database: str) -> None:
+    """Give `table` the checks that it declares, in one transaction. DuckDB cannot change the checks
+    of an existing table.
+    """
     import duckdb
 
     con.begin()
@@ -104,40 +147,60 @@ def _make_again(con: "duckdb.DuckDBPyConnection", table: Table, database: str) -
     except duckdb.ConstraintException as error:
         con.rollback()
         raise WarehouseError(
-            f"{database} was made by a later version of relabel-assets: {str(error).splitlines()[0]}. Install that version. "
-            f"Table {table.name} was not changed."
+            f"{database} was made by a later version of relabel-assets: {first_line(error)}. "
+            f"Install that version. Table {table.name} was not changed."
         ) from error
     except BaseException:
         con.rollback()
         raise
 
 
-def _refuse_what_is_not_ours(database: str, found: Mapping[Table, set[str]]) -> None:
-    """Raises WarehouseError, before anything is changed, where a table's columns are not what an earlier version made."""
-    for table, columns in found.items():
+def _refuse_foreign(database: str, columns: Mapping[Table, set[str]]) -> None:
+    """Check, before anything is changed, that an earlier version may have made these tables.
+
+    Raises WarehouseError for an unknown column, and for one missing that every version had.
+    """
+    for table, present in columns.items():
         declared = table.schema.columns()
-        if unknown := sorted(columns - set(declared)):
+        unknown = sorted(present - set(declared))
+        if unknown:
             raise WarehouseError(
-                f"{database} was made by a later version of relabel-assets: table {table.name} has {', '.join(unknown)}. "
-                "Install that version. Nothing was changed."
+                f"{database} was made by a later version of relabel-assets: table {table.name} has "
+                f"{', '.join(unknown)}. Install that version. Nothing was changed."
             )
-        if missing := [name for name, column in declared.items() if name not in columns and not column.nullable]:
+        missing = [
+            name for name, column in declared.items() if name not in present and not column.nullable
+        ]
+        if missing:
             raise WarehouseError(
-                f"{database}: table {table.name} has no {', '.join(missing)}, which every version of relabel-assets gave it. "
-                f"{REMEDY}"
+                f"{database}: table {table.name} has no {', '.join(missing)}, which every version of "
+                f"relabel-assets gave it. {REMEDY}"
             )
+
+
+def _added_columns(table: Table, present: set[str]) -> Iterator[str]:
+    """Statements that add the columns of a later version. They are nullable: the rows of before
+    have no value.
+    """
+    for name, column in table.schema.columns().items():
+        if name not in present:
+            yield f"alter table {table.name} add column {name} {_duckdb_type(column.dtype)}"
+            yield f"comment on column {table.name}.{name} is {_quoted(column.description or '')}"
 
 
 def _table_statements(table: Table) -> Iterator[str]:
     columns = []
     for name, column in table.schema.columns().items():
-        parts = [name, _duckdb_type(column.dtype), "" if column.nullable else "not null"]
+        parts = [name, _duckdb_type(column.dtype)]
+        if not column.nullable:
+            parts.append("not null")
         if isinstance(column.dtype, pl.Enum):
             allowed = ", ".join(_quoted(value) for value in column.dtype.categories)
             parts.append(f"check ({name} in ({allowed}))")
-        columns.append(" ".join(part for part in parts if part))
+        columns.append(" ".join(parts))
     yield f"create table {table.name} ({', '.join(columns)})"
-    yield f"comment on table {table.name} is {_quoted(f'One row per {table.grain}. {table.description}')}"
+    comment = f"One row per {table.grain}. {table.description}"
+    yield f"comment on table {table.name} is {_quoted(comment)}"
     for name, column in table.schema.columns().items():
         yield f"comment on column {table.name}.{name} is {_quoted(column.description or '')}"
 

@@ -1,105 +1,102 @@
-"""The warehouse: one DuckDB file, a table per asset, a partition per corpus. Only here and in
-warehouse_schema.py duckdb is used.
+"""The warehouse: one DuckDB file, a table per asset, a partition per corpus.
 
-What belongs here: reading tables, replacing a partition whole or not at all, and keeping the copies that readers open. What
-does not: making tables and views (warehouse_schema.py), what the rows mean, and any computation while a connection is open.
+What belongs here: reading tables, and replacing a partition whole or not at all. What does not:
+opening files (connection.py), making tables and views (schema.py), the copies that readers open
+(replica.py), what the rows mean, and any computation while a connection is open.
 """
 
-import errno
-import hashlib
-import logging
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
 import polars as pl
-import tenacity
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import MATERIALIZATIONS, TABLES
-from relabel_assets.warehouse.schema import REMEDY, bring_forward
+from relabel_assets.warehouse.connection import READ_ONLY, first_line, locked, open_file, run_query
+from relabel_assets.warehouse.receipt import Receipt, content_hash
+from relabel_assets.warehouse.replica import ReaderCopies, copy_file
+from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
 
 if TYPE_CHECKING:
     import duckdb
 
-LOG = logging.getLogger("relabel_assets.warehouse")
-LOCK_TIMEOUT_S = 120
-REPLICA = "labels.duckdb"
-PARQUET = "parquet"
-_WRITTEN_AT = "relabel_assets.written_at"  # in a Parquet file's metadata: the write that it is a copy of
-_GRADED_BY = {"teacher_labels": ("teacher", "teacher_model"), "student_labels": ("student", "model_id")}
-_READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
+__all__ = ["Receipt", "Warehouse", "content_hash"]
 
-
-@dataclass(frozen=True)
-class Receipt:
-    """What a partition was made from, and what it holds now: a row of `materializations`."""
-
-    corpus: str
-    table_name: str
-    input_hash: str
-    content_hash: str
-    n_rows: int
-    n_unfinished: int
-    n_set_aside: int
-    files: tuple[str, ...]
-    run_id: str | None
-    written_at: datetime
-    inputs: str | None = None
+# The labeler of a table of grades, and the column that names its model.
+_LABELERS = {
+    "teacher_labels": ("teacher", "teacher_model"),
+    "student_labels": ("student", "model_id"),
+}
+# Files whose tables and views this process found current, as they were when it closed them.
+_CURRENT_SCHEMAS: dict[Path, FileVersion] = {}
 
 
 class Warehouse(DuckDBResource):
-    """The DuckDB file at `database`. Every access is short and under one file lock: DuckDB lets one process in at a time."""
+    """The DuckDB file at `database`. Every access is short and under one file lock.
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> warehouse = Warehouse.at(Path(folder.name) / "warehouse.duckdb")
+    >>> pair = {"query_id": "q1", "doc_id": "d1", "assessor": "ana", "grade": 2, "kind": "human"}
+    >>> grades = pl.DataFrame([pair])
+    >>> warehouse.replace("reference_labels", "demo", grades, input_hash="0" * 64).n_rows
+    1
+    >>> warehouse.read_replica("select labeler, grade from labels").rows()
+    [('reference', 2)]
+    """
 
     @classmethod
     def at(cls, path: Path) -> "Warehouse":
         return cls(database=str(path))
 
+    @property
+    def replica(self) -> Path:
+        """The copy that readers open."""
+        return self._copies.replica
+
     @contextmanager
-    def get_connection(self, *, is_read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A connection under the file lock; keep it for the moment of one read or one write.
+    def get_connection(
+        self, *, is_read_only: bool = False
+    ) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """A connection under the file lock, to the file as it is. Keep it for one read or one write.
 
-        Raises WarehouseError where the file cannot be opened, read or written: held by another program, damaged, of a later
-        version, in a read-only folder, on a full disk.
+        Raises WarehouseError where the file cannot be opened, read or written: held by another
+        program, damaged, of a later version, in a read-only folder, on a full disk.
         """
-        import duckdb
-
         path = Path(self.database)
         if is_read_only and not path.exists():
-            raise WarehouseError(f"there is no warehouse at {path} yet. Make one with `relabel run`.")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S):
-                con = _connect(path, {**self.connection_config, **(_READ_ONLY if is_read_only else {})})
-                try:
-                    yield con
-                finally:
-                    con.close()
-        except filelock.Timeout as error:
             raise WarehouseError(
-                f"{path}.lock has been held by another process for {LOCK_TIMEOUT_S} s. Wait for that run, or end it."
-            ) from error
-        except OSError as error:
-            remedy = "Make room" if error.errno == errno.ENOSPC else "Set RELABEL_HOME to a folder you may write to"
-            raise WarehouseError(f"cannot write to {path.parent}: {error}. {remedy}.") from error
-        except duckdb.Error as error:
-            raise WarehouseError(f"{path}: {_first_line(error)}. {REMEDY}") from error
+                f"there is no warehouse at {path} yet. Make one with `relabel run`."
+            )
+        with locked(path):
+            config = {**self.connection_config, **(READ_ONLY if is_read_only else {})}
+            con = open_file(path, config)
+            try:
+                yield con
+            finally:
+                con.close()
 
-    def read(self, table: str, corpus: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """The rows of `corpus` in `table`, in key order, without the corpus column; empty where there are none."""
-        with self._tables() as con:
-            return _rows(con, table, corpus, columns)
+    def read(
+        self, table: str, corpus: str, *, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The rows of `corpus` in `table`, in key order, without the corpus column; empty where
+        there are none.
+        """
+        with self._upgraded() as con:
+            return _partition_rows(con, table, corpus, columns)
 
-    def read_batches(self, table: str, corpus: str, *, size: int = 20_000) -> Iterator[pl.DataFrame]:
-        """The rows of `read`, `size` at a time in order of the table's one key column, holding no connection in between."""
+    def read_batches(
+        self, table: str, corpus: str, *, size: int = 20_000
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of `read`, `size` at a time, in order of the table's one key column. No
+        connection is held in between.
+        """
         (key,) = (name for name in TABLES[table].key if name != "corpus")
         columns = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
         query = (
@@ -108,7 +105,7 @@ class Warehouse(DuckDBResource):
         )
         after = ""
         while True:
-            with self._tables() as con:
+            with self._upgraded() as con:
                 batch = con.sql(query, params={"corpus": corpus, "after": after}).pl()
             if batch.is_empty():
                 return
@@ -116,12 +113,15 @@ class Warehouse(DuckDBResource):
             after = batch[key][-1]
 
     def texts(self, corpus: str, column: str, ids: pl.Series) -> pl.DataFrame:
-        """The words behind ids: query_id and text, or doc_id and the document's columns; unknown ids have no row."""
+        """The texts of ids, with their id column: no row for an unknown id."""
         table, columns = {
             "query_id": ("synthetic_queries", "text"),
             "doc_id": ("seed_docs", ", ".join(DOCUMENT_COLUMNS)),
         }[column]
-        query = f"select {column}, {columns} from {table} where corpus = $corpus and {column} in (select unnest($ids))"
+        query = (
+            f"select {column}, {columns} from {table} "
+            f"where corpus = $corpus and {column} in (select unnest($ids))"
+        )
         return self.query(query, {"corpus": corpus, "ids": ids.drop_nulls().unique().to_list()})
 
     def query(self, sql: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
@@ -130,7 +130,7 @@ class Warehouse(DuckDBResource):
         Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
         """
         with self.get_connection(is_read_only=True) as con:
-            return _frame(con, sql, params)
+            return run_query(con, sql, params)
 
     def receipt(self, table: str, corpus: str) -> Receipt | None:
         """What the partition was last made from; None where it has never been made."""
@@ -140,7 +140,7 @@ class Warehouse(DuckDBResource):
         """Every partition's receipt, by corpus and table name."""
         if not Path(self.database).exists():
             return {}
-        with self._tables() as con:
+        with self._upgraded() as con:
             return {(receipt.corpus, receipt.table_name): receipt for receipt in _receipts(con)}
 
     def replace(
@@ -156,10 +156,10 @@ class Warehouse(DuckDBResource):
         files: tuple[str, ...] = (),
         run_id: str | None = None,
     ) -> Receipt:
-        """Put `frame` (the table's columns without corpus) in the place of the partition, in one transaction.
+        """Replace the partition by `frame` (the table's columns without corpus) in one transaction.
 
-        Raises ContractError where the frame breaks the table's declaration; then, and at any other failure, the old
-        rows stay.
+        Raises ContractError where the frame breaks the table's declaration. After that, and after
+        any other failure, the old rows stay.
         """
         rows = TABLES[table].validate(frame.select(pl.lit(corpus).alias("corpus"), pl.all()))
         receipt = Receipt(
@@ -175,203 +175,134 @@ class Warehouse(DuckDBResource):
             written_at=datetime.now(UTC),
             inputs=inputs,
         )
-        self._write(TABLES[table], rows, receipt)
+        with self._upgraded() as con:
+            _replace_partition(con, TABLES[table], rows, receipt)
+            self._copies.publish(con, [(receipt, rows.drop("corpus"))])
         return receipt
 
-    def _write(self, table: Table, rows: pl.DataFrame, receipt: Receipt) -> None:
-        import duckdb
-
-        note = MATERIALIZATIONS.validate(pl.DataFrame([vars(receipt)], schema_overrides={"files": pl.List(pl.String)}))
-        with self._tables() as con:
-            try:
-                con.begin()
-                if table.name in _GRADED_BY:
-                    _note_changed_grades(con, table.name, rows, receipt)
-                con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
-                _insert(con, table.name, rows)
-                con.execute(
-                    "delete from materializations where corpus = ? and table_name = ?", [receipt.corpus, table.name]
-                )
-                _insert(con, "materializations", note)
-                con.commit()
-            except duckdb.Error as error:
-                with suppress(duckdb.Error):  # a disk that is full, or a damaged file, ends the connection
-                    con.rollback()
-                raise WarehouseError(
-                    f"table {table.name}, corpus {receipt.corpus}: {_first_line(error)}. The old rows were kept."
-                ) from error
-            self._publish(con, receipt, rows.drop("corpus"))
-
-    @property
-    def replica(self) -> Path:
-        """The copy that readers open."""
-        return Path(self.database).with_name(REPLICA)
-
     def copy_to(self, path: Path) -> None:
-        """A consistent copy of the whole file, made between two writes."""
-        with self._tables() as con:
+        """Make a consistent copy of the whole file, between two writes."""
+        with self._upgraded() as con:
             con.execute("checkpoint")
-            shutil.copyfile(self.database, path)
-
-    def publish_all(self) -> None:
-        """Make the copies that readers open anew, from the warehouse as it is."""
-        with self._tables() as con:
-            for receipt in _receipts(con):
-                self._publish(con, receipt, _rows(con, receipt.table_name, receipt.corpus))
-
-    def catch_up(self, receipts: Iterable[Receipt]) -> None:
-        """Copy what a process that was killed after its commit, and before its copies, left behind of these partitions."""
-        behind = {(receipt.corpus, receipt.table_name) for receipt in receipts if not self.is_published(receipt)}
-        if not behind:
-            return
-        with self._tables() as con:
-            for receipt in _receipts(con):
-                if (receipt.corpus, receipt.table_name) in behind:
-                    self._publish(con, receipt, _rows(con, receipt.table_name, receipt.corpus))
-
-    def is_published(self, receipt: Receipt) -> bool:
-        """Whether the copies that readers open hold what the receipt says; the replica is copied before the Parquet file."""
-        try:
-            return pl.read_parquet_metadata(self._parquet(receipt)).get(_WRITTEN_AT) == _moment(receipt)
-        except (OSError, pl.exceptions.PolarsError):
-            return False
+            copy_file(Path(self.database), path)
 
     def read_replica(self, sql: str) -> pl.DataFrame:
-        """The result of `sql` on the read replica, which no run ever locks; on the warehouse where there is none yet.
+        """The result of `sql` on the read replica, which no run ever locks; on the warehouse where
+        there is none yet.
 
         Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
         """
-        if not self.replica.exists():
-            return self.query(sql)
-        con = _connect(self.replica, _READ_ONLY, remedy="`relabel doctor --fix` copies it again.")
-        try:
-            return _frame(con, sql, None)
-        finally:
-            con.close()
+        return self._copies.read(sql) if self.replica.exists() else self.query(sql)
 
-    def _parquet(self, receipt: Receipt) -> Path:
-        folder = Path(self.database).parent / PARQUET / receipt.table_name / f"corpus={receipt.corpus}"
-        return folder / "rows.parquet"
+    def is_published(self, receipt: Receipt) -> bool:
+        """Whether the copies that readers open hold the partition as the receipt says."""
+        return self._copies.is_current(receipt)
 
-    def _publish(self, con: "duckdb.DuckDBPyConnection", receipt: Receipt, rows: pl.DataFrame) -> None:
-        """Copy what was committed to where readers look: each file whole or as it was. A reader keeps the file it opened.
+    def publish_all(self) -> None:
+        """Copy every partition for readers again."""
+        self._publish(None)
 
-        A copy that fails (a full disk) is said and costs no rows: the next materialization copies again.
-        """
-        import duckdb
+    def republish_stale(self, receipts: Iterable[Receipt]) -> None:
+        """Copy those of these partitions that are not published: a process was killed after its commit."""
+        stale = {
+            (receipt.corpus, receipt.table_name)
+            for receipt in receipts
+            if not self.is_published(receipt)
+        }
+        if stale:
+            self._publish(stale)
 
-        home = Path(self.database).parent
-        part = self._parquet(receipt)
-        try:
-            con.execute("checkpoint")  # the file alone holds everything: nothing is left in the write-ahead log
-            with _whole(self.replica) as half:
-                shutil.copyfile(self.database, half)
-                _keep_tail(self.replica, half)
-            part.parent.mkdir(parents=True, exist_ok=True)
-            with _whole(part) as half:
-                rows.write_parquet(half, metadata={_WRITTEN_AT: _moment(receipt)})
-        except (OSError, pl.exceptions.PolarsError, duckdb.Error) as error:
-            LOG.warning("%s and %s are behind the warehouse: %s", home / REPLICA, home / PARQUET, error)
+    def _publish(self, keys: set[tuple[str, str]] | None) -> None:
+        """Copy the partitions `keys`, (corpus, table) each, for readers; None is all of them."""
+        with self._upgraded() as con:
+            self._copies.publish(
+                con,
+                (
+                    (receipt, _partition_rows(con, receipt.table_name, receipt.corpus))
+                    for receipt in _receipts(con)
+                    if keys is None or (receipt.corpus, receipt.table_name) in keys
+                ),
+            )
+
+    @property
+    def _copies(self) -> ReaderCopies:
+        return ReaderCopies(Path(self.database))
 
     @contextmanager
-    def _tables(self) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A connection to a warehouse that has every table and view."""
-        with self.get_connection() as con:
-            bring_forward(con, self.database)
-            yield con
+    def _upgraded(self) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """A connection to a file that has every table and view of this version.
+
+        Looking through the catalog takes longer than a small read, so a file is upgraded once a
+        process. It is looked through again where something else wrote it meanwhile: another
+        process, a restore.
+        """
+        path = Path(self.database)
+        with locked(path):
+            version = FileVersion.of(path)
+            is_current = version is not None and _CURRENT_SCHEMAS.pop(path, None) == version
+            con = open_file(path, self.connection_config)
+            try:
+                is_upgraded = not is_current and upgrade_schema(con, self.database)
+                if is_upgraded and self.replica.is_file():
+                    # Readers get the new views, and every checkpoint a copy: rule 2 of replica.py.
+                    self._copies.publish(con)
+                yield con
+            finally:
+                con.close()
+            # Only now: closing may write. After an error the next access looks again.
+            closed = FileVersion.of(path)
+            if closed is not None:
+                _CURRENT_SCHEMAS[path] = closed
 
 
-def _receipts(con: "duckdb.DuckDBPyConnection") -> list[Receipt]:
-    rows = con.sql("select * from materializations").pl().to_dicts()
-    return [Receipt(**{**row, "files": tuple(row["files"])}) for row in rows]
-
-
-def _rows(
-    con: "duckdb.DuckDBPyConnection", table: str, corpus: str, columns: Sequence[str] | None = None
-) -> pl.DataFrame:
-    """The rows of a partition in key order, without the corpus column."""
-    columns = columns or [name for name in TABLES[table].schema.column_names() if name != "corpus"]
-    order = ", ".join(name for name in TABLES[table].key if name != "corpus")
-    query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"
-    return con.sql(query, params={"corpus": corpus}).pl()
-
-
-def _moment(receipt: Receipt) -> str:
-    return receipt.written_at.astimezone(UTC).isoformat()
-
-
-def _keep_tail(old: Path, new: Path) -> None:
-    """Append to `new` what `old` has beyond its end.
-
-    DuckDB opens a file by its name twice, for the header and for the rest, and may find `new` the second time. What the old
-    header points to is still there, for a checkpoint writes beside what it replaces, unless the file got shorter.
-    """
-    if not old.exists():
-        return
-    with old.open("rb") as before, new.open("ab") as after:
-        before.seek(after.tell())
-        shutil.copyfileobj(before, after)
-
-
-def content_hash(table: Table, rows: pl.DataFrame) -> str:
-    """SHA-256 of the rows in key order, without the columns that say when or how fast they were made."""
-    stable = rows.select(table.stable_columns).sort(table.key)
-    return hashlib.sha256(stable.write_ndjson().encode()).hexdigest()
-
-
-def _frame(con: "duckdb.DuckDBPyConnection", sql: str, params: dict[str, Any] | None) -> pl.DataFrame:
+def _replace_partition(
+    con: "duckdb.DuckDBPyConnection", table: Table, rows: pl.DataFrame, receipt: Receipt
+) -> None:
+    """Write rows, receipt and changed grades in one transaction."""
     import duckdb
 
+    columns = {"files": pl.List(pl.String)}
+    written = MATERIALIZATIONS.validate(pl.DataFrame([vars(receipt)], schema_overrides=columns))
     try:
-        relation = con.sql(sql, params=params)
-        frame = pl.DataFrame() if relation is None else relation.pl()
+        con.begin()
+        if table.name in _LABELERS:
+            _record_changed_grades(con, table.name, rows, receipt)
+        con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
+        _insert(con, table.name, rows)
+        con.execute(
+            "delete from materializations where corpus = ? and table_name = ?",
+            [receipt.corpus, table.name],
+        )
+        _insert(con, "materializations", written)
+        con.commit()
     except duckdb.Error as error:
-        raise WarehouseError(f"{str(error).strip()}") from error
-    except pl.exceptions.PolarsError as error:
+        with suppress(duckdb.Error):  # a full disk or a damaged file ends the connection
+            con.rollback()
         raise WarehouseError(
-            "a column has a type that cannot be shown, such as INTERVAL: cast it to varchar."
+            f"table {table.name}, corpus {receipt.corpus}: {first_line(error)}. "
+            "The old rows were kept."
         ) from error
-    if binary := [name for name, dtype in frame.schema.items() if dtype == pl.Binary]:
-        raise WarehouseError(f"column {binary[0]} is binary, which no format shows: cast it to varchar.")
-    return frame
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to, which then takes its place."""
-    half = path.with_name(f".{path.name}.half")
-    try:
-        yield half
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
-
-
-def _connect(path: Path, config: dict[str, Any], *, remedy: str | None = None) -> "duckdb.DuckDBPyConnection":
-    import duckdb
-
-    # The file lock keeps our own processes apart; another program (a DuckDB shell, a BI tool) may hold the file for a moment.
-    is_held = tenacity.retry_if_exception(lambda error: "lock on file" in str(error))
-    retrying = tenacity.Retrying(
-        retry=is_held, wait=tenacity.wait_random_exponential(0.1, 2), stop=tenacity.stop_after_delay(20), reraise=True
+def _record_changed_grades(
+    con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame, receipt: Receipt
+) -> None:
+    """Add to grade_history every pair that is new or has another grade. Run it before the old rows
+    are deleted.
+    """
+    labeler, model = _LABELERS[table]
+    graded = rows.select("corpus", "query_id", "doc_id", "grade", model=model)
+    con.register("incoming", graded.to_arrow())
+    con.execute(
+        f"""insert into grade_history by name
+        select incoming.*, $labeler as labeler, $run_id as run_id, $at as noted_at
+        from incoming left join {table} as old
+            on (old.corpus, old.query_id, old.doc_id)
+                = (incoming.corpus, incoming.query_id, incoming.doc_id)
+        where old.query_id is null or old.grade is distinct from incoming.grade""",
+        {"labeler": labeler, "run_id": receipt.run_id, "at": receipt.written_at},
     )
-    try:
-        return retrying(duckdb.connect, str(path), config=config)
-    except duckdb.Error as error:
-        if "lock on file" in str(error):
-            raise WarehouseError(
-                f"{path} is open in another program. Close it there, then run this again. ({_first_line(error)})"
-            ) from error
-        if "version number" in str(error):
-            raise WarehouseError(
-                f"{path} was written by another version of DuckDB than {duckdb.__version__}: {_first_line(error)}. "
-                "Install the version that wrote it. Nothing was changed."
-            ) from error
-        raise WarehouseError(f"{path} cannot be opened: {_first_line(error)}. {remedy or REMEDY}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")
+    con.unregister("incoming")
 
 
 def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) -> None:
@@ -380,16 +311,16 @@ def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) ->
     con.unregister("incoming")
 
 
-def _note_changed_grades(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame, receipt: Receipt) -> None:
-    """Add to grade_history every pair that is new or whose grade is not what it was."""
-    labeler, model = _GRADED_BY[table]
-    con.register("incoming", rows.select("corpus", "query_id", "doc_id", "grade", model=model).to_arrow())
-    con.execute(
-        f"""insert into grade_history by name
-        select incoming.*, $labeler as labeler, $run_id as run_id, $at as noted_at
-        from incoming left join {table} as old
-            on (old.corpus, old.query_id, old.doc_id) = (incoming.corpus, incoming.query_id, incoming.doc_id)
-        where old.query_id is null or old.grade is distinct from incoming.grade""",
-        {"labeler": labeler, "run_id": receipt.run_id, "at": receipt.written_at},
-    )
-    con.unregister("incoming")
+def _receipts(con: "duckdb.DuckDBPyConnection") -> list[Receipt]:
+    rows = con.sql("select * from materializations").pl().to_dicts()
+    return [Receipt(**{**row, "files": tuple(row["files"])}) for row in rows]
+
+
+def _partition_rows(
+    con: "duckdb.DuckDBPyConnection", table: str, corpus: str, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """The rows of a partition in key order, without the corpus column."""
+    columns = columns or [name for name in TABLES[table].schema.column_names() if name != "corpus"]
+    order = ", ".join(name for name in TABLES[table].key if name != "corpus")
+    query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"
+    return con.sql(query, params={"corpus": corpus}).pl()

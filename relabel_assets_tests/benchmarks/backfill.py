@@ -1,14 +1,17 @@
-"""Six corpora, four concurrent runs and three readers on one warehouse, for some minutes: no failed step, no reader error.
+"""Six corpora, four concurrent runs and three readers on one warehouse, for some minutes: no failed
+step, no reader error.
 
     python -m relabel_assets_tests.benchmarks.backfill --minutes 10
 
-A temporary home. Four processes take corpora in turn, change one document of each and run it from end to end (`relabel
-run`): every table is made again. Meanwhile two readers query the replica with DuckDB alone and one reads the Parquet files,
-over and over. Every read must see whole partitions, each table as its receipt in `materializations` says. At the end the
-replica must hold what the warehouse holds, and what a plan says is left must be nothing.
+A temporary home. Four processes take corpora in turn, change one document of each and run it from
+end to end (`relabel run`): every table is made again. Meanwhile two readers query the replica with
+DuckDB alone and one reads the Parquet files, over and over. Every read must see whole partitions,
+each table as its receipt in `materializations` says. At the end the replica must hold what the
+warehouse holds, and what a plan says is left must be nothing.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -30,7 +33,10 @@ from relabel_assets_tests.builders import write_corpus
 
 CORPORA = [f"corpus_{number}" for number in range(6)]
 N_PAIRS = 128  # of each corpus: 16 queries with 8 documents
-ROW_COUNTS = " union all ".join(f"select corpus, '{name}' as table_name, count(*) as n from {name} group by corpus" for name in TABLES)  # fmt: skip
+ROW_COUNTS = " union all ".join(
+    f"select corpus, '{name}' as table_name, count(*) as n from {name} group by corpus"
+    for name in TABLES
+)
 BROKEN = f"""
     select made.corpus, table_name, made.n_rows, coalesce(n, 0) as n
     from materializations as made left join ({ROW_COUNTS}) using (corpus, table_name)
@@ -39,7 +45,7 @@ BROKEN = f"""
 
 
 def change_a_document(folder: Path, number: int) -> None:
-    """A document, not of the benchmark, that says what nobody said before: its pairs and the student are other ones."""
+    """Change a document outside the benchmark: its pairs are graded again, a student is trained."""
     file = folder / "documents.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rows[0]["body"] = f"All that there is to know about parental leave, version {number}."
@@ -47,7 +53,9 @@ def change_a_document(folder: Path, number: int) -> None:
 
 
 def read_replica(home: Path) -> int:
-    """One read of the replica; 0 where there is none yet. Raises AssertionError for a partition that is not whole."""
+    """Read the replica; return 1, or 0 where there is none yet. Raises AssertionError for a
+    partition that is not whole.
+    """
     file = home / "labels.duckdb"
     if not file.exists():
         return 0
@@ -56,39 +64,60 @@ def read_replica(home: Path) -> int:
         assert not broken, broken
         counts = con.execute("select corpus, count(*) from student_labels group by all").fetchall()
         assert all(count == N_PAIRS for _, count in counts), counts
-        versions = con.execute("select count(distinct model_id) from student_labels group by corpus").fetchall()
+        versions = con.execute(
+            "select count(distinct model_id) from student_labels group by corpus"
+        ).fetchall()
         assert all(count == 1 for (count,) in versions), versions
         con.execute("select count(*) from labels").fetchall()
     return 1
 
 
 def read_parquet(home: Path) -> int:
-    """One read of every corpus' teacher labels as Parquet: how many there were."""
-    heights = [pl.read_parquet(file).height for file in (home / "parquet" / "teacher_labels").glob("*/rows.parquet")]
+    """Read every corpus' teacher labels as Parquet; return how many files there were."""
+    heights = [
+        pl.read_parquet(file).height
+        for file in (home / "parquet" / "teacher_labels").glob("*/rows.parquet")
+    ]
     assert all(height == N_PAIRS for height in heights), heights
     return len(heights)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=10)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     errors: list[str] = []
     runs, reads, lock = [0], [0], threading.Lock()
     with tempfile.TemporaryDirectory() as folder:
         for name in CORPORA:
             write_corpus(Path(folder) / "data" / name)
         home = Path(folder) / "home"
-        os.environ |= {"RELABEL_HOME": str(home), "RELABEL_DATA": f"{folder}/data", "OMP_NUM_THREADS": "1"}
-        end, taken = time.monotonic() + 60 * given.minutes, iter(range(10**9))
+        os.environ |= {
+            "RELABEL_HOME": str(home),
+            "RELABEL_DATA": f"{folder}/data",
+            "OMP_NUM_THREADS": "1",
+        }
+        end = time.monotonic() + 60 * arguments.minutes
+        numbers = itertools.count()
 
         def run() -> None:
             while time.monotonic() < end:
                 with lock:
-                    number = next(taken)
+                    number = next(numbers)
                 name = CORPORA[number % len(CORPORA)]
                 change_a_document(Path(folder) / "data" / name, number)
-                command = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli.main", "run", "-c", name]
+                command = [
+                    sys.executable,
+                    "-W",
+                    "ignore",
+                    "-m",
+                    "relabel_assets.cli.main",
+                    "run",
+                    "-c",
+                    name,
+                ]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 with lock:
                     runs[0] += 1
@@ -113,24 +142,28 @@ def main() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        errors += left_wrong(home)
+        errors += remaining_faults(home)
     print(f"{runs[0]} runs of {len(CORPORA)} corpora by 4 processes, {reads[0]:,} reads by 3 readers, "
-          f"{given.minutes:g} minutes: {len(errors)} errors")  # fmt: skip
+          f"{arguments.minutes:g} minutes: {len(errors)} errors")  # fmt: skip
     print("\n".join(errors[:10]))
     sys.exit(bool(errors) or not runs[0] or not reads[0])
 
 
-def left_wrong(home: Path) -> list[str]:
-    """What is not as it should be when all have ended."""
+def remaining_faults(home: Path) -> list[str]:
+    """Faults after all runs ended: partitions that do not match their receipts, stale copies,
+    tables that a plan would make.
+    """
     project, warehouse = Project.from_environment(), Warehouse.at(home / "warehouse.duckdb")
-    found = [f"not whole: {row}" for row in warehouse.query(BROKEN).rows()]
+    faults = [f"not whole: {row}" for row in warehouse.query(BROKEN).rows()]
     for table in (*TABLES, "materializations", "grade_history"):
         query = f"select * from {table} order by all"
         if not warehouse.read_replica(query).equals(warehouse.query(query)):
-            found.append(f"the replica's {table} is not the warehouse's")
+            faults.append(f"the replica's {table} is not the warehouse's")
     for name in sorted({corpus for corpus, _ in warehouse.receipts()}):
-        found += [f"{name}: {left}" for left in plan.plan(project, warehouse, name, list(TABLES))]
-    return found
+        faults += [
+            f"{name}: {change}" for change in plan.plan(project, warehouse, name, list(TABLES))
+        ]
+    return faults
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from relabel_assets.graph.forecast import Changes, changes_between
 from relabel_assets.running import runner
 from relabel_assets.running.plan import Planned, plan, stale_tables
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.warehouse import PARQUET
+from relabel_assets.warehouse.replica import PARQUET
 from relabel_assets_tests import builders
 from relabel_assets_tests.builders import ask_live, relabel, write_corpus
 from relabel_assets_tests.faults.teacher_server import TeacherServer

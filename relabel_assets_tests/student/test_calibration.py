@@ -71,7 +71,8 @@ def test_equal_scores_have_the_shares_of_grades() -> None:
 
 
 def test_reliability_by_hand() -> None:
-    # P(grade >= 1) of five pairs: two in the bin from .1 to .2, where one of the grades is 1, one in each of the last two.
+    # P(grade >= 1) of five pairs: two in the bin from .1 to .2, where one of the grades is 1, one
+    # in each of the last two.
     at_least = np.array([0.11, 0.15, 0.85, 0.95, 1.0])
     probs = np.stack([1 - at_least, at_least], axis=1)
     found = reliability(probs, [0, 1, 1, 1, 1])

@@ -1,4 +1,5 @@
-"""Which documents corpus statistics are computed from, and that the student's identity follows them."""
+"""Which documents corpus statistics are computed from, and that the student's identity follows
+them."""
 
 import hashlib
 

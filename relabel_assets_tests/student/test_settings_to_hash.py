@@ -1,7 +1,7 @@
 """Hashes that earlier versions computed from a student's settings must not change.
 
-What is compared with was written by the version of 4e07501 for data/engineering_wiki of the demo. A student or a table whose
-hash changes would be made again by everyone who upgrades.
+What is compared with was written by the version of 4e07501 for data/engineering_wiki of the demo. A
+student or a table whose hash changes would be made again by everyone who upgrades.
 """
 
 from pathlib import Path

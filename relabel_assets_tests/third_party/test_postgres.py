@@ -1,4 +1,6 @@
-"""deploy/ as far as one machine allows: a real Postgres, a code server, a daemon and a command in folders of their own."""
+"""The files of deploy/, run on one machine: a real Postgres, a code server, a daemon and a command,
+a folder each.
+"""
 
 import json
 import os
@@ -25,11 +27,14 @@ from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import write_corpus
 
-AT_WORK = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
+UNFINISHED = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 DEPLOY = Path(__file__).parents[2] / "deploy"
 # Debian keeps the server's programs off the PATH.
-_FOUND = [Path(os.path.realpath(shutil.which("initdb") or "")), *Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-BIN = next((path.parent for path in _FOUND if path.name == "initdb"), Path("nowhere"))
+_PROGRAMS = [
+    Path(os.path.realpath(shutil.which("initdb") or "")),
+    *Path("/usr/lib/postgresql").glob("*/bin/initdb"),
+]
+BIN = next((path.parent for path in _PROGRAMS if path.name == "initdb"), Path("nowhere"))
 
 
 @pytest.fixture
@@ -43,13 +48,15 @@ def postgres() -> Iterator[str]:
     if user:
         shutil.chown(folder, user)
     data = folder / "data"
-    subprocess.run([BIN / "initdb", "-D", data, "-U", "dagster", "-A", "trust"], user=user, check=True, capture_output=True, cwd=folder)  # fmt: skip
+    create = [BIN / "initdb", "-D", data, "-U", "dagster", "-A", "trust"]
+    subprocess.run(create, user=user, check=True, capture_output=True, cwd=folder)
     command = [BIN / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
     try:
         for _ in range(100):
-            if subprocess.run([BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True, check=False).returncode == 0:  # fmt: skip
+            is_ready = [BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+            if subprocess.run(is_ready, capture_output=True, check=False).returncode == 0:
                 break
             time.sleep(0.1)
         yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
@@ -68,12 +75,16 @@ def free_port() -> int:
 def test_code_server_daemon_and_command_share_postgres_and_one_home(
     tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commands of the Compose file, each in a folder of its own: the daemon's queue runs one corpus, `relabel run` another."""
+    """The commands of the Compose file, each in a folder of its own: the daemon's queue runs one
+    corpus, `relabel run` another.
+    """
     home, port = tmp_path / "home", free_port()
     (home / "dagster").mkdir(parents=True)
     shutil.copy(DEPLOY / "dagster.yaml", home / "dagster" / "dagster.yaml")
     workspace = (
-        (DEPLOY / "workspace.yaml").read_text().replace("host: code, port: 4000", f"host: 127.0.0.1, port: {port}")
+        (DEPLOY / "workspace.yaml")
+        .read_text()
+        .replace("host: code, port: 4000", f"host: 127.0.0.1, port: {port}")
     )
     (home / "dagster" / "workspace.yaml").write_text(workspace)
     env = os.environ | {
@@ -91,33 +102,46 @@ def test_code_server_daemon_and_command_share_postgres_and_one_home(
         with (folder / "log").open("wb") as log:
             return subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
 
-    def said(name: str) -> str:
+    def log_of(name: str) -> str:
         return (tmp_path / name / "log").read_text()
 
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres)
-    wanted = {(name, table) for name in ("one", "two") for table in TABLES}
+    partitions = {(name, table) for name in ("one", "two") for table in TABLES}
     processes = []
     try:
         for name, command in (("code", code), ("daemon", daemon)):
             program, *arguments = shlex.split(command)
-            processes.append(start(name, [str(Path(sys.executable).with_name(program)), *arguments]))
+            processes.append(
+                start(name, [str(Path(sys.executable).with_name(program)), *arguments])
+            )
         write_corpus(tmp_path / "data" / "two")
-        command_line = start("command", [sys.executable, "-m", "relabel_assets.cli.main", "run", "-c", "two"])
+        command_line = start(
+            "command", [sys.executable, "-m", "relabel_assets.cli.main", "run", "-c", "two"]
+        )
         processes.append(command_line)
         warehouse, end = Warehouse.at(home / "warehouse.duckdb"), time.monotonic() + 600
-        while set(warehouse.receipts()) != wanted and time.monotonic() < end:
+        while set(warehouse.receipts()) != partitions and time.monotonic() < end:
             time.sleep(2)
-        assert command_line.wait(timeout=300) == 0, said("command")
-        assert set(warehouse.receipts()) == wanted, said("daemon")[-4000:] + said("code")[-4000:]
+        assert command_line.wait(timeout=300) == 0, log_of("command")
+        assert set(warehouse.receipts()) == partitions, (
+            log_of("daemon")[-4000:] + log_of("code")[-4000:]
+        )
         with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-            while instance.get_runs_count(dg.RunsFilter(statuses=list(AT_WORK))) and time.monotonic() < end:
+            while (
+                instance.get_runs_count(dg.RunsFilter(statuses=list(UNFINISHED)))
+                and time.monotonic() < end
+            ):
                 time.sleep(1)
             runs = instance.get_runs()
             assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
-            queued = {run.tags["dagster/partition"] for run in runs if "dagster/sensor_name" in run.tags}
+            queued = {
+                run.tags["dagster/partition"] for run in runs if "dagster/sensor_name" in run.tags
+            }
             assert "one" in queued
-        lines = [json.loads(line) for line in said("code").splitlines() if line.startswith("{")]
-        assert {(line["corpus"], line["asset"]) for line in lines if "seconds" in line} >= {("one", "seed_docs")}
+        lines = [json.loads(line) for line in log_of("code").splitlines() if line.startswith("{")]
+        assert {(line["corpus"], line["asset"]) for line in lines if "seconds" in line} >= {
+            ("one", "seed_docs")
+        }
     finally:
         for process in processes:
             process.terminate()
@@ -126,13 +150,14 @@ def test_code_server_daemon_and_command_share_postgres_and_one_home(
 
 
 def compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())
-    return found
+    services: dict[str, Any] = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())
+    return services
 
 
-def test_compose_names_files_and_volumes_that_are_there() -> None:
-    found, dockerfile = compose(), (DEPLOY / "Dockerfile").read_text()
-    services = found["services"]
+def test_compose_names_files_and_volumes_that_exist() -> None:
+    declared = compose()
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    services = declared["services"]
     assert set(services) == {"postgres", "code", "web", "daemon"}
     for service in (services[name] for name in ("code", "web", "daemon")):
         root = (DEPLOY / service["build"]["context"]).resolve()
@@ -141,23 +166,33 @@ def test_compose_names_files_and_volumes_that_are_there() -> None:
             assert all((root / name).exists() for name in source.split()), source
         mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
         named = {name for name in mounts if not name.startswith(".")}
-        assert named <= set(found["volumes"]) and (DEPLOY / "../data").exists()
-        settings = dict(re.findall(r"(\w+)=(\S+)", re.findall(r"^ENV (.+)$", dockerfile, re.MULTILINE)[0]))
+        assert named <= set(declared["volumes"]) and (DEPLOY / "../data").exists()
+        settings = dict(
+            re.findall(r"(\w+)=(\S+)", re.findall(r"^ENV (.+)$", dockerfile, re.MULTILINE)[0])
+        )
         assert {settings["RELABEL_HOME"], settings["RELABEL_DATA"]} == set(mounts.values())
         assert set(service["depends_on"]) <= set(services)
-    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"][0]["grpc_server"]
-    assert workspace["host"] in services and f"-p {workspace['port']}" in services[workspace["host"]]["command"]
+    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"][0][
+        "grpc_server"
+    ]
+    assert (
+        workspace["host"] in services
+        and f"-p {workspace['port']}" in services[workspace["host"]]["command"]
+    )
 
 
-def test_kubernetes_values_are_what_runs_and_their_launcher_take() -> None:
+def test_kubernetes_values_are_accepted_by_runs_and_their_launcher() -> None:
     values = yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text())
-    launcher = {snake(key): value for key, value in values["runLauncher"]["config"]["k8sRunLauncher"].items()}
-    given = {
+    launcher = {
+        snake(key): value
+        for key, value in values["runLauncher"]["config"]["k8sRunLauncher"].items()
+    }
+    settings = {
         "dagster_home": "/opt/dagster",
         "instance_config_map": "dagster-instance",
         "service_account_name": "dagster",
     }
-    result = process_config(dg.Shape(K8sRunLauncher.config_type()), given | launcher)
+    result = process_config(dg.Shape(K8sRunLauncher.config_type()), settings | launcher)
     assert result.success, result.errors
     deployment = values["dagster-user-deployments"]["deployments"][0]
     assert deployment["includeConfigInLaunchedRuns"]["enabled"]
@@ -166,12 +201,17 @@ def test_kubernetes_values_are_what_runs_and_their_launcher_take() -> None:
         "env_secrets": [secret["name"] for secret in deployment["envSecrets"]],
         "volumes": deployment["volumes"], "volume_mounts": deployment["volumeMounts"],
     }  # fmt: skip
-    of_a_run = K8sContainerContext.create_from_config({"k8s": context})
-    mounted = {mount["mount_path"] for mount in of_a_run.run_k8s_config.container_config["volume_mounts"]}
+    run_context = K8sContainerContext.create_from_config({"k8s": context})
+    mounted = {
+        mount["mount_path"]
+        for mount in run_context.run_k8s_config.container_config["volume_mounts"]
+    }
     assert mounted == {volume.split(":")[1] for volume in compose()["services"]["code"]["volumes"]}
-    assert deployment["codeServerArgs"] == shlex.split(compose()["services"]["code"]["command"])[-2:]
+    assert (
+        deployment["codeServerArgs"] == shlex.split(compose()["services"]["code"]["command"])[-2:]
+    )
 
 
 def snake(key: str) -> str:
-    """camelCase, as the chart has it, to snake_case, as the launcher has it."""
-    return re.sub(r"(?<=[a-z])([A-Z])", lambda found: f"_{found.group(1).lower()}", key)
+    """The chart's camelCase as the launcher's snake_case."""
+    return re.sub(r"(?<=[a-z])([A-Z])", lambda match: f"_{match.group(1).lower()}", key)

@@ -1,4 +1,4 @@
-"""What machines read: Prometheus text from what is stored, and JSON lines with corpus, asset and run."""
+"""Output for machines: Prometheus text from stored data, and JSON lines with corpus, asset and run."""
 
 import json
 import shutil
@@ -19,29 +19,47 @@ from relabel_assets.teacher.requests import request_key
 
 
 def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "ignore", "-c", "from relabel_assets.cli.main import main; main()", *arguments]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        "from relabel_assets.cli.main import main; main()",
+        *arguments,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     families = text_string_to_metric_families(text)
-    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+    return {
+        (s.name, frozenset(s.labels.items())): s.value
+        for family in families
+        for s in family.samples
+    }
 
 
 def write_ledger(folder: Path) -> None:
     """Two requests; one was answered for two cents, the other was told to wait."""
     folder.mkdir(parents=True)
-    metadata = RequestMetadata(corpus="tiny", purpose="grading", model="gpt", at="2026-11-25T10:00:00+00:00")
-    billed = RequestMetadata(**{**vars(metadata), "prompt_tokens": 100, "completion_tokens": 7, "cost_usd": 0.02})
+    metadata = RequestMetadata(
+        corpus="tiny", purpose="grading", model="gpt", at="2026-11-25T10:00:00+00:00"
+    )
+    billed = RequestMetadata(
+        **{**vars(metadata), "prompt_tokens": 100, "completion_tokens": 7, "cost_usd": 0.02}
+    )
     lines = []
     for words, of_response, status in (("a", billed, 200), ("b", metadata, 429)):
         body = {"model": "gpt", "messages": [{"role": "user", "content": words}]}
         key = request_key(body)
-        lines += [request_line(key, body, metadata), response_line(key, Response(status, {}), of_response)]
+        lines += [
+            request_line(key, body, metadata),
+            response_line(key, Response(status, {}), of_response),
+        ]
     (folder / "tiny.jsonl").write_bytes(b"".join(lines))
 
 
-def test_metrics_say_rows_seconds_spend_and_benchmark(
+def test_metrics_report_rows_seconds_spend_and_benchmark(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = shutil.copytree(made, tmp_path / "home")
@@ -50,7 +68,9 @@ def test_metrics_say_rows_seconds_spend_and_benchmark(
     write_ledger(home / "ledger")
     out = tmp_path / "relabel.prom"
     printed, written = relabel("metrics"), relabel("metrics", "--out", str(out))
-    assert (printed.returncode, written.returncode, written.stdout) == (0, 0, ""), printed.stderr + written.stderr
+    assert (printed.returncode, written.returncode, written.stdout) == (0, 0, ""), (
+        printed.stderr + written.stderr
+    )
     assert samples(out.read_text()) == samples(printed.stdout)
     found = samples(printed.stdout)
 
@@ -61,18 +81,24 @@ def test_metrics_say_rows_seconds_spend_and_benchmark(
     assert 0 < value("relabel_made_in_seconds", table="student_labels") < 600
     asked = {"purpose": "grading", "model": "gpt"}
     assert value("relabel_teacher_requests_total", **asked) == 2
-    assert [value("relabel_teacher_responses_total", **asked, status=status) for status in ("200", "429")] == [1, 1]
+    assert [
+        value("relabel_teacher_responses_total", **asked, status=status)
+        for status in ("200", "429")
+    ] == [1, 1]
     assert value("relabel_teacher_tokens_total", **asked, kind="prompt") == 100
     assert value("relabel_teacher_cost_usd_total", **asked) == 0.02
     assert value("relabel_benchmark", labeler="teacher", metric="ndcg@10") == 1
     assert found["relabel_runs", frozenset({("status", "success")})] == 1
-    assert "cannot be written" in relabel("metrics", "--out", str(tmp_path / "nowhere" / "x.prom")).stderr
+    below_a_file = out / "x.prom"
+    assert "cannot be written" in relabel("metrics", "--out", str(below_a_file)).stderr
 
 
 def test_progress_as_json_lines(home: Path) -> None:
     done = relabel("run", "--select", "seed_docs", "--log-format", "json")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert {(line["corpus"], line["asset"], line["level"]) for line in lines} == {("tiny", "seed_docs", "info")}
+    assert {(line["corpus"], line["asset"], line["level"]) for line in lines} == {
+        ("tiny", "seed_docs", "info")
+    }
     assert len({line["run"] for line in lines}) == 1
     assert lines[-1]["rows"] == 8 and lines[-1]["seconds"] >= 0

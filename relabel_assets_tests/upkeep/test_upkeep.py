@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +15,8 @@ import duckdb
 import polars as pl
 import pytest
 
+from relabel_assets.errors import ConfigError
+from relabel_assets.graph.project import Project
 from relabel_assets.home import Home
 from relabel_assets.running import runner
 from relabel_assets.running.dagster_state import HOST_TAG, PROCESS_TAG, open_instance
@@ -21,6 +24,7 @@ from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
 from relabel_assets.teacher.requests import request_key
 from relabel_assets.upkeep.backup import back_up, restore
+from relabel_assets.upkeep.doctor import examine
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel
 
@@ -34,7 +38,9 @@ def copy(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def test_a_restored_home_is_what_was_backed_up(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restored_home_equals_the_one_that_was_backed_up(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "backup.tar.gz"
     done = relabel("backup", str(file))
     assert done.returncode == 0, done.stderr
@@ -51,8 +57,110 @@ def test_a_restored_home_is_what_was_backed_up(copy: Path, tmp_path: Path, monke
     assert relabel("doctor").returncode == 0
 
 
+def test_a_backup_holds_rows_models_ledger_and_reports_and_no_scratch_files(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    kept = ("models/tiny/s1/student.json", "ledger/tiny/1.jsonl", "reports/tiny.html")
+    left_out = (
+        "models/tiny/.s2.half/student.json", "ledger/tiny/.1.jsonl.half", "ledger/tiny/1.jsonl.lock",
+        "dagster/dagster.yaml", "scratch/index/x", "parquet/seed_docs/rows.parquet", "labels.duckdb",
+    )  # fmt: skip
+    for name in (*kept, *left_out):
+        (home.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (home.path / name).write_bytes(b"x")
+    back_up(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
+    with tarfile.open(tmp_path / "backup.tar.gz") as tar:
+        assert sorted(tar.getnames()) == sorted(("warehouse.duckdb", *kept))
+    assert not list(home.path.glob(".backup-*"))
+
+
+def test_a_backup_that_fails_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    (home.path / "models").mkdir(parents=True)
+    (home.path / "models" / "weights").touch()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tarfile.TarFile, "add", fail)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        back_up(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
+    assert not list(tmp_path.glob("*backup*"))
+    with pytest.raises(ConfigError, match="there is no folder"):
+        back_up(home, Warehouse.at(home.warehouse), tmp_path / "nowhere" / "backup.tar.gz")
+    assert not list(home.path.glob(".backup-*"))
+
+
+@pytest.mark.parametrize("part", ["warehouse.duckdb", "models", "ledger", "reports"])
+def test_restore_refuses_a_home_that_has_any_part_of_a_backup(tmp_path: Path, part: str) -> None:
+    old, home = Home(tmp_path / "old"), Home(tmp_path / "home")
+    old.path.mkdir()
+    back_up(old, Warehouse.at(old.warehouse), tmp_path / "backup.tar.gz")
+    (home.path / part).mkdir(parents=True)
+    with pytest.raises(ConfigError, match=f"already has {part}"):
+        restore(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
+    assert [path.name for path in home.path.iterdir()] == [part]
+
+
+def problems(home: Path, *, is_fixing: bool = False) -> dict[str, str]:
+    project = Project(home_path=str(home), data_path=str(home.parent / "data"))
+    findings = examine(project, Warehouse.at(home / "warehouse.duckdb"), is_fixing=is_fixing)
+    return {finding.subject: finding.problem for finding in findings if finding.problem}
+
+
+@pytest.mark.parametrize(("n_free", "is_problem"), [(999_999_999, True), (1_000_000_000, False)])
+def test_doctor_asks_for_room_below_a_gigabyte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_free: int, is_problem: bool
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=n_free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert ("disk" in problems(tmp_path)) == is_problem
+
+
+def test_doctor_removes_leftovers_that_nobody_touched_for_an_hour(tmp_path: Path) -> None:
+    now = time.time()
+    for name, age_s in (("old", 3700), ("new", 3500)):
+        half = tmp_path / "models" / f".{name}.half"
+        index = tmp_path / "scratch" / name
+        backup = tmp_path / f".backup-{name}"
+        half.parent.mkdir(exist_ok=True)
+        half.touch()
+        for path in (half, index, backup):
+            if path != half:
+                path.mkdir(parents=True)
+            os.utime(path, (now - age_s, now - age_s))
+    assert sorted(problems(tmp_path)) == [".backup-old", "models/.old.half", "scratch/old"]
+    assert len(problems(tmp_path, is_fixing=True)) == 3
+    assert problems(tmp_path) == {}
+    assert (tmp_path / "scratch" / "new").exists() and (tmp_path / "models" / ".new.half").exists()
+
+
+def test_doctor_names_a_dagster_state_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster" / "dagster.yaml").touch()
+    (tmp_path / "dagster" / "history").touch()  # Dagster keeps a folder of this name
+    found = problems(tmp_path, is_fixing=True)
+    assert list(found) == ["Dagster's state"]
+    assert f"move {tmp_path / 'dagster'} away" in found["Dagster's state"]
+
+
+def test_doctor_names_a_missing_parquet_file_and_writes_it_again(tmp_path: Path) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    rows = pl.DataFrame(
+        {"query_id": ["q"], "doc_id": ["d"], "assessor": ["ana"], "grade": [2], "kind": ["human"]}
+    )
+    warehouse.replace("reference_labels", "tiny", rows, input_hash="0" * 64)
+    (file,) = tmp_path.rglob("rows.parquet")
+    file.unlink()
+    assert list(problems(tmp_path)) == ["copies for readers"]
+    problems(tmp_path, is_fixing=True)
+    assert problems(tmp_path) == {}
+    assert pl.read_parquet(file).height == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"not a tar", b"empty tar"])
-def test_what_is_no_backup_is_refused_and_leaves_nothing(
+def test_restore_refuses_a_file_that_is_no_backup_and_leaves_nothing(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELABEL_HOME", str(tmp_path / "home"))
@@ -68,13 +176,13 @@ def test_what_is_no_backup_is_refused_and_leaves_nothing(
     assert {path.name for path in (tmp_path / "home").iterdir()} <= {"dagster"}
 
 
-def test_a_home_that_is_well_is_said_to_be(copy: Path) -> None:
+def test_doctor_finds_no_problem_in_a_sound_home(copy: Path) -> None:
     done = relabel("doctor")
     assert done.returncode == 0, done.stdout
-    assert "wrong" not in done.stdout
+    assert "problem" not in done.stdout
 
 
-def test_what_is_wrong_is_named_and_mended_where_that_is_safe(copy: Path) -> None:
+def test_doctor_names_each_problem_and_repairs_the_safe_ones(copy: Path) -> None:
     half = copy / "models" / "tiny" / ".student.half"
     half.mkdir()
     os.utime(half, (0, 0))
@@ -85,40 +193,43 @@ def test_what_is_wrong_is_named_and_mended_where_that_is_safe(copy: Path) -> Non
     for said in (
         ".student.half",
         "copies for readers: labels.duckdb or parquet/ is behind",
-        "reports/tiny.html gone",
+        "missing: reports/tiny.html",
         "relabel run -c tiny -s benchmark",
     ):
         assert said in found.stdout
     assert half.exists()
-    mended = relabel("doctor", "--fix")
-    assert mended.returncode == 6
-    assert mended.stdout.count("repaired") == 2
+    repaired = relabel("doctor", "--fix")
+    assert repaired.returncode == 6
+    assert repaired.stdout.count("repaired") == 2
     assert not half.exists()
     assert relabel("run").returncode == 0
     assert relabel("doctor").returncode == 0
 
 
-def test_a_damaged_warehouse_is_named_and_left_alone(copy: Path) -> None:
+def test_doctor_names_a_damaged_warehouse_and_does_not_touch_it(copy: Path) -> None:
     (copy / "warehouse.duckdb").write_bytes(b"damaged" * 1000)
     found = relabel("doctor", "--fix")
     assert found.returncode == 6
-    assert "wrong  warehouse" in found.stdout
+    assert "problem  warehouse" in found.stdout
     assert "Traceback" not in found.stderr
     assert (copy / "warehouse.duckdb").read_bytes() == b"damaged" * 1000
 
 
-def test_rows_that_no_run_wrote_and_a_student_without_its_settings_are_named(copy: Path) -> None:
+def test_doctor_names_changed_rows_and_a_student_without_its_settings(copy: Path) -> None:
     with duckdb.connect(str(copy / "warehouse.duckdb")) as con:
         con.execute("update teacher_labels set grade = 0 where query_id = 'q00' and doc_id = 'd0'")
         (path,) = con.execute("select path from student_model where is_current").fetchall()[0]
     (copy / path / "student.json").unlink()
     found = relabel("doctor")
     assert found.returncode == 6
-    assert "tiny / teacher_labels: its rows are not those that a run wrote" in found.stdout
-    assert f"{path}/student.json gone. Make it again: relabel run -c tiny -s student_model+ --force" in found.stdout
+    assert "tiny / teacher_labels: its rows were changed after a run wrote them" in found.stdout
+    assert (
+        f"missing: {path}/student.json. Make it again: relabel run -c tiny -s student_model+ --force"
+        in found.stdout
+    )
 
 
-def test_a_damaged_copy_for_readers_is_named_and_copied_again(copy: Path) -> None:
+def test_doctor_replaces_a_damaged_copy_for_readers(copy: Path) -> None:
     (copy / "labels.duckdb").write_bytes(b"damaged" * 1000)
     failed = relabel("sql", "select 1")
     assert (failed.returncode, "relabel doctor --fix" in failed.stderr) == (6, True), failed.stderr
@@ -126,21 +237,26 @@ def test_a_damaged_copy_for_readers_is_named_and_copied_again(copy: Path) -> Non
     assert relabel("sql", "select count(*) as n from labels", "-f", "csv").returncode == 0
 
 
-@pytest.mark.parametrize("file", ["labels.duckdb", "parquet/teacher_labels/corpus=tiny/rows.parquet"])
-def test_what_a_run_had_yet_to_copy_for_readers_when_it_was_killed_is_copied_by_the_next(copy: Path, file: str) -> None:
-    # As a SIGKILL between the commit and the copies leaves it: what was copied before, and half of what was to be.
+@pytest.mark.parametrize(
+    "file", ["labels.duckdb", "parquet/teacher_labels/corpus=tiny/rows.parquet"]
+)
+def test_the_next_run_publishes_what_a_killed_run_committed(copy: Path, file: str) -> None:
+    # A SIGKILL between the commit and the copies leaves the old copies, and half of a new one.
     warehouse = Warehouse.at(copy / "warehouse.duckdb")
     behind = {
-        path: path.read_bytes() for path in (copy / file, *(copy / "parquet" / "teacher_labels").rglob("*.parquet"))
+        path: path.read_bytes()
+        for path in (copy / file, *(copy / "parquet" / "teacher_labels").rglob("*.parquet"))
     }
     receipt = warehouse.receipt("teacher_labels", "tiny")
     rows = warehouse.read("teacher_labels", "tiny").with_columns(rationale=pl.lit("again"))
     assert receipt is not None
-    warehouse.replace("teacher_labels", "tiny", rows, input_hash=receipt.input_hash, inputs=receipt.inputs)
+    warehouse.replace(
+        "teacher_labels", "tiny", rows, input_hash=receipt.input_hash, inputs=receipt.inputs
+    )
     for path, content in behind.items():
         path.write_bytes(content)
         path.with_name(f".{path.name}.half").write_bytes(content[:100])
-    assert "wrong  copies for readers" in relabel("doctor").stdout
+    assert "problem  copies for readers" in relabel("doctor").stdout
     assert relabel("run", "-s", "teacher_labels").returncode == 0
     assert not list(copy.rglob("*.half"))
     asked = "select count(*) from teacher_labels where rationale = 'again'"
@@ -150,21 +266,27 @@ def test_what_a_run_had_yet_to_copy_for_readers_when_it_was_killed_is_copied_by_
     ].unique().to_list() == ["again"]
 
 
-def test_a_torn_ledger_line_is_told_and_is_no_fault_and_a_changed_one_is(copy: Path) -> None:
+def test_a_torn_ledger_line_is_a_note_and_a_changed_one_a_problem(copy: Path) -> None:
     body = {"model": "m", "messages": []}
     line = request_line(request_key(body), body, RequestMetadata("tiny", "grading", "m"))
     ledger = copy / "ledger" / "tiny" / "2026-01-01.jsonl"
     ledger.parent.mkdir(parents=True, exist_ok=True)
     ledger.write_bytes(line + line[:40])
     torn = relabel("doctor")
-    assert (torn.returncode, "ok  ledger: 1 lines are torn or damaged" in torn.stdout) == (0, True), torn.stdout
+    assert (torn.returncode, "ok  ledger: 1 line torn or damaged" in torn.stdout) == (0, True), (
+        torn.stdout
+    )
     ledger.write_bytes(line.replace(b'"model":"m","messages"', b'"model":"n","messages"'))
     changed = relabel("doctor", "--fix")
-    assert (changed.returncode, "wrong  ledger: 1 lines were changed" in changed.stdout) == (6, True), changed.stdout
+    assert (changed.returncode, "problem  ledger: 1 line changed" in changed.stdout) == (6, True), (
+        changed.stdout
+    )
 
 
-@pytest.mark.parametrize("words", [("run",), ("plan",), ("doctor",), ("metrics",), ("sql", "select 1"), ("ui",)])
-def test_a_home_that_cannot_be_made_is_said(
+@pytest.mark.parametrize(
+    "words", [("run",), ("plan",), ("doctor",), ("metrics",), ("sql", "select 1"), ("ui",)]
+)
+def test_every_command_reports_a_home_that_cannot_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "file").touch()
@@ -184,7 +306,9 @@ def test_a_home_that_cannot_be_made_is_said(
         ("dagster/opening.lock", ("ui",)),
     ],
 )
-def test_a_home_that_cannot_be_written_is_said_and_not_changed(copy: Path, lock: str, words: tuple[str, ...]) -> None:
+def test_a_read_only_home_is_reported_and_not_changed(
+    copy: Path, lock: str, words: tuple[str, ...]
+) -> None:
     (copy / lock).unlink(missing_ok=True)
     (copy / lock).mkdir()  # a lock that no process can take, root's neither, as on a read-only disk
     before = (copy / "warehouse.duckdb").read_bytes()
@@ -197,7 +321,7 @@ def test_a_home_that_cannot_be_written_is_said_and_not_changed(copy: Path, lock:
     assert (copy / "warehouse.duckdb").read_bytes() == before
 
 
-def test_a_run_does_not_begin_without_room_and_changes_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_does_not_start_on_a_full_disk(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "_LEAST_FREE_BYTES", 10**18)  # no disk has so much
     before = (copy / "warehouse.duckdb").read_bytes()
     done = relabel("run", "--force")
@@ -213,10 +337,12 @@ def ended_process() -> int:
 
 def started_run(run_id: str, process: int) -> dg.DagsterRun:
     tags = {HOST_TAG: socket.gethostname(), PROCESS_TAG: str(process)}
-    return dg.DagsterRun(job_name="__ASSET_JOB", run_id=run_id, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    return dg.DagsterRun(
+        job_name="__ASSET_JOB", run_id=run_id, tags=tags, status=dg.DagsterRunStatus.STARTED
+    )
 
 
-def test_a_run_that_was_killed_after_its_last_table_is_closed_by_one_that_finds_nothing_to_do(copy: Path) -> None:
+def test_a_run_with_nothing_to_do_marks_a_killed_run_as_failed(copy: Path) -> None:
     run = started_run("0" * 32, ended_process())
     with open_instance(Home(copy)) as instance:
         instance.add_run(run)
@@ -228,7 +354,9 @@ def test_a_run_that_was_killed_after_its_last_table_is_closed_by_one_that_finds_
         assert found.status == dg.DagsterRunStatus.FAILURE
 
 
-def test_what_killed_processes_leave_is_removed_and_their_runs_closed(copy: Path) -> None:
+def test_doctor_removes_leftovers_of_killed_processes_and_marks_their_runs_as_failed(
+    copy: Path,
+) -> None:
     index = copy / "scratch" / "bm25-left"
     index.mkdir(parents=True)
     os.utime(index, (0, 0))
@@ -240,15 +368,17 @@ def test_what_killed_processes_leave_is_removed_and_their_runs_closed(copy: Path
         instance.add_run(run)
         instance.add_run(mine)
     found = relabel("doctor")
-    assert "wrong  scratch/bm25-left" in found.stdout
-    assert f"wrong  run {run.run_id}" in found.stdout
+    assert "problem  scratch/bm25-left" in found.stdout
+    assert f"problem  run {run.run_id}" in found.stdout
     assert mine.run_id not in found.stdout
     assert relabel("doctor", "--fix").returncode == 0
     assert (index.exists(), at_work.exists()) == (False, True)
     assert relabel("doctor").returncode == 0
 
 
-def test_a_backup_beside_a_run_that_adds_and_takes_away_files(copy: Path, tmp_path: Path) -> None:
+def test_a_backup_is_consistent_while_a_run_adds_and_removes_files(
+    copy: Path, tmp_path: Path
+) -> None:
     is_done, folder = threading.Event(), copy / "models" / "tiny" / "passing"
 
     def come_and_go() -> None:
@@ -262,10 +392,15 @@ def test_a_backup_beside_a_run_that_adds_and_takes_away_files(copy: Path, tmp_pa
     thread.start()
     try:
         for number in range(3):
-            back_up(Home(copy), Warehouse.at(copy / "warehouse.duckdb"), tmp_path / f"{number}.tar.gz")
+            back_up(
+                Home(copy), Warehouse.at(copy / "warehouse.duckdb"), tmp_path / f"{number}.tar.gz"
+            )
     finally:
         is_done.set()
         thread.join()
     other = Home(tmp_path / "other")
     restore(other, Warehouse.at(other.warehouse), tmp_path / "2.tar.gz")
-    assert Warehouse.at(other.warehouse).receipts() == Warehouse.at(copy / "warehouse.duckdb").receipts()
+    assert (
+        Warehouse.at(other.warehouse).receipts()
+        == Warehouse.at(copy / "warehouse.duckdb").receipts()
+    )

@@ -1,8 +1,12 @@
-"""What readers open: the replica and the Parquet files, after a real run; and the twenty queries of docs/sql.md."""
+"""The copies that readers open, after a real run and while they are replaced; and the twenty
+queries of docs/sql.md.
+"""
 
+import os
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -10,8 +14,9 @@ import pytest
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.replica import PARQUET, REPLICA, copy_file
 from relabel_assets.warehouse.schema import view_names
-from relabel_assets.warehouse.warehouse import PARQUET, REPLICA, Warehouse
+from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel
 
 PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
@@ -43,41 +48,130 @@ def test_the_copies_hold_what_the_warehouse_holds(made: Path) -> None:
 
 def documents(n: int, words: int = 1) -> pl.DataFrame:
     bodies = [f"{number} " + "word " * words for number in range(n)]
-    rows = pl.DataFrame({"doc_id": [f"d{number:05}" for number in range(n)], "title": "t", "body": bodies})
-    absent = [name for name in TABLES["seed_docs"].schema.column_names() if name not in (*rows.columns, "corpus")]
+    rows = pl.DataFrame(
+        {"doc_id": [f"d{number:05}" for number in range(n)], "title": "t", "body": bodies}
+    )
+    absent = [
+        name
+        for name in TABLES["seed_docs"].schema.column_names()
+        if name not in (*rows.columns, "corpus")
+    ]
     return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in absent).with_columns(
         content_hash=pl.lit("0" * 64)
     )
 
 
-def test_a_reader_between_whose_two_looks_the_copy_was_replaced_sees_the_old_one_whole(tmp_path: Path) -> None:
-    # DuckDB reads the header, opens the file again by its name, and reads the rest of what is there then.
-    warehouse, header, read = Warehouse.at(tmp_path / "warehouse.duckdb"), 3 * 4096, tmp_path / "read.duckdb"
-    before, held, n_shorter = b"", None, 0
+HEADER = (
+    3 * 4096
+)  # DuckDB reads the headers of a file, opens it again by its name, and reads the rest
+SUMMARY = "select count(distinct body), sum(length(body)) from seed_docs"
+
+
+def read_while_replaced(folder: Path, before: bytes, after: bytes) -> list[tuple[Any, ...]]:
+    """What a reader sees that opens the copy `before` for its headers and finds `after` for the rest."""
+    file = folder / "read.duckdb"
+    file.write_bytes(before[:HEADER] + after[HEADER:])
+    with duckdb.connect(str(file), read_only=True) as con:
+        return con.execute(SUMMARY).fetchall()
+
+
+def test_replacing_the_replica_does_not_break_a_reader_that_is_opening_it(tmp_path: Path) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    before = b""
+    expected: list[tuple[Any, ...]] = []
+    n_shorter = 0
     for n in (900, 5, 300, 4000, 5, 60, 2000, 5, 5, 900):
         warehouse.replace("seed_docs", "tiny", documents(n, words=80), input_hash="0" * 64)
         n_shorter += Path(warehouse.database).stat().st_size < len(before)
         after = warehouse.replica.read_bytes()
         if before:
-            read.write_bytes(before[:header] + after[header:])
-            with duckdb.connect(str(read), read_only=True) as con:
-                assert con.execute("select count(distinct body), sum(length(body)) from seed_docs").fetchall() == held
-        held = warehouse.read_replica("select count(distinct body), sum(length(body)) from seed_docs").rows()
+            assert read_while_replaced(tmp_path, before, after) == expected
+        expected = warehouse.read_replica(SUMMARY).rows()
         before = after
-    assert n_shorter
+    assert n_shorter  # else the length of the copy was never put to the test
+
+
+def test_a_backup_between_two_writes_does_not_break_a_reader_that_is_opening_the_replica(
+    tmp_path: Path,
+) -> None:
+    # A second checkpoint between two copies would overwrite blocks that the reader's header names.
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    warehouse.replace("seed_docs", "tiny", documents(900, words=80), input_hash="0" * 64)
+    for n in (300, 5, 2000, 60):
+        before, expected = warehouse.replica.read_bytes(), warehouse.read_replica(SUMMARY).rows()
+        warehouse.copy_to(tmp_path / "backup.duckdb")
+        warehouse.replace("seed_docs", "tiny", documents(n, words=80), input_hash="0" * 64)
+        warehouse.copy_to(tmp_path / "backup.duckdb")
+        assert read_while_replaced(tmp_path, before, warehouse.replica.read_bytes()) == expected
+
+
+def test_a_reader_keeps_the_copy_that_it_opened(tmp_path: Path) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    warehouse.replace("seed_docs", "tiny", documents(900, words=80), input_hash="0" * 64)
+    with duckdb.connect(str(warehouse.replica), read_only=True) as con:
+        for n in (5, 2000, 60):
+            warehouse.replace("seed_docs", "tiny", documents(n, words=80), input_hash="0" * 64)
+            assert (
+                con.execute("select count(*), sum(length(body)) from seed_docs").fetchall()[0][0]
+                == 900
+            )
+
+
+def test_a_replica_without_the_views_of_this_version_is_replaced_when_the_warehouse_is_read(
+    tmp_path: Path,
+) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    warehouse.replace("seed_docs", "tiny", documents(5), input_hash="0" * 64)
+    for file in (warehouse.database, warehouse.replica):
+        with duckdb.connect(str(file)) as con:
+            con.execute("drop view labels")
+    warehouse.receipts()
+    assert warehouse.read_replica("select count(*) from labels").item() == 0
+
+
+def test_a_home_that_was_moved_is_read_and_written_in_its_new_place(tmp_path: Path) -> None:
+    Warehouse.at(tmp_path / "old" / "warehouse.duckdb").replace(
+        "seed_docs", "tiny", documents(5), input_hash="0" * 64
+    )
+    (tmp_path / "old").rename(tmp_path / "new")
+    warehouse = Warehouse.at(tmp_path / "new" / "warehouse.duckdb")
+    assert warehouse.read_replica("select count(*) from seed_docs").item() == 5
+    warehouse.replace("seed_docs", "tiny", documents(6), input_hash="0" * 64)
+    assert warehouse.read_replica("select count(*) from seed_docs").item() == 6
+    assert not (tmp_path / "old").exists()
+
+
+@pytest.mark.parametrize(
+    "refusal", [None, OSError(95, "Operation not supported"), AttributeError("macOS")]
+)
+def test_a_file_is_copied_whole_also_where_the_kernel_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception | None
+) -> None:
+    def refuse(*_: object) -> int:
+        assert refusal is not None
+        raise refusal
+
+    if refusal is not None:
+        monkeypatch.setattr("os.copy_file_range", refuse)
+    (tmp_path / "source").write_bytes(os.urandom(3_000_001))
+    (tmp_path / "target").write_bytes(b"longer" * 1_000_000)
+    copy_file(tmp_path / "source", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == (tmp_path / "source").read_bytes()
 
 
 def test_readers_neither_wait_nor_fail_while_the_warehouse_is_written(tmp_path: Path) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
     rows = documents(50)
     warehouse.replace("seed_docs", "tiny", rows, input_hash="0" * 64)
-    is_done, seen, errors = threading.Event(), [], []
+    is_done = threading.Event()
+    seen: list[int] = []
+    errors: list[duckdb.Error] = []
 
     def read() -> None:
         while not is_done.is_set():
             try:
                 con = duckdb.connect(str(tmp_path / REPLICA), read_only=True)
-                seen.append(con.execute("select count(*) from seed_docs").fetchone()[0])
+                seen.append(con.execute("select count(*) from seed_docs").fetchall()[0][0])
                 con.close()
             except duckdb.Error as error:
                 errors.append(error)
@@ -96,7 +190,7 @@ def test_readers_neither_wait_nor_fail_while_the_warehouse_is_written(tmp_path: 
     assert not list(tmp_path.glob(".*.half"))
 
 
-def test_a_copy_that_cannot_be_made_costs_no_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_copy_that_fails_costs_no_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
     (tmp_path / REPLICA).mkdir()  # nothing can be renamed to where a folder is
     (tmp_path / REPLICA / "x").touch()
@@ -106,7 +200,7 @@ def test_a_copy_that_cannot_be_made_costs_no_rows(tmp_path: Path, caplog: pytest
     assert "behind the warehouse" in caplog.text
 
 
-def test_sql_writes_files_and_refuses_what_does_not_fit(
+def test_sql_writes_files_and_refuses_contradicting_formats(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELABEL_HOME", str(made))
@@ -115,12 +209,22 @@ def test_sql_writes_files_and_refuses_what_does_not_fit(
     for ending in ("parquet", "csv", "jsonl"):
         assert relabel("sql", query, "--out", str(tmp_path / f"x.{ending}")).returncode == 0
     assert pl.read_parquet(tmp_path / "x.parquet").equals(expected)
-    assert pl.read_csv(tmp_path / "x.csv").height == pl.read_ndjson(tmp_path / "x.jsonl").height == expected.height
-    for wrong in (["--format", "parquet"], ["--out", "x.txt"], ["-f", "xml"], ["-f", "table", "--out", "x.csv"]):
+    assert (
+        pl.read_csv(tmp_path / "x.csv").height
+        == pl.read_ndjson(tmp_path / "x.jsonl").height
+        == expected.height
+    )
+    for wrong in (
+        ["--format", "parquet"],
+        ["--out", "x.txt"],
+        ["-f", "xml"],
+        ["-f", "table", "--out", "x.csv"],
+    ):
         refused = relabel("sql", query, *wrong)
         assert refused.returncode == 4
         assert "error:" in refused.stderr
-    assert relabel("sql", query, "--out", str(tmp_path / "no" / "x.csv")).returncode == 4
+    below_a_file = tmp_path / "x.csv" / "y.csv"
+    assert relabel("sql", query, "--out", str(below_a_file)).returncode == 4
     with pytest.raises(WarehouseError):
         Warehouse.at(made / "warehouse.duckdb").read_replica("delete from seed_docs")
 
@@ -150,24 +254,26 @@ def test_sql_reads_labels_and_nothing_else(made: Path, tmp_path: Path, attempt: 
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
-        ("drop view labels", "reads the labels and nothing else"),
+        ("drop view labels", "can only read the labels"),
         ("select * from labls", 'Did you mean "labels"?'),
         ("select interval 1 day", "cast it to varchar"),
         ("select 'x'::blob as bytes", "column bytes is binary"),
-        (" ", "there is no SQL to run"),
+        (" ", "the query is empty"),
     ],
 )
-def test_sql_that_cannot_be_run_ends_in_a_message(
-    made: Path, monkeypatch: pytest.MonkeyPatch, query: str, said: str
+def test_sql_that_cannot_be_run_ends_with_an_error_message(
+    made: Path, monkeypatch: pytest.MonkeyPatch, query: str, message: str
 ) -> None:
     monkeypatch.setenv("RELABEL_HOME", str(made))
     done = relabel("sql", query)
-    assert done.returncode in (4, 6) and said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode in (4, 6) and message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_sql_lists_what_there_is_and_turns_rows_that_are_too_wide(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sql_without_a_query_lists_tables_and_prints_wide_rows_as_blocks(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RELABEL_HOME", str(made))
     listed = relabel("sql", "--format", "csv").stdout
     assert {line.split(",")[0] for line in listed.splitlines()} >= {*TABLES, *view_names()}

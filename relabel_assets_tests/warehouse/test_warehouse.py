@@ -1,4 +1,4 @@
-"""The warehouse on a real DuckDB file: partitions are replaced whole or not at all, by name, under one lock."""
+"""The warehouse on a real DuckDB file: partitions are replaced whole, by name, under one lock."""
 
 import hashlib
 import multiprocessing
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -15,10 +16,12 @@ import pytest
 
 from relabel_assets.errors import ContractError, WarehouseError
 from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
-from relabel_assets.warehouse.schema import view_names
+from relabel_assets.warehouse.receipt import content_hash
+from relabel_assets.warehouse.schema import upgrade_schema, view_names
 from relabel_assets.warehouse.warehouse import Warehouse
 
 HASH = "0" * 64
+EARLIER = sorted((Path(__file__).parent / "earlier").glob("*.sql"))
 
 
 def labels(*queries: str, grade: int = 2) -> pl.DataFrame:
@@ -48,7 +51,9 @@ def test_a_partition_is_replaced_and_its_neighbours_stay(warehouse: Warehouse) -
 
 
 def test_columns_are_stored_by_name_not_by_place(warehouse: Warehouse) -> None:
-    frame = labels("q1").select("model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id")
+    frame = labels("q1").select(
+        "model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id"
+    )
     warehouse.replace("student_labels", "c", frame, input_hash=HASH)
     assert warehouse.read("student_labels", "c").row(0, named=True)["model_id"] == "m"
 
@@ -65,22 +70,29 @@ def test_columns_are_stored_by_name_not_by_place(warehouse: Warehouse) -> None:
         (lambda frame: frame.with_columns(grade=pl.lit("two")), "grade"),
     ],
 )
-def test_a_broken_contract_is_refused_and_the_old_rows_stay(warehouse: Warehouse, change, culprit: str) -> None:
+def test_a_broken_contract_is_refused_and_the_old_rows_stay(
+    warehouse: Warehouse, change: Callable[[pl.DataFrame], pl.DataFrame], culprit: str
+) -> None:
     warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
     with pytest.raises(ContractError, match=culprit):
         warehouse.replace("student_labels", "c", change(labels("q2")), input_hash=HASH)
     assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
 
 
-def test_a_failure_between_delete_and_insert_keeps_rows_and_receipt(warehouse: Warehouse) -> None:
+def test_a_failure_between_delete_and_insert_keeps_rows_receipt_and_history(
+    warehouse: Warehouse,
+) -> None:
     receipt = warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
-    unchecked = labels("q2").with_columns(corpus=pl.lit("c"), model_id=pl.lit(None, pl.String))
+    with duckdb.connect(
+        warehouse.database
+    ) as con:  # DuckDB refuses rows that satisfy the declaration
+        con.execute("create unique index one_pair_a_model on student_labels (model_id)")
     with pytest.raises(WarehouseError, match="old rows were kept"):
-        warehouse._write(
-            TABLES["student_labels"], unchecked, receipt
-        )  # past validation, DuckDB itself refuses the NULL
+        warehouse.replace("student_labels", "c", labels("q2", "q3"), input_hash=HASH)
     assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
     assert warehouse.receipt("student_labels", "c") == receipt
+    assert warehouse.query("select query_id from grade_history").rows() == [("q1",)]
+    assert warehouse.read_replica("select query_id from student_labels").rows() == [("q1",)]
 
 
 def test_a_killed_write_keeps_the_old_rows(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -99,12 +111,17 @@ def test_a_killed_write_keeps_the_old_rows(warehouse: Warehouse, tmp_path: Path)
 
 def _write_often(database: str, corpus: str) -> None:
     for round_number in range(5):
-        Warehouse(database=database).replace("student_labels", corpus, labels(f"q{round_number}"), input_hash=HASH)
+        Warehouse(database=database).replace(
+            "student_labels", corpus, labels(f"q{round_number}"), input_hash=HASH
+        )
 
 
 def test_processes_that_write_at_once_wait_for_each_other(warehouse: Warehouse) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write_often, args=(warehouse.database, f"c{number}")) for number in range(3)]
+    writers = [
+        context.Process(target=_write_often, args=(warehouse.database, f"c{number}"))
+        for number in range(3)
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -113,17 +130,41 @@ def test_processes_that_write_at_once_wait_for_each_other(warehouse: Warehouse) 
     assert {corpus for corpus, _ in warehouse.receipts()} == {"c0", "c1", "c2"}
 
 
-def test_the_content_hash_ignores_order_and_time_and_sees_a_grade(warehouse: Warehouse) -> None:
+def test_the_content_hash_ignores_the_order_of_rows_and_depends_on_grades(
+    warehouse: Warehouse,
+) -> None:
     one = warehouse.replace("student_labels", "c", labels("q1", "q2"), input_hash=HASH)
     two = warehouse.replace("student_labels", "c", labels("q2", "q1"), input_hash=HASH)
     three = warehouse.replace("student_labels", "c", labels("q1", "q2", grade=1), input_hash=HASH)
     assert one.content_hash == two.content_hash != three.content_hash
 
 
+def test_the_content_hash_ignores_volatile_columns_alone() -> None:
+    with duckdb.connect() as con:
+        con.execute(EARLIER[-1].read_text())
+        rows = con.sql("select * from teacher_labels").pl()
+    table = TABLES["teacher_labels"]
+    before = content_hash(table, rows)
+    volatile = {name: pl.lit(None, rows.schema[name]) for name in ("latency_s", "labeled_at")}
+    assert content_hash(table, rows.with_columns(**volatile)) == before
+    assert set(table.schema.column_names()) - set(table.stable_columns) == set(volatile)
+    for name in table.stable_columns:
+        is_text = rows.schema[name] == pl.String
+        other = pl.lit("other") if is_text else pl.lit(None, rows.schema[name])
+        changed = rows.with_columns(other.alias(name))
+        if not changed.equals(rows):
+            assert content_hash(table, changed) != before, name
+
+
 def test_batches_are_the_table_in_order(warehouse: Warehouse) -> None:
     ids = [f"d{number}" for number in range(7)]
-    empty = [pl.lit(None, pl.String).alias(name) for name in ("title", "author", "path", "updated_at", "doc_type")]
-    documents = pl.DataFrame({"doc_id": ids, "body": "text", "content_hash": HASH}).with_columns(empty)
+    empty = [
+        pl.lit(None, pl.String).alias(name)
+        for name in ("title", "author", "path", "updated_at", "doc_type")
+    ]
+    documents = pl.DataFrame({"doc_id": ids, "body": "text", "content_hash": HASH}).with_columns(
+        empty
+    )
     warehouse.replace("seed_docs", "c", documents, input_hash=HASH)
     batches = list(warehouse.read_batches("seed_docs", "c", size=3))
     assert [batch.height for batch in batches] == [3, 3, 1]
@@ -155,7 +196,8 @@ def test_a_query_before_the_first_run_says_what_to_do(warehouse: Warehouse) -> N
 def test_every_table_column_and_view_is_there_with_its_description(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
     comments = warehouse.query(
-        "select table_name, column_name, comment from duckdb_columns() where not internal and schema_name = 'main'"
+        "select table_name, column_name, comment from duckdb_columns() "
+        "where not internal and schema_name = 'main'"
     )
     for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY):
         stored = comments.filter(pl.col("table_name") == table.name)
@@ -177,11 +219,16 @@ def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("create table seed_docs (corpus varchar, doc_id varchar)", "table seed_docs has no body, content_hash"),
+        (
+            "create table seed_docs (corpus varchar, doc_id varchar)",
+            "table seed_docs has no body, content_hash",
+        ),
         ("alter table labels_of_tomorrow add column mood varchar", "later version"),
     ],
 )
-def test_a_file_that_no_earlier_version_made_is_refused_unchanged(warehouse: Warehouse, change: str, said: str) -> None:
+def test_a_file_that_no_earlier_version_made_is_refused_unchanged(
+    warehouse: Warehouse, change: str, said: str
+) -> None:
     if "alter" in change:
         warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
         with duckdb.connect(warehouse.database) as con:
@@ -200,6 +247,70 @@ def test_a_file_that_no_earlier_version_made_is_refused_unchanged(warehouse: War
     assert Path(warehouse.database).read_bytes() == before
 
 
+@pytest.fixture
+def upgrades(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files whose tables and views were looked through, one entry each time."""
+    files: list[str] = []
+
+    def counted(con: duckdb.DuckDBPyConnection, database: str) -> bool:
+        files.append(database)
+        return upgrade_schema(con, database)
+
+    monkeypatch.setattr("relabel_assets.warehouse.warehouse.upgrade_schema", counted)
+    return files
+
+
+def test_the_schema_is_upgraded_once_a_process_and_file(
+    warehouse: Warehouse, tmp_path: Path, upgrades: list[str]
+) -> None:
+    other = Warehouse.at(tmp_path / "other" / "warehouse.duckdb")
+    for file in (warehouse, other):
+        for query in ("q1", "q2"):
+            file.replace("student_labels", "c", labels(query), input_hash=HASH)
+            file.read("student_labels", "c")
+            Warehouse.at(Path(file.database)).receipts()
+    assert upgrades == [warehouse.database, other.database]
+
+
+@pytest.mark.parametrize("change", ["replaced", "overwritten", "deleted", "moved away and back"])
+def test_a_file_that_changed_outside_this_process_is_upgraded_again(
+    warehouse: Warehouse, tmp_path: Path, upgrades: list[str], change: str
+) -> None:
+    file, older = Path(warehouse.database), tmp_path / "older.duckdb"
+    with duckdb.connect(str(older)) as con:
+        con.execute(EARLIER[0].read_text())
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    if change == "replaced":
+        older.replace(file)
+    elif change == "overwritten":
+        file.write_bytes(older.read_bytes())
+    elif change == "moved away and back":
+        file.rename(tmp_path / "away")
+        older.rename(file)
+        warehouse.receipts()
+        (tmp_path / "away").replace(file)
+    else:
+        file.unlink()
+    n_before = len(upgrades)
+    rows = warehouse.read("student_labels", "c" if change == "moved away and back" else "tiny")
+    assert rows.height == (0 if change == "deleted" else 1)
+    assert len(upgrades) == n_before + 1
+    for view in view_names():
+        warehouse.query(f"select * from {view}")
+
+
+def test_a_file_that_could_not_be_upgraded_is_looked_through_again(
+    warehouse: Warehouse, upgrades: list[str]
+) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute("create table seed_docs (corpus varchar)")
+    for _ in range(2):
+        with pytest.raises(WarehouseError, match="has no doc_id"):
+            warehouse.receipts()
+    assert len(upgrades) == 2
+
+
 def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "one", labels("q1"), input_hash=HASH)
     with duckdb.connect(warehouse.database) as con:
@@ -209,11 +320,8 @@ def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> Non
     assert warehouse.query("select query_id from labels")["query_id"].to_list() == ["q2"]
 
 
-EARLIER = sorted((Path(__file__).parent / "earlier").glob("*.sql"))
-
-
 @pytest.mark.parametrize("file", EARLIER, ids=lambda file: file.stem)
-def test_a_warehouse_of_an_earlier_version_is_brought_forward_without_losing_a_row(
+def test_a_warehouse_of_an_earlier_version_is_upgraded_without_losing_a_row(
     warehouse: Warehouse, file: Path
 ) -> None:
     Path(warehouse.database).parent.mkdir()
@@ -225,10 +333,14 @@ def test_a_warehouse_of_an_earlier_version_is_brought_forward_without_losing_a_r
         assert warehouse.read(name, "tiny").height == 1, name
     for view in view_names():
         warehouse.query(f"select * from {view}")
-    lineage = warehouse.query("select run_id, document_hash from label_lineage where labeler = 'teacher'")
+    lineage = warehouse.query(
+        "select run_id, document_hash from label_lineage where labeler = 'teacher'"
+    )
     assert lineage.rows() == [("run-2", "a" * 64)]
     changed = warehouse.read("teacher_labels", "tiny").with_columns(grade=pl.lit(1, pl.Int8))
-    warehouse.replace("teacher_labels", "tiny", changed, input_hash=HASH, inputs="{}", run_id="run-9")
+    warehouse.replace(
+        "teacher_labels", "tiny", changed, input_hash=HASH, inputs="{}", run_id="run-9"
+    )
     assert warehouse.query("select grade from grade_history where run_id = 'run-9'").item() == 1
     comments = warehouse.query(
         "select column_name, comment from duckdb_columns() where table_name = 'materializations'"
@@ -240,7 +352,9 @@ def declared_before(file: str, table: str, column: str, values: str) -> None:
     """Give `column` of `table` the check of a version that allowed other `values`."""
     with duckdb.connect(file) as con:
         con.begin()
-        (made,) = con.execute("select sql from duckdb_tables() where table_name = ?", [table]).fetchone()  # type: ignore[misc]
+        (made,) = con.execute(
+            "select sql from duckdb_tables() where table_name = ?", [table]
+        ).fetchone()  # type: ignore[misc]
         was = re.sub(rf"CHECK\(\({column} IN \([^)]*\)\)\)", f"CHECK({column} IN ({values}))", made)
         assert was != made
         con.execute(f"alter table {table} rename to kept")
@@ -250,7 +364,7 @@ def declared_before(file: str, table: str, column: str, values: str) -> None:
         con.commit()
 
 
-def test_a_column_that_allows_more_values_than_before_is_brought_forward(warehouse: Warehouse) -> None:
+def test_a_column_that_allows_more_values_than_before_is_upgraded(warehouse: Warehouse) -> None:
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
         con.execute(EARLIER[-1].read_text())
@@ -261,13 +375,21 @@ def test_a_column_that_allows_more_values_than_before_is_brought_forward(warehou
     refused = rows.with_columns(status=pl.lit("refused"), grade=pl.lit(None, pl.Int8))
     warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH)
     assert warehouse.read("teacher_labels", "tiny")["status"].to_list() == ["refused"]
-    comment = "select comment from duckdb_columns() where table_name = 'teacher_labels' and column_name = 'status'"
-    assert warehouse.query(comment).item() == TABLES["teacher_labels"].schema.columns()["status"].description
+    comment = (
+        "select comment from duckdb_columns() "
+        "where table_name = 'teacher_labels' and column_name = 'status'"
+    )
+    assert (
+        warehouse.query(comment).item()
+        == TABLES["teacher_labels"].schema.columns()["status"].description
+    )
     for view in view_names():
         warehouse.query(f"select * from {view}")
 
 
-def test_a_row_whose_value_only_a_later_version_allows_is_kept_and_the_file_refused(warehouse: Warehouse) -> None:
+def test_a_row_whose_value_only_a_later_version_allows_is_kept_and_the_file_refused(
+    warehouse: Warehouse,
+) -> None:
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
         con.execute(EARLIER[-1].read_text())
@@ -282,8 +404,10 @@ def test_a_row_whose_value_only_a_later_version_allows_is_kept_and_the_file_refu
         assert con.execute("select status from teacher_labels").fetchall() == [("pondered",)]
 
 
-def test_this_version_is_among_the_earlier_ones_of_the_next(warehouse: Warehouse) -> None:
-    """A change of a table's columns needs a file in `earlier/` of the tables as they were: then this test is changed too."""
+def test_the_declared_columns_are_those_of_the_newest_file_in_earlier(warehouse: Warehouse) -> None:
+    """A change of a table's columns needs a file in `earlier/` of the tables as they were: then
+    this test is changed too.
+    """
     columns = sorted(
         f"{table.name}.{name} {column.dtype} {column.nullable}"
         for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
@@ -292,7 +416,7 @@ def test_this_version_is_among_the_earlier_ones_of_the_next(warehouse: Warehouse
     assert hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16] == "1a06098281f01644"
 
 
-def test_a_grade_that_changes_is_noted_and_one_that_stays_is_not(warehouse: Warehouse) -> None:
+def test_grade_history_records_changed_grades_alone(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="first")
     warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="second")
     mixed = pl.concat([labels("q1", grade=3), labels("q2", "q3")])
@@ -300,7 +424,9 @@ def test_a_grade_that_changes_is_noted_and_one_that_stays_is_not(warehouse: Ware
     found = warehouse.query("select query_id, grade_before, grade, run_id from grade_changes")
     assert found.rows() == [("q1", 2, 3, "third")]
     assert warehouse.query("select count(*) as n from grade_history").item() == 4
-    lineage = warehouse.query("select query_id, run_id, graded_run_id, model from label_lineage order by query_id")
+    lineage = warehouse.query(
+        "select query_id, run_id, graded_run_id, model from label_lineage order by query_id"
+    )
     assert lineage.rows() == [
         ("q1", "third", "third", "m"),
         ("q2", "third", "first", "m"),
@@ -308,15 +434,40 @@ def test_a_grade_that_changes_is_noted_and_one_that_stays_is_not(warehouse: Ware
     ]
 
 
-def test_a_students_label_and_a_written_query_lead_to_prompts_runs_and_documents(warehouse: Warehouse) -> None:
+def test_grade_history_records_a_new_pair_that_has_no_grade(warehouse: Warehouse) -> None:
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
         con.execute(EARLIER[-1].read_text())
-        con.execute("update synthetic_queries set source = 'synthetic', teacher_model = 'writer', prompt_hash = 'p'")
+    rows = warehouse.read("teacher_labels", "tiny")
+    refused = rows.with_columns(
+        query_id=pl.lit("new"), status=pl.lit("refused"), grade=pl.lit(None, pl.Int8)
+    )
+    warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH, run_id="now")
+    history = "select query_id, grade from grade_history where run_id = 'now'"
+    assert warehouse.query(history).rows() == [("new", None)]
+
+
+def test_lineage_leads_from_a_grade_to_prompts_runs_and_documents(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+        con.execute(
+            "update synthetic_queries set source = 'synthetic', teacher_model = 'writer', prompt_hash = 'p'"
+        )
     warehouse.receipts()
-    found = warehouse.query("select * from label_lineage where labeler = 'student'").row(0, named=True)
+    found = warehouse.query("select * from label_lineage where labeler = 'student'").row(
+        0, named=True
+    )
     assert {name: found[name] for name in ("model", "prompt_hash", "document_hash", "training_set_hash")} == {
         "model": "m1", "prompt_hash": "a" * 64, "document_hash": "a" * 64, "training_set_hash": "a" * 64
     }  # fmt: skip
-    assert (found["query_source"], found["query_model"], found["query_prompt_hash"]) == ("synthetic", "writer", "p")
-    assert (found["graded_run_id"], found["student_run_id"], found["query_run_id"]) == ("run-3", "run-3", "run-1")
+    assert (found["query_source"], found["query_model"], found["query_prompt_hash"]) == (
+        "synthetic",
+        "writer",
+        "p",
+    )
+    assert (found["graded_run_id"], found["student_run_id"], found["query_run_id"]) == (
+        "run-3",
+        "run-3",
+        "run-1",
+    )

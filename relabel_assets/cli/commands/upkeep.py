@@ -18,9 +18,9 @@ def doctor(
     from relabel_assets.upkeep.doctor import examine
 
     project, warehouse = runner.from_environment()
-    findings = list(examine(project, warehouse, is_mending=fix))
+    findings = list(examine(project, warehouse, is_fixing=fix))
     output.print_findings(findings)
-    if any(finding.problem and not finding.is_mended for finding in findings):
+    if any(finding.problem and not finding.is_fixed for finding in findings):
         raise typer.Exit(WarehouseError.exit_code)
 
 

@@ -1,5 +1,4 @@
-"""The decoder student: a causal language model reads the rubric, a query and a document, and
-answers with a digit.
+"""The decoder student: a causal language model that answers a pair with a digit.
 
 Experimental: proved on tiny models, not trained at size.
 

@@ -1,5 +1,4 @@
-"""The keys and values of the tokens that all prompts of a decoder begin with, computed once and
-used by every batch.
+"""The keys and values of the tokens that all prompts begin with, computed once.
 
 What belongs here: that cache. What does not: prompts and scores (decoder.py). Imported only where a
 model is needed: it loads torch.

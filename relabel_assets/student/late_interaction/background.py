@@ -1,10 +1,12 @@
 """Background windows: what scores a query gets from documents that were not chosen for it.
 
-What belongs here: the windows, and the mean and standard deviation of a query's scores with them. What does not: the
-windows near a query (feedback.py). Imported only where a model is needed: it loads torch.
+What belongs here: the windows, and the mean and standard deviation of a query's scores with them.
+What does not: the windows near a query (feedback.py). Imported only where a model is needed: it
+loads torch.
 
-A cosine alone says little: a long or vague query is somewhat near to every document. So a score is also given as a
-z-score, in standard deviations above the mean of the query's scores with the background (z-norm, Auckenthaler et al. 2000).
+A cosine alone says little: a long or vague query is somewhat near to every document. So a score is
+also given as a z-score, in standard deviations above the mean of the query's scores with the
+background (z-norm, Auckenthaler et al. 2000).
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +30,8 @@ MIN_STD = (
 
 @dataclass(frozen=True)
 class BackgroundScores:
-    """One query's scores with all background windows: `mean` and `std`, (2,) each, of (late interaction, BM25 share).
+    """One query's scores with all background windows: `mean` and `std`, (2,) each, of (late
+    interaction, BM25 share).
 
     `top_mean` is the mean of its three best late interactions.
     """
@@ -41,8 +44,8 @@ class BackgroundScores:
 class BackgroundWindows:
     """M windows, one of each of M documents.
 
-    `token_vectors` (tokens of all windows, H) are in order of windows, whose numbers of tokens are `lengths` (M,);
-    `word_ids` are the word pieces of each window.
+    `token_vectors` (tokens of all windows, H) are in order of windows, whose numbers of tokens are
+    `lengths` (M,); `word_ids` are the word pieces of each window.
     """
 
     def __init__(
@@ -60,7 +63,8 @@ class BackgroundWindows:
     def from_documents(
         cls, encoder: Encoder, documents: Sequence[Mapping[str, Any]]
     ) -> "BackgroundWindows":
-        """The first window of each document. Vectors are rounded to half precision, in which they are saved."""
+        """The first window of each document. Vectors are rounded to half precision, in which they
+        are saved."""
         texts = [windows(document)[0] for document in documents]
         vectors = encoder.encode(texts)
         lengths = [len(of_window) for of_window in vectors]
@@ -73,7 +77,8 @@ class BackgroundWindows:
         cosines = (self.token_vectors @ query.T).numpy()  # (tokens of all windows, T)
         max_cosines = np.maximum.reduceat(cosines, self._starts, axis=0)  # (M, T)
         absent = np.zeros(len(self.word_ids))
-        # The column in front, dropped again, lets a query without words have a matrix of no columns.
+        # The column in front, dropped again, lets a query without words have a matrix of no
+        # columns.
         columns = [absent, *(self._counts.get(word, absent) for word in word_ids)]
         counts = np.stack(columns, axis=1)[:, 1:]  # (M, words of the query)
         late_interaction = max_cosines @ weights.numpy()

@@ -1,7 +1,8 @@
-"""Encoding each document and query once, in bounded memory.
+"""A cache of encoded documents and queries: each is encoded once, in bounded memory.
 
-What belongs here: which documents are encoded together, which results are kept, and in which portions pairs are scored.
-What does not: encoding itself (documents.py) and scores (scoring.py). Imported only where a model is needed.
+What belongs here: which documents are encoded together, which results are kept, and in which
+portions pairs are scored. What does not: encoding itself (documents.py) and scores (scoring.py).
+Imported only where a model is needed.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ from relabel_assets.student.late_interaction.documents import EncodedDocument, e
 from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# 256 MB: a file of pairs that is graded in portions often repeats documents from one portion to the next.
+# 256 MB: a file of pairs that is graded in portions often repeats documents from one portion to the
+# next.
 _MAX_DOCUMENT_BYTES = 256_000_000
 MAX_QUERIES = 8192  # of about 20 kB each
 DOCUMENTS_PER_CHUNK = 256
@@ -43,7 +45,8 @@ def iter_encoded_documents(
     progress: Progress,
     cache: DocumentCache | None = None,
 ) -> Iterator[tuple[str, EncodedDocument]]:
-    """(doc_id, document) of each document of `pairs` once, in its order; those in `cache` are not encoded again.
+    """(doc_id, document) of each document of `pairs` once, in its order; those in `cache` are not
+    encoded again.
 
     A chunk of documents is encoded at a time, so the caller decides how many stay in memory.
 
@@ -79,7 +82,8 @@ def iter_encoded_documents(
 def iter_pair_chunks(
     documents: Iterable[tuple[str, EncodedDocument]], pairs: pl.DataFrame
 ) -> Iterator[list[tuple[int, str, EncodedDocument]]]:
-    """(row, query text, document) of all `pairs`, in chunks of at most PAIRS_PER_CHUNK; pairs of a document are neighbours.
+    """(row, query text, document) of all `pairs`, in chunks of at most PAIRS_PER_CHUNK; pairs of a
+    document are neighbours.
 
     A chunk also ends after DOCUMENTS_PER_CHUNK documents, so that no more of them are held.
 
@@ -137,7 +141,8 @@ def _chunk_size(lengths: pl.Series) -> int:
 
 
 def _key(columns: Sequence[str | None]) -> bytes:
-    """A document's key: a hash of all its columns, because the text itself could be larger than its vectors."""
+    """A document's key: a hash of all its columns, because the text itself could be larger than its
+    vectors."""
     return hashlib.sha256(repr(columns).encode("utf-8", "surrogatepass")).digest()
 
 

@@ -1,7 +1,8 @@
 """Corpus statistics: what a student knows of its corpus beside the pair that it grades.
 
-What belongs here: the three kinds of statistics together, and computing them for a corpus. What does not: their formulas
-(word_statistics.py, background.py, feedback.py). Imported only where a model is needed: it loads torch.
+What belongs here: the three kinds of statistics together, and computing them for a corpus. What
+does not: their formulas (word_statistics.py, background.py, feedback.py). Imported only where a
+model is needed: it loads torch.
 
 They are computed from documents that need no grade, and no grade goes into them.
 """
@@ -21,7 +22,8 @@ from relabel_assets.student.late_interaction.word_statistics import WordStatisti
 from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# Windows, one a document. Enough for a mean and a standard deviation; every query is compared with all of them.
+# Windows, one a document. Enough for a mean and a standard deviation; every query is compared with
+# all of them.
 _BACKGROUND_DOCUMENTS = 64
 
 
@@ -44,8 +46,9 @@ def compute_corpus_statistics(
 ) -> CorpusStatistics:
     """The statistics for a student of `pairs` and `corpus`.
 
-    `encoded` has the documents of `pairs` by doc_id: word statistics and background come from these. Feedback comes
-    from the documents of `corpus`; those that are in `encoded` are not encoded again.
+    `encoded` has the documents of `pairs` by doc_id: word statistics and background come from
+    these. Feedback comes from the documents of `corpus`; those that are in `encoded` are not
+    encoded again.
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.runtime.encoder import load_encoder
@@ -77,7 +80,8 @@ def _feedback_windows(
     words: WordStatistics,
     progress: Progress,
 ) -> FeedbackWindows:
-    # Only window vectors and word counts are kept: token vectors of a whole corpus would not fit the memory.
+    # Only window vectors and word counts are kept: token vectors of a whole corpus would not fit
+    # the memory.
     window_vectors, word_counts = [], []
     for doc_id in corpus["doc_id"]:
         if doc_id in encoded:

@@ -1,11 +1,11 @@
-"""Encoding a document: its token vectors, and its word pieces.
+"""Encoded documents: their token vectors and word pieces.
 
-What belongs here: everything that is computed from one document alone. What does not: which documents are encoded and
-which are kept (cache.py), and comparing them with a query (features.py). Imported only where a model is needed: it
-loads torch.
+What belongs here: everything that is computed from one document alone. What does not: which
+documents are encoded and which are kept (cache.py), and comparing them with a query (features.py).
+Imported only where a model is needed: it loads torch.
 
-A word piece is a token of the encoder's own tokenizer, special ones left out. Words are counted and compared as word
-pieces everywhere in this folder, so that no second tokenizer is needed.
+A word piece is a token of the encoder's own tokenizer, special ones left out. Words are counted and
+compared as word pieces everywhere in this folder, so that no second tokenizer is needed.
 """
 
 from collections import Counter
@@ -26,9 +26,10 @@ from relabel_assets.student.windows import body, header, windows
 class EncodedDocument:
     """What features need of a document of N tokens in W windows.
 
-    `token_vectors` (N, H) are unit vectors, window after window; the first `n_header_tokens` are the header's.
-    `window_lengths` (W,) sum to N. `word_counts` counts each word piece of header and body, `bigrams` are neighbouring
-    word pieces of either, `title_words` and `header_words` are the word pieces of these two.
+    `token_vectors` (N, H) are unit vectors, window after window; the first `n_header_tokens` are
+    the header's. `window_lengths` (W,) sum to N. `word_counts` counts each word piece of header and
+    body, `bigrams` are neighbouring word pieces of either, `title_words` and `header_words` are the
+    word pieces of these two.
     """
 
     token_vectors: Tensor
@@ -54,7 +55,8 @@ class EncodedDocument:
 def encode_documents(
     encoder: Encoder, documents: Sequence[Mapping[str, Any]]
 ) -> list[EncodedDocument]:
-    """Every document, encoded, in the order given. They are held in memory at once: see cache.py for many.
+    """Every document, encoded, in the order given. They are held in memory at once: see cache.py
+    for many.
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.runtime.encoder import load_encoder

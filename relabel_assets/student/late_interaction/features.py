@@ -1,11 +1,11 @@
 """The 25 features of a (query, document) pair.
 
-What belongs here: computing them from token vectors, word pieces and corpus statistics. What does not: making vectors
-(runtime/encoder.py), the statistics (corpus_statistics.py) and weighting features (head.py). Imported only where a model is
-needed: it loads torch.
+What belongs here: computing them from token vectors, word pieces and corpus statistics. What does
+not: making vectors (runtime/encoder.py), the statistics (corpus_statistics.py) and weighting
+features (head.py). Imported only where a model is needed: it loads torch.
 
-For query tokens t = 1..T, m_t is the greatest cosine of t with any token of the document, w_t the token's weight (see
-maxsim.py), and r_t its idf. Sums are over t.
+For query tokens t = 1..T, m_t is the greatest cosine of t with any token of the document, w_t the
+token's weight (see maxsim.py), and r_t its idf. Sums are over t.
 
 | feature | value |
 |---|---|
@@ -19,13 +19,15 @@ maxsim.py), and r_t its idf. Sums are over t.
 | bigrams | share of the query's neighbouring word pairs that are neighbours in the document too |
 | log_length | ln(1 + words of the document) |
 | query_length, query_idf | words of the query; mean of r_t |
-| late_interaction_z, bm25_share_z | both in standard deviations above the mean of the background (background.py) |
-| ordinary_interaction, ordinary_spread, ordinary_best | mean, standard deviation and top mean of that background |
-| feedback_cosine, feedback_words | cosine of the nearest window with the feedback's mean; of the words' tf-idf with its words |
+| late_interaction_z, bm25_share_z | both in standard deviations above the background's mean (background.py) |
+| ordinary_interaction, ordinary_spread, ordinary_best | mean, standard deviation, top mean of the same |
+| feedback_cosine | cosine of the nearest window with the feedback's mean |
+| feedback_words | cosine of the document's tf-idf with the feedback's words |
 | feedback_cosine_z, feedback_words_z | both in standard deviations above the corpus' mean |
 | feedback_negative | cosine of the nearest window with the negative feedback's mean (feedback.py) |
 
-The first eleven rows compare the pair alone. What follows tells the head which scores are ordinary for such a query.
+The first eleven rows compare the pair alone. What follows tells the head which scores are ordinary
+for such a query.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,7 +56,8 @@ FEATURE_NAMES = (
     "ordinary_interaction", "ordinary_spread", "ordinary_best",
     "feedback_cosine", "feedback_words", "feedback_cosine_z", "feedback_words_z", "feedback_negative",
 )  # fmt: skip
-# The head's weights where there are too few queries to learn others: the two features that rank web passages best alone.
+# The head's weights where there are too few queries to learn others: the two features that rank web
+# passages best alone.
 PRIOR_WEIGHTS = {"late_interaction": 1.0, "window_cosine": 0.5}
 _EPSILON = 1e-6  # keeps 0 / 0 out of a query whose words all have an idf of 0
 
@@ -63,7 +66,8 @@ Pair = tuple["EncodedQuery", EncodedDocument]
 
 @dataclass(frozen=True)
 class EncodedQuery:
-    """A query of T tokens: unit vectors (T, H), their weights (T,), and the unit mean of the vectors (H,).
+    """A query of T tokens: unit vectors (T, H), their weights (T,), and the unit mean of the
+    vectors (H,).
 
     `word_ids` are its word pieces: T of them, or none where the query has only special tokens.
     """
@@ -115,7 +119,8 @@ def encode_queries(
 
 
 def pair_features(pairs: Sequence[Pair], words: WordStatistics) -> NDArray:
-    """The features of each pair, (P, F), in the order of FEATURE_NAMES. It is faster if pairs of a document are neighbours.
+    """The features of each pair, (P, F), in the order of FEATURE_NAMES. It is faster if pairs of a
+    document are neighbours.
 
     >>> from relabel_assets.student.late_interaction.feedback import QueryFeedback
     >>> east = torch.tensor([1.0, 0.0])
@@ -148,7 +153,8 @@ def pair_features(pairs: Sequence[Pair], words: WordStatistics) -> NDArray:
     bm25 = words_of_queries.sum(idf * frequencies)
     bm25_share = words.bm25_share(bm25, words_of_queries.sum(idf))
 
-    # r_t of each token. A query of special tokens alone has vectors but no words: all of its tokens count the same.
+    # r_t of each token. A query of special tokens alone has vectors but no words: all of its tokens
+    # count the same.
     rarity = np.ones(len(max_cosines))
     rarity[np.repeat(words_of_queries.lengths > 0, tokens.lengths)] = idf + _EPSILON
     total_rarity = tokens.sum(rarity)
@@ -194,8 +200,9 @@ def pair_features(pairs: Sequence[Pair], words: WordStatistics) -> NDArray:
 def _max_cosines(pairs: Sequence[Pair]) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     """Greatest cosines, of two kinds.
 
-    Of each query token with any token of the document, and with any of its header, (T of all pairs,) each. And of the
-    document's windows with the query's mean, the feedback's mean and the negative feedback's mean, (P,) each.
+    Of each query token with any token of the document, and with any of its header, (T of all
+    pairs,) each. And of the document's windows with the query's mean, the feedback's mean and the
+    negative feedback's mean, (P,) each.
     """
     of_tokens, of_header, of_windows = [], [], []
     # One matrix product for all queries of a document.
@@ -246,7 +253,8 @@ def _of_words(pairs: Sequence[Pair], value: Callable[[EncodedDocument, int], flo
 
 
 def _shared_bigrams(word_ids: Sequence[int], document: EncodedDocument) -> float:
-    """The share of neighbouring words that are neighbours in the document; 0 for a query of one word."""
+    """The share of neighbouring words that are neighbours in the document; 0 for a query of one
+    word."""
     shared = sum(bigram in document.bigrams for bigram in pairwise(word_ids))
     return shared / max(1, len(word_ids) - 1)
 
@@ -274,7 +282,8 @@ class _Segments:
         return np.minimum.reduceat(values, self._starts)
 
     def lower_quartile(self, values: NDArray) -> NDArray:
-        """The value a quarter of the way from the least to the greatest, interpolated as np.quantile does."""
+        """The value a quarter of the way from the least to the greatest, interpolated as
+        np.quantile does."""
         ordered = values[np.lexsort((values, self._pair))]  # within each pair
         position = 0.25 * (self.lengths - 1)
         below = np.floor(position).astype(int)

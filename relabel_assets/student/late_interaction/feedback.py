@@ -1,14 +1,15 @@
-"""Pseudo-relevance feedback: the mean of the corpus' windows nearest to a query, and their heaviest words.
+"""Pseudo-relevance feedback: the mean and the heaviest words of a query's nearest windows.
 
-What belongs here: a query's feedback. What does not: comparing a document with it (features.py). Imported only where a
-model is needed: it loads torch.
+What belongs here: a query's feedback. What does not: comparing a document with it (features.py).
+Imported only where a model is needed: it loads torch.
 
-Documents that answer one query resemble each other. So the windows nearest to the query, taken without a grade, show what
-further relevant documents look like (Rocchio 1971, Lavrenko & Croft 2001).
+Documents that answer one query resemble each other. So the windows nearest to the query, taken
+without a grade, show what further relevant documents look like (Rocchio 1971, Lavrenko & Croft
+2001).
 
 - Feedback: the mean of the query's 300 nearest windows, weighted by exp(20 cosine), and their heaviest words.
-- Negative feedback: the same windows, weighted by exp(-20 cosine). A document near this mean shares the query's topic but
-  does not answer it (Wang, Fang & Zhai 2008).
+- Negative feedback: the same windows, weighted by exp(-20 cosine). A document near this mean shares
+  the query's topic but does not answer it (Wang, Fang & Zhai 2008).
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,14 +24,17 @@ from torch import Tensor, nn
 from relabel_assets.student.late_interaction.background import MIN_STD
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics, count_matrix
 
-# Many enough that the farthest of them only share the topic. Measured beside 1,000, see docs/experiments.md.
+# Many enough that the farthest of them only share the topic. Measured beside 1,000, see
+# docs/experiments.md.
 _N_NEAREST = 300
-# A window that is 0.1 nearer than another counts exp(2) = 7 times as much. Measured beside 12 and 40, see docs/experiments.md.
+# A window that is 0.1 nearer than another counts exp(2) = 7 times as much. Measured beside 12 and
+# 40, see docs/experiments.md.
 _COSINE_SCALE = 20.0
 _N_WORDS = (
     256  # keeps a query's feedback small: the other words of some thousand have next to no weight
 )
-# Queries at once: their cosines with all windows of a corpus, at most 32,768 (see sample.py), take 8 MB.
+# Queries at once: their cosines with all windows of a corpus, at most 32,768 (see sample.py), take
+# 8 MB.
 _QUERIES_PER_CHUNK = 64
 _MIN_NORM = 1e-9  # keeps 0 / 0 out of feedback from windows without words
 
@@ -39,8 +43,9 @@ _MIN_NORM = 1e-9  # keeps 0 / 0 out of feedback from windows without words
 class QueryFeedback:
     """What the corpus has near a query.
 
-    `mean` and `negative_mean` (H,) are unit vectors. `word_ids` and `word_weights` (K,) are the heaviest words, their
-    squared weights sum to 1. `background_mean` and `background_std` (2,) are of the corpus' cosines with (`mean`, the words).
+    `mean` and `negative_mean` (H,) are unit vectors. `word_ids` and `word_weights` (K,) are the
+    heaviest words, their squared weights sum to 1. `background_mean` and `background_std` (2,) are
+    of the corpus' cosines with (`mean`, the words).
     """
 
     mean: Tensor
@@ -54,7 +59,8 @@ class QueryFeedback:
 class FeedbackWindows:
     """The windows among which a query finds its nearest: M windows of D documents.
 
-    `vectors` (M, H) are the windows' unit mean vectors, `document_of_window` (M,) is the row of each in `word_counts` (D, V).
+    `vectors` (M, H) are the windows' unit mean vectors, `document_of_window` (M,) is the row of
+    each in `word_counts` (D, V).
     """
 
     def __init__(
@@ -76,7 +82,8 @@ class FeedbackWindows:
         word_counts: Sequence[Mapping[int, int]],
         words: WordStatistics,
     ) -> "FeedbackWindows":
-        """From each document's window vectors (W, H) and words. Vectors are rounded to half precision, as they are saved."""
+        """From each document's window vectors (W, H) and words. Vectors are rounded to half
+        precision, as they are saved."""
         n_windows = [len(of_document) for of_document in window_vectors]
         return cls(
             torch.cat(list(window_vectors)).half().float(),
@@ -96,7 +103,8 @@ class FeedbackWindows:
         return results
 
     def _from_nearest(self, cosines: Tensor, places: Tensor) -> QueryFeedback:
-        """The feedback from one query's nearest windows: their cosines with it, and their places among all, (n,) each."""
+        """The feedback from one query's nearest windows: their cosines with it, and their places
+        among all, (n,) each."""
         weights = torch.softmax(_COSINE_SCALE * torch.stack([cosines, -cosines]), dim=1)  # (2, n)
         mean, negative_mean = nn.functional.normalize(weights @ self.vectors[places], dim=1)
         # Each window counts with the words of its whole document.

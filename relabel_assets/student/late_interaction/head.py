@@ -1,7 +1,8 @@
-"""The head: one weight for each feature of a pair, fitted to grades. A pair's score is the weighted sum.
+"""The head: one weight for each feature of a pair, fitted to grades; a score is the weighted sum.
 
-What belongs here: fitting and applying the weights. What does not: the features (features.py) and turning scores into
-probabilities (calibration.py). Imported only where a model is needed: it loads torch.
+What belongs here: fitting and applying the weights. What does not: the features (features.py) and
+turning scores into probabilities (calibration.py). Imported only where a model is needed: it loads
+torch.
 
 Shapes: N pairs, F features, K thresholds (one less than the number of grades).
 
@@ -18,12 +19,14 @@ from numpy.typing import NDArray
 
 # What fit_head tries: from weights that are almost free to weights that almost stay at the prior.
 DECAYS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-# The decay of the prior's multiple, which is always free to grow: finite where scores separate the grades.
+# The decay of the prior's multiple, which is always free to grow: finite where scores separate the
+# grades.
 _MULTIPLE_DECAY = 1e-3
 _FOLDS = 4
 # With two queries a fold. With fewer, the estimate of the loss on other queries is mostly noise.
 _MIN_QUERIES_TO_CHOOSE = 2 * _FOLDS
-# In standard deviations: a feature far outside of what was trained on must not decide a score alone.
+# In standard deviations: a feature far outside of what was trained on must not decide a score
+# alone.
 _LIMIT = 4.0
 _MAX_ORDERED_PAIRS = (
     200_000  # as many as fit in about a second an iteration; more make the weights no better
@@ -35,7 +38,8 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of weights (F,) a
 
 
 class Head(pydantic.BaseModel):
-    """Weights of features, and their mean and standard deviation in training; all (F,), as student.json has them.
+    """Weights of features, and their mean and standard deviation in training; all (F,), as
+    student.json has them.
 
     >>> head = Head(names=["late_interaction"], mean=[0.5], spread=[0.1], weight=[2.0])
     >>> head.scores(np.array([[0.6], [0.5], [99.0]])).round(6).tolist()
@@ -64,17 +68,19 @@ def fit_head(
 ) -> Head:
     """The head of `features` (N, F) for pairs with these `grades` (N,) and `queries` (N,).
 
-    `prior` has weights of some features that are good without training. With p its direction, the weights are a * p + o,
-    and the loss holds o back by a weight decay: with few queries the head stays near the prior.
+    `prior` has weights of some features that are good without training. With p its direction, the
+    weights are a * p + o, and the loss holds o back by a weight decay: with few queries the head
+    stays near the prior.
 
         cumulative logit loss (McCullagh 1980)
-        + pairwise logistic loss (Burges et al. 2005) over pairs of one query that differ in grade, weighted by how far
+        + pairwise logistic loss (Burges et al. 2005) over pairs of one query, weighted by their gap in grade
         + decay * |o|^2 + 0.001 * a^2
 
-    The decay is chosen from DECAYS by cross-validation over queries: pairs of one query are alike, so the number of
-    queries decides how much can be learned. The first decay with the least loss wins. With fewer than eight queries
-    there is too little to choose by, and the least decay is taken. The loss is convex. `seed` draws the folds, and the
-    pairs that count where there are more than 200,000.
+    The decay is chosen from DECAYS by cross-validation over queries: pairs of one query are alike,
+    so the number of queries decides how much can be learned. The first decay with the least loss
+    wins. With fewer than eight queries there is too little to choose by, and the least decay is
+    taken. The loss is convex. `seed` draws the folds, and the pairs that count where there are more
+    than 200,000.
 
     >>> features = np.array([[0.1], [0.2], [0.8], [0.9]])
     >>> head = fit_head(features, [0, 0, 1, 1], ["q"] * 4, names=["late_interaction"], seed=13)
@@ -94,7 +100,8 @@ def fit_head(
 def _choose_decay(
     features: NDArray, grades: NDArray, queries: Sequence[str], prior: NDArray, seed: int
 ) -> float:
-    """The decay with the least total loss on four folds of queries, each measured by weights fitted to the others."""
+    """The decay with the least total loss on four folds of queries, each measured by weights fitted
+    to the others."""
     number = {query: place for place, query in enumerate(sorted(set(queries)))}
     if len(number) < _MIN_QUERIES_TO_CHOOSE:
         return DECAYS[0]
@@ -136,7 +143,8 @@ def _fit_weights(
     decay: float,
     seed: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights (F,) and thresholds (K,) of standardized features: `multiple` * `prior` (F,) + `offset`."""
+    """Weights (F,) and thresholds (K,) of standardized features: `multiple` * `prior` (F,) +
+    `offset`."""
     n_thresholds = max(1, int(grades.max()))
     loss = _loss(features, grades, queries, seed, n_thresholds)
     direction = torch.tensor(prior)
@@ -187,7 +195,8 @@ def _standardized(features: NDArray, mean: NDArray, std: NDArray) -> NDArray:
 def _ordered_pairs(
     grades: NDArray, queries: Sequence[str], seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of the better and the worse document of each pair of one query; at most 200,000 pairs, drawn at random."""
+    """Rows of the better and the worse document of each pair of one query; at most 200,000 pairs,
+    drawn at random."""
     rows_of_query: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
         rows_of_query.setdefault(query, []).append(row)

@@ -1,12 +1,13 @@
 """Late interaction: how near each token of a query is to its nearest token of a document.
 
-What belongs here: encoding a query, and its score with a document from token vectors (MaxSim, Khattab & Zaharia 2020).
-What does not: encoding documents (documents.py) and the other features of a pair (features.py). Imported only where a
-model is needed: it loads torch.
+What belongs here: encoding a query, and its score with a document from token vectors (MaxSim,
+Khattab & Zaharia 2020). What does not: encoding documents (documents.py) and the other features of
+a pair (features.py). Imported only where a model is needed: it loads torch.
 
-    score(query, document) = sum over tokens t of the query: weight_t * max over tokens n of the document: cosine(t, n)
+    score = sum over the query's tokens t: weight_t * max over the document's tokens n: cosine(t, n)
 
-The weights of a query's tokens sum to 1. They are softmax(token vector @ token_weight), with a `token_weight` that learns.
+The weights of a query's tokens sum to 1. They are softmax(token vector @ token_weight), with a
+`token_weight` that learns.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from relabel_assets.student.runtime.encoder import Encoder
 
 
 class QueryScorer(nn.Module):
-    """A query encoder, and `token_weight` (H,). It begins at zero, where all tokens of a query have the same weight."""
+    """A query encoder, and `token_weight` (H,). It begins at zero, where all tokens of a query have
+    the same weight."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -31,7 +33,8 @@ class QueryScorer(nn.Module):
     def query_vectors(
         self, rows: Sequence[Sequence[int]], model: Any = None
     ) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, T, H) and weights (B, T) of queries given as token ids; `model` as in Encoder.forward.
+        """Unit vectors (B, T, H) and weights (B, T) of queries given as token ids; `model` as in
+        Encoder.forward.
 
         Weights sum to 1 over the tokens of a query, and are 0 for padding and special tokens.
         """
@@ -40,14 +43,16 @@ class QueryScorer(nn.Module):
         return vectors, torch.softmax(logits, dim=-1)
 
     def scores(self, query: Tensor, weights: Tensor, documents: Sequence[Tensor]) -> Tensor:
-        """The scores (D,) of one query, (T, H) and (T,), with D documents, (tokens, H) each: -1 to 1."""
+        """The scores (D,) of one query, (T, H) and (T,), with D documents, (tokens, H) each: -1 to
+        1."""
         cosines = torch.cat(list(documents)).float() @ query.T  # (tokens of all documents, T)
         parts = cosines.split([len(document) for document in documents])
         max_cosines = torch.stack([part.amax(dim=0) for part in parts])  # (D, T)
         return max_cosines @ weights
 
     def pair_score(self, query: tuple[Tensor, Tensor], document: Tensor) -> float:
-        """The score of one query, as encode_query_tokens returns it, with one document, (tokens, H)."""
+        """The score of one query, as encode_query_tokens returns it, with one document, (tokens,
+        H)."""
         vectors, weights = query
         return self.scores(vectors, weights, [document]).item()
 

@@ -1,10 +1,12 @@
-"""What late interaction learns: the query encoder and the weights of a query's tokens.
+"""The learner of late interaction: the query encoder and the weights of a query's tokens.
 
-What belongs here: the loss of a step and the parameters that it moves. What does not: the training loop (fit.py) and the
-head, which is fitted afterwards (head.py). Imported only where a model is needed: it loads torch.
+What belongs here: the loss of a step and the parameters that it moves. What does not: the training
+loop (fit.py) and the head, which is fitted afterwards (head.py). Imported only where a model is
+needed: it loads torch.
 
-Documents keep the vectors of the base model, so a step encodes queries alone and an epoch takes seconds on a CPU. The only
-loss is the order of each query's documents: the head and the calibration turn scores into grades later.
+Documents keep the vectors of the base model, so a step encodes queries alone and an epoch takes
+seconds on a CPU. The only loss is the order of each query's documents: the head and the calibration
+turn scores into grades later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +21,14 @@ from relabel_assets.student.losses import ranking_loss
 
 # The token weights begin at zero and are few, so they need larger steps than a pretrained model.
 _TOKEN_WEIGHT_RATE = 3e-2
-# Late interactions of one query's documents differ by hundredths. The ranking loss is flat there: scaled by 20, a
-# difference of 0.05 is one unit of its logistic curve.
+# Late interactions of one query's documents differ by hundredths. The ranking loss is flat there:
+# scaled by 20, a difference of 0.05 is one unit of its logistic curve.
 _COSINE_SCALE = 20.0
 
 
 class QueryEncoderLearner:
-    """Trains a QueryScorer on documents whose token vectors, (tokens, H) by doc_id, stay as they are."""
+    """Trains a QueryScorer on documents whose token vectors, (tokens, H) by doc_id, stay as they
+    are."""
 
     queries_per_step = 8
     documents_per_query: int | None = None  # all: they need no encoding
@@ -38,8 +41,8 @@ class QueryEncoderLearner:
         self.document_vectors = document_vectors
 
     def groups(self) -> list[dict[str, Any]]:
-        # Word embeddings are frozen. The queries for training contain few of the vocabulary's words: their embeddings
-        # would move away from those of all other words.
+        # Word embeddings are frozen. The queries for training contain few of the vocabulary's
+        # words: their embeddings would move away from those of all other words.
         for name, p in self.scorer.named_parameters():
             p.requires_grad = p.requires_grad and ".embeddings." not in f".{name}"
         encoder = [

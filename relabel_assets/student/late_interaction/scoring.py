@@ -1,10 +1,11 @@
-"""From a frame of pairs to their features or scores, in bounded memory.
+"""Features and scores of a frame of pairs, in bounded memory.
 
-What belongs here: encoding the queries of each chunk of pairs and scoring the chunk. What does not: one pair's score
-(maxsim.py) and features (features.py), and which documents are encoded when (cache.py). Imported only where a model is
-needed: it loads torch.
+What belongs here: encoding the queries of each chunk of pairs and scoring the chunk. What does not:
+one pair's score (maxsim.py) and features (features.py), and which documents are encoded when
+(cache.py). Imported only where a model is needed: it loads torch.
 
-Both functions take the documents as (doc_id, document), each once, as iter_encoded_documents yields them.
+Both functions take the documents as (doc_id, document), each once, as iter_encoded_documents yields
+them.
 """
 
 from collections.abc import Iterable
@@ -65,7 +66,8 @@ def feature_matrix(
     statistics: CorpusStatistics,
     cache: LRUCache[str, EncodedQuery] | None = None,
 ) -> NDArray:
-    """The features of each row of `pairs`, (N, F), in its order; queries in `cache` are not encoded again.
+    """The features of each row of `pairs`, (N, F), in its order; queries in `cache` are not encoded
+    again.
 
     >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
     >>> from relabel_assets.student.base import base_path

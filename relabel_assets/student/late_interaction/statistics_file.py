@@ -1,10 +1,12 @@
 """Corpus statistics as a file of a student's folder.
 
-What belongs here: what the file holds. What does not: the statistics themselves (corpus_statistics.py) and the rest of the
-folder (student/folder.py). Imported only where a model is needed: it loads torch.
+What belongs here: what the file holds. What does not: the statistics themselves
+(corpus_statistics.py) and the rest of the folder (student/folder.py). Imported only where a model
+is needed: it loads torch.
 
-Vectors are in half precision, in which they were computed; sparse word counts are the three arrays of scipy's csr_array.
-The names in the file are those of its first version, so that students of every version load.
+Vectors are in half precision, in which they were computed; sparse word counts are the three arrays
+of scipy's csr_array. The names in the file are those of its first version, so that students of
+every version load.
 """
 
 from pathlib import Path

@@ -1,10 +1,12 @@
-"""The late-interaction student: how it is loaded, scores pairs, is saved, and is trained.
+"""The late-interaction student: loading, scoring pairs, saving and training.
 
-What belongs here: the student as a whole and the order of its training. What does not: the formulas, which are in the other
-modules of this folder. Imported only where a model is needed: it loads torch.
+What belongs here: the student as a whole and the order of its training. What does not: the
+formulas, which are in the other modules of this folder. Imported only where a model is needed: it
+loads torch.
 
-Training has three parts. The query encoder learns to order documents, whose vectors stay those of the base (query_learner.py).
-Corpus statistics are computed (corpus_statistics.py). The head is fitted to features and grades (head.py).
+Training has three parts. The query encoder learns to order documents, whose vectors stay those of
+the base (query_learner.py). Corpus statistics are computed (corpus_statistics.py). The head is
+fitted to features and grades (head.py).
 """
 
 import copy
@@ -62,7 +64,8 @@ from relabel_assets.student.late_interaction.statistics_file import (
 from relabel_assets.student.runtime.encoder import Encoder, load_encoder
 from relabel_assets.student.runtime.precision import InferenceCopy
 
-# LoRA's few weights begin at zero change and bear larger steps than all weights of a pretrained encoder.
+# LoRA's few weights begin at zero change and bear larger steps than all weights of a pretrained
+# encoder.
 _LEARNING_RATE = {"lora": 1e-4, "full": 1e-5}
 _LORA_RANK = 8
 
@@ -71,8 +74,8 @@ _LORA_RANK = 8
 class LateInteraction:
     """Scores pairs: `scorer` encodes queries, `document_encoder` documents.
 
-    A trained student has `statistics` and a `head`, which weights a pair's features. Without them, as in the untrained base,
-    the score is the late interaction alone.
+    A trained student has `statistics` and a `head`, which weights a pair's features. Without them,
+    as in the untrained base, the score is the late interaction alone.
     """
 
     scorer: QueryScorer
@@ -84,7 +87,8 @@ class LateInteraction:
 
     @classmethod
     def load(cls, folder: Path, settings: Settings) -> "LateInteraction":
-        """The student saved in `folder`. Raises StudentError where it is not whole, or of a later version."""
+        """The student saved in `folder`. Raises StudentError where it is not whole, or of a later
+        version."""
         query_encoder = load_encoder(str(folder), settings.max_length, settings.precision)
         scorer = QueryScorer(query_encoder)
         scorer.token_weight.data = torch.tensor(settings.token_weight)
@@ -98,7 +102,8 @@ class LateInteraction:
         if unknown := set(settings.head.names) - set(FEATURE_NAMES):
             raise StudentError(
                 f"the student in {folder} weights {min(unknown)!r}, a feature that this version of "
-                "relabel-assets does not have: it is of a later version. Install that, or train the student again."
+                "relabel-assets does not have: it is of a later version. Install that, "
+                "or train the student again."
             )
         return cls(scorer, document_encoder, read_corpus_statistics(folder), settings.head)
 
@@ -109,7 +114,8 @@ class LateInteraction:
         return cls(QueryScorer(encoder), encoder)
 
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
-        """The score of each row of `pairs`, (N,), in its order. Documents and queries of the last calls are kept."""
+        """The score of each row of `pairs`, (N,), in its order. Documents and queries of the last
+        calls are kept."""
         documents = iter_encoded_documents(self.document_encoder, pairs, progress, self._documents)
         if self.statistics is None or self.head is None:
             return late_interaction_scores(self.scorer, documents, pairs)
@@ -132,8 +138,8 @@ class LateInteraction:
 def train(task: TrainingTask) -> TrainedGrader:
     """Train the query encoder on the task's train pairs, then fit the head.
 
-    The head is fitted twice: to the train pairs, by which the student is measured on dev, and to all pairs, which the
-    student keeps.
+    The head is fitted twice: to the train pairs, by which the student is measured on dev, and to
+    all pairs, which the student keeps.
 
     >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
     >>> from relabel_assets.prompts.rubric import default_rubric
@@ -172,7 +178,8 @@ def train(task: TrainingTask) -> TrainedGrader:
 def _train_scorer(
     task: TrainingTask, document_encoder: Encoder, encoded: Mapping[str, EncodedDocument]
 ) -> tuple[QueryScorer, list[Epoch]]:
-    """A query encoder trained on the train pairs, and its epochs. It begins as a copy of the document encoder."""
+    """A query encoder trained on the train pairs, and its epochs. It begins as a copy of the
+    document encoder."""
     config = task.config
     query_encoder = Encoder(
         copy.deepcopy(document_encoder.model),

@@ -1,5 +1,4 @@
-"""BERT layers on an x86 CPU whose matrix products also add the bias, apply GELU or add the
-residual, in one pass.
+"""BERT layers on an x86 CPU: products with bias, GELU and residual in one pass over memory.
 
 What belongs here: that layer, and putting it into a model of the BERT family. What does not: when a
 model is computed so (precision.py). Imported only where a model is needed: it loads torch.

@@ -1,5 +1,4 @@
-"""Precision of inference and training: bf16 where this machine multiplies it in hardware, else
-fp32.
+"""Precision of inference and training: bf16 where the hardware multiplies it, else fp32.
 
 What belongs here: that choice, the copy of a model that scores are computed with, and the autocast
 context of a training step. What does not: the fused layer (fused_bert.py) and the steps (fit.py).

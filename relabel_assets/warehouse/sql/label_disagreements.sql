@@ -11,20 +11,30 @@ student as (
 ),
 
 reference as (
-    select corpus, query_id, doc_id, median(grade) as reference_grade
+    select corpus, query_id, doc_id, median(grade) as reference_grade  -- of its assessors
     from reference_labels
     group by all
 ),
 
+queries as (
+    select corpus, query_id, text as query, split from synthetic_queries
+),
+
+documents as (
+    select corpus, doc_id, title from seed_docs
+),
+
 final as (
     select
-        corpus, query_id, queries.text as query, queries.split, doc_id, documents.title, teacher_grade, student_grade,
-        student_expected_grade, reference_grade, abs(teacher_grade - student_grade) as difference, teacher_rationale
+        corpus, query_id, query, split, doc_id, title,
+        teacher_grade, student_grade, student_expected_grade, reference_grade,
+        abs(teacher_grade - student_grade) as difference,
+        teacher_rationale
     from teacher
     inner join student using (corpus, query_id, doc_id)
     left join reference using (corpus, query_id, doc_id)
-    left join synthetic_queries as queries using (corpus, query_id)
-    left join seed_docs as documents using (corpus, doc_id)
+    left join queries using (corpus, query_id)
+    left join documents using (corpus, doc_id)
     where teacher_grade <> student_grade
     order by difference desc, corpus, query_id, doc_id
 )

@@ -14,7 +14,8 @@ final as (
         max(value) filter (where metric = 'pairwise_untied') as pairwise_untied,
         max(value) filter (where metric = 'kappa') as kappa,
         max(value) filter (where metric = 'kappa_quadratic') as kappa_quadratic,
-        max(n_queries) as n_queries, max(n_pairs) as n_pairs
+        max(n_queries) as n_queries,
+        max(n_pairs) as n_pairs
     from overall
     group by all
     order by corpus, labeler

@@ -1,11 +1,19 @@
 -- What the present labels cost, by corpus, day (NULL for recorded grades) and model: requests, tokens and US dollars; `relabel ledger` has all that was paid.
-with final as (
+with pairs as (
+    select *, cast(labeled_at as date) as day from teacher_labels
+),
+
+final as (
     select
-        corpus, cast(labeled_at as date) as day, teacher_model, count(*) as pairs,
-        count(*) filter (where status = 'ok') as graded_pairs, sum(attempts) as requests,
-        sum(prompt_tokens) as prompt_tokens, sum(completion_tokens) as completion_tokens, sum(cost_usd) as cost_usd,
+        corpus, day, teacher_model,
+        count(*) as pairs,
+        count(*) filter (where status = 'ok') as graded_pairs,
+        sum(attempts) as requests,
+        sum(prompt_tokens) as prompt_tokens,
+        sum(completion_tokens) as completion_tokens,
+        sum(cost_usd) as cost_usd,
         count(*) filter (where request_key is not null and cost_usd is null) as pairs_of_unknown_price
-    from teacher_labels
+    from pairs
     group by all
     order by corpus, day, teacher_model
 )

@@ -1,4 +1,5 @@
-"""Word statistics, background, feedback, and their file: by hand on windows that point east or north."""
+"""Word statistics, background, feedback, and their file: by hand on windows that point east or
+north."""
 
 from collections import Counter
 from math import exp, log, sqrt
@@ -70,7 +71,8 @@ def test_background_scores_by_hand() -> None:
     scores = background.scores(
         torch.stack([EAST, NORTH]), torch.tensor([0.5, 0.5]), [1], EQUAL_WORDS
     )
-    # East and north of each window: (0, 1), (.6, 1), (1, 0), (.8, .6); the mean of both is the late interaction.
+    # East and north of each window: (0, 1), (.6, 1), (1, 0), (.8, .6); the mean of both is the late
+    # interaction.
     late = np.array([0.5, 0.8, 0.5, 0.7])
     # Word 1 is in the first window: 2.2 / 2.2 of 2.2.
     shares = np.array([1 / 2.2, 0, 0, 0])
@@ -93,7 +95,8 @@ def test_a_query_without_words_has_background_scores() -> None:
 
 
 def test_feedback_by_hand() -> None:
-    # Two windows of one document to the east with word 1, twice, and word 2; one to the north with word 3.
+    # Two windows of one document to the east with word 1, twice, and word 2; one to the north with
+    # word 3.
     words = WordStatistics(np.array([1.0, 1.0, 2.0, 1.0]), 3.0)
     counts = [Counter({1: 2, 2: 1}), Counter({3: 1})]
     windows = FeedbackWindows.from_documents(
@@ -101,7 +104,8 @@ def test_feedback_by_hand() -> None:
     )
     diagonal = torch.tensor([sqrt(0.5), sqrt(0.5)])
     east, both = windows.feedback(torch.stack([EAST, diagonal]))
-    # Weights of the windows to the east are exp(20), of the one to the north exp(0); the other way about for negative.
+    # Weights of the windows to the east are exp(20), of the one to the north exp(0); the other way
+    # about for negative.
     north = exp(-20)
     assert east.mean.tolist() == pytest.approx([1.0, north / 2], abs=1e-9)
     assert east.negative_mean.tolist() == pytest.approx([2 * north, 1.0], abs=1e-9)
@@ -112,7 +116,8 @@ def test_feedback_by_hand() -> None:
     assert weights[1] / weights[2] == pytest.approx((1 + log(2)) / 2.0)
     assert weights.get(3, 0.0) == pytest.approx(0.0, abs=1e-6)
     assert np.linalg.norm(both.word_weights) == pytest.approx(1.0)
-    # Cosines of three windows with the mean are 1, 1 and 0; of two documents with the words 1 and 0.
+    # Cosines of three windows with the mean are 1, 1 and 0; of two documents with the words 1 and
+    # 0.
     assert east.background_mean.tolist() == pytest.approx([2 / 3, 1 / 2], abs=1e-6)
     assert east.background_std.tolist() == pytest.approx([sqrt(2) / 3, 1 / 2], abs=1e-6)
 

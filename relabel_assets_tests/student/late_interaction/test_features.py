@@ -1,14 +1,18 @@
 """All 25 features of three tiny documents, by hand.
 
-The query has the words 1, 2 and 3, whose vectors are (1, 0), (0, 1) and (.6, .8) with weights .5, .25 and .25.
+The query has the words 1, 2 and 3, whose vectors are (1, 0), (0, 1) and (.6, .8) with weights .5,
+.25 and .25.
 
 | document | words | length | token vectors | window vectors |
 |---|---|---|---|---|
-| A | 1 once, 2 three times | 4 | (1, 0) of the header, (.28, .96); (.6, -.8) | (.64, .48) / .8 = (.8, .6); (.6, -.8) |
+| A | 1 once, 2 three times | 4 | (1, 0) of the header, (.28, .96); (.6, -.8) | (.8, .6); (.6, -.8) |
 | B | 3 twice | 2 | (0, 1), no header | (0, 1) |
 | C | 1 once, 4 twice | 3 | (-.6, .8) of the header | (-.6, .8) |
 
-idf = ln(1 + (3 - n + .5) / (n + .5)): word 1 is in two documents, the others are in one. The mean length is 3.
+A's first window vector is the mean (.64, .48) of its two tokens, divided by its length .8.
+
+idf = ln(1 + (3 - n + .5) / (n + .5)): word 1 is in two documents, the others are in one. The mean
+length is 3.
 """
 
 from collections import Counter
@@ -52,7 +56,8 @@ TOTAL = IDF1 + 2 * IDF2  # of the query's words
 BM25_A = IDF1 * 2.2 / (1 + 1.3) + IDF2 * 3 * 2.2 / (3 + 1.3)  # 1.3 = 1.2 * (.75 + .25 * 4 / 3)
 BM25_B = IDF2 * 2 * 2.2 / (2 + 1.1)  # 1.1 = 1.2 * (.75 + .25 * 2 / 3)
 BM25_C = IDF1 * 2.2 / (1 + 1.2)  # 1.2 = 1.2 * (.75 + .25 * 3 / 3)
-# Feedback has word 2 with weight .6 and word 4 with weight .8. tf-idf is (1 + ln count) * idf, scaled to length 1.
+# Feedback has word 2 with weight .6 and word 4 with weight .8. tf-idf is (1 + ln count) * idf,
+# scaled to length 1.
 FEEDBACK_WORDS_A = 0.6 * (1 + log(3)) * IDF2 / hypot(IDF1, (1 + log(3)) * IDF2)
 FEEDBACK_WORDS_C = 0.8 * (1 + log(2)) * IDF2 / hypot(IDF1, (1 + log(2)) * IDF2)
 
@@ -70,7 +75,8 @@ BY_HAND = {
         (IDF1 * -0.6 + IDF2 * 0.8 + IDF2 * 0.28) / TOTAL,
     ),
     "worst_token": (0.936, 0.0, -0.6),
-    # A quarter of the way from the least to the greatest of three: halfway from the least to the middle one.
+    # A quarter of the way from the least to the greatest of three: halfway from the least to the
+    # middle one.
     "low_token": ((0.936 + 0.96) / 2, (0 + 0.8) / 2, (-0.6 + 0.28) / 2),
     # The query's mean vector is (.6, .8). A: with (.8, .6), more than -.28 with (.6, -.8).
     "window_cosine": (0.48 + 0.48, 0.8, -0.36 + 0.64),

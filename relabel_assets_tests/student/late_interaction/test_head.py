@@ -196,7 +196,8 @@ def test_a_wrong_order_costs_as_much_as_grades_are_apart() -> None:
     grades = np.array([0, 3])
     loss = module._loss(np.array([[0.0], [1.0]]), grades, ["q", "q"], seed=1, n_thresholds=1)
     weight, threshold = torch.tensor([-1.0]).double(), torch.zeros(1).double()
-    # Scores 0 and -1. P(grade >= 1) is .5 and sigmoid(-1); the pair's margin is -1 whatever its gap.
+    # Scores 0 and -1. P(grade >= 1) is .5 and sigmoid(-1); the pair's margin is -1 whatever its
+    # gap.
     likelihood = -(np.log(0.5) + np.log(1 / (1 + np.exp(1)))) / 2
     assert loss(weight, threshold).item() == pytest.approx(likelihood + np.log1p(np.exp(1)))
     grades = np.array([0, 1, 3])

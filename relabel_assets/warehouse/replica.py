@@ -1,0 +1,149 @@
+"""The copies that readers open: `labels.duckdb`, a whole copy of the warehouse, and a Parquet file
+per partition.
+
+What belongs here: writing, checking and reading these copies. What does not: the warehouse itself
+(warehouse.py).
+
+Readers never wait for a run and never see a part of one. Two rules keep that true:
+
+1. A copy replaces the old one by a rename. A reader keeps the file that it opened.
+2. `labels.duckdb` is copied after *every* checkpoint, and keeps the length of the one before.
+
+The second rule needs its reason. DuckDB opens a file by its name twice, for the header and for the
+rest, and a reader may get the old header and the new rest. A checkpoint writes beside the blocks
+that it replaces, so the blocks of the old header are still there after one checkpoint. After two
+they may be overwritten.
+
+Two cheaper designs were measured (`relabel_assets_tests/benchmarks/readers_copies.py`) and rejected:
+
+- One copy at the end of a run. Of readers that open the file meanwhile, most get wrong rows without an error.
+- Views over the Parquet files. They need absolute paths, which break when the home moves or is
+  mounted elsewhere. They need access to other files, with which SQL can write them. Two tables of
+  one query may come from before and after a write.
+
+So the copy is made cheap instead. Where the file system shares blocks between files (XFS, Btrfs), a
+copy takes a millisecond at any size and the disk stores what changed. Elsewhere (ext4) it costs the
+whole file.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterable
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from relabel_assets.files import whole
+from relabel_assets.warehouse.connection import READ_ONLY, open_file, run_query
+from relabel_assets.warehouse.receipt import Receipt
+
+if TYPE_CHECKING:
+    import duckdb
+
+LOG = logging.getLogger("relabel_assets.warehouse")
+REPLICA = "labels.duckdb"
+PARQUET = "parquet"
+_WRITTEN_AT = (
+    "relabel_assets.written_at"  # in a Parquet file's metadata: the write that it is a copy of
+)
+
+
+class ReaderCopies:
+    """The copies beside the warehouse file `database`."""
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self.replica = database.with_name(REPLICA)
+        self.parquet = database.with_name(PARQUET)
+
+    def publish(
+        self,
+        con: "duckdb.DuckDBPyConnection",
+        partitions: Iterable[tuple[Receipt, pl.DataFrame]] = (),
+    ) -> None:
+        """Copy the file, then these committed partitions, to where readers look.
+
+        `con` is the only connection to the warehouse. A copy that fails (a full disk) is logged and
+        costs no rows: the next materialization copies again.
+        """
+        import duckdb
+
+        try:
+            con.execute(
+                "checkpoint"
+            )  # moves the write-ahead log into the file, which then holds everything
+            with whole(self.replica) as scratch:
+                copy_file(self.database, scratch)
+                _keep_length(self.replica, scratch)
+            for receipt, rows in partitions:
+                with whole(self._parquet_file(receipt)) as scratch:
+                    rows.write_parquet(scratch, metadata={_WRITTEN_AT: _timestamp(receipt)})
+        except (OSError, pl.exceptions.PolarsError, duckdb.Error) as error:
+            LOG.warning("%s and %s are behind the warehouse: %s", self.replica, self.parquet, error)
+
+    def is_current(self, receipt: Receipt) -> bool:
+        """Whether the copies hold the partition as the receipt says.
+
+        The Parquet file is written after the replica, so it answers for both.
+        """
+        try:
+            metadata = pl.read_parquet_metadata(self._parquet_file(receipt))
+        except (OSError, pl.exceptions.PolarsError):
+            return False
+        return metadata.get(_WRITTEN_AT) == _timestamp(receipt)
+
+    def read(self, sql: str) -> pl.DataFrame:
+        """The result of `sql` on the replica, run read-only and without access to other files.
+
+        Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
+        """
+        con = open_file(self.replica, READ_ONLY, remedy="`relabel doctor --fix` copies it again.")
+        try:
+            return run_query(con, sql)
+        finally:
+            con.close()
+
+    def _parquet_file(self, receipt: Receipt) -> Path:
+        return self.parquet / receipt.table_name / f"corpus={receipt.corpus}" / "rows.parquet"
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy `source` over `target`, sharing blocks where the file system can.
+
+    `shutil.copyfile` never shares blocks in Python 3.11. Raises OSError where the disk does not
+    take the file.
+    """
+    try:
+        _copy_in_kernel(source, target)
+    except (AttributeError, OSError):  # macOS has no such call; some file systems refuse it
+        shutil.copyfile(source, target)
+
+
+def _copy_in_kernel(source: Path, target: Path) -> None:
+    with source.open("rb") as reader, target.open("wb") as writer:
+        n_left = os.fstat(reader.fileno()).st_size
+        while n_left > 0:
+            n_copied = os.copy_file_range(reader.fileno(), writer.fileno(), n_left)
+            if n_copied == 0:
+                raise OSError(f"{source} got shorter while it was copied")
+            n_left -= n_copied
+
+
+def _keep_length(old: Path, new: Path) -> None:
+    """Append to `new` what `old` has beyond its end.
+
+    A reader with the header of `old` and the rest of `new` needs the blocks at the end of `old`.
+    DuckDB ignores blocks that no header names.
+    """
+    if not old.exists():
+        return
+    with old.open("rb") as before, new.open("ab") as after:
+        before.seek(after.tell())
+        shutil.copyfileobj(before, after)
+
+
+def _timestamp(receipt: Receipt) -> str:
+    return receipt.written_at.astimezone(UTC).isoformat()
