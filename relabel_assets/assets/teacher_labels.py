@@ -9,6 +9,7 @@ from relabel_assets.benchmark.plots import grade_distribution
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.grades import with_known_pairs
 from relabel_assets.corpus.pairs import with_texts
+from relabel_assets.errors import Problem
 from relabel_assets.graph.forecast import (
     Changes,
     Forecast,
@@ -19,7 +20,8 @@ from relabel_assets.graph.forecast import (
 )
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
-from relabel_assets.teacher.teacher import GradingQuestions
+from relabel_assets.teacher.grading.recorded import grade_recorded
+from relabel_assets.teacher.questions import GradingQuestions
 
 _FILE = "teacher_labels.jsonl"
 _FINAL = ("ok", "not_recorded")
@@ -27,17 +29,10 @@ _PAIR = ["query_id", "doc_id"]
 
 
 def _settings(corpus: CorpusFolder) -> dict[str, Any]:
-    kind, prompt = corpus.teacher_kind, None
-    if kind == "openai":
-        prompt = _prompt(corpus)
-    teacher, rubric = corpus.config.teacher, corpus.rubric
-    return {"kind": kind, "teacher": teacher, "rubric": rubric, "prompt": prompt}
-
-
-def _prompt(corpus: CorpusFolder) -> str | None:
-    """The corpus' own prompt for grading, where it has one."""
-    file = corpus.config.teacher.prompt
-    return corpus.read_text(file) if file else None
+    kind, teacher, prompt = corpus.teacher_kind, corpus.config.teacher, None
+    if kind == "openai":  # the prompt of a recorded teacher is a note, and may not be a file
+        prompt = corpus.optional_text(teacher.prompt)
+    return {"kind": kind, "teacher": teacher, "rubric": corpus.rubric, "prompt": prompt}
 
 
 def _forecast(trial: Trial) -> Forecast:
@@ -50,7 +45,7 @@ def _forecast(trial: Trial) -> Forecast:
     if corpus.teacher_kind == "recorded" or asked.is_empty():
         return made
     pairs = with_texts(asked, step.read("synthetic_queries"), step.read("seed_docs"))
-    questions = GradingQuestions(pairs, corpus.config.teacher, corpus.rubric, _prompt(corpus))
+    questions = GradingQuestions.for_corpus(corpus, pairs)
     load = step.project.teacher().estimate(questions, corpus=corpus.name)
     note = (
         f"the teacher is asked about {asked.height:,} pairs with {load.n_to_send:,} "
@@ -80,19 +75,20 @@ def _forecast(trial: Trial) -> Forecast:
 def teacher_labels(step: Step) -> Rows:
     corpus, candidates = step.corpus, step.read("bm25_candidates").select(_PAIR)
     queries, documents = step.read("synthetic_queries"), step.read("seed_docs")
-    teacher, problems, notices = step.project.teacher(), [], []
+    problems, notices = list[Problem](), list[str]()
     if corpus.teacher_kind == "recorded":
         known = queries["query_id"], documents["doc_id"]
         reading = with_known_pairs(corpus.recorded_labels(), *known, file=_FILE)
-        labels = teacher.grade_recorded(candidates, reading.frame, rubric=corpus.rubric)
+        labels = grade_recorded(candidates, reading.frame, corpus.rubric)
         problems = reading.problems
     else:
+        teacher = step.project.teacher()
         labels = teacher.grade(
             with_texts(candidates, queries, documents),
             corpus=corpus.name,
             config=corpus.config.teacher,
             rubric=corpus.rubric,
-            prompt_text=_prompt(corpus),
+            prompt=corpus.grading_prompt,
             progress=step.progress,
         )
         notices = teacher.notices

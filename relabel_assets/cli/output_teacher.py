@@ -12,7 +12,7 @@ import rich.table
 from relabel_assets.cli.output import OUT, counted, print_problems
 from relabel_assets.corpus.config import TeacherConfig
 from relabel_assets.teacher.batch.response_files import ImportResult
-from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, Part
+from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, ModelEstimate
 from relabel_assets.teacher.ledger.report import Group, LedgerReport
 
 _PROBLEMS_SHOWN = 20  # one screen
@@ -65,13 +65,13 @@ def _figures(estimate: Estimate) -> bool:
     if not estimate.n_to_send:
         return False
     _line("tokens", f"{estimate.prompt_tokens:,} prompt, {estimate.completion_tokens:,} completion")
-    for part in estimate.parts:
+    for part in estimate.models:
         _line("", _source(part))
     _line("dollars", _dollars(estimate))
     if estimate.minutes is None:
-        _line("minutes", f"unknown: {estimate.slowest}; a batch takes up to 24 hours")
+        _line("minutes", f"unknown: {estimate.bottleneck}; a batch takes up to 24 hours")
     else:
-        _line("minutes", f"{estimate.minutes:,.1f}, set by {estimate.slowest}; without retries")
+        _line("minutes", f"{estimate.minutes:,.1f}, set by {estimate.bottleneck}; without retries")
     return True
 
 
@@ -80,32 +80,32 @@ def _line(label: str, text: str) -> None:
 
 
 def _models(estimate: Estimate) -> str:
-    return ", ".join(part.load.model for part in estimate.parts)
+    return ", ".join(part.model for part in estimate.models)
 
 
-def _source(part: Part) -> str:
-    if part.is_seen:
+def _source(part: ModelEstimate) -> str:
+    if part.is_measured:
         return (
-            f"{part.load.model}: {part.bytes_per_token:.2f} bytes a token, "
-            f"{part.completion_tokens / max(1, part.load.n_to_send):.0f} completion "
+            f"{part.model}: {part.bytes_per_token:.2f} bytes a token, "
+            f"{part.completion_tokens / max(1, part.workload.n_to_send):.0f} completion "
             f"tokens and {part.latency_s:.1f} s a "
-            f"reply, measured on {part.n_replies_seen:,} replies in the ledger"
+            f"reply, measured on {part.n_replies_observed:,} replies in the ledger"
         )
     return (
-        f"{part.load.model}: {part.bytes_per_token:g} bytes a token, "
-        f"{part.completion_tokens / max(1, part.load.n_to_send):.0f} completion tokens and "
+        f"{part.model}: {part.bytes_per_token:g} bytes a token, "
+        f"{part.completion_tokens / max(1, part.workload.n_to_send):.0f} completion tokens and "
         f"{ASSUMED_LATENCY_S:g} s a reply, assumed: the ledger has too few replies of this model"
     )
 
 
 def _dollars(estimate: Estimate) -> str:
-    if estimate.cost_usd is None or estimate.most_usd is None:
+    if estimate.cost_usd is None or estimate.max_usd is None:
         return (
-            f"unknown: no price for {', '.join(estimate.unpriced)}. Set "
+            f"unknown: no price for {', '.join(estimate.unpriced_models)}. Set "
             "teacher.price_usd_per_million_tokens in corpus.yaml"
         )
     return (
-        f"${estimate.cost_usd:,.4f}; at most ${estimate.most_usd:,.4f}, if every reply has "
+        f"${estimate.cost_usd:,.4f}; at most ${estimate.max_usd:,.4f}, if every reply has "
         "its maximum length"
     )
 

@@ -17,7 +17,9 @@ from relabel_assets.corpus import documents, grades, queries
 from relabel_assets.corpus.config import CorpusConfig, parse_corpus_config
 from relabel_assets.corpus.rows import ReadRows, json_objects
 from relabel_assets.errors import ConfigError, CorpusError, Problem
+from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric, default_rubric, parse_rubric
+from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
 
 _DOCUMENT_FILES = ("documents.jsonl", "documents.csv", "documents.parquet", "corpus.jsonl")
 _QUIET_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".ico", ".css", ".js")
@@ -68,6 +70,18 @@ class CorpusFolder:
             else default_rubric()
         )
 
+    @cached_property
+    def grading_prompt(self) -> Prompt:
+        """The corpus' own grading prompt, or the project's. Raises ConfigError for a malformed one."""
+        file = self.config.teacher.prompt
+        return grading_prompt(self.optional_text(file), file=f"{self.name}/{file}")
+
+    @cached_property
+    def queries_prompt(self) -> Prompt:
+        """The corpus' own prompt for queries, or the project's. Raises ConfigError for a malformed one."""
+        file = self.config.queries.prompt
+        return queries_prompt(self.optional_text(file), file=f"{self.name}/{file}")
+
     @property
     def teacher_kind(self) -> str:
         """recorded or openai. Default: recorded if there are recorded grades."""
@@ -95,6 +109,10 @@ class CorpusFolder:
                 f"{self.name}/corpus.yaml: there is no file {file!r} in the corpus folder."
             )
         return self._text(file)
+
+    def optional_text(self, file: str | None) -> str | None:
+        """The text of a file that corpus.yaml may name; None where it names none. Raises as read_text."""
+        return self.read_text(file) if file else None
 
     def documents(self) -> ReadRows:
         """The documents, with a content hash each; columns of seed_docs without corpus.

@@ -16,16 +16,20 @@ from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.errors import TeacherError
 from relabel_assets.graph.forecast import Changes, Forecast, Trial, by_making, cost_note
 from relabel_assets.graph.step import Rows, Step
-from relabel_assets.prompts.prompt import Prompt
-from relabel_assets.teacher.query_writing import ROUND_TRIP_DEPTH, queries_prompt
+from relabel_assets.teacher.questions import QueryQuestions
 
 if TYPE_CHECKING:
-    from relabel_assets.teacher.query_writer import Written
+    from relabel_assets.teacher.queries.query_writer import WrittenQueries
+
+_ROUND_TRIP_DEPTH = 10  # documents: one page of results, which is what people look at
 
 
 def settings_of(corpus: CorpusFolder) -> dict[str, Any]:
     """What written queries follow from, beside the settings of all queries."""
-    return {"endpoint": corpus.config.teacher, "prompt": _prompt_text(corpus)}
+    return {
+        "endpoint": corpus.config.teacher,
+        "prompt": corpus.optional_text(corpus.config.queries.prompt),
+    }
 
 
 def write(step: Step) -> Rows:
@@ -33,11 +37,12 @@ def write(step: Step) -> Rows:
 
     Raises TeacherError where there is no query at all.
     """
-    from relabel_assets.teacher.query_writer import write_queries
+    from relabel_assets.teacher.queries.query_writer import write_queries
 
-    corpus, documents = step.corpus, step.read("seed_docs")
+    corpus = step.corpus
+    questions = QueryQuestions.for_corpus(corpus, step.read("seed_docs"))
     written = write_queries(
-        step.project.teacher(), documents, **_question(corpus), progress=step.progress
+        step.project.teacher(), questions, corpus=corpus.name, progress=step.progress
     )
     if written.queries.is_empty():
         raise TeacherError(
@@ -47,7 +52,7 @@ def write(step: Step) -> Rows:
     config = corpus.config.queries
     queries, leaking = assign_splits(written.queries, config=config, file="the written queries")
     batches, scratch = step.read_batches("seed_docs"), step.project.home.scratch
-    is_found = retrievable(batches, queries, depth=ROUND_TRIP_DEPTH, scratch=scratch)
+    is_found = retrievable(batches, queries, depth=_ROUND_TRIP_DEPTH, scratch=scratch)
     rows = queries.with_columns(is_found, source=pl.lit("synthetic"))
     return Rows(
         rows,
@@ -59,11 +64,9 @@ def write(step: Step) -> Rows:
 
 def forecast(trial: Trial) -> Forecast:
     """How many queries the teacher may write; which, is known after its answer."""
-    from relabel_assets.teacher.query_writer import estimate_queries
-
     step, corpus = trial.step, trial.step.corpus
-    documents = step.read("seed_docs")
-    load = estimate_queries(step.project.teacher(), documents, **_question(corpus))
+    questions = QueryQuestions.for_corpus(corpus, step.read("seed_docs"))
+    load = step.project.teacher().estimate(questions, corpus=corpus.name)
     if load.n_to_send == 0:
         return by_making(trial)
     changes = trial.make() if load.n_answered else Changes(0, 0, step.current_rows().height)
@@ -75,25 +78,7 @@ def forecast(trial: Trial) -> Forecast:
     )
 
 
-def _question(corpus: CorpusFolder) -> dict[str, Any]:
-    """What the teacher is asked by: arguments that writing and estimating share."""
-    config = corpus.config
-    file = config.queries.prompt or "the queries prompt"
-    prompt: Prompt = queries_prompt(_prompt_text(corpus), file=file)
-    return {
-        "corpus": corpus.name,
-        "config": config.teacher,
-        "queries": config.queries,
-        "prompt": prompt,
-    }
-
-
-def _prompt_text(corpus: CorpusFolder) -> str | None:
-    file = corpus.config.queries.prompt
-    return corpus.read_text(file) if file else None
-
-
-def _metadata(written: "Written", rows: pl.DataFrame) -> dict[str, Any]:
+def _metadata(written: "WrittenQueries", rows: pl.DataFrame) -> dict[str, Any]:
     intents = rows.group_by("intent").len().sort("intent").iter_rows()
     return (
         {f"documents_{status}": count for status, count in written.failed.items()}
@@ -107,11 +92,11 @@ def _metadata(written: "Written", rows: pl.DataFrame) -> dict[str, Any]:
     )
 
 
-def _failures(written: "Written") -> str:
+def _failures(written: "WrittenQueries") -> str:
     counts = written.failed.items()
     return "; ".join(f"{count} {status}: {written.reasons[status]}" for status, count in counts)
 
 
-def _why_nothing(written: "Written") -> str:
+def _why_nothing(written: "WrittenQueries") -> str:
     rejected = ", ".join(f"{count} {why}" for why, count in written.rejected.items())
     return _failures(written) or rejected or "no document has text enough"

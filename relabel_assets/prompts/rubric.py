@@ -1,7 +1,7 @@
 """The rubric: the grades a labeler may give, their names and what each means.
 
-What belongs here: reading and checking a rubric file, and its fingerprint. What does not: how a prompt shows it to a
-teacher (core/prompt.py).
+What belongs here: reading and checking a rubric file, and its fingerprint. What does not: the words
+around it in a prompt (grading.yaml, student.yaml).
 """
 
 import hashlib
@@ -34,7 +34,9 @@ class Rubric(pydantic.BaseModel):
     @classmethod
     def _count_up_from_zero(cls, grades: tuple[Grade, ...]) -> tuple[Grade, ...]:
         if [grade.grade for grade in grades] != list(range(len(grades))):
-            raise ValueError(f"grades must count up from 0 without a gap, not {[grade.grade for grade in grades]}")
+            raise ValueError(
+                f"grades must count up from 0 without a gap, not {[grade.grade for grade in grades]}"
+            )
         return grades
 
     @property
@@ -50,9 +52,24 @@ class Rubric(pydantic.BaseModel):
         """SHA-256 of the rubric's content, whatever the file's layout."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
+    def prompt_values(self) -> dict[str, str]:
+        """The values of the placeholders by which a prompt shows a rubric.
+
+        >>> default_rubric().prompt_values()["max_grade"]
+        '3'
+        """
+        return {
+            "grades": "\n".join(
+                f"{grade.grade} ({grade.name}): {grade.meaning}" for grade in self.grades
+            ),
+            "guidance": "\n".join(f"- {rule}" for rule in self.guidance) or "- (none)",
+            "max_grade": str(self.max_grade),
+        }
+
 
 def parse_rubric(text: str, *, file: str) -> Rubric:
-    """The rubric in `text`; `file` is how messages name it. Raises ConfigError for anything that is not a rubric."""
+    """The rubric in `text`; `file` is how messages name it. Raises ConfigError for anything that is
+    not a rubric."""
     try:
         return Rubric.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
@@ -61,7 +78,8 @@ def parse_rubric(text: str, *, file: str) -> Rubric:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
-            f"{file}: {path}: {first['msg']}. A rubric has `grades`, a list of grade, name and meaning, and `guidance`."
+            f"{file}: {path}: {first['msg']}. A rubric has `grades`, a list of grade, name and "
+            "meaning, and `guidance`."
         ) from error
 
 

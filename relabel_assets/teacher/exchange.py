@@ -1,7 +1,7 @@
 """How a request to a teacher ended, and how its answer was parsed.
 
 What belongs here: the values that the sending engine hands to its caller. What does not: sending
-(sender.py) and parsing itself (replies.py, query_writing.py).
+(sender.py) and parsing itself (replies.py).
 """
 
 from collections.abc import Callable

@@ -1,7 +1,9 @@
-"""What a response cost: the usage an endpoint reports, times a price from corpus.yaml or from genai-prices.
+"""What a response cost: the usage an endpoint reports, times a price from corpus.yaml or from
+genai-prices.
 
-What belongs here: reading usage, finding a price, multiplying. What does not: budgets (resources/spend.py) and
-estimates before anything is sent (core/estimate.py). No network: genai-prices carries its list with it.
+What belongs here: reading usage, finding a price, multiplying. What does not: budgets
+(sending/spend.py) and estimates before anything is sent (estimate.py). No network: genai-prices
+carries its list with it.
 """
 
 from collections.abc import Mapping
@@ -10,7 +12,11 @@ from typing import Any
 
 from relabel_assets.corpus.config import TeacherConfig
 
-_BATCH_SHARE = 0.5
+_BATCH_DISCOUNT = (
+    0.5  # what OpenAI and Azure bill for a batch, over the price of the same requests one by one
+)
+# Long-context prices hold above some length, which is far above this one.
+_SHORT_PROMPT_TOKENS = 1000
 
 
 @dataclass(frozen=True)
@@ -23,11 +29,17 @@ class Usage:
 
 
 def read_usage(body: Any) -> Usage | None:
-    """The usage in a response's body; None where the server gives none, or something else than counts."""
+    """The usage in a response's body; None where the server gives none, or something else than
+    counts.
+
+    >>> read_usage({"usage": {"prompt_tokens": 700, "completion_tokens": 20}})
+    Usage(prompt_tokens=700, completion_tokens=20, cached_tokens=0)
+    """
     usage = body.get("usage") if isinstance(body, Mapping) else None
     if not isinstance(usage, Mapping):
         return None
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    prompt = _count(usage.get("prompt_tokens"))
+    completion = _count(usage.get("completion_tokens"))
     if prompt is None or completion is None:
         return None
     details = usage.get("prompt_tokens_details")
@@ -48,34 +60,48 @@ class Price:
     cached_input: float
 
     def cost_usd(self, usage: Usage) -> float:
-        fresh = usage.prompt_tokens - usage.cached_tokens
+        """
+        >>> Price(input=2.0, output=10.0, cached_input=1.0).cost_usd(Usage(1_000_000, 100_000, 500_000))
+        2.5
+        """
+        uncached_tokens = usage.prompt_tokens - usage.cached_tokens
         millionths = (
-            fresh * self.input + usage.cached_tokens * self.cached_input + usage.completion_tokens * self.output
+            uncached_tokens * self.input
+            + usage.cached_tokens * self.cached_input
+            + usage.completion_tokens * self.output
         )
         return millionths / 1_000_000
 
 
 def price_of(config: TeacherConfig, model: str, base_url: str | None = None) -> Price | None:
-    """The price of `model`: corpus.yaml's; else genai-prices' for the endpoint at `base_url`; else None.
+    """The price of `model`: corpus.yaml's; else genai-prices' for the endpoint at `base_url`; else
+    None.
 
-    In batch mode, genai-prices' is halved, as OpenAI and Azure bill batches; corpus.yaml's is taken as it is. The same name at an endpoint that genai-prices does not know has no price: it may be anything behind it.
+    In batch mode, genai-prices' is halved, as OpenAI and Azure bill batches; corpus.yaml's is taken
+    as it is. A model at an endpoint that genai-prices does not know has no price, whatever its
+    name: it may be anything behind it.
+
+    >>> price_of(TeacherConfig(), "gpt-4o")
+    Price(input=2.5, output=10.0, cached_input=1.25)
     """
     own = config.price_usd_per_million_tokens
     if own is not None:
         return Price(own.input, own.output, own.input)
     import genai_prices
 
-    share = _BATCH_SHARE if config.mode == "batch" else 1.0
+    where = {"provider_api_url": base_url} if base_url else {"provider_id": config.api}
+    factor = _BATCH_DISCOUNT if config.mode == "batch" else 1.0
 
-    def usd(**tokens: int) -> float:
-        where = {"provider_api_url": base_url} if base_url else {"provider_id": config.api}
-        return share * float(genai_prices.calc_price(genai_prices.Usage(**tokens), model, **where).total_price)
+    def usd_per_million(**tokens: int) -> float:
+        cost = genai_prices.calc_price(genai_prices.Usage(**tokens), model, **where).total_price
+        return factor * float(cost) * (1_000_000 / _SHORT_PROMPT_TOKENS)
 
+    n = _SHORT_PROMPT_TOKENS
     try:
         return Price(
-            input=usd(input_tokens=1000) * 1000,  # 1,000 at a time: above some length long-context prices hold
-            output=usd(output_tokens=1000) * 1000,
-            cached_input=usd(input_tokens=1000, cache_read_tokens=1000) * 1000,
+            input=usd_per_million(input_tokens=n),
+            output=usd_per_million(output_tokens=n),
+            cached_input=usd_per_million(input_tokens=n, cache_read_tokens=n),
         )
     except (LookupError, ValueError):
         return None

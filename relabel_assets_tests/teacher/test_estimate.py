@@ -3,58 +3,112 @@
 import pytest
 
 from relabel_assets.corpus.config import TeacherConfig
-from relabel_assets.teacher.estimate import Load, Seen, estimate
+from relabel_assets.teacher.estimate import MIN_REPLIES, ObservedUsage, Workload, estimate
 from relabel_assets.teacher.prices import Price
 
 PRICE = {"m": Price(input=2.0, output=10.0, cached_input=1.0)}
 UNLIMITED = TeacherConfig(requests_per_minute=None, tokens_per_minute=None, max_concurrency=10)
-LOAD = Load("m", n_requests=1000, n_answered=400, prompt_tokens=600_000, most_completion_tokens=240_000)
+WORKLOAD = Workload(
+    "m", n_requests=1000, n_answered=400, prompt_tokens=600_000, max_completion_tokens=240_000
+)
 
 
-def test_dollars_and_minutes_without_a_ledger_rest_on_what_is_assumed():
-    found = estimate([LOAD], {}, PRICE, UNLIMITED)
+def test_dollars_and_minutes_without_a_ledger_rest_on_what_is_assumed() -> None:
+    found = estimate([WORKLOAD], {}, PRICE, UNLIMITED)
     assert (found.n_requests, found.n_answered, found.n_to_send) == (1000, 400, 600)
-    assert (found.prompt_tokens, found.completion_tokens) == (600_000, 36_000)
+    assert (found.prompt_tokens, found.completion_tokens) == (600_000, 600 * 60)
     assert found.cost_usd == pytest.approx(0.6 * 2 + 0.036 * 10)
-    assert found.most_usd == pytest.approx(0.6 * 2 + 0.24 * 10)
+    assert found.max_usd == pytest.approx(0.6 * 2 + 0.24 * 10)
     assert found.minutes == pytest.approx(600 * 2 / 10 / 60)
-    assert (found.parts[0].is_seen, found.parts[0].bytes_per_token) == (False, 4)
+    (model,) = found.models
+    assert (model.model, model.is_measured, model.bytes_per_token) == ("m", False, 4)
 
 
-def test_what_the_ledger_showed_takes_the_place_of_what_is_assumed():
-    found = estimate([LOAD], {"m": Seen(50, 1.25, 20, 0.5)}, PRICE, UNLIMITED)
+def test_what_the_ledger_showed_takes_the_place_of_what_is_assumed() -> None:
+    found = estimate([WORKLOAD], {"m": ObservedUsage(50, 1.25, 20, 0.5)}, PRICE, UNLIMITED)
     assert (found.prompt_tokens, found.completion_tokens) == (750_000, 12_000)
     assert found.minutes == pytest.approx(600 * 0.5 / 10 / 60)
-    assert (found.parts[0].is_seen, found.parts[0].bytes_per_token) == (True, 3.2)
-    assert estimate([LOAD], {"m": Seen(4, 1.25, 20, 0.5)}, PRICE, UNLIMITED).prompt_tokens == 600_000
+    (model,) = found.models
+    assert (model.is_measured, model.bytes_per_token, model.n_replies_observed) == (True, 3.2, 50)
 
 
 @pytest.mark.parametrize(
-    ("limits", "minutes", "slowest"),
+    ("n_replies", "is_measured"), [(MIN_REPLIES - 1, False), (MIN_REPLIES, True)]
+)
+def test_a_few_replies_say_too_little(n_replies: int, is_measured: bool) -> None:
+    observed = {"m": ObservedUsage(n_replies, 1.25, 20, 0.5)}
+    found = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
+    assert found.models[0].is_measured == is_measured
+    assert found.prompt_tokens == (750_000 if is_measured else 600_000)
+    assert found.models[0].n_replies_observed == n_replies
+
+
+def test_queries_have_longer_replies_than_grades() -> None:
+    found = estimate([WORKLOAD], {}, PRICE, UNLIMITED, assumed_completion_tokens=90)
+    assert found.completion_tokens == 600 * 90
+
+
+def test_the_most_is_never_less_than_what_is_expected() -> None:
+    observed = {"m": ObservedUsage(50, 1.0, 500, 0.5)}  # replies longer than max_completion_tokens
+    found = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
+    assert found.max_usd == found.cost_usd == pytest.approx(0.6 * 2 + 0.3 * 10)
+
+
+@pytest.mark.parametrize(
+    ("limits", "minutes", "bottleneck"),
     [
         ({"requests_per_minute": 60}, 10, "requests_per_minute"),
         ({"tokens_per_minute": 6360}, 100, "tokens_per_minute"),
         ({"max_concurrency": 1}, 20, "1 at a time"),
+        ({"requests_per_minute": 60, "tokens_per_minute": 6360}, 100, "tokens_per_minute"),
+        ({"requests_per_minute": 1e9, "tokens_per_minute": 1e9}, 2, "10 at a time"),
     ],
 )
-def test_the_tightest_limit_sets_the_minutes(limits, minutes, slowest):
-    found = estimate([LOAD], {}, PRICE, UNLIMITED.model_copy(update=limits))
-    assert (found.minutes, found.slowest) == (pytest.approx(minutes), slowest)
+def test_the_tightest_limit_sets_the_minutes(
+    limits: dict[str, float], minutes: float, bottleneck: str
+) -> None:
+    found = estimate([WORKLOAD], {}, PRICE, UNLIMITED.model_copy(update=limits))
+    assert (found.minutes, found.bottleneck) == (pytest.approx(minutes), bottleneck)
 
 
-def test_an_unknown_price_is_not_nothing():
-    other = Load("other", 10, 0, 1000, 10)
-    found = estimate([LOAD, other], {}, PRICE, UNLIMITED)
-    assert (found.cost_usd, found.most_usd, found.unpriced) == (None, None, ["other"])
-    done = Load("other", 10, 10)
-    assert estimate([LOAD, done], {}, PRICE, UNLIMITED).cost_usd is not None
+def test_models_are_added_up() -> None:
+    other = Workload("other", n_requests=10, n_answered=4, prompt_tokens=6000)
+    prices = PRICE | {"other": Price(100.0, 1000.0, 1.0)}
+    found = estimate([WORKLOAD, other], {}, prices, UNLIMITED)
+    assert (found.n_requests, found.n_answered, found.n_to_send) == (1010, 404, 606)
+    assert (found.prompt_tokens, found.completion_tokens) == (606_000, 606 * 60)
+    assert found.cost_usd == pytest.approx(1.56 + 0.6 + 0.36)
+    assert found.max_usd == pytest.approx(3.6 + 0.6 + 0.36)
+    assert found.minutes == pytest.approx(606 * 2 / 10 / 60)
 
 
-def test_a_sample_is_scaled():
-    load = Load("m").plus(is_answered=False, prompt_tokens=100, most_completion_tokens=400)
-    load = load.plus(is_answered=False, prompt_tokens=300, most_completion_tokens=400)
-    assert load.scaled(50) == Load("m", 50, 0, 10_000, 20_000)
+def test_an_unknown_price_is_not_nothing() -> None:
+    other = Workload("other", n_requests=10, prompt_tokens=1000, max_completion_tokens=10)
+    found = estimate([WORKLOAD, other], {}, PRICE, UNLIMITED)
+    assert (found.cost_usd, found.max_usd, found.unpriced_models) == (None, None, ["other"])
 
 
-def test_a_batch_has_no_minutes():
-    assert estimate([LOAD], {}, PRICE, TeacherConfig(mode="batch")).minutes is None
+def test_a_model_with_nothing_to_send_needs_no_price() -> None:
+    answered = Workload("other", n_requests=10, n_answered=10)
+    found = estimate([WORKLOAD, answered], {}, PRICE, UNLIMITED)
+    assert found.cost_usd == pytest.approx(1.56)
+    assert (found.max_usd, found.unpriced_models) == (pytest.approx(3.6), [])
+
+
+def test_a_workload_counts_requests_with_and_without_an_answer() -> None:
+    workload = Workload("m").with_answered().with_unanswered(100, 400).with_answered()
+    assert workload == Workload("m", 3, 2, prompt_tokens=100, max_completion_tokens=400)
+    assert workload.n_to_send == 1
+
+
+def test_a_sample_is_scaled() -> None:
+    sample = Workload("m").with_unanswered(100, 400).with_unanswered(300, 401)
+    assert sample.scaled(50) == Workload("m", 50, 0, 10_000, 20_025)
+    assert Workload("m").scaled(50) == Workload("m", 50)
+
+
+@pytest.mark.parametrize("mode", ["batch", "offline"])
+def test_only_a_live_teacher_has_minutes(mode: str) -> None:
+    config = TeacherConfig.model_validate({"mode": mode})
+    found = estimate([WORKLOAD], {}, PRICE, config)
+    assert (found.minutes, found.bottleneck) == (None, f"teacher.mode is {mode}")

@@ -1,64 +1,77 @@
-"""Reading a grade: strictly, and with probabilities where the endpoint gives them."""
-
-import json
-import math
+"""What a model wrote, and the one object in it."""
 
 import pytest
 
-from relabel_assets.teacher.replies import read_grade
+from relabel_assets.teacher.exchange import ParsedReply
+from relabel_assets.teacher.replies import only_object, quoted, reply_content
 from relabel_assets_tests.faults.teacher_server import chat_body
 
 
 @pytest.mark.parametrize(
-    ("content", "grade"),
+    ("content", "text"),
     [
-        ('{"rationale": "r", "grade": 2}', 2),
-        ('{"grade": "3"}', 3),
-        ('{"grade": 1.0, "rationale": null}', 1),
-        ('Sure:\n```json\n{"rationale": "r", "grade": 0}\n```', 0),
-        ('<think>maybe {"grade": 3}</think>{"grade": 1}', 1),
+        ("hello", "hello"),
+        (" hello ", " hello "),
+        ("<think>so <b></think> hello", " hello"),
+        ("\n<think>a</think>b</think>", "b</think>"),  # the first thought alone is passed over
+        ("hello <think>x</think>", "hello <think>x</think>"),
+        ([{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}], "hello"),
     ],
 )
-def test_a_grade_is_read(content: str, grade: int) -> None:
-    reading = read_grade(chat_body(content), 4)
-    assert (reading.status, reading.value.grade) == ("ok", grade)
+def test_the_text_a_model_wrote(content: object, text: str) -> None:
+    assert reply_content(chat_body(content)) == text
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", [], [{"type": "image"}], "<think>x</think>"])
+def test_nothing_written_is_empty(content: object) -> None:
+    assert reply_content(chat_body(content)) == ParsedReply("unparseable", "the reply is empty")
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("body", "reason"),
     [
-        "3", "three", '{"grade": 4}', '{"grade": -1}', '{"grade": true}', '{"grade": 1.5}', '{"grade": null}', "[3]",
-        '{"grade": 1, "grade": 2}', 'it says {"grade": 3} but {"grade": 0}', '{"rationale": "x", "grade"', "",
-        '{"grade": 2, "rationale": 7}', '{"score": 2}', "{" * 100_000, '{"grade": "two"}', '{"grade": 1e400}',
+        (None, "no choices in the response: 'null'"),
+        ("text", "no choices in the response: 'text'"),
+        ({"choices": "no"}, "no choices in the response: "),
+        ({"choices": []}, "no choices in the response: "),
+        ({"choices": [7]}, "no message in the response: '{}'"),
+        ({"choices": [{"message": None}]}, "no message in the response: "),
     ],
-)  # fmt: skip
-def test_anything_else_is_never_a_grade(content: str) -> None:
-    reading = read_grade(chat_body(content), 4)
-    assert (reading.status, reading.value) == ("unparseable", None)
-    assert reading.reason
+)
+def test_a_body_without_a_message_says_what_it_has(body: object, reason: str) -> None:
+    reply = reply_content(body)
+    assert isinstance(reply, ParsedReply)
+    assert reply.status == "unparseable"
+    assert (reply.reason or "").startswith(reason)
 
 
-@pytest.mark.parametrize("body", [None, [], "text", {}, {"choices": []}, {"choices": "no"}, {"choices": [{}]}])
-def test_a_body_without_a_message_is_unparseable(body: object) -> None:
-    assert read_grade(body, 4).status == "unparseable"
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        (' \n{"a": 1}\n', {"a": 1}),
+        ('so: {"a": {"b": 1}}.', {"a": {"b": 1}}),
+        ("{}", {}),
+        ('[{"a": 1}]', None),
+        ('{"a": 1} {"a": 1}', None),
+        ('see [1]: {"a": 1}', None),
+        ('{"a": 1} }', None),
+        ('{"a": 1, "a": 2}', None),
+        ('so: {"a": 1, "a": 2}', None),
+        ('{"a": {"b": 1, "b": 1}}', None),
+        ('so: {"a": 1', None),
+        ('<think> {"a": 1}', None),
+        ('so <think> {"a": 1}', None),
+        ("so: " + "{" * 100_000, None),
+        ("no object", None),
+        ("", None),
+    ],
+)
+def test_the_one_object_in_a_text(content: str, found: dict[str, object] | None) -> None:
+    assert only_object(content) == found
 
 
-def test_refusals_are_told_from_failures() -> None:
-    assert read_grade(chat_body(None, refusal="no"), 4).status == "refused"
-    filtered = chat_body("")
-    filtered["choices"][0]["finish_reason"] = "content_filter"
-    assert read_grade(filtered, 4).status == "refused"
-
-
-def test_probabilities_come_from_the_grades_own_token() -> None:
-    content = '{"rationale": "2 of 3", "grade": 2}'
-    body = chat_body(content)
-    tokens = ['{"rationale": "', "2", " of ", "3", '", "grade": ', "2", "}"]
-    top = [("2", 0.6), ("1", 0.3), ("x", 0.1)]
-    alternatives = [{"token": token, "logprob": math.log(p)} for token, p in top]
-    body["choices"][0]["logprobs"] = {"content": [{"token": token, "top_logprobs": alternatives} for token in tokens]}
-    value = read_grade(body, 4).value
-    assert value.grade_probs == pytest.approx((0.0, 1 / 3, 2 / 3, 0.0))
-    assert value.expected_grade == pytest.approx(5 / 3)
-    body["choices"][0]["logprobs"] = {"content": json.loads('[{"token": "other"}]')}
-    assert read_grade(body, 4).value.grade_probs is None
+def test_a_reason_quotes_a_reply_in_one_line_of_200_characters() -> None:
+    assert quoted("a\n b") == "'a b'"
+    assert quoted("x" * 200) == repr("x" * 200)
+    assert quoted("x" * 201) == repr("x" * 200 + "...")

@@ -15,7 +15,9 @@ from relabel_assets.teacher.requests import (
     request_key,
 )
 
-REQUEST = Request("m", ({"role": "user", "content": "grade"},), "s", {"type": "object"}, 0.0, 13, 100)
+REQUEST = Request(
+    "m", ({"role": "user", "content": "grade"},), "s", {"type": "object"}, 0.0, 13, 100
+)
 
 
 def test_the_key_changes_with_everything_that_is_sent_and_with_nothing_else() -> None:
@@ -42,12 +44,17 @@ def test_the_key_changes_with_everything_that_is_sent_and_with_nothing_else() ->
 def test_a_refused_field_is_taken_away(complaint: str, field: str) -> None:
     weaker = Dialect().without(complaint, REQUEST.body())
     assert weaker is not None
-    assert field not in REQUEST.body(weaker).keys() | {str(REQUEST.body(weaker).get("response_format", {}).get("type"))}
+    assert field not in REQUEST.body(weaker).keys() | {
+        str(REQUEST.body(weaker).get("response_format", {}).get("type"))
+    }
     assert dialect_named(weaker.name) == weaker
 
 
 def test_a_complaint_about_the_prompt_takes_nothing_away() -> None:
-    assert Dialect().without("context length exceeded; reduce max_completion_tokens", REQUEST.body()) is None
+    assert (
+        Dialect().without("context length exceeded; reduce max_completion_tokens", REQUEST.body())
+        is None
+    )
     assert dialect_named("nonsense") is None
 
 
@@ -60,7 +67,12 @@ def test_without_a_response_format_the_schema_is_in_the_prompt() -> None:
 
 def test_canonical_json_and_tokens_by_hand() -> None:
     assert canonical_json({"b": 1, "a": "\u00e9"}) == '{"a":"\u00e9","b":1}'.encode()
-    assert [estimate_tokens(text) for text in ("", "abcd", "abcde", "\u00e9\u00e9\u00e9")] == [0, 1, 2, 2]
+    assert [estimate_tokens(text) for text in ("", "abcd", "abcde", "\u00e9\u00e9\u00e9")] == [
+        0,
+        1,
+        2,
+        2,
+    ]
     with pytest.raises(ValueError, match="JSON compliant"):
         canonical_json(float("nan"))
 
@@ -83,7 +95,9 @@ def test_canonical_json_and_tokens_by_hand() -> None:
         ("", None),
     ],
 )
-def test_a_dialect_is_read_back_by_its_name_and_an_unknown_one_is_none(name: str, dialect: Dialect | None) -> None:
+def test_a_dialect_is_read_back_by_its_name_and_an_unknown_one_is_none(
+    name: str, dialect: Dialect | None
+) -> None:
     assert dialect_named(name) == dialect
     if dialect is not None:
         assert dialect.name == name

@@ -11,7 +11,9 @@ from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, KEY, grade, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, error_body
 
-PRICE = {"price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}}  # 720 tokens a reply: 0.0072 USD
+PRICE = {
+    "price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}
+}  # 720 tokens a reply: 0.0072 USD
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +23,11 @@ def key_in_environment(monkeypatch):
 
 def test_a_wrong_key_stops_after_one_request(tmp_path):
     server = TeacherServer(lambda body, key, nth: "401")
-    server.answers["401"] = lambda grade: (401, {}, error_body(f"Incorrect API key provided: {KEY}"))
+    server.answers["401"] = lambda grade: (
+        401,
+        {},
+        error_body(f"Incorrect API key provided: {KEY}"),
+    )
     with server.running(), pytest.raises(TeacherError, match="denies access") as raised:
         grade(tmp_path, server, make_pairs(50))
     assert sum(server.requests.values()) == 1
@@ -33,11 +39,15 @@ def test_no_key_and_no_address_is_told(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     config = make_config(TeacherServer()).model_copy(update={"base_url": None})
     with pytest.raises(TeacherError, match="OPENAI_API_KEY is not set"):
-        Teacher(tmp_path).grade(make_pairs(1), corpus="demo", config=config, rubric=default_rubric())
+        Teacher(tmp_path).grade(
+            make_pairs(1), corpus="demo", config=config, rubric=default_rubric()
+        )
 
 
 def test_an_endpoint_that_is_down_stops_the_run_and_can_be_resumed(tmp_path):
-    server = TeacherServer(lambda body, key, nth: "503" if sum(server.requests.values()) > 20 else None)
+    server = TeacherServer(
+        lambda body, key, nth: "503" if sum(server.requests.values()) > 20 else None
+    )
     with server.running():
         labels = grade(tmp_path, server, make_pairs(500), max_concurrency=4)
         assert set(labels["status"]) == {"ok", "failed"}
@@ -71,12 +81,16 @@ def test_a_budget_without_a_price_is_refused_before_anything_is_sent(tmp_path):
         assert not server.requests
 
 
-def test_a_server_without_json_schema_is_asked_in_a_weaker_dialect_and_again_from_the_ledger(tmp_path):
+def test_a_server_without_json_schema_is_asked_in_a_weaker_dialect_and_again_from_the_ledger(
+    tmp_path,
+):
     server = TeacherServer(lambda body, key, nth: "400" if "response_format" in body else None)
     server.answers["400"] = lambda grade: (400, {}, error_body("response_format is not supported"))
     with server.running():
         teacher = Teacher(tmp_path, retry_settings=IMPATIENT)
-        labels = teacher.grade(make_pairs(30), corpus="demo", config=make_config(server), rubric=default_rubric())
+        labels = teacher.grade(
+            make_pairs(30), corpus="demo", config=make_config(server), rubric=default_rubric()
+        )
         assert set(labels["status"]) == {"ok"}
         assert sum(server.requests.values()) == 32
         assert sum("does not take" in notice for notice in teacher.notices) == 2
@@ -103,7 +117,10 @@ def test_votes_and_a_panel_have_a_consensus(tmp_path):
 def test_log_probabilities_become_grade_probs(tmp_path):
     tokens = [{"token": '{"rationale": "r", "grade": ', "logprob": 0.0, "top_logprobs": []}]
     top = [{"token": "2", "logprob": -0.5108256}, {"token": "3", "logprob": -0.9162907}]
-    tokens += [{"token": "2", "logprob": -0.5108256, "top_logprobs": top}, {"token": "}", "logprob": 0.0}]
+    tokens += [
+        {"token": "2", "logprob": -0.5108256, "top_logprobs": top},
+        {"token": "}", "logprob": 0.0},
+    ]
     body = chat_body('{"rationale": "r", "grade": 2}')
     body["choices"][0]["logprobs"] = {"content": tokens}
     server = TeacherServer(lambda *_: "logprobs")
@@ -125,5 +142,7 @@ def test_it_works_inside_a_running_event_loop(tmp_path):
 
 def test_requests_per_minute_hold_from_the_start_and_concurrency_too(tmp_path):
     with TeacherServer(latency_s=0.01).running() as server:
-        labels = grade(tmp_path, server, make_pairs(12), requests_per_minute=6000.0, max_concurrency=3)
+        labels = grade(
+            tmp_path, server, make_pairs(12), requests_per_minute=6000.0, max_concurrency=3
+        )
         assert set(labels["status"]) == {"ok"} and server.most_in_flight <= 3

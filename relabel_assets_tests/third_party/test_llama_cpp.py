@@ -17,9 +17,10 @@ import pytest
 
 from relabel_assets.corpus.config import QueriesConfig, TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.prompts.teacher_prompts import queries_prompt
 from relabel_assets.teacher.ledger.report import report
-from relabel_assets.teacher.query_writer import write_queries
-from relabel_assets.teacher.query_writing import queries_prompt
+from relabel_assets.teacher.queries.query_writer import write_queries
+from relabel_assets.teacher.questions import QueryQuestions
 from relabel_assets.teacher.teacher import Teacher
 
 pytest.importorskip("xllamacpp")
@@ -32,8 +33,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "relabel_assets_tests.third_party.tiny_llama", str(folder), str(port)]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "relabel_assets_tests.third_party.tiny_llama",
+        str(folder),
+        str(port),
+    ]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
         try:
             _wait_until_healthy(port, process, folder / "log")
             yield f"http://127.0.0.1:{port}/v1"
@@ -66,20 +76,30 @@ def documents(n: int) -> pl.DataFrame:
         | {"doc_id": f"d{number}", "title": f"Canteen {number}", "body": body * 2}
         for number in range(n)
     ]
-    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(("author", "path", "updated_at", "doc_type"), pl.String))
+    return pl.DataFrame(
+        rows,
+        schema_overrides=dict.fromkeys(("author", "path", "updated_at", "doc_type"), pl.String),
+    )
 
 
 def test_it_grades_and_no_answer_is_asked_for_twice(server: str, tmp_path: Path) -> None:
-    pairs = documents(12).with_columns(query_id=pl.lit("q"), text=pl.lit("when does the canteen open"))
+    pairs = documents(12).with_columns(
+        query_id=pl.lit("q"), text=pl.lit("when does the canteen open")
+    )
     teacher = Teacher(tmp_path)
     asked = [
-        teacher.grade(pairs, corpus="tiny", config=config(server, is_logprobs=True), rubric=default_rubric())
+        teacher.grade(
+            pairs, corpus="tiny", config=config(server, is_logprobs=True), rubric=default_rubric()
+        )
         for _ in range(2)
     ]
     for labels in asked:
         assert set(labels["status"]) <= {"ok", "failed", "unparseable"}
         assert labels.filter(pl.col("status") == "ok")["grade"].is_between(0, 3).all()
-        assert labels.filter(pl.col("status") != "ok")["grade"].null_count() == (labels["status"] != "ok").sum()
+        assert (
+            labels.filter(pl.col("status") != "ok")["grade"].null_count()
+            == (labels["status"] != "ok").sum()
+        )
     assert (asked[0]["status"] == "ok").sum() >= 6
     first = asked[0].filter(pl.col("status") == "ok").select("doc_id", "grade", "request_key")
     assert first.join(asked[1], on=["doc_id", "grade", "request_key"], how="anti").is_empty()
@@ -87,11 +107,15 @@ def test_it_grades_and_no_answer_is_asked_for_twice(server: str, tmp_path: Path)
 
 
 def test_it_writes_queries_that_fit_the_schema(server: str, tmp_path: Path) -> None:
-    written = write_queries(
-        Teacher(tmp_path), documents(3), corpus="tiny", config=config(server),
-        queries=QueriesConfig(per_document=1), prompt=queries_prompt(),
-    )  # fmt: skip
+    questions = QueryQuestions(
+        documents(3), config(server), QueriesConfig(per_document=1), queries_prompt()
+    )
+    written = write_queries(Teacher(tmp_path), questions, corpus="tiny")
     assert not written.failed, written.reasons
     assert written.queries.height + written.rejected.total() == 3
-    lines = [json.loads(line) for file in tmp_path.rglob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
+    lines = [
+        json.loads(line)
+        for file in tmp_path.rglob("*.jsonl")
+        for line in file.read_text("utf-8").splitlines()
+    ]
     assert lines

@@ -12,13 +12,9 @@ def estimate(corpus: CorpusOption = None) -> None:
     """
     from relabel_assets.cli import output, output_teacher
     from relabel_assets.running import runner
+    from relabel_assets.running.candidate_pairs import candidate_pairs
     from relabel_assets.running.plan import stale_tables
-    from relabel_assets.teacher.questions import (
-        assumed_pairs,
-        candidate_pairs,
-        grading_questions,
-        queries_estimate,
-    )
+    from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
@@ -28,14 +24,15 @@ def estimate(corpus: CorpusOption = None) -> None:
         if folder.teacher_kind == "recorded":
             output_teacher.print_recorded(name)
             continue
-        if not folder.has_queries:
-            output_teacher.print_queries_estimate(name, queries_estimate(project, folder))
         teacher, pairs = project.teacher(), candidate_pairs(warehouse, name)
+        if not folder.has_queries:
+            writing = QueryQuestions.for_corpus(folder, folder.documents().frame)
+            output_teacher.print_queries_estimate(name, teacher.estimate(writing, corpus=name))
         if pairs.is_empty():
-            sample, n_pairs, assumption = assumed_pairs(folder)
-            grading = teacher.estimate(
-                grading_questions(folder, sample), corpus=name, n_pairs=n_pairs
-            )
+            assumed = AssumedPairs.for_corpus(folder)
+            n_pairs, assumption = assumed.n_pairs, assumed.assumption
+            questions = GradingQuestions.for_corpus(folder, assumed.sample)
+            grading = teacher.estimate(questions, corpus=name, n_pairs=n_pairs)
         else:
             n_pairs, assumption = pairs.height, ""
             stale = stale_tables(
@@ -46,7 +43,8 @@ def estimate(corpus: CorpusOption = None) -> None:
                     f"the candidates in the warehouse, although {', '.join(stale)} would be "
                     "made again before grading"
                 )
-            grading = teacher.estimate(grading_questions(folder, pairs), corpus=name)
+            questions = GradingQuestions.for_corpus(folder, pairs)
+            grading = teacher.estimate(questions, corpus=name)
         spent_usd = teacher.ledger.spend(name).usd
         output_teacher.print_estimate(
             name, n_pairs, grading, folder.config.teacher, spent_usd, assumption

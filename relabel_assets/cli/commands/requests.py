@@ -24,7 +24,8 @@ def requests_export(
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import CorpusError
     from relabel_assets.running import runner
-    from relabel_assets.teacher.questions import candidate_pairs, grading_questions
+    from relabel_assets.running.candidate_pairs import candidate_pairs
+    from relabel_assets.teacher.questions import GradingQuestions
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
@@ -42,9 +43,9 @@ def requests_export(
             f"corpus {name!r} has no candidates yet. Make them first: relabel run -c "
             f"{name} -s +bm25_candidates"
         )
-    output_teacher.print_export(
-        name, project.teacher().export(grading_questions(folder, pairs), corpus=name, out=out)
-    )
+    questions = GradingQuestions.for_corpus(folder, pairs)
+    written = project.teacher().export(questions, corpus=name, out=out)
+    output_teacher.print_export(name, written)
 
 
 @app.command("import")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from statistics import fmean
 
 from relabel_assets.errors import Problem
-from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Seen
+from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, ObservedUsage
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
 from relabel_assets.teacher.requests import estimate_prompt_tokens, request_key
@@ -138,12 +138,12 @@ def _fault_inside(line: Line, start: Line | None) -> str | None:
     return None
 
 
-def seen(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, Seen]:
+def observed_usage(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, ObservedUsage]:
     """What recent replies to `purpose` were like, by model; a model without any is left out.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     seen(Ledger(folder), "grading", ["gpt-4o"])
+    ...     observed_usage(Ledger(folder), "grading", ["gpt-4o"])
     {}
     """
     asked: dict[str, int] = {}
@@ -155,15 +155,15 @@ def seen(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, Seen]:
             asked[line.key] = estimate_prompt_tokens(line.request_body)
         elif line.is_answer and line.metadata.prompt_tokens and line.key in asked:
             replies[line.metadata.model].append((line, asked[line.key]))
-    return {model: _seen(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
+    return {model: _usage(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
 
 
-def _seen(replies: list[tuple[Line, int]]) -> Seen:
+def _usage(replies: list[tuple[Line, int]]) -> ObservedUsage:
     billed = sum(line.metadata.prompt_tokens or 0 for line, _ in replies)
     latencies = [
         line.metadata.latency_s for line, _ in replies if line.metadata.latency_s is not None
     ]
-    return Seen(
+    return ObservedUsage(
         len(replies),
         billed / max(1, sum(estimated for _, estimated in replies)),
         fmean(line.metadata.completion_tokens or 0 for line, _ in replies),

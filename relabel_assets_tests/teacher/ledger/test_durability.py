@@ -66,7 +66,7 @@ def test_no_reply_is_read_before_it_is_on_the_disk(tmp_path, monkeypatch):
         grade = true_grade(body)
         return good_reply(grade) | {"id": f"chatcmpl-{hash(str(body))}"}
 
-    from relabel_assets.teacher import teacher as module
+    from relabel_assets.teacher import questions as module
 
     read_grade = module.read_grade
 

@@ -1,0 +1,36 @@
+"""The two prompts of a teacher, grading and writing queries: which placeholders each may have and
+must have.
+
+What belongs here: making a checked prompt out of a corpus' own text or the packaged one. What does
+not: the values of the placeholders (teacher/grading/grading.py, teacher/queries/query_requests.py)
+and finding the corpus' file (corpus/folder.py).
+"""
+
+from relabel_assets.prompts.prompt import Prompt, packaged_prompt, parse_prompt
+
+_GRADING_REQUIRED = frozenset({"query", "body", "grades"})
+_GRADING_OPTIONAL = frozenset({"title", "metadata", "guidance", "max_grade"})
+_QUERIES_REQUIRED = frozenset({"body", "wanted"})
+_QUERIES_OPTIONAL = frozenset({"title", "metadata", "n_queries"})
+
+
+def grading_prompt(text: str | None = None, *, file: str = "the grading prompt") -> Prompt:
+    """The prompt in `text`, or the project's own. Raises ConfigError for a wrong placeholder.
+
+    >>> sorted(grading_prompt("user: '{{query}} {{body}} {{grades}}'").placeholders)
+    ['body', 'grades', 'query']
+    """
+    if text is None:
+        return packaged_prompt("grading", required=_GRADING_REQUIRED, allowed=_GRADING_OPTIONAL)
+    return parse_prompt(text, file=file, required=_GRADING_REQUIRED, allowed=_GRADING_OPTIONAL)
+
+
+def queries_prompt(text: str | None = None, *, file: str = "the queries prompt") -> Prompt:
+    """The prompt in `text`, or the project's own. Raises ConfigError for a wrong placeholder.
+
+    >>> sorted(queries_prompt("user: '{{body}} {{wanted}}'").placeholders)
+    ['body', 'wanted']
+    """
+    if text is None:
+        return packaged_prompt("queries", required=_QUERIES_REQUIRED, allowed=_QUERIES_OPTIONAL)
+    return parse_prompt(text, file=file, required=_QUERIES_REQUIRED, allowed=_QUERIES_OPTIONAL)

@@ -1,0 +1,50 @@
+"""A document as the text that a model is shown: its title, its metadata and its body, each cut to a
+length.
+
+What belongs here: the values of the placeholders title, metadata and body, alike for grading and
+for writing queries. What does not: which passages of a long body are kept (excerpt.py), and the
+words around the values (prompts/).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relabel_assets.tables.schemas import DOCUMENT_METADATA
+from relabel_assets.teacher.excerpt import excerpt
+
+# Characters of a title, a piece of metadata or a persona. Real titles and paths are shorter; what
+# is longer is a whole paragraph in the wrong field, which would fill the prompt uncut:
+# max_document_tokens limits the body alone.
+LONGEST_LINE = 300
+
+
+def document_values(
+    document: Mapping[str, Any], max_tokens: int, *, query: str | None = None
+) -> dict[str, str]:
+    """The values of a prompt's placeholders title, metadata and body.
+
+    `document`: title, body and DOCUMENT_METADATA, any but body None. Of a body over `max_tokens`,
+    the passages nearest to `query` are shown; without a query, those nearest to the title.
+
+    >>> document_values({"body": "Ask HR.", "author": "Ana", "path": None}, 50, query="leave")
+    {'title': '(no title)', 'metadata': 'author: Ana', 'body': 'Ask HR.'}
+    """
+    title = one_line(document.get("title") or "(no title)")
+    lines = [
+        f"{name}: {one_line(document[name])}" for name in DOCUMENT_METADATA if document.get(name)
+    ]
+    return {
+        "title": title,
+        "metadata": "\n".join(lines) or "(none)",
+        "body": excerpt(document["body"], title if query is None else query, max_tokens),
+    }
+
+
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
+    """`text` in one line; where it is longer than `longest` characters, cut and marked.
+
+    >>> one_line("paid\\n  leave"), one_line("paid leave", 4)
+    ('paid leave', 'paid [...]')
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[:longest] + " [...]"

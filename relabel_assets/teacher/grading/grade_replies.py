@@ -1,0 +1,81 @@
+"""What a reply to a grading request says: a grade, or why there is none.
+
+What belongs here: the schema of the reply and its reading. What does not: finding the object in it
+(teacher/replies.py), and probabilities from its tokens (log_probs.py).
+
+A grade is an integer of the rubric: a JSON number with an integer value (3, 3.0) or a string of
+digits ("3"). Nothing else is: no word ("three"), no boolean, no fraction, nothing out of range, no
+number found in prose.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from relabel_assets.teacher.exchange import ParsedReply
+from relabel_assets.teacher.grading.log_probs import grade_probs
+from relabel_assets.teacher.replies import only_object, quoted, reply_content
+
+
+@dataclass(frozen=True)
+class GradeReply:
+    """A readable reply. `grade_probs` has one probability a grade and sums to 1; None without log
+    probabilities."""
+
+    grade: int
+    rationale: str | None
+    grade_probs: tuple[float, ...] | None = None
+
+
+def grade_reply_schema(n_grades: int) -> dict[str, Any]:
+    """The JSON schema of a reply, in the part of JSON schema that strict endpoints take.
+
+    >>> grade_reply_schema(4)["properties"]["grade"]
+    {'type': 'integer', 'enum': [0, 1, 2, 3]}
+    """
+    return {
+        "type": "object",
+        "properties": {
+            "rationale": {
+                "type": "string",
+                "description": "one short sentence: what in the document decides",
+            },
+            "grade": {"type": "integer", "enum": list(range(n_grades))},
+        },
+        "required": ["rationale", "grade"],
+        "additionalProperties": False,
+    }
+
+
+def read_grade(body: Any, n_grades: int) -> ParsedReply:
+    """What the body of a 2xx response says; `value` is a GradeReply where the status is ok.
+
+    >>> read_grade({"choices": [{"message": {"content": '{"rationale": "r", "grade": 2}'}}]}, 4).value
+    GradeReply(grade=2, rationale='r', grade_probs=None)
+    >>> read_grade({"choices": [{"message": {"content": "I would say 2"}}]}, 4).reason
+    "not one JSON object with a grade: 'I would say 2'"
+    """
+    content = reply_content(body)
+    if isinstance(content, ParsedReply):
+        return content
+    reply = only_object(content)
+    if reply is None or "grade" not in reply:
+        return ParsedReply("unparseable", f"not one JSON object with a grade: {quoted(content)}")
+    grade, rationale = _grade(reply["grade"], n_grades), reply.get("rationale")
+    if grade is None:
+        given, allowed = json.dumps(reply["grade"]), f"whole numbers from 0 to {n_grades - 1}"
+        return ParsedReply("unparseable", f"{quoted(given)} is not a grade: grades are {allowed}")
+    if not isinstance(rationale, str | None):
+        return ParsedReply("unparseable", f"the rationale is not a text: {quoted(content)}")
+    rationale = " ".join((rationale or "").split()) or None
+    probs = grade_probs(body["choices"][0].get("logprobs"), grade, n_grades)
+    return ParsedReply("ok", value=GradeReply(grade, rationale, probs))
+
+
+def _grade(value: Any, n_grades: int) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]\s*", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        return None
+    return int(value) if 0 <= value < n_grades else None

@@ -1,0 +1,170 @@
+"""Grading: what a teacher is asked about a (query, document) pair, and the row that its replies
+become.
+
+What belongs here: putting a pair into the prompt, one request for every model and vote, and the row
+of teacher_labels. What does not: sending (sender.py), reading one reply (grade_replies.py), and the
+vote among several (consensus.py).
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.prompts.prompt import Prompt
+from relabel_assets.prompts.rubric import Rubric
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.teacher.document_text import document_values, one_line
+from relabel_assets.teacher.exchange import Exchange
+from relabel_assets.teacher.grading.consensus import consensus
+from relabel_assets.teacher.grading.grade_replies import GradeReply, grade_reply_schema
+from relabel_assets.teacher.requests import Request, request_from_config
+
+LABEL_SCHEMA = {
+    name: column.dtype
+    for name, column in TABLES["teacher_labels"].schema.columns().items()
+    if name != "corpus"
+}
+_LONGEST_QUERY = 2000  # characters: room for a pasted mail or error message, and not for a document
+
+
+def grading_prompt_hash(prompt: Prompt, rubric: Rubric) -> str:
+    """SHA-256 of prompt template and rubric: 64 hex digits.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> from relabel_assets.prompts.teacher_prompts import grading_prompt
+    >>> grading_prompt_hash(grading_prompt(), default_rubric())[:8]
+    '387a8d73'
+    """
+    return hashlib.sha256(f"{prompt.content_hash}{rubric.content_hash}".encode()).hexdigest()
+
+
+def grading_messages(
+    pair: Mapping[str, Any], prompt: Prompt, rubric: Rubric, max_document_tokens: int
+) -> tuple[dict[str, str], ...]:
+    """The chat messages for `pair`: text, title, body and DOCUMENT_METADATA, any but text and body
+    None.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> from relabel_assets.prompts.teacher_prompts import grading_prompt
+    >>> prompt = grading_prompt("user: '{{query}}: {{body}} Grade 0 to {{max_grade}}. {{grades}}'")
+    >>> messages = grading_messages({"text": "leave", "body": "Ask HR."}, prompt, default_rubric(), 50)
+    >>> messages[0]["content"][:44]
+    'leave: Ask HR. Grade 0 to 3. 0 (irrelevant):'
+    """
+    query = {"query": one_line(pair["text"], _LONGEST_QUERY)}
+    document = document_values(pair, max_document_tokens, query=pair["text"])
+    return prompt.render(query | document | rubric.prompt_values())
+
+
+def n_requests_per_pair(config: TeacherConfig) -> int:
+    """One request for every model and vote.
+
+    >>> n_requests_per_pair(TeacherConfig(votes=3, panel=["gpt-4.1", "o3"]))
+    9
+    """
+    return config.votes * (1 + len(config.panel))
+
+
+def grading_requests(
+    pair: Mapping[str, Any], prompt: Prompt, rubric: Rubric, config: TeacherConfig
+) -> list[Request]:
+    """One request for every model and vote, in the same order each time. Votes differ in their
+    seed, and so in their key.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> from relabel_assets.prompts.teacher_prompts import grading_prompt
+    >>> pair, config = {"text": "leave", "body": "Ask HR."}, TeacherConfig(votes=2, panel=["o3"])
+    >>> requests = grading_requests(pair, grading_prompt(), default_rubric(), config)
+    >>> [(request.model, request.seed) for request in requests]
+    [('gpt-4o', 13), ('gpt-4o', 14), ('o3', 13), ('o3', 14)]
+    """
+    messages = grading_messages(pair, prompt, rubric, config.max_document_tokens)
+    if config.votes > 1 and config.seed is None:
+        config = config.model_copy(update={"seed": 0})
+    return [
+        request_from_config(
+            config,
+            messages,
+            schema_name="relevance_grade",
+            schema=grade_reply_schema(rubric.n_grades),
+            model=model,
+            seed_offset=vote,
+            is_logprobs=config.is_logprobs,
+        )
+        for model in (config.model, *config.panel)
+        for vote in range(config.votes)
+    ]
+
+
+def teacher_label(
+    pair: Mapping[str, Any],
+    exchanges: Sequence[Exchange],
+    config: TeacherConfig,
+    *,
+    prompt_hash: str,
+    n_grades: int,
+) -> dict[str, Any]:
+    """The row of `pair`, from the exchanges of all its requests in order. Keys: LABEL_SCHEMA.
+
+    More than half of the replies must be readable: their consensus is the grade. Else there is no
+    grade, and the status is that of the first request without one.
+
+    >>> request = request_from_config(TeacherConfig(), [], schema_name="s", schema={})
+    >>> failed = Exchange(0, request, "key", "failed", "HTTP 503 (5 attempts)", attempts=5, cost_usd=None)
+    >>> pair = {"query_id": "q", "doc_id": "d"}
+    >>> row = teacher_label(pair, [failed], TeacherConfig(), prompt_hash="h", n_grades=4)
+    >>> row["grade"], row["status"], row["status_reason"]
+    (None, 'failed', 'HTTP 503 (5 attempts)')
+    """
+    replies: list[GradeReply] = [
+        exchange.parsed.value
+        for exchange in exchanges
+        if exchange.status == "ok" and exchange.parsed is not None
+    ]
+    responses = [exchange.line.metadata for exchange in exchanges if exchange.line is not None]
+    moments = [dt.datetime.fromisoformat(response.at) for response in responses if response.at]
+    row: dict[str, Any] = dict.fromkeys(LABEL_SCHEMA)
+    row |= {
+        "query_id": pair["query_id"],
+        "doc_id": pair["doc_id"],
+        "attempts": sum(exchange.attempts for exchange in exchanges),
+        "teacher_model": " + ".join((config.model, *config.panel)),
+        "prompt_hash": prompt_hash,
+        "request_key": exchanges[0].key,
+        "prompt_tokens": _sum(response.prompt_tokens for response in responses),
+        "completion_tokens": _sum(response.completion_tokens for response in responses),
+        "cost_usd": _sum(exchange.cost_usd for exchange in exchanges),
+        "latency_s": max(_present(response.latency_s for response in responses), default=None),
+        "labeled_at": max(moments, default=None),
+    }
+    if 2 * len(replies) > len(exchanges):
+        return row | {"status": "ok"} | asdict(consensus(replies, n_grades))
+    failed = next(exchange for exchange in exchanges if exchange.status != "ok")
+    reason = str(failed.reason)
+    if len(exchanges) > 1:
+        reason += f" ({len(replies)} of {len(exchanges)} replies could be read)"
+    return row | {"status": failed.status, "status_reason": reason}
+
+
+def _present(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not None]
+
+
+def _sum(values: Iterable[Any]) -> Any:
+    """The sum of the values that are there; None where none is: an unknown cost is not 0."""
+    present = _present(values)
+    return sum(present) if present else None
+
+
+def label_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Rows as a frame with the columns of teacher_labels minus corpus.
+
+    >>> label_frame([]).columns[:3]
+    ['query_id', 'doc_id', 'grade']
+    """
+    return pl.DataFrame(rows, schema=LABEL_SCHEMA, orient="row")

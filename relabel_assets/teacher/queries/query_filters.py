@@ -1,0 +1,117 @@
+"""Which written queries are kept: those that an employee could have typed, each once.
+
+What belongs here: the reasons against a query, and the rows of those that stay. What does not:
+asking for them (query_requests.py) and dividing them into splits (corpus/splits.py).
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from rapidfuzz import fuzz
+
+from relabel_assets.corpus.queries import content_hash
+from relabel_assets.corpus.splits import near_duplicates, normalised
+from relabel_assets.teacher.queries.query_requests import WantedQuery, WrittenQuery
+
+COLUMNS = (
+    "query_id", "text", "intent", "persona", "seed_doc_id", "split", "teacher_model", "prompt_hash",
+    "content_hash",
+)  # fmt: skip
+# The prompt asks for at most twenty words. 200 characters are twenty words of ten letters: for text
+# without spaces.
+_MAX_WORDS, _MAX_CHARACTERS = 20, 200
+_MAX_SHARED_WORDS = (
+    6  # in a row with the body: the name of a form or a team fits in, a copied sentence does not
+)
+_TITLE_LIKENESS = (
+    95  # of 100, rapidfuzz's ratio of normalised texts: one character in twenty differs
+)
+_SPEAKS_OF_DOCUMENT = re.compile(
+    r"\b(this|the above|the given|the following) (document|text|article|page|passage)\b"
+)
+
+
+def reason_to_reject(text: str, document: Mapping[str, Any]) -> str | None:
+    """Why a query about `document` (title, body) cannot be used; None where it can.
+
+    >>> document = {"title": "Parental leave policy", "body": "Leave lasts sixteen weeks."}
+    >>> reason_to_reject("parental leave policy?", document)
+    'copies the title'
+    """
+    words = normalised(text).split()
+    if not words:
+        return "empty"
+    if len(words) > _MAX_WORDS or len(text) > _MAX_CHARACTERS:
+        return "too long"
+    if _SPEAKS_OF_DOCUMENT.search(text.casefold()):
+        return "speaks of the document"
+    title = normalised(str(document.get("title") or ""))
+    if fuzz.ratio(" ".join(words), title) >= _TITLE_LIKENESS:
+        return "copies the title"
+    if _shares_a_run(words, normalised(document["body"]), _MAX_SHARED_WORDS + 1):
+        return "copies the body"
+    return None
+
+
+def _shares_a_run(words: Sequence[str], body: str, n_words: int) -> bool:
+    """Whether `n_words` of `words` in a row are in `body`."""
+    runs = (words[start : start + n_words] for start in range(len(words) - n_words + 1))
+    return any(f" {' '.join(run)} " in f" {body} " for run in runs)
+
+
+def kept_queries(
+    replies: Iterable[tuple[Mapping[str, Any], Sequence[WantedQuery], Sequence[WrittenQuery]]],
+    *,
+    teacher_model: str,
+    prompt_hash: str,
+) -> tuple[pl.DataFrame, Counter[str]]:
+    """The queries of (document, what was wanted, what was written) that can be used: COLUMNS, with
+    split NULL; and how many others there were, by reason. Of queries that are the same or nearly,
+    the first stays.
+
+    >>> document = {"doc_id": "d1", "title": None, "body": "Leave lasts sixteen weeks."}
+    >>> written = [WrittenQuery("messy", "how long leav"), WrittenQuery("messy", "and this")]
+    >>> replies = [(document, [WantedQuery("messy")], written)]
+    >>> queries, rejected = kept_queries(replies, teacher_model="m", prompt_hash="h")
+    >>> queries["text"].to_list(), dict(rejected)
+    (['how long leav'], {'more than asked for': 1})
+    """
+    rows, rejected = [], Counter[str]()
+    for document, wanted, written in replies:
+        rejected["more than asked for"] += max(0, len(written) - len(wanted))
+        for query, asked in zip(written, wanted, strict=False):
+            reason = reason_to_reject(query.text, document)
+            if reason:
+                rejected[reason] += 1
+                continue
+            row = _row(query, asked.persona, document["doc_id"])
+            rows.append(row | {"teacher_model": teacher_model, "prompt_hash": prompt_hash})
+    repeated = _repeated([row["text"] for row in rows])
+    rejected["nearly another query"] += len(repeated)
+    kept = [row for place, row in enumerate(rows) if place not in repeated]
+    return pl.DataFrame(kept, schema=dict.fromkeys(COLUMNS, pl.String)), +rejected
+
+
+def _row(query: WrittenQuery, persona: str | None, doc_id: str) -> dict[str, Any]:
+    return {
+        "query_id": "s" + hashlib.sha256(f"{doc_id}\0{query.text}".encode()).hexdigest()[:15],
+        "text": query.text,
+        "intent": query.intent,
+        "persona": persona,
+        "seed_doc_id": doc_id,
+        "split": None,
+        "content_hash": content_hash(query.text, query.intent, persona, doc_id),
+    }
+
+
+def _repeated(texts: Sequence[str]) -> set[int]:
+    """The places of the texts that are nearly one before them that stays."""
+    repeated: set[int] = set()
+    for place, earlier in sorted(near_duplicates(texts, texts)):
+        if earlier < place and earlier not in repeated:
+            repeated.add(place)
+    return repeated

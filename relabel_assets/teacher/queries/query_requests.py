@@ -1,0 +1,199 @@
+"""The requests to write queries: which documents are asked about, for which kinds of query, and the
+reading of replies.
+
+What belongs here: choosing seed documents and intents, the request of a document, and reading its
+reply. What does not: sending (query_writer.py), which of the written queries are kept
+(query_filters.py), dividing them (corpus/splits.py).
+
+Everything that goes into a document's request depends on that document and the settings alone, so
+that another document that comes or goes asks nothing again.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any
+
+import polars as pl
+
+from relabel_assets.corpus.config import QueriesConfig, TeacherConfig
+from relabel_assets.prompts.prompt import Prompt
+from relabel_assets.tables.schemas import INTENTS
+from relabel_assets.teacher.document_text import document_values, one_line
+from relabel_assets.teacher.exchange import ParsedReply
+from relabel_assets.teacher.replies import only_object, quoted, reply_content
+from relabel_assets.teacher.requests import Request, request_from_config
+
+_MIN_BODY_WORDS = 20  # a shorter body says too little to be asked about
+_TEMPERATURE = 0.7  # at 0, models write the same few phrasings again and again
+# Completion tokens. Twenty English words, an intent and the JSON around them are about 45: 60
+# leaves room for other languages, and 200 for a model that puts a sentence before its JSON.
+_TOKENS_A_QUERY, _TOKENS_AROUND = 60, 200
+
+
+@dataclass(frozen=True)
+class WantedQuery:
+    """One query to be written."""
+
+    intent: str
+    persona: str | None = None
+
+
+@dataclass(frozen=True)
+class WrittenQuery:
+    """One query of a reply."""
+
+    intent: str
+    text: str
+
+
+def seed_documents(documents: pl.DataFrame, config: QueriesConfig) -> pl.DataFrame:
+    """The rows of `documents` (doc_id, body, path, doc_type, ...) to ask about, at most
+    `config.seed_documents`.
+
+    Folders and types of document take turns, so that a large one does not crowd out the others;
+    within each, documents come in the order of a hash, so that a new one takes the place of few.
+    Too short ones are never asked about.
+
+    >>> long, row = "word " * 20, {"path": "hr/leave.md", "doc_type": None}
+    >>> rows = [{"doc_id": "a", "body": "short"} | row, {"doc_id": "b", "body": long} | row]
+    >>> documents = pl.DataFrame(rows)
+    >>> seed_documents(documents, QueriesConfig())["doc_id"].to_list()
+    ['b']
+    """
+    long_enough = documents.filter(pl.col("body").str.split(" ").list.len() >= _MIN_BODY_WORDS)
+    by_place: dict[tuple[str, str], list[str]] = {}
+    for doc_id, path, doc_type in long_enough.select("doc_id", "path", "doc_type").iter_rows():
+        folder = str(path).rpartition("/")[0]
+        by_place.setdefault((folder, doc_type or ""), []).append(doc_id)
+    lists = [
+        sorted(doc_ids, key=lambda doc_id: _hash(config.seed, doc_id))
+        for _, doc_ids in sorted(by_place.items())
+    ]
+    in_turn = [doc_id for doc_id in chain.from_iterable(zip_longest(*lists)) if doc_id is not None]
+    chosen = in_turn[: config.seed_documents]
+    return long_enough.filter(pl.col("doc_id").is_in(chosen)).sort("doc_id")
+
+
+def wanted_queries(doc_id: str, config: QueriesConfig) -> list[WantedQuery]:
+    """What to write for a document: intents by their shares, personas in turn.
+
+    The intents are a systematic sample (Madow 1949) from a start drawn by the document's id, so
+    that over many documents each intent has its stated share.
+
+    >>> wanted_queries("d1", QueriesConfig(per_document=2, intents={"messy": 1.0}, personas=["a new hire"]))
+    [WantedQuery(intent='messy', persona='a new hire'), WantedQuery(intent='messy', persona='a new hire')]
+    """
+    start = int(_hash(config.seed, f"intents:{doc_id}")[:12], 16) / 16**12
+    upper_edges, total = [], 0.0
+    for intent in INTENTS:
+        total += config.intents.get(intent, 0.0)
+        upper_edges.append((total, intent))
+    points = [(start + nth) / config.per_document * total for nth in range(config.per_document)]
+    intents = [
+        next((intent for edge, intent in upper_edges if point < edge), INTENTS[-1])
+        for point in points
+    ]
+    if not config.personas:
+        return [WantedQuery(intent) for intent in intents]
+    first = int(_hash(config.seed, f"persona:{doc_id}")[:8], 16)
+    return [
+        WantedQuery(intent, config.personas[(first + nth) % len(config.personas)])
+        for nth, intent in enumerate(intents)
+    ]
+
+
+def _hash(seed: int, text: str) -> str:
+    return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
+
+
+def queries_request(
+    document: Mapping[str, Any],
+    wanted: Sequence[WantedQuery],
+    prompt: Prompt,
+    config: TeacherConfig,
+) -> Request:
+    """The request for one seed document: title, body and DOCUMENT_METADATA, any but body None.
+
+    >>> from relabel_assets.prompts.teacher_prompts import queries_prompt
+    >>> wanted, config = [WantedQuery("messy")], TeacherConfig()
+    >>> request = queries_request({"body": "Ask HR."}, wanted, queries_prompt(), config)
+    >>> print(request.messages[1]["content"][-31:])
+    Write these 1 queries:
+    1. messy
+    """
+    values = document_values(document, config.max_document_tokens)
+    values |= {"n_queries": str(len(wanted)), "wanted": _numbered(wanted)}
+    return request_from_config(
+        config,
+        prompt.render(values),
+        schema_name="search_queries",
+        schema=queries_reply_schema(),
+        temperature=None if config.temperature is None else _TEMPERATURE,
+        max_completion_tokens=max(
+            config.max_completion_tokens, _TOKENS_AROUND + _TOKENS_A_QUERY * len(wanted)
+        ),
+    )
+
+
+def _numbered(wanted: Sequence[WantedQuery]) -> str:
+    return "\n".join(
+        f"{number}. {query.intent}"
+        + (f", typed by: {one_line(query.persona)}" if query.persona else "")
+        for number, query in enumerate(wanted, start=1)
+    )
+
+
+def queries_reply_schema() -> dict[str, Any]:
+    """The JSON schema of a reply, in the part of JSON schema that strict endpoints take.
+
+    >>> queries_reply_schema()["required"]
+    ['queries']
+    """
+    query = {
+        "type": "object",
+        "properties": {
+            "intent": {"type": "string", "enum": list(INTENTS)},
+            "text": {"type": "string"},
+        },
+        "required": ["intent", "text"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {"queries": {"type": "array", "items": query}},
+        "required": ["queries"],
+        "additionalProperties": False,
+    }
+
+
+def read_queries(body: Any) -> ParsedReply:
+    """What the body of a 2xx response says; `value` is a list of WrittenQuery where the status is
+    ok.
+
+    >>> content = '{"queries": [{"intent": "messy", "text": "paid  leav"}]}'
+    >>> read_queries({"choices": [{"message": {"content": content}}]}).value
+    [WrittenQuery(intent='messy', text='paid leav')]
+    """
+    content = reply_content(body)
+    if isinstance(content, ParsedReply):
+        return content
+    reply = only_object(content)
+    queries = reply.get("queries") if reply else None
+    if not isinstance(queries, list) or not queries:
+        return ParsedReply(
+            "unparseable", f"not one JSON object with a list of queries: {quoted(content)}"
+        )
+    written = []
+    for query in queries:
+        if (
+            not isinstance(query, dict)
+            or not isinstance(query.get("text"), str)
+            or query.get("intent") not in INTENTS
+        ):
+            return ParsedReply(
+                "unparseable", f"not a query with a text and a known intent: {quoted(str(query))}"
+            )
+        written.append(WrittenQuery(query["intent"], " ".join(query["text"].split())))
+    return ParsedReply("ok", value=written)

@@ -1,0 +1,88 @@
+"""Probabilities of the grades from the reply's tokens."""
+
+import math
+
+import pytest
+
+from relabel_assets.teacher.grading.log_probs import grade_probs
+
+TOKENS = ['{"rationale": "', "2", " of ", "3", '", "grade": ', "2", "}"]
+
+
+def logprobs(tokens: list[str], alternatives: list[tuple[object, object]]) -> dict[str, object]:
+    """Every token with the same alternatives, as (token, probability)."""
+    top = [
+        {"token": token, "logprob": math.log(prob) if isinstance(prob, float) else prob}
+        for token, prob in alternatives
+    ]
+    return {"content": [{"token": token, "top_logprobs": top} for token in tokens]}
+
+
+def test_they_come_from_the_grades_own_token_and_sum_to_1() -> None:
+    given = logprobs(TOKENS, [("2", 0.6), ("1", 0.3), ("x", 0.1)])
+    for number, token in enumerate(given["content"]):  # type: ignore[arg-type]
+        if number != 5:
+            token["top_logprobs"] = [{"token": "0", "logprob": 0.0}]
+    assert grade_probs(given, 2, 4) == pytest.approx((0.0, 1 / 3, 2 / 3, 0.0))
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ['{"grade": 2}'],
+        ['{"grade"', ":", " ", "2}"],
+        ['{"gr', 'ade":', ' "2"', "}"],
+        ['{"grade":', "\n2", "\n}"],
+        ['{"note": "grade: 1", "grade": ', "2,"],
+    ],
+)
+def test_however_the_reply_is_cut_into_tokens(tokens: list[str]) -> None:
+    if tokens[0] == '{"grade": 2}':  # one token for the whole reply: its alternatives are replies
+        assert grade_probs(logprobs(tokens, [("2", 0.9)]), 2, 4) is None
+    else:
+        assert grade_probs(logprobs(tokens, [("2", 0.9)]), 2, 4) == (0.0, 0.0, 1.0, 0.0)
+
+
+def test_spellings_of_a_digit_are_added_up() -> None:
+    given = logprobs(['{"grade":', " 2"], [(" 2", 0.4), ("2", 0.2), (' "2"', 0.1), (" 3}", 0.3)])
+    assert grade_probs(given, 2, 4) == pytest.approx((0.0, 0.0, 0.7, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "is_clear"),
+    [
+        ([("2", 0.5)], True),
+        ([("2", 0.49), ("x", 0.51)], False),  # mostly not about the grade
+        ([("2", 0.49), ("7", 0.51)], False),  # no grade of this rubric
+        ([("2", 0.49), ("22", 0.51)], False),
+        ([("2", 0.6), ("2", 0.6)], False),  # more than there can be
+        ([("2", 0.505), ("1", 0.5)], True),  # rounding
+        ([("2", 0.0)], True),  # log 1
+        ([("2", 2.0)], False),  # not a probability
+        ([("2", "high")], False),
+        ([(2, None)], False),
+        ([], False),
+    ],
+)
+def test_alternatives_must_be_grades(
+    alternatives: list[tuple[object, object]], is_clear: bool
+) -> None:
+    alternatives = [(token, 0 if prob == 0.0 else prob) for token, prob in alternatives]
+    found = grade_probs(logprobs(['{"grade": ', "2"], alternatives), 2, 4)
+    assert (found is not None) == is_clear
+    assert found is None or sum(found) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None, [], {}, {"content": None}, {"content": []}, {"content": ["2"]}, {"content": [{"token": 2}]},
+        {"content": [{"token": '{"grade": '}, {"token": "2"}]},
+        {"content": [{"token": '{"grade": '}, {"token": "2", "top_logprobs": [None]}]},
+        {"content": [{"token": '{"grade": '}, {"token": "2", "top_logprobs": [{"logprob": 0.0}]}]},
+        {"content": [{"token": "other"}]},
+        {"content": [{"token": '{"grade": '}, {"token": "3", "top_logprobs": [{"token": "3", "logprob": 0.0}]}]},
+    ],
+)  # fmt: skip
+def test_without_them_there_are_none(given: object) -> None:
+    assert grade_probs(given, 2, 4) is None

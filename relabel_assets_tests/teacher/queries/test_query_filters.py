@@ -1,0 +1,105 @@
+"""Which written queries are kept."""
+
+import pytest
+
+from relabel_assets.teacher.queries.query_filters import COLUMNS, kept_queries, reason_to_reject
+from relabel_assets.teacher.queries.query_requests import WantedQuery, WrittenQuery
+from relabel_assets_tests.teacher.documents import DOCUMENT
+
+OTHER = {**DOCUMENT, "doc_id": "d2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("time off when a child is born", None),
+        ("", "empty"),
+        ("?!", "empty"),
+        ("word " * 20, None),
+        ("word " * 21, "too long"),
+        ("x" * 200, None),
+        ("x" * 201, "too long"),
+        ("PARENTAL leave policy!", "copies the title"),
+        ("parental leaves policy", "copies the title"),
+        ("leave policy for parents", None),
+        ("take sixteen weeks of paid leave", None),  # six words in a row
+        ("take sixteen weeks of paid leave now", None),
+        ("may take sixteen weeks of paid leave", "copies the body"),  # seven
+        ("can I take sixteen weeks of paid leave after", "copies the body"),
+        ("Take SIXTEEN weeks; of paid leave after?", "copies the body"),
+        ("who wrote this document", "speaks of the document"),
+        ("who wrote The Following page", "speaks of the document"),
+        ("who wrote this documentary", None),
+        ("this policy document", None),
+    ],
+)
+def test_what_cannot_be_used_says_why(text: str, reason: str | None) -> None:
+    assert reason_to_reject(text, DOCUMENT) == reason
+
+
+def test_a_document_without_a_title_has_none_to_copy() -> None:
+    assert reason_to_reject("parental leave policy", {**DOCUMENT, "title": None}) is None
+
+
+def test_a_run_of_words_is_of_whole_words() -> None:
+    document = {"title": None, "body": "one two three four five six sevenfold"}
+    assert reason_to_reject("one two three four five six seven", document) is None
+
+
+def kept(*replies: tuple[dict, list[WantedQuery], list[WrittenQuery]]) -> tuple:
+    return kept_queries(replies, teacher_model="m", prompt_hash="h")
+
+
+def test_the_same_and_nearly_the_same_query_is_kept_once() -> None:
+    wanted = [WantedQuery("keyword", "a manager"), WantedQuery("keyword", None)]
+    found, rejected = kept(
+        (DOCUMENT, wanted, [WrittenQuery("keyword", "baby leave weeks"), WrittenQuery("messy", "leave weeks, baby")]),
+        (OTHER, wanted, [WrittenQuery("question", "Baby leave weeks?"), WrittenQuery("question", "who approves it")]),
+    )  # fmt: skip
+    assert found["text"].to_list() == ["baby leave weeks", "who approves it"]
+    assert found["seed_doc_id"].to_list() == ["d1", "d2"]
+    assert found["persona"].to_list() == ["a manager", None]
+    assert rejected == {"nearly another query": 2}
+
+
+def test_more_than_asked_for_is_left_out() -> None:
+    written = [WrittenQuery("messy", text) for text in ("leav rules", "office keys", "parking")]
+    found, rejected = kept((DOCUMENT, [WantedQuery("messy")], written))
+    assert found["text"].to_list() == ["leav rules"]
+    assert rejected == {"more than asked for": 2}
+
+
+def test_fewer_than_asked_for_are_kept() -> None:
+    found, rejected = kept((DOCUMENT, [WantedQuery("messy")] * 3, [WrittenQuery("messy", "leav")]))
+    assert (found.height, dict(rejected)) == (1, {})
+
+
+def test_reasons_are_counted() -> None:
+    written = [WrittenQuery("messy", text) for text in ("?", "this page", "!", "fine")]
+    found, rejected = kept((DOCUMENT, [WantedQuery("messy")] * 4, written))
+    assert found["text"].to_list() == ["fine"]
+    assert rejected == {"empty": 2, "speaks of the document": 1}
+
+
+def test_a_row_says_who_wrote_it_and_what_it_is() -> None:
+    wanted, written = [WantedQuery("keyword", "a manager")], [WrittenQuery("messy", "leav rules")]
+    (row,) = kept((DOCUMENT, wanted, written))[0].to_dicts()
+    assert row["intent"] == "messy"  # what the teacher says it wrote, not what was asked for
+    assert (row["teacher_model"], row["prompt_hash"], row["split"]) == ("m", "h", None)
+    assert len(row["content_hash"]) == 64
+
+
+def test_an_id_is_of_the_document_and_the_text() -> None:
+    """Nothing else may change it: grades are kept under it."""
+    written = [WrittenQuery("messy", "leav rules")]
+    ids = []
+    for document, wanted in ((DOCUMENT, WantedQuery("messy")), (DOCUMENT, WantedQuery("keyword", "x")),
+                             (OTHER, WantedQuery("messy"))):  # fmt: skip
+        ids += kept((document, [wanted], written))[0]["query_id"].to_list()
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0] == "s47d62e560e20189"
+
+
+def test_no_replies_are_no_queries() -> None:
+    found, rejected = kept()
+    assert (found.columns, found.height, dict(rejected)) == (list(COLUMNS), 0, {})

@@ -1,0 +1,145 @@
+"""The table of responses and what is done about each."""
+
+import email.utils
+import time
+
+import pytest
+
+from relabel_assets.teacher.verdict import MAX_MESSAGE, error_of, judge, retry_after_s
+
+CHOICES = {"choices": [{"message": {"content": "x"}}]}
+
+
+def error(code: object = None, message: str = "m") -> dict[str, object]:
+    return {"error": {"code": code, "message": message}}
+
+
+@pytest.mark.parametrize(
+    ("status_code", "body", "action", "is_down"),
+    [
+        # an answer, whatever it says
+        (200, CHOICES, "use", False),
+        (200, {"choices": []}, "use", False),
+        (200, {}, "use", False),
+        (200, None, "use", False),
+        (201, CHOICES, "use", False),
+        (299, CHOICES, "use", False),
+        (200, {**CHOICES, "error": None}, "use", False),
+        (200, {**CHOICES, **error()}, "use", False),  # it answered all the same
+        # no answer inside a success
+        (200, "<html>a login page</html>", "retry", False),
+        (200, error(message="upstream failed"), "retry", False),
+        (200, {"choices": [], **error()}, "retry", False),
+        # the endpoint could not answer now
+        (408, error(), "retry", False),
+        (409, error(), "retry", False),
+        (425, error(), "retry", False),
+        (429, error("rate_limit_exceeded"), "retry", False),
+        (429, "", "retry", False),
+        (500, error(), "retry", True),
+        (502, "<html>bad gateway</html>", "retry", True),
+        (503, None, "retry", True),
+        (504, error(), "retry", True),
+        (529, error("overloaded"), "retry", True),
+        # llama.cpp's 500 about a reply that was cut speaks of that request, not of the server
+        (500, error(message="The model produced output that does not fit"), "retry", False),
+        # the money is spent: the run stops
+        (402, error(), "exhausted", False),
+        (402, "", "exhausted", False),
+        (429, error("insufficient_quota"), "exhausted", False),
+        (429, error("billing_hard_limit_reached"), "exhausted", False),
+        # no access: the run stops
+        (401, error("invalid_api_key"), "denied", False),
+        (403, error(), "denied", False),
+        (404, error("model_not_found"), "denied", False),
+        # the endpoint does not take this request
+        (400, error(), "rejected", False),
+        (400, error("context_length_exceeded"), "rejected", False),
+        (400, error("insufficient_quota"), "rejected", False),  # spent quotas come with 429
+        (413, "", "rejected", False),
+        (422, error(), "rejected", False),
+        (418, None, "rejected", False),
+        (302, "", "rejected", False),
+        # its content filter turned the request down
+        (400, error("content_filter"), "refused", False),
+        (400, error("content_policy_violation"), "refused", False),
+        (422, error("ResponsibleAIPolicyViolation"), "refused", False),
+    ],
+)
+def test_what_is_done_about_a_response(
+    status_code: int, body: object, action: str, is_down: bool
+) -> None:
+    verdict = judge(status_code, body)
+    assert (verdict.action, verdict.is_down) == (action, is_down)
+    assert (verdict.reason is None) == (action == "use")
+
+
+@pytest.mark.parametrize("failure", ["ConnectError", "ReadTimeout", "a body that stops"])
+def test_no_response_is_tried_again_and_speaks_for_an_endpoint_that_is_down(failure: str) -> None:
+    verdict = judge(None, None, error=failure)
+    assert (verdict.action, verdict.is_down) == ("retry", True)
+    assert verdict.reason == f"no response: {failure}"
+
+
+def test_a_reason_has_the_status_and_what_the_endpoint_said() -> None:
+    assert judge(401, error(message="Incorrect API key")).reason == "HTTP 401: Incorrect API key"
+    assert judge(503, None).reason == "HTTP 503"
+    assert (
+        judge(200, error(message="upstream failed")).reason
+        == "an error inside HTTP 200: upstream failed"
+    )
+    assert judge(200, error("E7", "")).reason == "an error inside HTTP 200: E7"
+    assert judge(200, "text").reason == "HTTP 200 with a body that is not JSON"
+
+
+@pytest.mark.parametrize("status_code", [429, 503])
+def test_an_endpoint_that_says_how_long_is_waited_for(status_code: int) -> None:
+    assert judge(status_code, None, headers={"retry-after": "7"}).retry_after_s == 7
+    assert judge(status_code, None).retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (error("E7", "a\n b"), ("E7", "a b")),
+        (error(429, "m"), (None, "m")),  # codes that are numbers repeat the status
+        ({"error": "just\n text"}, (None, "just text")),
+        ({"code": "E7", "detail": "d"}, ("E7", "d")),
+        ({"message": "m", "detail": "d"}, (None, "m")),
+        ({"error": {}}, (None, "")),
+        ({"error": ["x"]}, (None, "")),
+        (["x"], (None, "")),
+        (None, (None, "")),
+        ("  plain\ntext ", (None, "plain text")),
+    ],
+)
+def test_errors_are_read_in_any_shape(body: object, found: tuple[str | None, str]) -> None:
+    assert error_of(body) == found
+
+
+@pytest.mark.parametrize("body", ["x" * 999, {"error": "x" * 999}, error(message="x" * 999)])
+def test_a_long_message_is_cut(body: object) -> None:
+    assert error_of(body)[1] == "x" * MAX_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "-3"}, 0),
+        ({"retry-after-ms": "20"}, 0.02),
+        ({"retry-after-ms": "20", "retry-after": "9"}, 0.02),  # the finer one counts
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),  # is over
+    ],
+)
+def test_seconds_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_s(headers) == seconds
+
+
+def test_a_date_to_wait_for_is_turned_into_seconds() -> None:
+    waited = retry_after_s({"retry-after": email.utils.formatdate(time.time() + 100, usegmt=True)})
+    assert waited is not None
+    assert 90 < waited <= 100
