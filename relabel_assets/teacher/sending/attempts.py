@@ -56,7 +56,11 @@ class SendingState:
 
 @dataclass(frozen=True)
 class NotSent:
-    """Why a request was not sent."""
+    """Why a request was not sent.
+
+    >>> NotSent("over_budget", "not sent: the budget does not hold another request").status
+    'over_budget'
+    """
 
     status: ExchangeStatus
     reason: str

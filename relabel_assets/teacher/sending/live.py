@@ -101,7 +101,12 @@ class _Queue:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one of several errors to show to people: one they can act on, if there is one."""
+    """The one of several errors to show to people: one they can act on, if there is one.
+
+    >>> from relabel_assets.errors import TeacherError
+    >>> _first(BaseExceptionGroup("two", [ValueError("bug"), TeacherError("denied")]))
+    TeacherError('denied')
+    """
     leaves = _leaves(group)
     return next((error for error in leaves if isinstance(error, RelabelError)), leaves[0])
 
