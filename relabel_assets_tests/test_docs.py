@@ -322,6 +322,16 @@ def test_the_reference_of_corpus_yaml_is_up_to_date() -> None:
     ), f"run: {command}"
 
 
+def test_every_setting_has_a_meaning_and_the_reference_names_it() -> None:
+    page = config_reference.render_page()
+    for key, model in config_reference.sections():
+        assert (model.__doc__ or "").strip(), f"{model.__name__} has no docstring"
+        for name, field in model.model_fields.items():
+            assert f"`{name}`" in page
+            is_section = not key and config_reference._model_in(field.annotation)
+            assert is_section or field.description, f"{key}.{name} has no description="
+
+
 def test_naming_the_schema_in_a_corpus_yaml_makes_nothing_again(folder: Path) -> None:
     file = folder / "data" / "tiny" / "corpus.yaml"
     before = relabel("plan", "-c", "tiny").stdout
