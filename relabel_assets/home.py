@@ -1,5 +1,4 @@
-"""What the environment variables say: where state lives, where corpora are read from, and what
-starts runs.
+"""The settings in environment variables: where state and corpora live, and what starts runs.
 
 What belongs here: the variables RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and
 RELABEL_BACKFILL, and the folders of a home. What does not: what the files hold. Nothing here is

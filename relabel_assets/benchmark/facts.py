@@ -1,4 +1,4 @@
-"""What the report says beside the metrics, taken from the tables of a corpus.
+"""The facts that a report shows beside its metrics, from the tables of a corpus.
 
 What belongs here: choosing those facts. What does not: the metrics (bootstrap.py), and wording and
 layout (report.py).

@@ -1,5 +1,4 @@
-"""What happens without a click: sensors and schedules, off until they are turned on; and what a
-backfill starts.
+"""Sensors, schedules and jobs, off until they are turned on; and the policies of backfills.
 
 What belongs here: when runs start, and what is reported of one that failed. What does not: what a
 run does (assets/), looking at folders (partitions.py), and the environment variables that choose

@@ -1,4 +1,4 @@
-"""What the Dagster UI says of a table: its description, schema, lineage, preview, files and links.
+"""Metadata of a table in the Dagster UI: description, schema, lineage, preview, files, links.
 
 What belongs here: turning declarations and rows into Dagster's metadata. What does not: when a
 table is made (table_asset.py), and what a table is (tables/).

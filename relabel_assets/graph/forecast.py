@@ -1,4 +1,4 @@
-"""What making a table again would change, found in a copy of the warehouse before the run.
+"""Forecasts of what making a table again would change, found in a copy of the warehouse.
 
 What belongs here: what the `forecast` of an asset gets and returns, and the one that most tables
 have. What does not: the forecast of one table (assets/), and going through the tables

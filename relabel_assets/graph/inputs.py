@@ -1,4 +1,4 @@
-"""What a partition's rows follow from, and which of it changed.
+"""The inputs that a partition's rows follow from, and which of them changed.
 
 What belongs here: hashes of inputs, by name. What does not: which inputs a table has (recipe.py,
 assets/), and what is done where one changed (table_asset.py, running/plan.py).

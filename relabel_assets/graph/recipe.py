@@ -1,4 +1,4 @@
-"""What a table's rows follow from, and whether a partition still holds what its inputs give.
+"""Recipes: the inputs of each table's rows, and the rule by which a partition is fresh.
 
 What belongs here: the recipe of each table, and the rule that a run and a plan share. What does
 not: hashes of inputs (inputs.py), and what is done where one changed (table_asset.py,

@@ -1,4 +1,4 @@
-"""What a table's function gets and what it returns.
+"""The step that a table's function gets, and the rows that it returns.
 
 What belongs here: the tools of a step, and its rows. What does not: running a step
 (table_asset.py), and what a table's rows follow from (recipe.py).

@@ -1,5 +1,4 @@
-"""What every asset shares: a decorator makes a Dagster asset of a table's function, which leaves
-alone what did not change.
+"""The decorator that makes a table's function a Dagster asset, and leaves alone what is fresh.
 
 What belongs here: the decorator, and bringing one partition up to date. What does not: whether a
 partition is fresh (recipe.py), what the UI shows (catalog.py), and what any one table holds

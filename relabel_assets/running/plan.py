@@ -1,5 +1,4 @@
-"""What a run would do before it does it: which tables it would make again, why, and how many of
-their rows change.
+"""The plan of a run: the tables it would make again, why, and how many of their rows change.
 
 What belongs here: telling fresh partitions from stale ones, and going through the tables in a copy
 of the warehouse. What does not: what can be said of one table (assets/), running (runner.py), a

@@ -1,4 +1,4 @@
-"""Running the graph from a command: one Dagster run for each corpus that is out of date.
+"""Runs of the graph from a command: one Dagster run for each corpus that is out of date.
 
 What belongs here: what `relabel run` does that the UI does with clicks. What does not: what is out
 of date (plan.py), printing (cli/output.py) and what a step computes (assets/).
