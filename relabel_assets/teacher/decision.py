@@ -1,5 +1,4 @@
-"""What follows from a response: the request ends, is sent again, or the run stops. Shared by live
-sending and batches.
+"""The decision after a response: the request ends, is sent again, or the run stops.
 
 What belongs here: that decision, on plain values. What does not: the verdict on an HTTP status
 (verdict.py), and acting on the decision (sending/attempts.py, batch/rounds.py).

@@ -1,4 +1,4 @@
-"""How a request to a teacher ended, and how its answer was parsed.
+"""The end of a request to a teacher, and its parsed reply.
 
 What belongs here: the values that the sending engine hands to its caller. What does not: sending
 (sender.py) and parsing itself (replies.py).

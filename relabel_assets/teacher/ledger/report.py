@@ -1,5 +1,4 @@
-"""What people ask of the ledger: how large it is, what was spent, whether every line is sound, what
-replies were like.
+"""Figures about the ledger: its size, spend, faulty lines and recent replies.
 
 What belongs here: reading the files from end to end, or their last part, and counting. What does
 not: the index that sending uses (ledger.py) and printing (cli/output_teacher.py).

@@ -1,5 +1,4 @@
-"""What live sending and batches share in one run: settings, ledger, budget, and the steps around
-the ledger.
+"""The context of one run, shared by live sending and batches: settings, ledger, budget.
 
 What belongs here: answering a request from the ledger, making the exchange that ends it, counting,
 notices. What does not: sending (attempts.py, batch/rounds.py) and choosing between the two

@@ -1,4 +1,4 @@
-"""Which dialect to speak to a model, and in which ones it may have answered before.
+"""The dialects of each model: the one to speak now, and those it answered in before.
 
 What belongs here: the choice, from the answers in the ledger and from refusals in this run. What
 does not: the dialects themselves (requests.py).

@@ -1,4 +1,4 @@
-"""What holds requests back: requests and tokens a minute, an endpoint that is down, a budget.
+"""Limits on sending: requests and tokens a minute, a circuit breaker, a budget.
 
 What belongs here: waiting for a turn, and money set aside before a request is sent. What does not:
 retries (attempts.py), which responses speak for a dead endpoint (verdict.py), prices (prices.py)

@@ -1,4 +1,4 @@
-"""How long sending waits before it tries again or looks again, and how much goes into one batch.
+"""Waits before the next try or the next look, and the size of a batch.
 
 What belongs here: settings that only tests change. What does not: what a corpus may set
 (corpus/config.py).
