@@ -268,7 +268,7 @@ def test_every_check_fails_in_a_run_over_broken_rows_and_says_why(
         "synthetic_queries: splits_do_not_leak": "query 'q05'",
         "student_model: training_does_not_leak": "has a benchmark query",
         "teacher_labels: every_pair_is_graded": "8 pairs fine: no reason given",
-        "benchmark_report: student_is_as_good_as_teacher": "failed.",
+        "benchmark_report: student_is_as_good_as_teacher": "failed: the whole interval is below",
     }
     for name, text in words.items():
         assert text in str(failed[name].metadata["first"].value), name
