@@ -139,7 +139,7 @@ class Place:
         """What the doctor finds, and what is left of the killed process."""
         project, warehouse = runner.from_environment()
         found = [
-            f"{finding.what}: {finding.problem}"
+            f"{finding.subject}: {finding.problem}"
             for finding in examine(project, warehouse)
             if finding.problem
         ]
