@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 
 class RelabelError(Exception):
-    """Something a user can fix. `str(error)` is the whole message; the command exits with `exit_code`."""
+    """Something a user can fix. `str(error)` is the whole message; the command exits with
+    `exit_code`."""
 
     exit_code = 1
 

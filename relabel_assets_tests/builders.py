@@ -1,7 +1,8 @@
-"""What several tests build: small corpora, pairs, teachers behind a local server, and the command in this process.
+"""What several tests build: small corpora, pairs, teachers behind a local server, and the command
+in this process.
 
-What belongs here: helpers that more than one test module uses. What does not: fixtures (conftest.py), servers (faults/),
-and assertions about one room.
+What belongs here: helpers that more than one test module uses. What does not: fixtures
+(conftest.py), servers (faults/), and assertions about one room.
 """
 
 import contextlib
@@ -135,7 +136,8 @@ def configure(home: Path, server: TeacherServer, **teacher: object) -> None:
 
 
 def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
-    """Grades as the server does, and for a queries request writes what was asked for, about the document's title."""
+    """Grades as the server does, and for a queries request writes what was asked for, about the
+    document's title."""
     if body.get("response_format", {}).get("json_schema", {}).get("name") != "search_queries":
         return good_reply(true_grade(body))
     said = body["messages"][-1]["content"]

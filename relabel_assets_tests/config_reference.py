@@ -5,8 +5,8 @@
 
 It is docs/corpus-yaml.md for people and docs/corpus.schema.json for editors.
 
-What belongs here: how a setting becomes a row of the page. What does not: its default, bounds and meaning.
-They are written once, in relabel_assets/corpus/config.py.
+What belongs here: how a setting becomes a row of the page. What does not: its default, bounds and
+meaning. They are written once, in relabel_assets/corpus/config.py.
 """
 
 import argparse
@@ -27,7 +27,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "corpus-yaml.md"
 SCHEMA = DOCS / "corpus.schema.json"
 
-# An example for each setting whose default says little. A setting that is not here shows its default.
+# An example for each setting whose default says little. A setting that is not here shows its
+# default.
 EXAMPLES: dict[str, Any] = {
     "name": "people_handbook",
     "description": "Policies and guides of the people team",

@@ -1,4 +1,5 @@
-"""A tiny corpus that every layer of tests may use: eight documents, queries of all splits, recorded and reference grades."""
+"""A tiny corpus that every layer of tests may use: eight documents, queries of all splits, recorded
+and reference grades."""
 
 import signal
 from pathlib import Path
@@ -14,12 +15,14 @@ SLOW_FIXTURES = {"home", "made"}
 
 
 def pytest_configure() -> None:
-    # A shell's background jobs ignore SIGINT and so do their children; Dagster's services then ignore SIGTERM too.
+    # A shell's background jobs ignore SIGINT and so do their children; Dagster's services then
+    # ignore SIGTERM too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark integration tests as slow: `make test-fast` leaves them out. Others carry the mark in their own file."""
+    """Mark integration tests as slow: `make test-fast` leaves them out. Others carry the mark in
+    their own file."""
     root = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(root).parts[0]
@@ -39,7 +42,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the whole graph was run on the corpus `tiny`, which lies in ../data; for tests that only read."""
+    """A home in which the whole graph was run on the corpus `tiny`, which lies in ../data; for
+    tests that only read."""
     from relabel_assets.running import runner
     from relabel_assets.tables.tables import TABLES
 

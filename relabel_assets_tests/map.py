@@ -3,8 +3,9 @@
     python -m relabel_assets_tests.map             # print the map
     python -m relabel_assets_tests.map --write     # put it into CONTRIBUTING.md
 
-What belongs here: making the map, and the facts about files that test_map.py checks. What does not: what a
-module says of itself. To change a line of the map, change the first line of that module's docstring.
+What belongs here: making the map, and the facts about files that test_map.py checks. What does not:
+what a module says of itself. To change a line of the map, change the first line of that module's
+docstring.
 """
 
 import argparse

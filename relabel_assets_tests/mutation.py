@@ -1,15 +1,18 @@
-"""Mutation run: breaks lines of the pure modules one at a time, and reports which breaks no unit test notices.
+"""Mutation run: breaks lines of the pure modules one at a time, and reports which breaks no unit
+test notices.
 
-    python -m relabel_assets_tests.mutation                    # 60 mutants drawn with seed 1, over all pure modules
+    python -m relabel_assets_tests.mutation               # 60 mutants of all pure modules, seed 1
     python -m relabel_assets_tests.mutation --n 24 --seed 20
-    python -m relabel_assets_tests.mutation --module benchmark/cut_points.py --n 0      # every mutant of one module
+    python -m relabel_assets_tests.mutation --module corpus/splits.py --n 0    # all of one module
 
-A mutant is one small change of one expression: `<` becomes `<=`, `and` becomes `or`, a number grows by one. A mutant is killed
-when the unit tests of its room fail or hang, and survives when they pass. A survivor is a rule without a test, or a change
-without an effect: look at each. Every mutant is tried in a scratch copy, so the working tree stays as it is.
+A mutant is one small change of one expression: `<` becomes `<=`, `and` becomes `or`, a number grows
+by one. A mutant is killed when the unit tests of its room fail or hang, and survives when they
+pass. A survivor is a rule without a test, or a change without an effect: look at each. Every mutant
+is tried in a scratch copy, so the working tree stays as it is.
 
-The mutations are the classic ones of DeMillo, Lipton and Sayward (1978). mutmut and cosmic-ray do the same for a whole suite;
-this script runs only the unit tests that mirror a module, which makes a mutant cost seconds.
+The mutations are the classic ones of DeMillo, Lipton and Sayward (1978). mutmut and cosmic-ray do
+the same for a whole suite; this script runs only the unit tests that mirror a module, which makes a
+mutant cost seconds.
 """
 
 import argparse
@@ -28,7 +31,8 @@ from pathlib import Path
 from queue import Queue
 
 ROOT = Path(__file__).parents[1]
-# Modules that take values and return values: their rules can be tested without files, processes or networks.
+# Modules that take values and return values: their rules can be tested without files, processes or
+# networks.
 PURE = (
     "benchmark/metrics.py",
     "benchmark/bootstrap.py",
@@ -66,6 +70,8 @@ PURE = (
     "teacher/replies.py",
     "teacher/requests.py",
     "teacher/verdict.py",
+    "teacher/decision.py",
+    "student/epochs.py",
     "teacher/sending/dialects.py",
     "teacher/sending/limits.py",
 )
@@ -73,10 +79,24 @@ TIMEOUT_S = (
     180  # many times what a room's unit tests take: only a mutant that loops for ever reaches it
 )
 _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-}  # fmt: skip
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+}
 _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "left": "right", "right": "left"}
 
 
@@ -103,7 +123,8 @@ def mutants_of(module: str) -> Iterator[Mutant]:
 
 
 def _mutable(tree: ast.AST) -> Iterator[ast.expr]:
-    """The expressions that a mutation can change. Messages, docstrings and annotations have no rule in them."""
+    """The expressions that a mutation can change. Messages, docstrings and annotations have no rule
+    in them."""
     for child in ast.iter_child_nodes(tree):
         if isinstance(
             child, ast.JoinedStr | ast.Raise | ast.arguments | ast.Import | ast.ImportFrom
@@ -153,7 +174,8 @@ def _mutate(node: ast.expr) -> None:
 
 
 def is_killed(mutant: Mutant, copy: Path) -> bool:
-    """Whether the unit tests that mirror the module fail or hang with the mutant; `copy` holds both packages."""
+    """Whether the unit tests that mirror the module fail or hang with the mutant; `copy` holds both
+    packages."""
     file = copy / "relabel_assets" / mutant.module
     original = file.read_text(encoding="utf-8")
     file.write_text(mutant.source, encoding="utf-8")
@@ -221,7 +243,8 @@ def run(mutants: list[Mutant], n_jobs: int) -> list[Mutant]:
         with ThreadPoolExecutor(n_jobs) as pool:
             for mutant, killed in zip(mutants, pool.map(attempt, mutants), strict=True):
                 print(
-                    f"{'killed  ' if killed else 'SURVIVED'}  {mutant.module}:{mutant.line}  {mutant.change}",
+                    f"{'killed  ' if killed else 'SURVIVED'}  "
+                    f"{mutant.module}:{mutant.line}  {mutant.change}",
                     flush=True,
                 )
                 if not killed:
@@ -249,7 +272,8 @@ def main() -> None:
     survivors = run(mutants, options.jobs)
     killed = len(mutants) - len(survivors)
     print(
-        f"{killed} of {len(mutants)} mutants killed, {killed / len(mutants):.0%} (drawn from {n_all}, seed {options.seed})"
+        f"{killed} of {len(mutants)} mutants killed, {killed / len(mutants):.0%} (drawn "
+        f"from {n_all}, seed {options.seed})"
     )
 
 

@@ -1,7 +1,9 @@
-"""The documentation holds: its commands and snippets run, its settings parse, its links lead somewhere.
+"""The documentation holds: its commands and snippets run, its settings parse, its links lead
+somewhere.
 
-What belongs here: README.md and docs/ as a reader would try them, on one small home. What does not: the
-twenty queries of docs/sql.md (warehouse/test_replica.py), and what the commands do beside ending well (cli/).
+What belongs here: README.md and docs/ as a reader would try them, on one small home. What does not:
+the twenty queries of docs/sql.md (warehouse/test_replica.py), and what the commands do beside
+ending well (cli/).
 
 A command that cannot run here is listed in NOT_RUN with its reason. Its options are still parsed.
 """
@@ -42,7 +44,8 @@ GENERATED = (config_reference.PAGE.name,)
 NOT_RUN = {
     "relabel ui": "starts a server and does not end",
     "relabel run -c trec_dl": "needs a corpus that is not shipped",
-    "relabel label pairs.parquet -c support_desk -o /shared": "needs a Ray cluster and shared storage",
+    "relabel label pairs.parquet -c support_desk -o /shared": "needs a Ray cluster and shared "
+    "storage",
     "relabel metrics --out /var/lib/node_exporter": "writes outside of the test's folder",
 }
 # Corpora of the demo and of the examples, and which corpus of the test's home stands in for each.
@@ -66,7 +69,8 @@ BLOCKS = [block for page in GUIDES for block in blocks(page)]
 
 
 def shell_lines(text: str) -> list[list[str]]:
-    """The commands of a block as words, without comments. Quotes and backslashes may run over lines."""
+    """The commands of a block as words, without comments. Quotes and backslashes may run over
+    lines."""
     commands, pending = [], ""
     for line in re.sub(r"\\\n\s*", "", text).splitlines():
         pending += line + "\n"
@@ -82,7 +86,8 @@ def shell_lines(text: str) -> list[list[str]]:
 
 
 def relabel_commands(block: Block) -> list[list[str]]:
-    """Every `relabel` in a block with its arguments, whatever stands before it: a variable, a schedule."""
+    """Every `relabel` in a block with its arguments, whatever stands before it: a variable, a
+    schedule."""
     if block.language == "":  # output, trees, a crontab: each line on its own
         lines = [
             line for line in block.text.splitlines() if re.search(r"(^|\s)relabel [a-z]", line)
@@ -177,12 +182,14 @@ def test_what_is_not_run_is_still_in_the_documentation() -> None:
     assert [start for start in NOT_RUN if not any(line.startswith(start) for line in lines)] == []
 
 
-# One home for all that runs: `tiny` with recorded grades, made as a whole, and `my_docs` with a live teacher.
+# One home for all that runs: `tiny` with recorded grades, made as a whole, and `my_docs` with a
+# live teacher.
 
 
 @pytest.fixture(scope="module")
 def folder(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working directory with .relabel and data, as after `make demo`; my_docs has a teacher on loopback."""
+    """A working directory with .relabel and data, as after `make demo`; my_docs has a teacher on
+    loopback."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(made, folder / ".relabel")
     shutil.copytree(made.parent / "data", folder / "data")
@@ -235,7 +242,8 @@ def with_stand_ins(text: str) -> str:
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command with the files that a reader would have. A backup is restored into another home."""
+    """Run the command with the files that a reader would have. A backup is restored into another
+    home."""
     if command[:3] == ["relabel", "requests", "import"]:
         for name in command[3:]:
             (folder / name).touch()
@@ -289,7 +297,8 @@ def test_a_line_of_json_is_json(block: Block) -> None:
 
 
 def corpus_settings() -> list[tuple[str, str]]:
-    """Every piece of a corpus.yaml: blocks, alternatives in comments, settings in a sentence or a table."""
+    """Every piece of a corpus.yaml: blocks, alternatives in comments, settings in a sentence or a
+    table."""
     keys = "|".join(CorpusConfig.model_fields)
     pieces = []
     for block in BLOCKS:

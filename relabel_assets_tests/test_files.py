@@ -18,19 +18,30 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_scratch_file(tmp_path
     assert [file.name for file in tmp_path.iterdir()] == ["report.txt"]
 
 
-def test_a_durable_file_is_flushed_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_durable_file_is_flushed_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = tmp_path / "state.json"
     names_at_flush: list[list[str]] = []
     monkeypatch.setattr(
-        os, "fsync", lambda descriptor: names_at_flush.append(sorted(file.name for file in tmp_path.iterdir()))
+        os,
+        "fsync",
+        lambda descriptor: names_at_flush.append(sorted(file.name for file in tmp_path.iterdir())),
     )
     with whole(state, is_durable=True) as scratch:
         scratch.write_text("{}")
-    assert names_at_flush == [[".state.json.half"], ["state.json"]]  # the content first, then the folder's new name
+    assert names_at_flush == [
+        [".state.json.half"],
+        ["state.json"],
+    ]  # the content first, then the folder's new name
 
 
-def test_without_durability_nothing_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: pytest.fail("fsync is slow and was not asked for"))
+def test_without_durability_nothing_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: pytest.fail("fsync is slow and was not asked for")
+    )
     with whole(tmp_path / "new" / "page.html") as scratch:
         scratch.write_text("<p>")
     assert (tmp_path / "new" / "page.html").read_text() == "<p>"

@@ -1,4 +1,5 @@
-"""The map in CONTRIBUTING.md is up to date. Files are easy to find: few side by side, one meaning a name."""
+"""The map in CONTRIBUTING.md is up to date. Files are easy to find: few side by side, one meaning a
+name."""
 
 from collections import defaultdict
 
@@ -38,7 +39,8 @@ def test_a_file_name_has_one_meaning() -> None:
     for folder, files in code_map.by_folder(code_map.modules()).items():
         if folder != "cli/commands":
             for file in files:
-                # A student's own module may be named after its folder: decoder/decoder.py, tables/tables.py.
+                # A student's own module may be named after its folder: decoder/decoder.py,
+                # tables/tables.py.
                 folders_of[file.name].add(folder)
     shared = {name for name, folders in folders_of.items() if len(folders) > 1}
     assert shared == set(SHARED_NAMES), "rename one of them, or give the reason in SHARED_NAMES"

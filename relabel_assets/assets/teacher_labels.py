@@ -40,7 +40,8 @@ def _forecast(trial: Trial) -> Forecast:
     step, corpus = trial.step, trial.step.corpus
     before, made = step.current_rows(), by_making(trial)
     after = step.current_rows()
-    # The copy is made offline: `failed` are the pairs that the ledger does not answer, and no others.
+    # The copy is made offline: `failed` are the pairs that the ledger does not answer, and no
+    # others.
     asked = after.filter(pl.col("status") == "failed").select(_PAIR)
     if corpus.teacher_kind == "recorded" or asked.is_empty():
         return made

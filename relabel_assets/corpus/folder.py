@@ -78,7 +78,8 @@ class CorpusFolder:
 
     @cached_property
     def queries_prompt(self) -> Prompt:
-        """The corpus' own prompt for queries, or the project's. Raises ConfigError for a malformed one."""
+        """The corpus' own prompt for queries, or the project's. Raises ConfigError for a malformed
+        one."""
         file = self.config.queries.prompt
         return queries_prompt(self.optional_text(file), file=f"{self.name}/{file}")
 
@@ -111,7 +112,8 @@ class CorpusFolder:
         return self._text(file)
 
     def optional_text(self, file: str | None) -> str | None:
-        """The text of a file that corpus.yaml may name; None where it names none. Raises as read_text."""
+        """The text of a file that corpus.yaml may name; None where it names none. Raises as
+        read_text."""
         return self.read_text(file) if file else None
 
     def documents(self) -> ReadRows:

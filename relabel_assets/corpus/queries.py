@@ -1,7 +1,7 @@
 """Provided queries: rows of queries.jsonl, and the hash of what a query says.
 
 What belongs here: when a row is a query. What does not: the split that it gets (splits.py), and
-writing queries (teacher/query_writing.py).
+writing queries (teacher/queries/).
 """
 
 import hashlib

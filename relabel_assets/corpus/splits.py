@@ -2,7 +2,7 @@
 (benchmark).
 
 What belongs here: dividing queries, and finding leaks between the splits. What does not: where
-queries come from (queries.py, teacher/query_writing.py).
+queries come from (queries.py, teacher/queries/).
 """
 
 import hashlib

@@ -41,7 +41,8 @@ def label_with_current_student(
     students = warehouse.read("student_model", corpus).filter("is_current")
     if students.is_empty():
         raise StudentError(
-            f"corpus {corpus!r} has no student yet. Train one: relabel run -c {corpus} -s +student_model"
+            f"corpus {corpus!r} has no student yet. Train one: relabel run -c {corpus} "
+            "-s +student_model"
         )
     student = students.row(0, named=True)
     folder = home / student["path"]

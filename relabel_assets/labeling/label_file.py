@@ -137,7 +137,8 @@ def _locked_parts(parts: Path, pairs: Path, identity: dict[str, object]) -> Iter
     with lock:
         if not is_same:
             raise ConfigError(
-                f"{parts} was begun with other pairs, another student or other documents. To begin anew, "
+                f"{parts} was begun with other pairs, another student or other "
+                "documents. To begin anew, "
                 "remove it; to keep it, choose another --out."
             )
         yield

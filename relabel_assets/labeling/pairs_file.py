@@ -106,8 +106,15 @@ def _from_parquet(file: Path) -> Iterator[Row]:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer,
-             pa.types.is_floating, pa.types.is_null, pa.types.is_temporal)  # fmt: skip
+    tests = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_null,
+        pa.types.is_temporal,
+    )
     return any(test(kind) for test in tests)
 
 
@@ -124,7 +131,8 @@ def _from_csv(file: Path) -> Iterator[Row]:
                     continue
                 if len(values) != len(header):
                     raise ConfigError(
-                        f"{file}, line {reader.line_num}: it has {len(values)} fields, and the first "
+                        f"{file}, line {reader.line_num}: it has {len(values)} fields, "
+                        "and the first "
                         f"line {len(header)}. Quote fields that hold a comma or a line end."
                     )
                 yield {name: values[place] or None for place, name in places}

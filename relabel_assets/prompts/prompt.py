@@ -156,7 +156,8 @@ def _check_placeholders(
         nearest = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
         hint = f"Did you mean {{{{{nearest[0]}}}}}? " if nearest else ""
         raise ConfigError(
-            f"{file}: {{{{{unknown}}}}} is not a placeholder. {hint}Allowed here: {', '.join(names)}."
+            f"{file}: {{{{{unknown}}}}} is not a placeholder. {hint}Allowed here: "
+            f"{', '.join(names)}."
         )
     missing = ["{{" + name + "}}" for name in sorted(required - placeholders)]
     if missing:

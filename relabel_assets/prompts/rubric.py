@@ -35,7 +35,8 @@ class Rubric(pydantic.BaseModel):
     def _count_up_from_zero(cls, grades: tuple[Grade, ...]) -> tuple[Grade, ...]:
         if [grade.grade for grade in grades] != list(range(len(grades))):
             raise ValueError(
-                f"grades must count up from 0 without a gap, not {[grade.grade for grade in grades]}"
+                "grades must count up from 0 without a gap, not "
+                f"{[grade.grade for grade in grades]}"
             )
         return grades
 

@@ -50,7 +50,8 @@ class Architecture(Protocol):
 class _LateInteraction:
     files = (
         "this folder is the query encoder, adapter merged; `document_encoder/` encodes documents.\n"
-        "  `evidence.safetensors` is what the student knows of the corpus. It holds vectors and word\n"
+        "  `evidence.safetensors` is what the student knows of the corpus. It holds "
+        "vectors and word\n"
         "  counts of the corpus' documents: share it as you would share them."
     )
     uses_corpus = True
@@ -74,8 +75,10 @@ class _LateInteraction:
 
 class _CrossEncoder:
     files = (
-        "this folder loads as a sequence classifier with one logit in plain transformers, and as a\n"
-        "  CrossEncoder in sentence-transformers. A pair is the query, and the document's header and body."
+        "this folder loads as a sequence classifier with one logit in plain "
+        "transformers, and as a\n"
+        "  CrossEncoder in sentence-transformers. A pair is the query, and the "
+        "document's header and body."
     )
     uses_corpus = False
     reads_rubric = False
@@ -152,7 +155,8 @@ def architecture(name: str) -> Architecture:
     """
     if name not in ARCHITECTURES:
         raise StudentError(
-            f"the student's architecture {name!r} is not known. Architectures: {', '.join(ARCHITECTURES)}. "
+            f"the student's architecture {name!r} is not known. Architectures: "
+            f"{', '.join(ARCHITECTURES)}. "
             "Train it again: `relabel run --select student_model`."
         )
     return ARCHITECTURES[name]

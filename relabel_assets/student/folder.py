@@ -65,7 +65,8 @@ def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
     models/x is not a student: student.json cannot be read (ValueError). Train it again: ...
     """
     return StudentError(
-        f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). Train it again: "
+        f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). "
+        "Train it again: "
         "`relabel run --select student_model`."
     )
 

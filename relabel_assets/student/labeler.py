@@ -92,13 +92,15 @@ def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
     """`pairs` with every column that graders read; where there is no id, the text is its own id."""
     if not isinstance(pairs, pl.DataFrame):
         raise StudentError(
-            f"pairs is a {type(pairs).__name__}, and must be a polars.DataFrame: polars.DataFrame(pairs)."
+            f"pairs is a {type(pairs).__name__}, and must be a polars.DataFrame: "
+            "polars.DataFrame(pairs)."
         )
     if "text" not in pairs.columns and "query" in pairs.columns:
         pairs = pairs.rename({"query": "text"})
     if "text" not in pairs.columns or not {"body", "title"} & set(pairs.columns):
         raise StudentError(
-            "pairs needs the query's words in `text` and the document's in `body` or `title`. Its columns: "
+            "pairs needs the query's words in `text` and the document's in `body` or "
+            "`title`. Its columns: "
             f"{', '.join(pairs.columns) or 'none'}."
         )
     absent = [name for name in DOCUMENT_COLUMNS if name not in pairs.columns]
@@ -120,7 +122,8 @@ def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
     if texts.height > pairs["doc_id"].n_unique():
         repeated = texts.filter(pl.col("doc_id").is_duplicated())["doc_id"][0]
         raise StudentError(
-            f"pairs: doc_id {repeated!r} has more than one text. Give each document an id of its own."
+            f"pairs: doc_id {repeated!r} has more than one text. Give each document an "
+            "id of its own."
         )
     return pairs
 

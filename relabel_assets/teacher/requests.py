@@ -1,7 +1,8 @@
 """Requests to a teacher: what is asked, the body that is sent, and the key it has in the ledger.
 
 What belongs here: bodies of chat.completions requests, their dialects, their key and the estimate
-of their tokens. What does not: what the messages say (grading/, queries/) and sending them (sender.py).
+of their tokens. What does not: what the messages say (grading/, queries/) and sending them
+(sender.py).
 """
 
 import hashlib

@@ -1,4 +1,5 @@
-"""A backup: one file with everything that would cost money or training time to make again; and restoring it.
+"""A backup: one file with everything that would cost money or training time to make again; and
+restoring it.
 
 What belongs here: what goes into a backup, in which order, and putting it back. What does not:
 Dagster's run history, which is Dagster's own, and the copies that readers open, which a restore

@@ -1,4 +1,5 @@
-"""Checks of a home: can it be written, is everything complete, do files and rows match; and safe repairs.
+"""Checks of a home: can it be written, is everything complete, do files and rows match; and safe
+repairs.
 
 What belongs here: findings, each with what to do about it. What does not: any repair that could
 lose a row or a label.
@@ -26,7 +27,8 @@ from relabel_assets.warehouse.warehouse import Warehouse
 
 # A demo's home takes about 0.6 GB: below 1 GB the next run of a small corpus may fail.
 _LEAST_FREE_BYTES = 1_000_000_000
-# A run writes its scratch files all the time: one that nobody touched for an hour belongs to no run.
+# A run writes its scratch files all the time: one that nobody touched for an hour belongs to no
+# run.
 _LEFTOVER_AGE_S = 3600
 
 
@@ -120,7 +122,10 @@ def _copies(
         return Finding("copies for readers")
     if is_fixing:
         warehouse.publish_all()
-    problem = "labels.duckdb or parquet/ is behind the warehouse. `relabel doctor --fix` copies them again."
+    problem = (
+        "labels.duckdb or parquet/ is behind the warehouse. `relabel doctor --fix` copies "
+        "them again."
+    )
     return Finding("copies for readers", problem, is_fixing)
 
 
@@ -185,7 +190,8 @@ def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
 
 
 def _ledger(project: Project) -> Iterator[Finding]:
-    """A killed process leaves a torn line: it is skipped and needs no action. A changed line is a problem."""
+    """A killed process leaves a torn line: it is skipped and needs no action. A changed line is a
+    problem."""
     report = ledger_report.report(project.teacher().ledger, is_thorough=True)
     changed = [problem for problem in report.problems if "torn" not in problem.message]
     n_torn = len(report.problems) - len(changed)
@@ -198,7 +204,8 @@ def _ledger(project: Project) -> Iterator[Finding]:
     elif n_torn:
         yield Finding(
             "ledger",
-            note=f"{_count(n_torn, 'line')} torn or damaged: skipped, and the request is sent again "
+            note=f"{_count(n_torn, 'line')} torn or damaged: skipped, and the request is "
+            "sent again "
             "where it is needed. `relabel ledger --verify` lists them.",
         )
     else:

@@ -26,7 +26,8 @@ _TEACHER = ("corpus", "purpose", "model")
 
 
 def exposition(project: Project, warehouse: Warehouse, instance: dg.DagsterInstance) -> str:
-    """Every metric as Prometheus' text. Raises ConfigError where the extra `metrics` is not installed."""
+    """Every metric as Prometheus' text. Raises ConfigError where the extra `metrics` is not
+    installed."""
     try:
         from prometheus_client import CollectorRegistry, generate_latest
     except ImportError as error:

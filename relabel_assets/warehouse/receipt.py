@@ -1,7 +1,8 @@
 """What a partition was made from and what it holds: a row of `materializations`, and the hash of a
 partition's rows.
 
-What belongs here: values. What does not: storing them (warehouse.py), and deciding what is stale (graph/).
+What belongs here: values. What does not: storing them (warehouse.py), and deciding what is stale
+(graph/).
 """
 
 import hashlib
@@ -31,6 +32,7 @@ class Receipt:
 
 
 def content_hash(table: Table, rows: pl.DataFrame) -> str:
-    """SHA-256 of the rows in key order, without the columns that record when or how fast they were made."""
+    """SHA-256 of the rows in key order, without the columns that record when or how fast they were
+    made."""
     stable = rows.select(table.stable_columns).sort(table.key)
     return hashlib.sha256(stable.write_ndjson().encode()).hexdigest()

@@ -14,7 +14,8 @@ rest, and a reader may get the old header and the new rest. A checkpoint writes 
 that it replaces, so the blocks of the old header are still there after one checkpoint. After two
 they may be overwritten.
 
-Two cheaper designs were measured (`relabel_assets_tests/benchmarks/readers_copies.py`) and rejected:
+Two cheaper designs were measured (`relabel_assets_tests/benchmarks/readers_copies.py`) and
+rejected:
 
 - One copy at the end of a run. Of readers that open the file meanwhile, most get wrong rows without an error.
 - Views over the Parquet files. They need absolute paths, which break when the home moves or is

@@ -97,7 +97,8 @@ def _upgrade_views(con: "duckdb.DuckDBPyConnection") -> bool:
         name = file.name.removesuffix(".sql")
         text = file.read_text(encoding="utf-8")
         first_comment = re.match(r"--\s*(.+)", text)
-        # The digest in the comment tells a view that another version made: its file's text is another.
+        # The digest in the comment tells a view that another version made: its file's text is
+        # another.
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         comment = f"{first_comment.group(1) if first_comment else name} [{digest}]"
         if comments.get(name) != comment:
@@ -173,7 +174,8 @@ def _refuse_foreign(database: str, columns: Mapping[Table, set[str]]) -> None:
         ]
         if missing:
             raise WarehouseError(
-                f"{database}: table {table.name} has no {', '.join(missing)}, which every version of "
+                f"{database}: table {table.name} has no {', '.join(missing)}, which "
+                "every version of "
                 f"relabel-assets gave it. {REMEDY}"
             )
 

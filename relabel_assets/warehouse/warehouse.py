@@ -64,7 +64,8 @@ class Warehouse(DuckDBResource):
     def get_connection(
         self, *, is_read_only: bool = False
     ) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A connection under the file lock, to the file as it is. Keep it for one read or one write.
+        """A connection under the file lock, to the file as it is. Keep it for one read or one
+        write.
 
         Raises WarehouseError where the file cannot be opened, read or written: held by another
         program, damaged, of a later version, in a read-only folder, on a full disk.
@@ -203,7 +204,8 @@ class Warehouse(DuckDBResource):
         self._publish(None)
 
     def republish_stale(self, receipts: Iterable[Receipt]) -> None:
-        """Copy those of these partitions that are not published: a process was killed after its commit."""
+        """Copy those of these partitions that are not published: a process was killed after its
+        commit."""
         stale = {
             (receipt.corpus, receipt.table_name)
             for receipt in receipts

@@ -143,8 +143,11 @@ def main() -> None:
         for thread in threads:
             thread.join()
         errors += remaining_faults(home)
-    print(f"{runs[0]} runs of {len(CORPORA)} corpora by 4 processes, {reads[0]:,} reads by 3 readers, "
-          f"{arguments.minutes:g} minutes: {len(errors)} errors")  # fmt: skip
+    print(
+        f"{runs[0]} runs of {len(CORPORA)} corpora by 4 processes, {reads[0]:,} reads "
+        "by 3 readers, "
+        f"{arguments.minutes:g} minutes: {len(errors)} errors"
+    )
     print("\n".join(errors[:10]))
     sys.exit(bool(errors) or not runs[0] or not reads[0])
 

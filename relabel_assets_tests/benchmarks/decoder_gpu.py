@@ -60,9 +60,13 @@ def main() -> None:
     given = parser.parse_args()
     words = AutoTokenizer.from_pretrained(base_path("embedded"))
     config = Phi3Config(
-        **(TINY if given.tiny else MINI), vocab_size=len(words), max_position_embeddings=4096,
-        pad_token_id=words.pad_token_id, bos_token_id=words.cls_token_id, eos_token_id=words.sep_token_id,
-    )  # fmt: skip
+        **(TINY if given.tiny else MINI),
+        vocab_size=len(words),
+        max_position_embeddings=4096,
+        pad_token_id=words.pad_token_id,
+        bos_token_id=words.cls_token_id,
+        eos_token_id=words.sep_token_id,
+    )
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(13)
         Phi3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
@@ -83,9 +87,11 @@ def main() -> None:
         f"{sum(p.numel() for p in model.parameters()) / 1e9:.2f} billion parameters in {dtype} on "
         f"{device()}, matrix peak {peak:.0f} GFLOP/s"
     )
-    print(f"{given.pairs} pairs of {sum(lengths) / len(lengths):.0f} tokens, "
-          f"{work.tokens / given.pairs:.0f} of them computed: "
-          f"{given.pairs / seconds:.1f} pairs/s, {60 * given.pairs / seconds:.0f} a minute")  # fmt: skip
+    print(
+        f"{given.pairs} pairs of {sum(lengths) / len(lengths):.0f} tokens, "
+        f"{work.tokens / given.pairs:.0f} of them computed: "
+        f"{given.pairs / seconds:.1f} pairs/s, {60 * given.pairs / seconds:.0f} a minute"
+    )
     print(
         f"share of the peak: {work.tokens * rate:.1%} of what was computed, "
         f"{sum(lengths) * rate:.1%} of whole prompts"

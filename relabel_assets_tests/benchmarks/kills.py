@@ -1,18 +1,20 @@
-"""SIGKILL at random moments across the graph: after each, a rerun ends in the tables of an undisturbed run.
+"""SIGKILL at random moments across the graph: after each, a rerun ends in the tables of an
+undisturbed run.
 
     python -m relabel_assets_tests.benchmarks.kills 100 [--seed 1]
 
 A small corpus in a temporary home, begun anew for each kill. What is killed takes turns:
 
 - run: `relabel run` from documents to benchmark, with a recorded teacher;
-- live: `relabel run` up to the labels of a live teacher, a server on the loopback that knows what it was asked;
-- step: the process of one step, where `dagster asset materialize` has one for each (the multiprocess executor);
+- live: `relabel run` up to the labels of a live teacher, a server on the loopback with a log;
+- step: the process of one step of `dagster asset materialize` with the multiprocess executor;
 - worker: all processes of such a run, as when the machine or the daemon goes down;
 - label: `relabel label` over a file of pairs.
 
-After each, the command is run once more: it must succeed, leave the same content in every table, no half-written file, no
-run that Dagster holds for running, a current student that loads, and nothing that `relabel doctor` finds wrong. No request
-that the ledger has an answer for is sent again; what was on its way at the kill may be.
+After each, the command is run once more: it must succeed, leave the same content in every table, no
+half-written file, no run that Dagster holds for running, a current student that loads, and nothing
+that `relabel doctor` finds wrong. No request that the ledger has an answer for is sent again; what
+was on its way at the kill may be.
 """
 
 import argparse
@@ -44,17 +46,30 @@ from relabel_assets_tests.faults.teacher_server import TeacherServer
 LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
 RELABEL = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli.main"]
 DAGSTER = [
-    sys.executable, "-W", "ignore", "-m", "dagster", "asset", "materialize", "-m", "relabel_assets.definitions",
-    "--select", ",".join(LABELS), "--partition", "tiny", "--config-json",
+    sys.executable,
+    "-W",
+    "ignore",
+    "-m",
+    "dagster",
+    "asset",
+    "materialize",
+    "-m",
+    "relabel_assets.definitions",
+    "--select",
+    ",".join(LABELS),
+    "--partition",
+    "tiny",
+    "--config-json",
     '{"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}}',
-]  # fmt: skip
+]
 CONCURRENCY = 4
 TURNS = ("run", "live", "run", "live", "run", "live", "label", "live", "step", "worker")
 
 
 @dataclass
 class Way:
-    """One thing to kill: its command, the tables it makes, how long it takes undisturbed and what it leaves then."""
+    """One thing to kill: its command, the tables it makes, how long it takes undisturbed and what
+    it leaves then."""
 
     command: list[str]
     tables: list[str]
@@ -76,12 +91,16 @@ class Place:
         self.folder, self.home, self.server = folder, folder / "home", server
         self.pairs, self.out = folder / "pairs.parquet", folder / "labels.parquet"
         os.environ.update(
-            RELABEL_HOME=str(self.home), RELABEL_DATA=str(folder / "data"), DAGSTER_HOME=str(self.home / "dagster"),
-            OPENAI_API_KEY="none", HF_HUB_OFFLINE="1",
-        )  # fmt: skip
+            RELABEL_HOME=str(self.home),
+            RELABEL_DATA=str(folder / "data"),
+            DAGSTER_HOME=str(self.home / "dagster"),
+            OPENAI_API_KEY="none",
+            HF_HUB_OFFLINE="1",
+        )
 
     def begin(self, way: str) -> None:
-        """A corpus and a home as they are before the command: empty, or for `label` with its student."""
+        """A corpus and a home as they are before the command: empty, or for `label` with its
+        student."""
         for path in (
             self.home,
             self.folder / "data",
@@ -103,7 +122,8 @@ class Place:
             add_partitions(instance, ["tiny"])
 
     def again(self, tables: list[str]) -> str:
-        """Bring the home up to date in this process, which has loaded Dagster already; what failed, if anything."""
+        """Bring the home up to date in this process, which has loaded Dagster already; what failed,
+        if anything."""
         project, warehouse = runner.from_environment()
         outcome = runner.bring_up_to_date(project, warehouse, "tiny", tables)
         return "" if outcome is None or outcome.is_success else str(outcome.failures)
@@ -119,7 +139,7 @@ class Place:
         """What the doctor finds, and what is left of the killed process."""
         project, warehouse = runner.from_environment()
         found = [
-            f"{finding.what}: {finding.problem}"
+            f"{finding.subject}: {finding.problem}"
             for finding in examine(project, warehouse)
             if finding.problem
         ]
@@ -142,7 +162,8 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_a_step(process: subprocess.Popen[bytes]) -> None:
-    """The newest process below the run's own: the step at work; the run itself where there is none yet."""
+    """The newest process below the run's own: the step at work; the run itself where there is none
+    yet."""
     children = psutil.Process(process.pid).children(recursive=True)
     steps = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     (max(steps, key=lambda child: child.create_time()) if steps else process).kill()
@@ -201,20 +222,25 @@ def main() -> None:
             n_again += repeated
             if repeated > CONCURRENCY:
                 problems.append(
-                    f"{repeated} requests were sent twice, and {CONCURRENCY} at most were on their way"
+                    f"{repeated} requests were sent twice, and {CONCURRENCY} at most "
+                    "were on their way"
                 )
             done[turn] += 1
             if failed or problems or not is_same:
                 wrong += 1
                 print(
-                    f"kill {number} ({turn}, after {killed_after:.1f} s): {failed} {problems} same: {is_same}",
+                    f"kill {number} ({turn}, after {killed_after:.1f} s): {failed} "
+                    f"{problems} same: {is_same}",
                     flush=True,
                 )
             if number % 10 == 0:
                 print(f"{number} kills, {wrong} wrong", flush=True)
-    print(f"{given.kills} SIGKILLs ({', '.join(f'{count} {turn}' for turn, count in done.items())}): "
-          f"{given.kills - wrong} reruns ended as undisturbed runs do; {n_again} requests that were on their way were sent again, "
-          "none that was answered")  # fmt: skip
+    print(
+        f"{given.kills} SIGKILLs ({', '.join(f'{count} {turn}' for turn, count in done.items())}): "
+        f"{given.kills - wrong} reruns ended as undisturbed runs do; {n_again} requests "
+        "that were on their way were sent again, "
+        "none that was answered"
+    )
     sys.exit(bool(wrong))
 
 

@@ -1,13 +1,14 @@
 """Pairs a second of each architecture beside sentence-transformers' CrossEncoder.predict, in the
 same run.
 
-    python relabel_assets_tests/benchmarks/labeling.py 1000 10000 [--corpus people_handbook] [--rival-pairs 500]
+    python relabel_assets_tests/benchmarks/labeling.py 1000 10000 [--corpus people_handbook]
+        [--rival-pairs 500]
 
 It needs a finished `relabel run` and the extra `benchmarks`. Two cases, each with its own lines:
 
-- `distinct`: every pair has a document of its own (those of the corpus, and beyond them the same with their words rotated),
-  so nothing that was read is of use again.
-- `shared`: every document with a query, then with the next: late interaction reads a document once for all of them.
+- `distinct`: every pair has a document of its own, so no encoded document is of use again. Beyond
+  the corpus' documents these are the same with their words rotated.
+- `shared`: every document with a query, then with the next: late interaction encodes a document once.
 
 late_interaction is the corpus' student, beside predict on the same base. cross_encoder is the base
 with a fresh head, saved as a student, beside predict on that very folder. decoder is a small Llama
@@ -149,10 +150,17 @@ def small_llama(folder: Path) -> str:
     words = AutoTokenizer.from_pretrained(base_path("embedded"))
     torch.manual_seed(13)
     config = LlamaConfig(
-        vocab_size=len(words), hidden_size=384, num_hidden_layers=6, num_attention_heads=6, num_key_value_heads=2,
-        intermediate_size=1024, max_position_embeddings=4096, pad_token_id=words.pad_token_id,
-        bos_token_id=words.cls_token_id, eos_token_id=words.sep_token_id,
-    )  # fmt: skip
+        vocab_size=len(words),
+        hidden_size=384,
+        num_hidden_layers=6,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        intermediate_size=1024,
+        max_position_embeddings=4096,
+        pad_token_id=words.pad_token_id,
+        bos_token_id=words.cls_token_id,
+        eos_token_id=words.sep_token_id,
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     words.save_pretrained(folder)
     return str(folder)
@@ -251,8 +259,11 @@ def measure(
                 pairs = corpus.pairs(first, min(n, first + ROWS_PER_CHUNK), distinct=distinct)
                 seconds += timed(partial(labeler.grade, pairs))[0]
         share = work.tokens * work.flops_a_token / seconds / 1e9 / peak
-        yield (f"{n:,} pairs: {n / seconds:.1f} pairs/s, {share:.0%} of the matrix peak, {work.peak_mb:.0f} MB, "
-               f"speedup vs CrossEncoder.predict: {n / seconds / rival_rate:.1f}x")  # fmt: skip
+        yield (
+            f"{n:,} pairs: {n / seconds:.1f} pairs/s, {share:.0%} of the matrix peak, "
+            f"{work.peak_mb:.0f} MB, "
+            f"speedup vs CrossEncoder.predict: {n / seconds / rival_rate:.1f}x"
+        )
 
 
 def main() -> None:

@@ -142,7 +142,8 @@ def summary(file: Path) -> list[tuple[object, ...]] | None:
 
 
 def show_views(folder: Path) -> tuple[bool, bool]:
-    """Whether views over Parquet survive a move of the home, and whether SQL on them can write a file."""
+    """Whether views over Parquet survive a move of the home, and whether SQL on them can write a
+    file."""
     home = folder / "home"
     parquet = home / "parquet"
     parquet.mkdir(parents=True)
@@ -180,7 +181,8 @@ def main() -> None:
         moved, can_write = show_views(Path(folder))
     print(f"broken readers of {N_READERS}: a copy for each partition {each}, one a run {seldom}")
     print(
-        f"views over Parquet: readable after the home moved: {moved}; SQL can write files: {can_write}"
+        f"views over Parquet: readable after the home moved: {moved}; SQL can write "
+        f"files: {can_write}"
     )
 
 

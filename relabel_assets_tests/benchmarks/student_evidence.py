@@ -1,13 +1,15 @@
-"""What each kind of evidence is worth: heads fitted without it, beside late interaction alone, by cross-validation.
+"""What each kind of evidence is worth: heads fitted without it, beside late interaction alone, by
+cross-validation.
 
     python relabel_assets_tests/benchmarks/student_evidence.py [CORPUS]... [--learning-curve]
 
-Needs corpora whose teacher has graded (`relabel run`); reads RELABEL_HOME and RELABEL_DATA. Benchmark queries are never
-looked at: four folds over the seed documents of train and dev queries, against the teacher's grades. Vectors are the
-untrained base's. Figures have 95 % intervals from a paired bootstrap over queries.
+Needs corpora whose teacher has graded (`relabel run`); reads RELABEL_HOME and RELABEL_DATA.
+Benchmark queries are never looked at: four folds over the seed documents of train and dev queries,
+against the teacher's grades. Vectors are the untrained base's. Figures have 95 % intervals from a
+paired bootstrap over queries.
 
-With --learning-curve, all evidence again, from fewer and from more of the queries: means of three draws of folds, and the
-standard deviation of draws.
+With --learning-curve, all evidence again, from fewer and from more of the queries: means of three
+draws of folds, and the standard deviation of draws.
 """
 
 import argparse
@@ -94,7 +96,8 @@ def cross_validated(
 
 
 def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Iterable[Split]:
-    """Folds over the seed documents of rows, `groups` (N,); each learns from this share of all seed documents."""
+    """Folds over the seed documents of rows, `groups` (N,); each learns from this share of all seed
+    documents."""
     random, seeds = np.random.default_rng([SEED, draw]), np.unique(groups)
     shuffled = random.permutation(seeds)
     for fold in range(folds):
@@ -139,10 +142,14 @@ def print_learning_curve(features: np.ndarray, pairs: pl.DataFrame) -> None:
                 pairs.select("query_id", "doc_id", "grade", score=found["score"]),
                 found["grade"],
             )
-            draws.append({
-                "ndcg@10": ndcg_at_10(scored), "pairwise_half": pairwise(scored)["pairwise_half"],
-                "kappa": kappa(grades, given), "kappa_quadratic": kappa(grades, given, weights="quadratic"),
-            })  # fmt: skip
+            draws.append(
+                {
+                    "ndcg@10": ndcg_at_10(scored),
+                    "pairwise_half": pairwise(scored)["pairwise_half"],
+                    "kappa": kappa(grades, given),
+                    "kappa_quadratic": kappa(grades, given, weights="quadratic"),
+                }
+            )
         cells = [
             f"{name} {values.mean():.3f} ({values.std():.3f})"
             for name, values in pl.DataFrame(draws).to_dict().items()
@@ -163,7 +170,8 @@ def main(corpora: list[str], *, with_curve: bool) -> None:
         )
         n_queries = pairs["query_id"].n_unique()
         print(
-            f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the teacher's grades",
+            f"\n{corpus}: {pairs.height:,} pairs, {n_queries} queries, against the "
+            "teacher's grades",
             flush=True,
         )
         features = features_of(pairs, corpus_sample(documents, StudentConfig()))

@@ -1,8 +1,9 @@
-"""What training more than the query side is worth: the untrained base and cross-encoders, on
+r"""What training more than the query side is worth: the untrained base and cross-encoders, on
 held-out queries.
 
     python relabel_assets_tests/benchmarks/student_training.py CORPUS [STUDENT]... [--set NAME=VALUE]...
-    python relabel_assets_tests/benchmarks/student_training.py trec_dl cross_encoder_full --set base_model=FOLDER_OR_HUB_NAME
+    python relabel_assets_tests/benchmarks/student_training.py trec_dl cross_encoder_full \
+        --set base_model=FOLDER_OR_HUB_NAME
 
 Needs a corpus whose teacher has graded (`relabel run -s +teacher_labels`); reads RELABEL_HOME and
 RELABEL_DATA. Every third train or dev query is held out, and measured against the teacher's grades;
@@ -72,8 +73,11 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
         print(f"{name}: trained in {minutes:.1f} minutes{on_dev}", flush=True)
     reference = held_out.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
     rows = measure(pl.concat(grades), reference, queries).rows.filter(pl.col("slice") == "all")
-    print(f"\n{corpus}: {held_out.height:,} pairs of {held_out['query_id'].n_unique()} held-out queries, "
-          f"{known.height:,} to learn from; against the teacher's grades")  # fmt: skip
+    print(
+        f"\n{corpus}: {held_out.height:,} pairs of {held_out['query_id'].n_unique()} "
+        "held-out queries, "
+        f"{known.height:,} to learn from; against the teacher's grades"
+    )
     for frame in grades:
         name = frame["labeler"][0]
         cells = [

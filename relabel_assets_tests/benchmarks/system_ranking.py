@@ -159,7 +159,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.runs and not any(path.is_file() for path in given.runs.glob("*")):
         parser.error(
-            f"{given.runs} has no files: it should be a folder of trec_eval's run files, one a system"
+            f"{given.runs} has no files: it should be a folder of trec_eval's run "
+            "files, one a system"
         )
     project, warehouse = runner.from_environment()
     names = (
@@ -195,7 +196,8 @@ def main() -> None:
     )
     found: dict[str, list[list[float]]] = {name: [] for name in labelers}
     print(
-        f"{given.corpus}: {pairs.height:,} judged pairs of {len(query_ids)} queries; NDCG@10 by the "
+        f"{given.corpus}: {pairs.height:,} judged pairs of {len(query_ids)} queries; "
+        "NDCG@10 by the "
         "grades of each labeler"
     )
     print(f"  {'':28}{''.join(f'{name:>11}' for name in labelers)}")
@@ -214,7 +216,8 @@ def main() -> None:
         taus(figures, weights) for weights in resamples(len(query_ids), RESAMPLES, SEED)
     )
     print(
-        f"\nKendall's tau with the reference, {len(figures['reference'])} systems, {len(query_ids)} queries"
+        f"\nKendall's tau with the reference, {len(figures['reference'])} systems, "
+        f"{len(query_ids)} queries"
     )
     for name in labelers[1:]:
         low, high = np.nanpercentile([of_labelers[name] for of_labelers in drawn], [2.5, 97.5])

@@ -1,8 +1,11 @@
-"""How near the teacher comes to what a server's latency and its own concurrency allow, and where the rest goes.
+"""How near the teacher comes to what a server's latency and its own concurrency allow, and where
+the rest goes.
 
-    python -m relabel_assets_tests.benchmarks.teacher_throughput [--pairs 3000] [--concurrency 64] [--latency-s 0.2]
+    python -m relabel_assets_tests.benchmarks.teacher_throughput
+        [--pairs 3000] [--concurrency 64] [--latency-s 0.2]
 
-The server runs in a process of its own on the same machine and shares its cores. The ideal is concurrency over latency.
+The server runs in a process of its own on the same machine and shares its cores. The ideal is
+concurrency over latency.
 """
 
 import argparse
@@ -55,17 +58,27 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     server = subprocess.Popen(
-        [sys.executable, "-m", "relabel_assets_tests.faults.teacher_server", str(arguments.latency_s)],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "relabel_assets_tests.faults.teacher_server",
+            str(arguments.latency_s),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     atexit.register(server.kill)
     assert server.stdout is not None
     port = int(server.stdout.readline())
     os.environ["OPENAI_API_KEY"] = "none"
     config = TeacherConfig(
-        kind="openai", model="fake", base_url=f"http://127.0.0.1:{port}/v1", requests_per_minute=None,
-        tokens_per_minute=None, max_concurrency=arguments.concurrency,
-    )  # fmt: skip
+        kind="openai",
+        model="fake",
+        base_url=f"http://127.0.0.1:{port}/v1",
+        requests_per_minute=None,
+        tokens_per_minute=None,
+        max_concurrency=arguments.concurrency,
+    )
     disk_s, flushes = 0.0, 0
     write = Ledger._write
 

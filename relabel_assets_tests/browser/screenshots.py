@@ -1,8 +1,9 @@
-"""Screenshots for the documentation, in a real browser: `python relabel_assets_tests/browser/screenshots.py`.
+"""Screenshots for the documentation, in a real browser: `python
+relabel_assets_tests/browser/screenshots.py`.
 
-It needs the extra `browser`, Chromium or Chrome and chromedriver on the PATH, and a RELABEL_HOME in which
-`relabel run` has made the demo corpora. It starts the UI on a free port, writes the pictures to docs/images,
-and stops the UI.
+It needs the extra `browser`, Chromium or Chrome and chromedriver on the PATH, and a RELABEL_HOME in
+which `relabel run` has made the demo corpora. It starts the UI on a free port, writes the pictures
+to docs/images, and stops the UI.
 """
 
 import json
@@ -29,9 +30,16 @@ UI_PAGES = {
     "partition": ("assets/teacher_labels?view=partitions&partition=people_handbook", "1500,1180"),
 }
 BROWSER_FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
 # The UI polls without end, so no event tells that a page is complete.
 SETTLED_S = 25
 

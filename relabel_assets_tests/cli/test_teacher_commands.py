@@ -37,7 +37,10 @@ def test_an_estimate_before_during_and_after(home: Path) -> None:
         ask_live(home, base_url=server.base_url, budget_usd=0.001, **price)
         assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
         during = relabel("estimate", "-c", "tiny").stdout
-        assert f"{N_PAIRS} to send" in during and "too low, the remaining pairs would get the status over_budget" in during
+        assert (
+            f"{N_PAIRS} to send" in during
+            and "too low, the remaining pairs would get the status over_budget" in during
+        )
         assert "at most $" in during and "set by" in during
         assert sum(server.requests.values()) == 0
         ask_live(home, base_url=server.base_url, **price)
@@ -45,20 +48,29 @@ def test_an_estimate_before_during_and_after(home: Path) -> None:
         after = relabel("estimate", "-c", "tiny").stdout
         assert f"{N_PAIRS} answered by the ledger" in after and "0 to send" in after
         documents = home / "data" / "tiny" / "documents.jsonl"
-        documents.write_text(documents.read_text().replace("salary dates.", "salary dates, and more of it."))
+        documents.write_text(
+            documents.read_text().replace("salary dates.", "salary dates, and more of it.")
+        )
         assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
         changed = relabel("estimate", "-c", "tiny").stdout
-        assert "112 answered by the ledger, pending in a batch or equal to another; 16 to send" in changed
+        assert (
+            "112 answered by the ledger, pending in a batch or equal to another; 16 to send"
+            in changed
+        )
         assert "measured on 128 replies" in changed
         tokens = re.search(r"tokens +([\d,]+) prompt, (\d+) completion", changed)
-        assert tokens is not None and int(tokens[2]) == 16 * 20  # the server bills 700 and 20 for every request
+        assert (
+            tokens is not None and int(tokens[2]) == 16 * 20
+        )  # the server bills 700 and 20 for every request
         assert int(tokens[1].replace(",", "")) == pytest.approx(16 * 700, rel=0.02)
         assert sum(server.requests.values()) == N_PAIRS
 
 
 def test_the_ledger_is_counted_and_verified(home: Path) -> None:
     assert "0 files" in relabel("ledger").stdout
-    with TeacherServer(lambda body, key, nth: "500" if nth == 1 and key < "1" else None).running() as server:
+    with TeacherServer(
+        lambda body, key, nth: "500" if nth == 1 and key < "1" else None
+    ).running() as server:
         ask_live(home, base_url=server.base_url)
         assert make(*UP_TO_CANDIDATES, "teacher_labels").is_success  # type: ignore[union-attr]
         n_sent = sum(server.requests.values())
@@ -69,7 +81,9 @@ def test_the_ledger_is_counted_and_verified(home: Path) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
     request = next(i for i, line in enumerate(lines) if b'"method"' in line)
     answer = next(i for i, line in enumerate(lines) if b'"status_code":200' in line)
-    lines[request] = lines[request].replace(b"parental", b"maternal", 1).replace(b"All that", b"Some of what", 1)
+    lines[request] = (
+        lines[request].replace(b"parental", b"maternal", 1).replace(b"All that", b"Some of what", 1)
+    )
     lines[answer] = lines[answer].replace(b'{"status_code":200,"c', b'{"status_code":500,"c', 1)
     lines.insert(1, b'{"hello": "world"}\n')
     lines.append(lines[-1][:-30])
@@ -88,20 +102,33 @@ def test_the_ledger_is_counted_and_verified(home: Path) -> None:
 def answer(line: str, **changes: object) -> str:
     request = json.loads(line)
     reply = good_reply(true_grade(request["body"]))
-    response = {"status_code": 200, "request_id": "r", "body": {**reply, "id": request["custom_id"][:8]}}
-    made = {"id": "batch_req_1", "custom_id": request["custom_id"], "response": response, "error": None}
+    response = {
+        "status_code": 200,
+        "request_id": "r",
+        "body": {**reply, "id": request["custom_id"][:8]},
+    }
+    made = {
+        "id": "batch_req_1",
+        "custom_id": request["custom_id"],
+        "response": response,
+        "error": None,
+    }
     return json.dumps(made | changes) + "\n"
 
 
 def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
     ask_live(home, mode="offline")
     out, back = tmp_path / "requests.jsonl", tmp_path / "responses.jsonl"
-    assert relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 3  # no candidates yet
+    assert (
+        relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 3
+    )  # no candidates yet
     assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
     assert relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 0
     lines = out.read_text().splitlines()
     assert len(lines) == N_PAIRS
-    assert {tuple(sorted(json.loads(line))) for line in lines} == {("body", "custom_id", "method", "url")}
+    assert {tuple(sorted(json.loads(line))) for line in lines} == {
+        ("body", "custom_id", "method", "url")
+    }
 
     expired = {"response": None, "error": {"code": "batch_expired", "message": "expired"}}
     responses = [answer(line) for line in reversed(lines[:100])] + [answer(lines[100], **expired)]
@@ -114,14 +141,26 @@ def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
     back.write_text("".join(responses[:100]) + stranger + "not json\n" + lines[0] + "\n")
     done = relabel("requests", "import", str(back))
     assert done.returncode == 7
-    assert "0 answers and 0 failures added to the ledger; 100 already existed; 3 lines left out" in done.stdout
-    assert f"{back}:101" in done.stderr and f"{back}:102" in done.stderr and "a request, not a response" in done.stderr
+    assert (
+        "0 answers and 0 failures added to the ledger; 100 already existed; 3 lines left out"
+        in done.stdout
+    )
+    assert (
+        f"{back}:101" in done.stderr
+        and f"{back}:102" in done.stderr
+        and "a request, not a response" in done.stderr
+    )
 
     assert make("teacher_labels").is_success  # type: ignore[union-attr]
     assert statuses() == {"ok": 100, "failed": 28}
     _, warehouse = runner.from_environment()
-    grades = dict(warehouse.query("select request_key, grade from teacher_labels where status = 'ok'").rows())
-    assert all(grades[json.loads(line)["custom_id"]] == true_grade(json.loads(line)["body"]) for line in lines[:100])
+    grades = dict(
+        warehouse.query("select request_key, grade from teacher_labels where status = 'ok'").rows()
+    )
+    assert all(
+        grades[json.loads(line)["custom_id"]] == true_grade(json.loads(line)["body"])
+        for line in lines[:100]
+    )
 
     again = tmp_path / "again.jsonl"
     assert relabel("requests", "export", "-c", "tiny", "--out", str(again)).returncode == 0
@@ -131,7 +170,9 @@ def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
     assert relabel("requests", "import", str(back)).returncode == 0
     assert make("teacher_labels").is_success  # type: ignore[union-attr]
     assert statuses() == {"ok": N_PAIRS}
-    assert "nothing to export" in relabel("requests", "export", "-c", "tiny", "--out", str(out)).stdout
+    assert (
+        "nothing to export" in relabel("requests", "export", "-c", "tiny", "--out", str(out)).stdout
+    )
     assert relabel("ledger", "--verify").returncode == 0
     assert not {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(os.environ)
 
@@ -144,7 +185,11 @@ def test_files_that_cannot_be_read_or_written_are_told(home: Path, tmp_path: Pat
         (("export", "-c", "tiny", "-o", "/proc/none/requests.jsonl"), "cannot be written"),
     ):
         failed = relabel("requests", *arguments)
-        assert (failed.returncode, words in failed.stderr, "Traceback" in failed.stderr) == (7, True, False)
+        assert (failed.returncode, words in failed.stderr, "Traceback" in failed.stderr) == (
+            7,
+            True,
+            False,
+        )
 
 
 def test_an_estimate_counts_the_writing_of_queries(home: Path) -> None:
@@ -153,7 +198,9 @@ def test_an_estimate_counts_the_writing_of_queries(home: Path) -> None:
     for number in range(6):
         words = " ".join(f"word{number}x{place}" for place in range(60))
         (folder / "documents" / f"d{number}.md").write_text(f"# Title {number}\n\n{words}\n")
-    (folder / "corpus.yaml").write_text("teacher: {kind: openai, model: gpt-4o-mini}\nqueries: {per_document: 2}\n")
+    (folder / "corpus.yaml").write_text(
+        "teacher: {kind: openai, model: gpt-4o-mini}\nqueries: {per_document: 2}\n"
+    )
     found = relabel("estimate", "-c", "plain").stdout
     assert "queries of 6 seed documents, 6 requests to gpt-4o-mini" in found
     assert "360 completion" in found  # 6 replies of two queries of 30 tokens

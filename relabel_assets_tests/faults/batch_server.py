@@ -1,7 +1,8 @@
-"""A Batch API over real HTTP on the loopback: /v1/files and /v1/batches, with what goes wrong there.
+"""A Batch API over real HTTP on the loopback: /v1/files and /v1/batches, with what goes wrong
+there.
 
-What belongs here: the server and its faults. What does not: assertions. Each batch ends after `n_looks` looks at it,
-its results in any order; `fate` says what becomes of each line.
+What belongs here: the server and its faults. What does not: assertions. Each batch ends after
+`n_looks` looks at it, its results in any order; `fate` says what becomes of each line.
 """
 
 import json
@@ -21,7 +22,8 @@ Fate = Callable[[dict[str, Any], str, int], str | None]
 
 
 class BatchServer:
-    """`fate(body, key, nth)`: None for a good answer; expired, missing, a status such as 500, or a name of ANSWERS."""
+    """`fate(body, key, nth)`: None for a good answer; expired, missing, a status such as 500, or a
+    name of ANSWERS."""
 
     def __init__(self, fate: Fate = lambda body, key, nth: None, n_looks: int = 2) -> None:
         self.fate, self.n_looks = fate, n_looks
@@ -99,16 +101,31 @@ class BatchServer:
         file_id = f"file-{len(self.files)}"
         self.files[file_id] = (parts["file"].get_filename(), content)
         self.uploads.append(len(content.splitlines()))
-        return {"id": file_id, "object": "file", "bytes": len(content), "created_at": 0, "filename": "f",
-                "purpose": "batch", "status": "processed"}  # fmt: skip
+        return {
+            "id": file_id,
+            "object": "file",
+            "bytes": len(content),
+            "created_at": 0,
+            "filename": "f",
+            "purpose": "batch",
+            "status": "processed",
+        }
 
     def _create(self, asked: dict[str, Any]) -> dict[str, Any]:
         number = len(self.batches) + 1
         lines = [json.loads(line) for line in self.files[asked["input_file_id"]][1].splitlines()]
         counts = {"total": len(lines), "completed": 0, "failed": 0}
-        batch = {"id": f"batch_{number}", "object": "batch", "endpoint": asked["endpoint"], "created_at": number,
-                 "completion_window": "24h", "status": "in_progress", "input_file_id": asked["input_file_id"],
-                 "request_counts": counts, "metadata": asked.get("metadata")}  # fmt: skip
+        batch = {
+            "id": f"batch_{number}",
+            "object": "batch",
+            "endpoint": asked["endpoint"],
+            "created_at": number,
+            "completion_window": "24h",
+            "status": "in_progress",
+            "input_file_id": asked["input_file_id"],
+            "request_counts": counts,
+            "metadata": asked.get("metadata"),
+        }
         self.batches[batch["id"]] = batch
         failure = self.whole_batch_fails(number)
         if failure is not None:

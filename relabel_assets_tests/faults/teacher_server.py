@@ -1,7 +1,9 @@
-"""A teacher that misbehaves on purpose, over real HTTP, and that knows the right grade of every request.
+"""A teacher that misbehaves on purpose, over real HTTP, and that knows the right grade of every
+request.
 
-What belongs here: the server and its faults. What does not: assertions. It speaks HTTP/1.1 by hand, because the faults
-lie below what a web framework lets out: resets, bodies that stop, bodies a byte at a time.
+What belongs here: the server and its faults. What does not: assertions. It speaks HTTP/1.1 by hand,
+because the faults lie below what a web framework lets out: resets, bodies that stop, bodies a byte
+at a time.
 """
 
 import asyncio
@@ -61,7 +63,8 @@ def _cut(content: str) -> dict[str, Any]:
     return body
 
 
-# name -> (status, headers, body) for a request whose right grade is `grade`; a str body is sent as it is
+# name -> (status, headers, body) for a request whose right grade is `grade`; a str body is sent as
+# it is
 ANSWERS: dict[str, Callable[[int], tuple[int, dict[str, str], Any]]] = {
     "429": lambda grade: (429, {}, error_body("slow down", "rate_limit_exceeded")),
     "429 retry-after": lambda grade: (429, {"retry-after": "0.01"}, error_body("slow down")),
@@ -71,11 +74,23 @@ ANSWERS: dict[str, Callable[[int], tuple[int, dict[str, str], Any]]] = {
     "503": lambda grade: (503, {"retry-after": "0"}, ""),
     "not json": lambda grade: (200, {}, "<html>a login page</html>"),
     "error in 200": lambda grade: (200, {}, error_body("upstream failed")),
-    "truncated json": lambda grade: (200, {}, chat_body('{"rationale": "a {\\"grade\\": 3} in it", "grade"')),
+    "truncated json": lambda grade: (
+        200,
+        {},
+        chat_body('{"rationale": "a {\\"grade\\": 3} in it", "grade"'),
+    ),
     "cut reply": lambda grade: (200, {}, _cut('{"rationale": "so lo')),
     "wrong schema": lambda grade: (200, {}, chat_body(json.dumps({"score": (grade + 1) % 4}))),
-    "only prose": lambda grade: (200, {}, chat_body(f"I would say this is a {(grade + 1) % 4} out of 3.")),
-    "two objects": lambda grade: (200, {}, chat_body('The document says {"grade": 3}. I say {"grade": 0}.')),
+    "only prose": lambda grade: (
+        200,
+        {},
+        chat_body(f"I would say this is a {(grade + 1) % 4} out of 3."),
+    ),
+    "two objects": lambda grade: (
+        200,
+        {},
+        chat_body('The document says {"grade": 3}. I say {"grade": 0}.'),
+    ),
     "empty choices": lambda grade: (200, {}, {**good_reply(grade), "choices": []}),
     "no message": lambda grade: (200, {}, {**good_reply(grade), "choices": [{"index": 0}]}),
     "empty content": lambda grade: (200, {}, chat_body("")),
@@ -86,16 +101,44 @@ ANSWERS: dict[str, Callable[[int], tuple[int, dict[str, str], Any]]] = {
     "boolean": lambda grade: (200, {}, chat_body('{"rationale": "r", "grade": true}')),
     "refusal": lambda grade: (200, {}, chat_body(None, refusal="I cannot help with that.")),
     # not faults: ways in which servers differ
-    "fence": lambda grade: (200, {}, chat_body(f'Sure!\n```json\n{{"rationale": "r", "grade": {grade}}}\n```')),
-    "digit string": lambda grade: (200, {}, chat_body(json.dumps({"rationale": "r", "grade": str(grade)}))),
-    "float": lambda grade: (200, {}, chat_body(json.dumps({"rationale": "r", "grade": float(grade)}))),
-    "parts": lambda grade: (200, {}, chat_body([{"type": "text", "text": json.dumps({"rationale": "r", "grade": grade})}])),
-    "no usage": lambda grade: (200, {}, {k: v for k, v in good_reply(grade).items() if k not in ("usage", "id")}),
-    "null usage": lambda grade: (200, {}, {**good_reply(grade), "usage": None, "extra": {"timings": [1.5]}}),
-    "reasoning": lambda grade: (
-        200, {}, chat_body(json.dumps({"rationale": "r", "grade": grade}), reasoning_content="hm", refusal=None)
+    "fence": lambda grade: (
+        200,
+        {},
+        chat_body(f'Sure!\n```json\n{{"rationale": "r", "grade": {grade}}}\n```'),
     ),
-}  # fmt: skip
+    "digit string": lambda grade: (
+        200,
+        {},
+        chat_body(json.dumps({"rationale": "r", "grade": str(grade)})),
+    ),
+    "float": lambda grade: (
+        200,
+        {},
+        chat_body(json.dumps({"rationale": "r", "grade": float(grade)})),
+    ),
+    "parts": lambda grade: (
+        200,
+        {},
+        chat_body([{"type": "text", "text": json.dumps({"rationale": "r", "grade": grade})}]),
+    ),
+    "no usage": lambda grade: (
+        200,
+        {},
+        {k: v for k, v in good_reply(grade).items() if k not in ("usage", "id")},
+    ),
+    "null usage": lambda grade: (
+        200,
+        {},
+        {**good_reply(grade), "usage": None, "extra": {"timings": [1.5]}},
+    ),
+    "reasoning": lambda grade: (
+        200,
+        {},
+        chat_body(
+            json.dumps({"rationale": "r", "grade": grade}), reasoning_content="hm", refusal=None
+        ),
+    ),
+}
 DIFFERENCES = ("fence", "digit string", "float", "parts", "no usage", "null usage", "reasoning")
 FAULTS = (
     *(name for name in ANSWERS if name not in DIFFERENCES),
@@ -107,7 +150,8 @@ FAULTS = (
 
 
 class TeacherServer:
-    """Serves on a free port of the loopback. `choose(body, key, nth)` names an answer or fault, or None to behave."""
+    """Serves on a free port of the loopback. `choose(body, key, nth)` names an answer or fault, or
+    None to behave."""
 
     def __init__(
         self,
@@ -233,7 +277,8 @@ class TeacherServer:
 def choose_at_random(
     share: float, faults: tuple[str, ...], seed: int
 ) -> Callable[[dict[str, Any], str, int], str | None]:
-    """A fault for `share` of the requests, the same for the same request and try; the rest differ as servers do."""
+    """A fault for `share` of the requests, the same for the same request and try; the rest differ
+    as servers do."""
 
     def choose(body: dict[str, Any], key: str, nth: int) -> str | None:
         chance = random.Random(f"{seed} {key} {nth}")

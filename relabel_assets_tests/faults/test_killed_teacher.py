@@ -1,4 +1,5 @@
-"""Killed with SIGKILL at random moments: what the ledger has is not asked again, and nothing is lost or doubled.
+"""Killed with SIGKILL at random moments: what the ledger has is not asked again, and nothing is
+lost or doubled.
 
 RELABEL_TEST_KILLS sets how often (4 if left out).
 """
@@ -57,7 +58,8 @@ def test_no_answer_in_the_ledger_is_asked_again(tmp_path):
         assert all(server.requests[key] == asked[key] for key in had)
         assert len(had) > 0
         print(
-            f"{N_KILLS} kills; {len(had)} of {N_PAIRS} answers were in the ledger before the last run"
+            f"{N_KILLS} kills; {len(had)} of {N_PAIRS} answers were in the ledger "
+            "before the last run"
         )
         assert labels["status"].to_list() == ["ok"] * N_PAIRS
         assert labels["request_key"].n_unique() == N_PAIRS

@@ -1,4 +1,5 @@
-"""A whole `relabel run` with a live teacher: stopped by a signal and resumed; and no key left anywhere."""
+"""A whole `relabel run` with a live teacher: stopped by a signal and resumed; and no key left
+anywhere."""
 
 import os
 import signal

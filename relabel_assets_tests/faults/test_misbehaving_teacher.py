@@ -1,4 +1,5 @@
-"""The teacher against a server that misbehaves: every pair ends with a grade or a reason, and no grade is wrong."""
+"""The teacher against a server that misbehaves: every pair ends with a grade or a reason, and no
+grade is wrong."""
 
 import json
 

@@ -19,7 +19,8 @@ def tiny(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def known(made: Path) -> pl.DataFrame:
     return Warehouse.at(made / "warehouse.duckdb").query(
-        "select query_id, text as query, doc_id, title, body, author, grade, expected_grade, model_id "
+        "select query_id, text as query, doc_id, title, body, author, grade, "
+        "expected_grade, model_id "
         "from student_labels join synthetic_queries using (corpus, query_id) "
         "join seed_docs using (corpus, doc_id) order by hash(query_id || doc_id)"
     )
@@ -66,8 +67,11 @@ def test_texts_have_the_grades_of_their_ids(known: pl.DataFrame, tmp_path: Path)
 def test_rows_that_cannot_be_graded_are_written_with_a_reason(
     known: pl.DataFrame, tmp_path: Path
 ) -> None:
-    rows = [*known.select("query_id", "doc_id").head(2).to_dicts(), {"query_id": "q00", "doc_id": "nowhere"},
-            {"query_id": None, "doc_id": "d0"}]  # fmt: skip
+    rows = [
+        *known.select("query_id", "doc_id").head(2).to_dicts(),
+        {"query_id": "q00", "doc_id": "nowhere"},
+        {"query_id": None, "doc_id": "d0"},
+    ]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = relabel(
         "label", str(tmp_path / "pairs.jsonl"), "-c", "tiny", "-o", str(tmp_path / "labels.parquet")
@@ -112,8 +116,12 @@ def test_ids_and_texts_may_be_mixed_and_repeated_rows_are_kept(
 ) -> None:
     row = known.row(0, named=True)
     document = {name: row[name] for name in ("title", "body", "author")}
-    rows = [{"query": row["query"], "doc_id": row["doc_id"]}, {"query_id": row["query_id"], **document},
-            {"query_id": row["query_id"], "doc_id": row["doc_id"]}, {"query": row["query"], "doc_id": "x", **document}]  # fmt: skip
+    rows = [
+        {"query": row["query"], "doc_id": row["doc_id"]},
+        {"query_id": row["query_id"], **document},
+        {"query_id": row["query_id"], "doc_id": row["doc_id"]},
+        {"query": row["query"], "doc_id": "x", **document},
+    ]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(some) + "\n" for some in rows * 3))
     found = label(tmp_path / "pairs.jsonl", tmp_path / "labels.parquet")
     assert found["row"].to_list() == list(range(12))

@@ -57,7 +57,8 @@ def test_late_interaction_alone_uses_the_corpus_and_decoders_alone_read_the_rubr
 def test_the_registry_and_the_package_do_not_load_torch() -> None:
     code = (
         "import sys, relabel_assets.student.architectures, relabel_assets.student.identity;"
-        "from relabel_assets.student import student_id, training_set_hash, rubric_read, corpus_sample;"
+        "from relabel_assets.student import student_id, training_set_hash, rubric_read, "
+        "corpus_sample;"
         "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -59,9 +59,16 @@ def test_tables_that_depend_on_the_student_hash_its_settings_so(table: str) -> N
 def test_every_setting_changes_the_id() -> None:
     rubric = default_rubric()
     changed: dict[str, Any] = {
-        "preset": "minilm", "base_model": "other", "architecture": "cross_encoder", "method": "full",
-        "max_length": 64, "epochs": 1, "learning_rate": 0.1, "precision": "fp32", "seed": 1,
-    }  # fmt: skip
+        "preset": "minilm",
+        "base_model": "other",
+        "architecture": "cross_encoder",
+        "method": "full",
+        "max_length": 64,
+        "epochs": 1,
+        "learning_rate": 0.1,
+        "precision": "fp32",
+        "seed": 1,
+    }
     assert set(changed) == set(settings_to_hash(StudentConfig())) - {"train_documents"}
     configs = [StudentConfig(), *(StudentConfig(**{name: changed[name]}) for name in changed)]
     assert len({student_id("set", config, rubric) for config in configs}) == len(configs)

@@ -25,9 +25,14 @@ def test_the_key_changes_with_everything_that_is_sent_and_with_nothing_else() ->
     assert len(key) == 64
     assert key == request_key(dict(reversed(REQUEST.body().items())))
     changes: list[dict[str, object]] = [
-        {"model": "n"}, {"messages": ({"role": "user", "content": "grade!"},)}, {"schema": {"type": "array"}},
-        {"temperature": 0.1}, {"seed": 14}, {"max_completion_tokens": 101}, {"is_logprobs": True},
-    ]  # fmt: skip
+        {"model": "n"},
+        {"messages": ({"role": "user", "content": "grade!"},)},
+        {"schema": {"type": "array"}},
+        {"temperature": 0.1},
+        {"seed": 14},
+        {"max_completion_tokens": 101},
+        {"is_logprobs": True},
+    ]
     keys = {request_key(dataclasses.replace(REQUEST, **change).body()) for change in changes}  # type: ignore[arg-type]
     assert len(keys - {key}) == len(changes)
 

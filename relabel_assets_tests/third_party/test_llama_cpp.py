@@ -1,6 +1,8 @@
-"""A real third-party server: llama.cpp grades and writes queries through the same code as any endpoint.
+"""A real third-party server: llama.cpp grades and writes queries through the same code as any
+endpoint.
 
-It needs the extra `llama-cpp` (100 MB): `pip install -e ".[llama-cpp]"`, then pytest on this folder.
+It needs the extra `llama-cpp` (100 MB): `pip install -e ".[llama-cpp]"`, then pytest on this
+folder.
 """
 
 import json
@@ -64,13 +66,24 @@ def _wait_until_healthy(port: int, process: subprocess.Popen[bytes], log: Path) 
 
 
 def config(server: str, **changes: object) -> TeacherConfig:
-    settings = {"kind": "openai", "model": "tiny.gguf", "base_url": server, "temperature": 1.0, "max_concurrency": 2,
-                "requests_per_minute": None, "tokens_per_minute": None, "max_completion_tokens": 1500}  # fmt: skip
+    settings = {
+        "kind": "openai",
+        "model": "tiny.gguf",
+        "base_url": server,
+        "temperature": 1.0,
+        "max_concurrency": 2,
+        "requests_per_minute": None,
+        "tokens_per_minute": None,
+        "max_completion_tokens": 1500,
+    }
     return TeacherConfig.model_validate(settings | changes)
 
 
 def documents(n: int) -> pl.DataFrame:
-    body = "The canteen opens at noon and closes at two. Visitors pay with a badge that the front desk hands out. "
+    body = (
+        "The canteen opens at noon and closes at two. Visitors pay with a badge that the "
+        "front desk hands out. "
+    )
     rows = [
         dict.fromkeys(("author", "path", "updated_at", "doc_type"))
         | {"doc_id": f"d{number}", "title": f"Canteen {number}", "body": body * 2}

@@ -88,9 +88,12 @@ def test_code_server_daemon_and_command_share_postgres_and_one_home(
     )
     (home / "dagster" / "workspace.yaml").write_text(workspace)
     env = os.environ | {
-        "RELABEL_HOME": str(home), "RELABEL_DATA": str(tmp_path / "data"), "DAGSTER_POSTGRES_URL": postgres,
-        "DAGSTER_HOME": str(home / "dagster"), "RELABEL_AUTOMATION": "on",
-    }  # fmt: skip
+        "RELABEL_HOME": str(home),
+        "RELABEL_DATA": str(tmp_path / "data"),
+        "DAGSTER_POSTGRES_URL": postgres,
+        "DAGSTER_HOME": str(home / "dagster"),
+        "RELABEL_AUTOMATION": "on",
+    }
     write_corpus(tmp_path / "data" / "one")
     services = yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text())["services"]
     code = services["code"]["command"].replace("0.0.0.0", "127.0.0.1").replace("4000", str(port))

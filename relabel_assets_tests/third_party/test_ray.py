@@ -62,8 +62,11 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     rows = [{"query_id": q, "query": q, "doc_id": b, "body": b} for q in queries for b in bodies]
     pl.DataFrame(rows).write_parquet(tmp_path / "pairs.parquet")
     given: dict[str, Any] = {
-        "texts": lambda column, ids: pl.DataFrame(), "model_id": "m", "model_hash": "h", "rows_per_chunk": 12,
-    }  # fmt: skip
+        "texts": lambda column, ids: pl.DataFrame(),
+        "model_id": "m",
+        "model_hash": "h",
+        "rows_per_chunk": 12,
+    }
     killed = threading.Event()
 
     def kill_after_a_part() -> None:

@@ -1,7 +1,9 @@
-"""A llama.cpp server in a process of its own, serving a Llama of random weights that speaks in bytes.
+"""A llama.cpp server in a process of its own, serving a Llama of random weights that speaks in
+bytes.
 
-Run as `python -m relabel_assets_tests.third_party.tiny_llama FOLDER PORT`: it writes FOLDER/tiny.gguf and serves it until
-it is ended. What it answers is noise, but llama.cpp's grammar holds the noise to the JSON schema of the request.
+Run as `python -m relabel_assets_tests.third_party.tiny_llama FOLDER PORT`: it writes
+FOLDER/tiny.gguf and serves it until it is ended. What it answers is noise, but llama.cpp's grammar
+holds the noise to the JSON schema of the request.
 """
 
 import sys
@@ -43,8 +45,9 @@ def write_model(file: Path) -> None:
     def random(*shape: int, spread: float = 0.3) -> np.ndarray:
         return (draw.standard_normal(shape) * spread).astype(np.float32)
 
-    # The first dimension is the same large number everywhere, so that the output's first column is a bias: to letters,
-    # digits and the end of a string. Noise of all bytes is not UTF-8, which llama.cpp's reply parser does not take.
+    # The first dimension is the same large number everywhere, so that the output's first column is
+    # a bias: to letters, digits and the end of a string. Noise of all bytes is not UTF-8, which
+    # llama.cpp's reply parser does not take.
     embedding, output = random(len(tokens), WIDTH), random(len(tokens), WIDTH, spread=0.02)
     embedding[:, 0] = 50
     output[:, 0] = -2

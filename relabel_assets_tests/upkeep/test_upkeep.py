@@ -61,9 +61,14 @@ def test_a_backup_holds_rows_models_ledger_and_reports_and_no_scratch_files(tmp_
     home = Home(tmp_path / "home")
     kept = ("models/tiny/s1/student.json", "ledger/tiny/1.jsonl", "reports/tiny.html")
     left_out = (
-        "models/tiny/.s2.half/student.json", "ledger/tiny/.1.jsonl.half", "ledger/tiny/1.jsonl.lock",
-        "dagster/dagster.yaml", "scratch/index/x", "parquet/seed_docs/rows.parquet", "labels.duckdb",
-    )  # fmt: skip
+        "models/tiny/.s2.half/student.json",
+        "ledger/tiny/.1.jsonl.half",
+        "ledger/tiny/1.jsonl.lock",
+        "dagster/dagster.yaml",
+        "scratch/index/x",
+        "parquet/seed_docs/rows.parquet",
+        "labels.duckdb",
+    )
     for name in (*kept, *left_out):
         (home.path / name).parent.mkdir(parents=True, exist_ok=True)
         (home.path / name).write_bytes(b"x")
@@ -224,8 +229,8 @@ def test_doctor_names_changed_rows_and_a_student_without_its_settings(copy: Path
     assert found.returncode == 6
     assert "tiny / teacher_labels: its rows were changed after a run wrote them" in found.stdout
     assert (
-        f"missing: {path}/student.json. Make it again: relabel run -c tiny -s student_model+ --force"
-        in found.stdout
+        f"missing: {path}/student.json. Make it again: relabel run -c tiny -s "
+        "student_model+ --force" in found.stdout
     )
 
 

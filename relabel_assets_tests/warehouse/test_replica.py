@@ -68,7 +68,8 @@ SUMMARY = "select count(distinct body), sum(length(body)) from seed_docs"
 
 
 def read_while_replaced(folder: Path, before: bytes, after: bytes) -> list[tuple[Any, ...]]:
-    """What a reader sees that opens the copy `before` for its headers and finds `after` for the rest."""
+    """What a reader sees that opens the copy `before` for its headers and finds `after` for the
+    rest."""
     file = folder / "read.duckdb"
     file.write_bytes(before[:HEADER] + after[HEADER:])
     with duckdb.connect(str(file), read_only=True) as con:

@@ -452,15 +452,21 @@ def test_lineage_leads_from_a_grade_to_prompts_runs_and_documents(warehouse: War
     with duckdb.connect(warehouse.database) as con:
         con.execute(EARLIER[-1].read_text())
         con.execute(
-            "update synthetic_queries set source = 'synthetic', teacher_model = 'writer', prompt_hash = 'p'"
+            "update synthetic_queries set source = 'synthetic', teacher_model = "
+            "'writer', prompt_hash = 'p'"
         )
     warehouse.receipts()
     found = warehouse.query("select * from label_lineage where labeler = 'student'").row(
         0, named=True
     )
-    assert {name: found[name] for name in ("model", "prompt_hash", "document_hash", "training_set_hash")} == {
-        "model": "m1", "prompt_hash": "a" * 64, "document_hash": "a" * 64, "training_set_hash": "a" * 64
-    }  # fmt: skip
+    assert {
+        name: found[name] for name in ("model", "prompt_hash", "document_hash", "training_set_hash")
+    } == {
+        "model": "m1",
+        "prompt_hash": "a" * 64,
+        "document_hash": "a" * 64,
+        "training_set_hash": "a" * 64,
+    }
     assert (found["query_source"], found["query_model"], found["query_prompt_hash"]) == (
         "synthetic",
         "writer",

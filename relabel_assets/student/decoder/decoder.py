@@ -75,7 +75,8 @@ class Decoder:
         if missing:
             raise StudentError(
                 f"the model {path!r} is no causal language model: it lacks {sorted(missing)[0]}. "
-                "`architecture: decoder` needs one; an encoder may be a late_interaction or cross_encoder student."
+                "`architecture: decoder` needs one; an encoder may be a "
+                "late_interaction or cross_encoder student."
             )
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
@@ -130,9 +131,13 @@ class Decoder:
         hook = model.get_output_embeddings().register_forward_hook(self._only_digits)
         try:
             output = model(
-                input_ids=ids.to(place), attention_mask=mask.to(place),
-                position_ids=positions.to(place), logits_to_keep=1, use_cache=bool(cached), **cached,
-            )  # fmt: skip
+                input_ids=ids.to(place),
+                attention_mask=mask.to(place),
+                position_ids=positions.to(place),
+                logits_to_keep=1,
+                use_cache=bool(cached),
+                **cached,
+            )
         finally:
             hook.remove()
         return output.logits[:, -1].float().cpu()
@@ -228,7 +233,8 @@ def _digits(tokenizer: Any, n_grades: int, path: str) -> tuple[int, ...]:
     has_own_token = [tokenizer.decode([i]).strip() for i in ids] == digits
     if len(set(ids)) != n_grades or not has_own_token:
         raise StudentError(
-            f"the tokenizer of {path!r} has no token of its own for each digit, so it cannot grade. "
+            f"the tokenizer of {path!r} has no token of its own for each digit, so it "
+            "cannot grade. "
             "Choose another base_model."
         )
     return tuple(ids)

@@ -49,13 +49,32 @@ from relabel_assets.student.late_interaction.word_statistics import WordStatisti
 
 # The names are saved with a head: one that is changed or left out makes saved students unreadable.
 FEATURE_NAMES = (
-    "late_interaction", "late_interaction_idf", "worst_token", "low_token", "window_cosine",
-    "bm25", "bm25_share", "covered", "covered_by_title", "covered_by_header",
-    "header_interaction", "log_length", "query_length", "query_idf", "bigrams",
-    "late_interaction_z", "bm25_share_z",
-    "ordinary_interaction", "ordinary_spread", "ordinary_best",
-    "feedback_cosine", "feedback_words", "feedback_cosine_z", "feedback_words_z", "feedback_negative",
-)  # fmt: skip
+    "late_interaction",
+    "late_interaction_idf",
+    "worst_token",
+    "low_token",
+    "window_cosine",
+    "bm25",
+    "bm25_share",
+    "covered",
+    "covered_by_title",
+    "covered_by_header",
+    "header_interaction",
+    "log_length",
+    "query_length",
+    "query_idf",
+    "bigrams",
+    "late_interaction_z",
+    "bm25_share_z",
+    "ordinary_interaction",
+    "ordinary_spread",
+    "ordinary_best",
+    "feedback_cosine",
+    "feedback_words",
+    "feedback_cosine_z",
+    "feedback_words_z",
+    "feedback_negative",
+)
 # The head's weights where there are too few queries to learn others: the two features that rank web
 # passages best alone.
 PRIOR_WEIGHTS = {"late_interaction": 1.0, "window_cosine": 0.5}

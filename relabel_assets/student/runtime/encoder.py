@@ -148,8 +148,10 @@ def load_model(
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise StudentError(
-            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. `base_model` must be "
-            "'embedded', a folder with config.json, tokenizer and model.safetensors, or a name on the hub."
+            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. "
+            "`base_model` must be "
+            "'embedded', a folder with config.json, tokenizer and model.safetensors, or "
+            "a name on the hub."
         ) from error
     finally:
         transformers_logging.set_verbosity(level)

@@ -27,7 +27,8 @@ def test_the_rendered_prompt_of_a_rubric() -> None:
     prompt = student_prompt(rubric("It does not.", ("Dates count.", "So do names.")))
     system, user = prompt.render({"query": "leave", "document": "Rules."})
     assert system["content"] == (
-        "You grade how relevant a company's document is to what an employee typed into the company's search, "
+        "You grade how relevant a company's document is to what an employee typed into "
+        "the company's search, "
         "by this rubric.\n\n"
         "Grades:\n0 (no): It does not.\n1 (yes): It answers.\n\n"
         "Rules:\n- Dates count.\n- So do names.\n\n"

@@ -34,13 +34,35 @@ def test_a_grade_is_read(content: str, grade: int) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        None, [], "  ", "<think>so</think>", '{"grade": "10"}', '{"grade": "-1"}', '{"grade": [1]}', '{"grade": NaN}',
-        '{"grade": "1.0"}', '{"grade": ""}',
-        "3", "three", '{"grade": 4}', '{"grade": -1}', '{"grade": true}', '{"grade": 1.5}', '{"grade": null}', "[3]",
-        '{"grade": 1, "grade": 2}', 'it says {"grade": 3} but {"grade": 0}', '{"rationale": "x", "grade"', "",
-        '{"grade": 2, "rationale": 7}', '{"score": 2}', "{" * 100_000, '{"grade": "two"}', '{"grade": 1e400}',
+        None,
+        [],
+        "  ",
+        "<think>so</think>",
+        '{"grade": "10"}',
+        '{"grade": "-1"}',
+        '{"grade": [1]}',
+        '{"grade": NaN}',
+        '{"grade": "1.0"}',
+        '{"grade": ""}',
+        "3",
+        "three",
+        '{"grade": 4}',
+        '{"grade": -1}',
+        '{"grade": true}',
+        '{"grade": 1.5}',
+        '{"grade": null}',
+        "[3]",
+        '{"grade": 1, "grade": 2}',
+        'it says {"grade": 3} but {"grade": 0}',
+        '{"rationale": "x", "grade"',
+        "",
+        '{"grade": 2, "rationale": 7}',
+        '{"score": 2}',
+        "{" * 100_000,
+        '{"grade": "two"}',
+        '{"grade": 1e400}',
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_never_a_grade(content: object) -> None:
     reply = read_grade(chat_body(content), 4)
     assert (reply.status, reply.value) == ("unparseable", None)

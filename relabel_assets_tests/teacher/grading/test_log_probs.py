@@ -76,13 +76,24 @@ def test_alternatives_must_be_grades(
 @pytest.mark.parametrize(
     "given",
     [
-        None, [], {}, {"content": None}, {"content": []}, {"content": ["2"]}, {"content": [{"token": 2}]},
+        None,
+        [],
+        {},
+        {"content": None},
+        {"content": []},
+        {"content": ["2"]},
+        {"content": [{"token": 2}]},
         {"content": [{"token": '{"grade": '}, {"token": "2"}]},
         {"content": [{"token": '{"grade": '}, {"token": "2", "top_logprobs": [None]}]},
         {"content": [{"token": '{"grade": '}, {"token": "2", "top_logprobs": [{"logprob": 0.0}]}]},
         {"content": [{"token": "other"}]},
-        {"content": [{"token": '{"grade": '}, {"token": "3", "top_logprobs": [{"token": "3", "logprob": 0.0}]}]},
+        {
+            "content": [
+                {"token": '{"grade": '},
+                {"token": "3", "top_logprobs": [{"token": "3", "logprob": 0.0}]},
+            ]
+        },
     ],
-)  # fmt: skip
+)
 def test_without_them_there_are_none(given: object) -> None:
     assert grade_probs(given, 2, 4) is None

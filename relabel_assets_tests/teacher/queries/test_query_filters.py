@@ -53,9 +53,23 @@ def kept(*replies: tuple[dict, list[WantedQuery], list[WrittenQuery]]) -> tuple:
 def test_the_same_and_nearly_the_same_query_is_kept_once() -> None:
     wanted = [WantedQuery("keyword", "a manager"), WantedQuery("keyword", None)]
     found, rejected = kept(
-        (DOCUMENT, wanted, [WrittenQuery("keyword", "baby leave weeks"), WrittenQuery("messy", "leave weeks, baby")]),
-        (OTHER, wanted, [WrittenQuery("question", "Baby leave weeks?"), WrittenQuery("question", "who approves it")]),
-    )  # fmt: skip
+        (
+            DOCUMENT,
+            wanted,
+            [
+                WrittenQuery("keyword", "baby leave weeks"),
+                WrittenQuery("messy", "leave weeks, baby"),
+            ],
+        ),
+        (
+            OTHER,
+            wanted,
+            [
+                WrittenQuery("question", "Baby leave weeks?"),
+                WrittenQuery("question", "who approves it"),
+            ],
+        ),
+    )
     assert found["text"].to_list() == ["baby leave weeks", "who approves it"]
     assert found["seed_doc_id"].to_list() == ["d1", "d2"]
     assert found["persona"].to_list() == ["a manager", None]

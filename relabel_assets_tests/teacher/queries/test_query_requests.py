@@ -25,9 +25,14 @@ SCHEMA = {"path": pl.String, "doc_type": pl.String}
 
 def documents(n: int, *, folder: str = "hr", doc_type: str | None = None) -> pl.DataFrame:
     rows = [
-        {"doc_id": f"{folder}{k:03}", "body": "word " * 30, "path": f"{folder}/{k}.md", "doc_type": doc_type}
+        {
+            "doc_id": f"{folder}{k:03}",
+            "body": "word " * 30,
+            "path": f"{folder}/{k}.md",
+            "doc_type": doc_type,
+        }
         for k in range(n)
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(rows, schema_overrides=SCHEMA)
 
 
@@ -161,12 +166,21 @@ def test_a_query_has_an_intent_and_a_text_in_one_line(content: str) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        '{"queries": []}', '{"queries": "leave"}', '{"queries": ["leave"]}', '{"query": "leave"}', "{}", "[1]",
-        '{"queries": [{"intent": "rude", "text": "x"}]}', '{"queries": [{"intent": ["messy"], "text": "x"}]}',
-        '{"queries": [{"intent": "messy", "text": 3}]}', '{"queries": [{"intent": "messy"}]}', "paid leave",
-        '{"queries": [{"text": "x"}]}', '{"queries": [{"intent": "messy", "text": "x"}, {"intent": "messy"}]}',
+        '{"queries": []}',
+        '{"queries": "leave"}',
+        '{"queries": ["leave"]}',
+        '{"query": "leave"}',
+        "{}",
+        "[1]",
+        '{"queries": [{"intent": "rude", "text": "x"}]}',
+        '{"queries": [{"intent": ["messy"], "text": "x"}]}',
+        '{"queries": [{"intent": "messy", "text": 3}]}',
+        '{"queries": [{"intent": "messy"}]}',
+        "paid leave",
+        '{"queries": [{"text": "x"}]}',
+        '{"queries": [{"intent": "messy", "text": "x"}, {"intent": "messy"}]}',
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_unparseable_and_says_why(content: str) -> None:
     reply = read_queries(chat_body(content))
     assert (reply.status, reply.value) == ("unparseable", None)

@@ -21,10 +21,15 @@ SUBJECTS = ("travel expenses", "office keys", "laptop repair", "server outages")
 def questions(config: TeacherConfig) -> QueryQuestions:
     documents = pl.DataFrame(
         [
-            {"doc_id": f"d{n}", "title": subject.title(), "body": "The rules of this year. " * 5, "path": "hr/x.md"}
+            {
+                "doc_id": f"d{n}",
+                "title": subject.title(),
+                "body": "The rules of this year. " * 5,
+                "path": "hr/x.md",
+            }
             for n, subject in enumerate(SUBJECTS)
         ]
-    )  # fmt: skip
+    )
     documents = documents.with_columns(doc_type=pl.lit(None, pl.String))
     return QueryQuestions(documents, config, QueriesConfig(per_document=2), queries_prompt())
 
