@@ -50,7 +50,7 @@ PURE = (
     "prompts/prompt.py",
     "prompts/rubric.py",
     "student/calibration.py",
-    "student/losses.py",
+    "student/training/losses.py",
     "student/sample.py",
     "student/windows.py",
     "student/late_interaction/corpus_statistics.py",
@@ -71,7 +71,7 @@ PURE = (
     "teacher/requests.py",
     "teacher/verdict.py",
     "teacher/decision.py",
-    "student/epochs.py",
+    "student/training/epochs.py",
     "teacher/sending/dialects.py",
     "teacher/sending/limits.py",
 )

@@ -25,12 +25,12 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path
-from relabel_assets.student.fit import with_lora
 from relabel_assets.student.folder import save_merged
 from relabel_assets.student.pair_reader import PairLearner, TokenRow, document_text, score_pairs
 from relabel_assets.student.runtime.batches import padded_width
 from relabel_assets.student.runtime.encoder import load_model, max_tokens_of
 from relabel_assets.student.runtime.precision import InferenceCopy
+from relabel_assets.student.training.fit import with_lora
 
 _RATE = {"lora": 5e-4, "full": 4e-5}
 _RANK = 16

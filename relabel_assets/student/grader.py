@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
-from relabel_assets.student.epochs import Epoch
+from relabel_assets.student.training.epochs import Epoch
 
 
 class Grader(Protocol):

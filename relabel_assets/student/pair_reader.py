@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from relabel_assets.progress import Progress, silent
-from relabel_assets.student.fit import GradedQuery, fit, graded_queries
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
-from relabel_assets.student.losses import GradeLoss, ranking_loss
 from relabel_assets.student.runtime.batches import batches_by_length, max_batch_tokens, prefetched
 from relabel_assets.student.runtime.precision import InferenceCopy, mixed_precision
+from relabel_assets.student.training.fit import GradedQuery, fit, graded_queries
+from relabel_assets.student.training.losses import GradeLoss, ranking_loss
 from relabel_assets.student.windows import header
 
 _PAIRS_PER_CHUNK = 1024  # tokenized at once, while the model scores the chunk before

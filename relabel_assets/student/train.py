@@ -29,12 +29,12 @@ from relabel_assets.student.calibration import (
     expected_grades,
     reliability,
 )
-from relabel_assets.student.epochs import Epoch, best_epoch
 from relabel_assets.student.folder import SETTINGS, Settings, model_card
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.identity import student_id, training_set_hash
 from relabel_assets.student.labeler import calibrate
 from relabel_assets.student.sample import corpus_sample
+from relabel_assets.student.training.epochs import Epoch, best_epoch
 
 # (stated probability, observed frequency, share of all) by bin: see calibration.reliability
 ReliabilityCurve = list[tuple[float, float, float]]

@@ -8,8 +8,8 @@ import torch
 from transformers import AutoTokenizer, BertModel
 
 from relabel_assets.errors import StudentError
-from relabel_assets.student.fit import with_lora
 from relabel_assets.student.folder import ADAPTER, Settings, model_card, read_settings, save_merged
+from relabel_assets.student.training.fit import with_lora
 from relabel_assets_tests.student.tiny_models import save_encoder
 
 SETTINGS = {

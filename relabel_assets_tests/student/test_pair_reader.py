@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from relabel_assets.student import pair_reader
-from relabel_assets.student.fit import GradedQuery
-from relabel_assets.student.losses import ranking_loss
 from relabel_assets.student.pair_reader import PairLearner, document_text, score_pairs
 from relabel_assets.student.runtime.precision import InferenceCopy
+from relabel_assets.student.training.fit import GradedQuery
+from relabel_assets.student.training.losses import ranking_loss
 
 
 def test_a_document_is_its_header_and_its_body() -> None:

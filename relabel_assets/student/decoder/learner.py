@@ -19,10 +19,10 @@ from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.base import base_path
 from relabel_assets.student.decoder.decoder import Decoder, expected_grades
 from relabel_assets.student.decoder.prompt import student_prompt
-from relabel_assets.student.fit import GradedQuery, with_lora
-from relabel_assets.student.losses import ranking_loss
 from relabel_assets.student.pair_reader import PairLearner
 from relabel_assets.student.runtime.precision import mixed_precision
+from relabel_assets.student.training.fit import GradedQuery, with_lora
+from relabel_assets.student.training.losses import ranking_loss
 
 _RATE = {"lora": 2e-4, "full": 1e-5}
 _RANK = 16

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from relabel_assets.student.fit import GradedQuery
 from relabel_assets.student.late_interaction.maxsim import QueryScorer, truncated
-from relabel_assets.student.losses import ranking_loss
+from relabel_assets.student.training.fit import GradedQuery
+from relabel_assets.student.training.losses import ranking_loss
 
 # The token weights begin at zero and are few, so they need larger steps than a pretrained model.
 _TOKEN_WEIGHT_RATE = 3e-2

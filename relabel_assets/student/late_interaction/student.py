@@ -24,8 +24,6 @@ from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path
-from relabel_assets.student.epochs import Epoch
-from relabel_assets.student.fit import fit, graded_queries, with_lora
 from relabel_assets.student.folder import (
     DOCUMENT_ENCODER,
     SETTINGS,
@@ -63,6 +61,8 @@ from relabel_assets.student.late_interaction.statistics_file import (
 )
 from relabel_assets.student.runtime.encoder import Encoder, load_encoder
 from relabel_assets.student.runtime.precision import InferenceCopy
+from relabel_assets.student.training.epochs import Epoch
+from relabel_assets.student.training.fit import fit, graded_queries, with_lora
 
 # LoRA's few weights begin at zero change and bear larger steps than all weights of a pretrained
 # encoder.

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from relabel_assets.student.fit import GradedQuery
 from relabel_assets.student.late_interaction.maxsim import QueryScorer, truncated
 from relabel_assets.student.late_interaction.query_learner import QueryEncoderLearner
-from relabel_assets.student.losses import ranking_loss
 from relabel_assets.student.runtime.encoder import load_encoder
+from relabel_assets.student.training.fit import GradedQuery
+from relabel_assets.student.training.losses import ranking_loss
 from relabel_assets_tests.student.tiny_models import save_encoder
 
 

@@ -10,8 +10,8 @@ from relabel_assets.corpus.config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.cross_encoder import CrossEncoder
 from relabel_assets.student.decoder import learner as decoder_learner
-from relabel_assets.student.fit import GradedQuery, Learner
 from relabel_assets.student.runtime.precision import InferenceCopy, dtype_of, mixed_precision
+from relabel_assets.student.training.fit import GradedQuery, Learner
 from relabel_assets_tests.student.tiny_models import SIZES, pairs, save_decoder, save_encoder
 
 

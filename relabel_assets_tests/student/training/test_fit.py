@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from relabel_assets.progress import silent
-from relabel_assets.student.epochs import best_epoch
-from relabel_assets.student.fit import (
+from relabel_assets.student.training.epochs import best_epoch
+from relabel_assets.student.training.fit import (
     GradedQuery,
     balanced,
     fit,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relabel_assets.student.epochs import Epoch, best_epoch
+from relabel_assets.student.training.epochs import Epoch, best_epoch
 
 
 def history(*dev_metrics: float | None) -> list[Epoch]:

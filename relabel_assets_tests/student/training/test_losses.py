@@ -5,7 +5,7 @@ from math import exp, log
 import pytest
 import torch
 
-from relabel_assets.student.losses import GradeLoss, ranking_loss
+from relabel_assets.student.training.losses import GradeLoss, ranking_loss
 
 GRADES = torch.tensor([2.0, 0.0, 2.0])
 

@@ -20,7 +20,7 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from torch import Tensor, nn
 
 from relabel_assets.progress import Progress
-from relabel_assets.student.epochs import Epoch, best_epoch
+from relabel_assets.student.training.epochs import Epoch, best_epoch
 
 _WARM_UP_SHARE = 0.1  # of all steps, as is usual for fine-tuning (Devlin et al. 2019)
 _WEIGHT_DECAY = 0.01
