@@ -6,7 +6,8 @@
 It is docs/corpus-yaml.md for people and docs/corpus.schema.json for editors.
 
 What belongs here: how a setting becomes a row of the page. What does not: its default, bounds and
-meaning. They are written once, in relabel_assets/corpus/config.py.
+meaning. They are written once, in config.py, teacher_config.py and student_config.py of
+relabel_assets/corpus/.
 """
 
 import argparse
@@ -21,7 +22,8 @@ import pydantic
 import yaml
 from pydantic.fields import FieldInfo
 
-from relabel_assets.corpus.config import PRESETS, CorpusConfig
+from relabel_assets.corpus.config import CorpusConfig
+from relabel_assets.corpus.student_config import PRESETS
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "corpus-yaml.md"

@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.corpus import documents, grades, queries
-from relabel_assets.corpus.config import CorpusConfig, parse_corpus_config
+from relabel_assets.corpus.config import CorpusConfig
+from relabel_assets.corpus.config_file import parse_corpus_config
 from relabel_assets.corpus.rows import ReadRows, json_objects
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.prompts.prompt import Prompt

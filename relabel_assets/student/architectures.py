@@ -11,7 +11,7 @@ grader.
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.base import base_path

@@ -22,7 +22,7 @@ from peft import TaskType
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path
 from relabel_assets.student.folder import save_merged

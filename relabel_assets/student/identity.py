@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.base import weights_identity

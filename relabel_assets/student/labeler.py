@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
-from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric

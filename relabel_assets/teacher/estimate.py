@@ -9,7 +9,7 @@ assumed where it cannot. Retries are not counted.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.teacher.prices import Price, Usage
 from relabel_assets.teacher.requests import BYTES_PER_TOKEN
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 
 _BATCH_DISCOUNT = (
     0.5  # what OpenAI and Azure bill for a batch, over the price of the same requests one by one

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from relabel_assets.corpus.config import QueriesConfig, TeacherConfig
+from relabel_assets.corpus.config import QueriesConfig
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS

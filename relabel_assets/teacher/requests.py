@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 
 URL = "/v1/chat/completions"
 BYTES_PER_TOKEN = (

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric, default_rubric
 from relabel_assets.student import identity
 from relabel_assets.student.identity import rubric_read, student_id, training_set_hash

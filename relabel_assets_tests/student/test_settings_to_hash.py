@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import relabel_assets.definitions  # noqa: F401  registers the recipes
-from relabel_assets.corpus.config import CorpusConfig, StudentConfig
+from relabel_assets.corpus.config import CorpusConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.graph.inputs import Inputs, plain
 from relabel_assets.graph.table_asset import RECIPES
 from relabel_assets.prompts.rubric import default_rubric

@@ -14,7 +14,7 @@ import torch
 from peft import TaskType
 from torch import Tensor, nn
 
-from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.base import base_path
 from relabel_assets.student.decoder.decoder import Decoder, expected_grades

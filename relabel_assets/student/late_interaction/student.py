@@ -20,7 +20,7 @@ import torch
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from relabel_assets.corpus.config import StudentConfig
+from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import tenacity
 
-from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
 from relabel_assets.teacher.requests import URL

@@ -17,7 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.config import QueriesConfig, TeacherConfig
+from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.tables.schemas import INTENTS
 from relabel_assets.teacher.document_text import document_values, one_line

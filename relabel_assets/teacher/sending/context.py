@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, ParsedReply, Read
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now

@@ -1,7 +1,7 @@
 """Waits before the next try or the next look, and the size of a batch.
 
 What belongs here: settings that only tests change. What does not: what a corpus may set
-(corpus/config.py).
+(corpus/teacher_config.py).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What the ledger answers, how a request ends, and what people are told."""
 
-from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.teacher.exchange import Exchange, ParsedReply
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Response, response_line

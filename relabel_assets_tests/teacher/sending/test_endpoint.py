@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from relabel_assets.corpus.config import TeacherConfig
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.teacher import Teacher

@@ -1,0 +1,14 @@
+"""The base class of every part of a corpus.yaml.
+
+What belongs here: how all settings are parsed. What does not: the settings themselves (config.py,
+teacher_config.py, student_config.py) and the file that holds them (config_file.py).
+"""
+
+import pydantic
+
+
+class Settings(pydantic.BaseModel):
+    """Settings that refuse an unknown key and cannot be changed after they were parsed."""
+
+    # protected_namespaces: pydantic reserves names that start with "model_".
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, protected_namespaces=())

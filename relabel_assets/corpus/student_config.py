@@ -1,0 +1,106 @@
+"""The section `student` of a corpus.yaml: the model that is trained, its presets and its training.
+
+What belongs here: these settings, their defaults and bounds. What does not: how they are used
+(student/), and the other sections (config.py, teacher_config.py).
+"""
+
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from relabel_assets.corpus.settings import Settings
+from relabel_assets.tables.schemas import STUDENT_ARCHITECTURES
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "minilm": {},
+    "modernbert": {
+        "base_model": "answerdotai/ModernBERT-base",
+        "architecture": "cross_encoder",
+        "max_length": 1024,
+        "epochs": 2,
+    },
+    "qwen3-0.6b": {
+        "base_model": "Qwen/Qwen3-0.6B",
+        "architecture": "decoder",
+        "max_length": 1024,
+        "epochs": 2,
+    },
+    "phi-3.5-mini": {
+        "base_model": "microsoft/Phi-3.5-mini-instruct",
+        "architecture": "decoder",
+        "max_length": 1024,
+        "epochs": 2,
+    },
+}
+
+
+class StudentConfig(Settings):
+    """What is trained, from which model, and how long."""
+
+    preset: Literal["minilm", "modernbert", "qwen3-0.6b", "phi-3.5-mini"] | None = Field(
+        None,
+        description=(
+            "Values for base_model, architecture, max_length and epochs. minilm is "
+            "the default. The last two need a GPU."
+        ),
+        examples=["modernbert"],
+    )
+    base_model: str = Field(
+        "embedded",
+        description=(
+            "The model that training starts from. embedded: the MiniLM that is installed with the"
+            " project. Else a name on the Hugging Face hub, or a folder."
+        ),
+        examples=["answerdotai/ModernBERT-base"],
+    )
+    architecture: Literal[STUDENT_ARCHITECTURES] = Field(  # type: ignore[valid-type]
+        "late_interaction",
+        description=(
+            "How the student reads a pair. late_interaction: query and document are encoded apart"
+            " and their tokens compared. cross_encoder: both are encoded together. decoder: a "
+            "language model answers the grade's digit."
+        ),
+    )
+    method: Literal["lora", "full"] = Field(
+        "lora", description="lora: small adapters are trained. full: all weights are trained."
+    )
+    max_length: int = Field(
+        192,
+        ge=16,
+        le=32768,
+        description=(
+            "Longest input in tokens. A late_interaction student encodes a longer document in "
+            "several pieces; the others cut it."
+        ),
+    )
+    epochs: int = Field(
+        3,
+        ge=0,
+        le=1000,
+        description=(
+            "Most passes over the training pairs. The epoch that is best on dev is kept; 0 keeps "
+            "the base."
+        ),
+    )
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="Default: the architecture's own, see docs/student.md.",
+        examples=[1e-4],
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description=(
+            "Number format of matrix products. auto: bf16 where the machine multiplies it in "
+            "hardware."
+        ),
+    )
+    seed: int = Field(13, description="Seed of training: fresh weights and the order of pairs.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, settings: Any) -> Any:
+        if not isinstance(settings, dict) or not isinstance(settings.get("preset"), str):
+            return settings
+        return PRESETS.get(settings["preset"], {}) | settings

@@ -1,0 +1,154 @@
+"""The section `teacher` of a corpus.yaml: the model that grades, its endpoint, limits and budget.
+
+What belongs here: these settings, their defaults and bounds. What does not: how they are used
+(teacher/), and the other sections (config.py, student_config.py).
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from relabel_assets.corpus.settings import Settings
+
+
+class PriceSetting(Settings):
+    """The price of the teacher's model, in US dollars per million tokens."""
+
+    input: float = Field(ge=0, description="US dollars per million prompt tokens.", examples=[2.5])
+    output: float = Field(
+        ge=0, description="US dollars per million completion tokens.", examples=[10.0]
+    )
+
+
+class TeacherConfig(Settings):
+    """Who grades, and within which limits."""
+
+    kind: Literal["recorded", "openai"] | None = Field(
+        None,
+        description=(
+            "recorded: grades are read from teacher_labels.jsonl. openai: grades are asked of an "
+            "endpoint that speaks OpenAI's protocol. Default: recorded if teacher_labels.jsonl "
+            "exists, else openai."
+        ),
+        examples=["openai"],
+    )
+    model: str = Field(
+        "gpt-4o",
+        description="The model's name, as the endpoint knows it.",
+        examples=["gpt-4o-mini"],
+    )
+    prompt: str | None = Field(
+        None,
+        description=(
+            "File of the grading prompt, in the corpus folder. Default: the project's prompt. For"
+            " a recorded teacher: a note on how it was asked."
+        ),
+        examples=["grading.yaml"],
+    )
+    base_url: str | None = Field(
+        None,
+        description=(
+            "Address of the endpoint. Default: OPENAI_BASE_URL, else OpenAI's own address. The "
+            "key comes from OPENAI_API_KEY only."
+        ),
+        examples=["http://127.0.0.1:8000/v1"],
+    )
+    api: Literal["openai", "azure"] = Field(
+        "openai", description="Which of the two dialects the endpoint speaks."
+    )
+    api_version: str | None = Field(
+        None,
+        description="Azure only: the version of its API. Default: OPENAI_API_VERSION.",
+        examples=["2024-10-21"],
+    )
+    mode: Literal["live", "batch", "offline"] = Field(
+        "live",
+        description=(
+            "live: requests are sent one by one. batch: requests are sent as files, at half the "
+            "price. offline: nothing is sent, grades come from the ledger alone."
+        ),
+    )
+    temperature: float | None = Field(
+        0.0,
+        ge=0,
+        le=2,
+        description=(
+            "Sampling temperature of grading. 0 because the same pair should get the same grade. "
+            "null: not sent, for models that refuse it."
+        ),
+    )
+    seed: int | None = Field(
+        13, description="Seed sent with each request, where the endpoint takes one. null: not sent."
+    )
+    max_completion_tokens: int = Field(
+        400, ge=1, description="Longest reply, in tokens. A reply that is cut off has no grade."
+    )
+    max_document_tokens: int = Field(
+        3000,
+        ge=50,
+        description=(
+            "A document's text above this many tokens (estimated) is shortened before it is sent."
+        ),
+    )
+    is_logprobs: bool = Field(
+        False,
+        description=(
+            "Ask for log probabilities: grade_probs and expected_grade follow from the grade's "
+            "token."
+        ),
+    )
+    votes: int = Field(
+        1,
+        ge=1,
+        le=15,
+        description=(
+            "How often each model grades a pair. The most frequent grade counts; of equally "
+            "frequent ones the lowest."
+        ),
+        examples=[3],
+    )
+    panel: list[str] = Field(
+        [],
+        description="Further models of the same endpoint that vote on every pair.",
+        examples=[["gpt-4o-mini"]],
+    )
+    max_concurrency: int = Field(
+        16, ge=1, le=1024, description="Most requests in flight at the same time."
+    )
+    requests_per_minute: float | None = Field(
+        500, gt=0, description="Rate limit in requests per minute. null: no limit."
+    )
+    tokens_per_minute: float | None = Field(
+        200_000,
+        gt=0,
+        description="Rate limit in prompt and completion tokens per minute. null: no limit.",
+    )
+    timeout_s: float = Field(
+        60, gt=0, description="Seconds to wait for a response before the request is sent again."
+    )
+    max_retries: int = Field(
+        4, ge=0, le=20, description="How often a request is sent again after a temporary error."
+    )
+    budget_usd: float | None = Field(
+        None,
+        ge=0,
+        description=(
+            "Most US dollars to spend on this corpus over all runs. Sending stops before it is "
+            "exceeded. Default: no limit."
+        ),
+        examples=[5.0],
+    )
+    run_budget_usd: float | None = Field(
+        None,
+        ge=0,
+        description="Most US dollars to spend in one run. Default: no limit.",
+        examples=[1.0],
+    )
+    price_usd_per_million_tokens: PriceSetting | None = Field(
+        None,
+        description=(
+            "The model's price. Default: the list of the package genai-prices. A budget needs a "
+            "known price."
+        ),
+        examples=[{"input": 2.5, "output": 10.0}],
+    )
