@@ -16,19 +16,18 @@ from relabel_assets.errors import ConfigError
 
 
 def parse_corpus_config(text: str, *, file: str) -> CorpusConfig:
-    """The settings in `text`, the content of a corpus.yaml; `file` is how messages name it.
+    """The settings in `text`, the content of a corpus.yaml; messages call it `file`.
 
-    Raises ConfigError for text that is not YAML, a value out of bounds, or an unknown key, whose
-    message names the nearest known one.
+    Raises ConfigError for text that is not YAML, a value out of bounds, or an unknown key. The
+    message names the nearest key that exists.
     """
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = file if line is None else f"{file}:{line + 1}"
-        raise ConfigError(
-            f"{where}: not YAML ({getattr(error, 'problem', None) or error}). Correct that line."
-        ) from error
+        problem = getattr(error, "problem", None) or error
+        raise ConfigError(f"{where}: not YAML ({problem}). Correct that line.") from error
     if raw is None:
         return CorpusConfig()
     if not isinstance(raw, dict):
@@ -39,12 +38,12 @@ def parse_corpus_config(text: str, *, file: str) -> CorpusConfig:
     try:
         return CorpusConfig.model_validate(raw)
     except pydantic.ValidationError as error:
-        raise ConfigError(
-            "\n".join(_explain(problem, file) for problem in error.errors())
-        ) from error
+        messages = [_message(problem, file) for problem in error.errors()]
+        raise ConfigError("\n".join(messages)) from error
 
 
-def _explain(problem: Any, file: str) -> str:
+def _message(problem: Any, file: str) -> str:
+    """The sentence for one problem that pydantic reports."""
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] != "extra_forbidden":
         return f"{PurePath(file)}: {path}: {problem['msg']} (it is {problem['input']!r})."
@@ -55,8 +54,7 @@ def _explain(problem: Any, file: str) -> str:
 
 
 def _keys_at(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that are allowed under `path`: in a settings model's annotation, or in one of `model
-    | None`."""
+    """The keys that are allowed in the settings under `path`, which may be optional."""
     model: type[pydantic.BaseModel] = CorpusConfig
     for part in path:
         annotation = model.model_fields[str(part)].annotation

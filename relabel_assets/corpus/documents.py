@@ -1,5 +1,4 @@
-"""Documents from a corpus folder's files: rows of JSON, CSV or Parquet, and files of Markdown or
-text with front matter.
+"""Documents in rows of JSON, CSV or Parquet, and in files of Markdown or text with front matter.
 
 What belongs here: what makes a row or a file a document, and the hash of its content. What does
 not: finding files (folder.py).
@@ -37,9 +36,8 @@ _BEIR_NAMES = {"_id": "doc_id", "text": "body"}
 def document_from_row(row: Mapping[str, Any]) -> dict[str, str | None]:
     """The document in a row of JSON Lines, CSV or Parquet.
 
-    BEIR's `_id` and `text` are doc_id and body.
-
-    Raises SetAside where doc_id or body is missing or a field is not text.
+    BEIR's `_id` and `text` are taken as doc_id and body. Raises SetAside for a row without doc_id
+    or body, or with a field that is not text.
     """
     named = {_BEIR_NAMES.get(name, name): value for name, value in row.items()}
     columns = {name: _as_text(named, name) for name in DOCUMENT_COLUMNS if name != "body"}
@@ -56,22 +54,19 @@ def document_from_file(name: str, content: bytes) -> dict[str, str | None]:
 
     Front matter gives title, author, path, doc_type (or type) and updated_at (or date). Otherwise
     the title is the first heading or the file's name, the path is `name` and the type is the
-    folder's name. A file's own times are not used: a clone changes them. Raises SetAside where
-    there is no text, it is not UTF-8, or the front matter is not YAML.
+    folder's name. The times of a file are not used: a clone changes them. Raises SetAside for a
+    file without text, in another encoding than UTF-8, or with front matter that is not YAML.
     """
     try:
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SetAside(
-            f"not UTF-8 text (byte {error.start:,})", "Save the file as UTF-8."
-        ) from error
+        message = f"not UTF-8 text (byte {error.start:,})"
+        raise SetAside(message, "Save the file as UTF-8.") from error
     try:
         matter, body = frontmatter.parse(text)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
-        problem = getattr(error, "problem", None) or str(error)
-        raise SetAside(
-            f"front matter is not YAML ({problem})", "Correct the text between the two --- lines."
-        ) from error
+        message = f"front matter is not YAML ({getattr(error, 'problem', None) or error})"
+        raise SetAside(message, "Correct the text between the two --- lines.") from error
     file = PurePosixPath(name)
     heading = _HEADING.search(body)
     row = {
@@ -89,7 +84,7 @@ def document_from_file(name: str, content: bytes) -> dict[str, str | None]:
 def documents_from_rows(
     rows: Iterable[tuple[int, Mapping[str, Any]]], *, file: str, problems: list[Problem]
 ) -> ReadRows:
-    """Every document of one file of rows; what cannot be used is noted with its line."""
+    """Every document of one file of rows. An unusable row is added to `problems`."""
     documents, ids = [], DuplicateCheck()
     for line, row in rows:
         try:
@@ -104,7 +99,7 @@ def documents_from_rows(
 def documents_from_files(
     files: Iterable[tuple[str, bytes]], *, folder: str, problems: list[Problem]
 ) -> ReadRows:
-    """Every document of a folder of files: (path under the folder, content)."""
+    """The document of each of `files` (path under `folder`, content). An unusable file is a problem."""
     documents, ids = [], DuplicateCheck()
     for name, content in files:
         try:
@@ -128,8 +123,7 @@ def content_hash(fields: Mapping[str, Any]) -> str:
 
 
 def _as_text(row: Mapping[str, Any], name: str) -> str | None:
-    """Text; dates as ISO 8601, numbers as their digits: metadata is shown, nothing is computed with
-    it."""
+    """The value under `name` as text: a date in ISO 8601, a number in digits."""
     value = row.get(name)
     if isinstance(value, datetime | date):
         return value.isoformat()
@@ -139,6 +133,7 @@ def _as_text(row: Mapping[str, Any], name: str) -> str | None:
 
 
 def _first(matter: Mapping[str, Any], *names: str) -> Any:
+    """The first value that is not empty under `names`; None without one. A list is joined."""
     for name in names:
         value = matter.get(name)
         if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""One corpus folder on disk: its settings, its files, and what they hold.
+"""One corpus folder on disk: its settings, its files and their rows.
 
-What belongs here: finding, opening and fingerprinting files. What does not: which folders there are
-(folders.py), and what a line of a file means (documents.py, queries.py, grades.py).
+What belongs here: finding, opening and fingerprinting files. What does not: all folders together
+(folders.py), and parsing the rows of a file (documents.py, queries.py, grades.py).
 """
 
 import hashlib
@@ -23,7 +23,9 @@ from relabel_assets.prompts.rubric import Rubric, default_rubric, parse_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
 
 _DOCUMENT_FILES = ("documents.jsonl", "documents.csv", "documents.parquet", "corpus.jsonl")
+# Pictures, styles and scripts of web pages: they are skipped without a problem.
 _QUIET_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".ico", ".css", ".js")
+# Not measured: some 26,000 pages. A log or a dump with the suffix .txt would fill the memory.
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -39,11 +41,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class CorpusFolder:
-    """One corpus folder. Its files are read by methods, so that nothing is held in memory."""
+    """One corpus folder. Methods parse its files on each call, so that no rows stay in memory."""
 
     name: str
     path: Path
-    is_offline: bool = False  # the teacher's mode is offline, whatever corpus.yaml says
+    is_offline: bool = False  # sets teacher.mode to offline, whatever corpus.yaml says
 
     @cached_property
     def config(self) -> CorpusConfig:
@@ -56,20 +58,17 @@ class CorpusFolder:
                 f"{self.name!r}. Rename one of them, or leave name out."
             )
         if self.is_offline:
-            return config.model_copy(
-                update={"teacher": config.teacher.model_copy(update={"mode": "offline"})}
-            )
+            teacher = config.teacher.model_copy(update={"mode": "offline"})
+            return config.model_copy(update={"teacher": teacher})
         return config
 
     @cached_property
     def rubric(self) -> Rubric:
         """The corpus' own rubric, or the project's. Raises ConfigError for a malformed one."""
         file = self.config.rubric
-        return (
-            parse_rubric(self.read_text(file), file=f"{self.name}/{file}")
-            if file
-            else default_rubric()
-        )
+        if file is None:
+            return default_rubric()
+        return parse_rubric(self.read_text(file), file=f"{self.name}/{file}")
 
     @cached_property
     def grading_prompt(self) -> Prompt:
@@ -79,8 +78,7 @@ class CorpusFolder:
 
     @cached_property
     def queries_prompt(self) -> Prompt:
-        """The corpus' own prompt for queries, or the project's. Raises ConfigError for a malformed
-        one."""
+        """The corpus' own queries prompt, or the project's. Raises ConfigError for a malformed one."""
         file = self.config.queries.prompt
         return queries_prompt(self.optional_text(file), file=f"{self.name}/{file}")
 
@@ -91,15 +89,16 @@ class CorpusFolder:
 
     @property
     def has_queries(self) -> bool:
+        """Whether the corpus provides its queries."""
         return (self.path / "queries.jsonl").is_file()
 
     @property
     def has_recorded_labels(self) -> bool:
+        """Whether the corpus has grades of a recorded teacher."""
         return (self.path / "teacher_labels.jsonl").is_file()
 
     def read_text(self, file: str) -> str:
-        """A file that corpus.yaml names. Raises ConfigError where it is not there or outside the
-        corpus folder."""
+        """The text of a file that corpus.yaml names. Raises ConfigError if it is not in the folder."""
         path = (self.path / file).resolve()
         if not path.is_relative_to(self.path.resolve()):
             raise ConfigError(
@@ -113,38 +112,34 @@ class CorpusFolder:
         return self._text(file)
 
     def optional_text(self, file: str | None) -> str | None:
-        """The text of a file that corpus.yaml may name; None where it names none. Raises as
-        read_text."""
+        """As read_text; None without a file."""
         return self.read_text(file) if file else None
 
     def documents(self) -> ReadRows:
-        """The documents, with a content hash each; columns of seed_docs without corpus.
+        """The documents: the columns of seed_docs without corpus.
 
-        Raises CorpusError if there are no document files, or several kinds of them.
+        Raises CorpusError for a folder with no source of documents, or with more than one.
         """
         sources = self._document_sources()
         if len(sources) != 1:
-            here = f"it has {' and '.join(sources)}" if sources else "it has none"
             raise CorpusError(
                 f"corpus {self.name!r}: documents must be in one of documents/, "
-                f"{', '.join(_DOCUMENT_FILES)}; {here}."
+                f"{', '.join(_DOCUMENT_FILES)}; it has {' and '.join(sources) or 'none'}."
             )
         (source,) = sources
         problems: list[Problem] = []
         if source == "documents":
-            return documents.documents_from_files(
-                self._document_files(problems), folder=source, problems=problems
-            )
-        rows = (
-            self._json_rows(source, problems)
-            if source.endswith(".jsonl")
-            else self._table_rows(source)
-        )
+            files = self._document_files(problems)
+            return documents.documents_from_files(files, folder=source, problems=problems)
+        is_json = source.endswith(".jsonl")
+        rows = self._json_rows(source, problems) if is_json else self._table_rows(source)
         return documents.documents_from_rows(rows, file=source, problems=problems)
 
     def queries(self) -> ReadRows:
-        """The provided queries: query_id, text, intent, seed_doc_id, split (NULL where the file
-        does not say); empty without a file."""
+        """The provided queries: query_id, text, intent, seed_doc_id and split. Empty without a file.
+
+        `split` is NULL where neither the file nor BEIR's qrels/ give it.
+        """
         problems: list[Problem] = []
         rows = self._json_rows("queries.jsonl", problems) if self.has_queries else []
         provided = queries.queries_from_rows(rows, file="queries.jsonl", problems=problems)
@@ -159,8 +154,7 @@ class CorpusFolder:
         return provided
 
     def recorded_labels(self) -> ReadRows:
-        """The recorded teacher's grades: query_id, doc_id, grade, rationale, model; empty without a
-        file."""
+        """Recorded grades: query_id, doc_id, grade, rationale and model. Empty without a file."""
         problems: list[Problem] = []
         rows = self._json_rows("teacher_labels.jsonl", problems) if self.has_recorded_labels else []
         return grades.recorded_from_rows(
@@ -168,12 +162,9 @@ class CorpusFolder:
         )
 
     def reference_labels(self) -> ReadRows:
-        """The reference grades: query_id, doc_id, assessor, grade; empty without a file."""
-        files = (
-            ["reference_labels.qrels"]
-            if (self.path / "reference_labels.qrels").is_file()
-            else self._beir_qrels
-        )
+        """Reference grades: query_id, doc_id, assessor and grade. Empty without a file."""
+        has_trec_file = (self.path / "reference_labels.qrels").is_file()
+        files = ["reference_labels.qrels"] if has_trec_file else self._beir_qrels
         problems: list[Problem] = []
         frames = [pl.DataFrame(schema=grades.REFERENCE)]
         for file in files:
@@ -186,16 +177,15 @@ class CorpusFolder:
                     is_beir=file.endswith(".tsv"),
                 )
             frames.append(labels.frame)
-        return ReadRows(
-            pl.concat(frames).unique(
-                ["query_id", "doc_id", "assessor"], keep="first", maintain_order=True
-            ),
-            problems,
-        )
+        key = ["query_id", "doc_id", "assessor"]
+        labels_once = pl.concat(frames).unique(key, keep="first", maintain_order=True)
+        return ReadRows(labels_once, problems)
 
     def fingerprint(self, part: str) -> str:
-        """SHA-256 of the names and contents of the files behind documents, queries, teacher_labels
-        or reference_labels; or of everything."""
+        """SHA-256 of the names and contents of the files of one `part`.
+
+        Parts: documents, queries, teacher_labels, reference_labels and everything.
+        """
         patterns = {
             "documents": ("documents/**/*", *_DOCUMENT_FILES),
             "queries": ("queries.jsonl",),
@@ -204,15 +194,15 @@ class CorpusFolder:
             "everything": ("**/*",),
         }[part]
         digest = hashlib.sha256()
-        for file in sorted(
-            {file for pattern in patterns for file in self.path.glob(pattern) if file.is_file()}
-        ):
+        paths = {path for pattern in patterns for path in self.path.glob(pattern)}
+        for file in sorted(path for path in paths if path.is_file()):
             with file.open("rb") as content:
                 inner = hashlib.file_digest(content, "sha256").hexdigest()
             digest.update(f"{file.relative_to(self.path).as_posix()}\0{inner}\n".encode())
         return digest.hexdigest()
 
     def summary(self) -> Counts:
+        """The number of usable rows of each kind."""
         contents = (
             self.documents(),
             self.queries(),
@@ -223,63 +213,37 @@ class CorpusFolder:
 
     @property
     def _beir_qrels(self) -> list[str]:
+        """BEIR's files of reference grades, one for each split."""
         return [f"qrels/{file.name}" for file in sorted((self.path / "qrels").glob("*.tsv"))]
 
     def _beir_benchmark_queries(self) -> list[str]:
-        chosen = [
-            file for file in self._beir_qrels if file == "qrels/test.tsv"
-        ] or self._beir_qrels[:1]
-        with (self.path / chosen[0]).open("rb") as lines:
+        """The queries with a grade in BEIR's test split, or in its first split without that."""
+        files = self._beir_qrels
+        file = "qrels/test.tsv" if "qrels/test.tsv" in files else files[0]
+        with (self.path / file).open("rb") as lines:
             labels = grades.reference_from_qrels(
-                lines, file=chosen[0], max_grade=self.rubric.max_grade, problems=[], is_beir=True
+                lines, file=file, max_grade=self.rubric.max_grade, problems=[], is_beir=True
             )
         return labels.frame["query_id"].unique().to_list()
 
     def _document_sources(self) -> list[str]:
+        """The folder and files that may hold the documents; a usable corpus has one."""
         sources = [file for file in _DOCUMENT_FILES if (self.path / file).is_file()]
         return (["documents"] if (self.path / "documents").is_dir() else []) + sources
 
     def _document_files(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+        """Each usable file of documents/: (path under it, content). Others are added to `problems`."""
         root = (self.path / "documents").resolve()
         for file in sorted(root.rglob("*")):
-            name = file.relative_to(root).as_posix()
-            if not file.is_file() or any(
-                part.startswith(".") for part in file.relative_to(root).parts
-            ):
+            relative = file.relative_to(root)
+            is_hidden = any(part.startswith(".") for part in relative.parts)
+            if is_hidden or not file.is_file() or file.suffix.lower() in _QUIET_SUFFIXES:
                 continue
-            if file.suffix.lower() in _QUIET_SUFFIXES:  # pictures and styles of web pages
-                continue
-            place = f"documents/{name}"
-            if file.suffix.lower() not in documents.TEXT_SUFFIXES:
-                allowed = ", ".join(documents.TEXT_SUFFIXES)
-                problems.append(
-                    Problem(
-                        place,
-                        None,
-                        f"{file.suffix or 'no suffix'} is not read.",
-                        f"Formats: {allowed}.",
-                    )
-                )
-            elif not file.resolve().is_relative_to(root):
-                problems.append(
-                    Problem(
-                        place,
-                        None,
-                        "it is a link out of the corpus.",
-                        "Copy the file into the corpus.",
-                    )
-                )
-            elif file.stat().st_size > _MAX_FILE_BYTES:
-                problems.append(
-                    Problem(
-                        place,
-                        None,
-                        f"it has {file.stat().st_size:,} bytes.",
-                        f"At most {_MAX_FILE_BYTES:,}.",
-                    )
-                )
+            fault = _fault(file, root)
+            if fault is None:
+                yield relative.as_posix(), file.read_bytes()
             else:
-                yield name, file.read_bytes()
+                problems.append(Problem(f"documents/{relative.as_posix()}", None, *fault))
 
     def _json_rows(
         self, file: str, problems: list[Problem]
@@ -288,12 +252,12 @@ class CorpusFolder:
             yield from json_objects(lines, file=file, problems=problems)
 
     def _table_rows(self, file: str) -> Iterable[tuple[int, dict[str, Any]]]:
+        """The rows of a CSV or Parquet file, each with its line or row number."""
         path = self.path / file
         try:
-            if file.endswith(".csv"):
-                return enumerate(
-                    pl.read_csv(path, infer_schema=False).iter_rows(named=True), start=2
-                )
+            if file.endswith(".csv"):  # line 1 is the header
+                rows = pl.read_csv(path, infer_schema=False).iter_rows(named=True)
+                return enumerate(rows, start=2)
             return enumerate(pl.read_parquet(path).iter_rows(named=True), start=1)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise CorpusError(f"{self.name}/{file} cannot be read: {error}") from error
@@ -302,6 +266,18 @@ class CorpusFolder:
         try:
             return (self.path / file).read_text(encoding="utf-8-sig")
         except (UnicodeDecodeError, OSError) as error:
-            raise ConfigError(
-                f"{self.name}/{file}: cannot be read as UTF-8 text ({error})."
-            ) from error
+            message = f"{self.name}/{file}: cannot be read as UTF-8 text ({error})."
+            raise ConfigError(message) from error
+
+
+def _fault(file: Path, root: Path) -> tuple[str, str] | None:
+    """Message and remedy for a file under `root` that cannot be a document; None for one that can."""
+    if file.suffix.lower() not in documents.TEXT_SUFFIXES:
+        allowed = ", ".join(documents.TEXT_SUFFIXES)
+        return f"{file.suffix or 'no suffix'} is not read.", f"Formats: {allowed}."
+    if not file.resolve().is_relative_to(root):
+        return "it is a link out of the corpus.", "Copy the file into the corpus."
+    n_bytes = file.stat().st_size
+    if n_bytes > _MAX_FILE_BYTES:
+        return f"it has {n_bytes:,} bytes.", f"At most {_MAX_FILE_BYTES:,}."
+    return None

@@ -12,6 +12,7 @@ from relabel_assets.corpus import grades, queries
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import CorpusError, Problem
 
+# A corpus name is a partition key of Dagster and a part of file names on every system.
 NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -22,27 +23,25 @@ class Corpora:
     root: Path
 
     def names(self) -> list[str]:
-        """The folders whose names can be a partition's name, sorted."""
+        """The names of all corpora, sorted: folders whose name can be a partition's."""
         return [folder.name for folder in self._folders() if NAME.fullmatch(folder.name)]
 
     def refused(self) -> list[Problem]:
-        """The folders whose names cannot be a partition's name, each with a name that can."""
+        """A problem for each folder whose name cannot be a partition's, with a name that can."""
         return [
             Problem(
-                folder.name,
+                name,
                 None,
-                f"corpus {folder.name!r} cannot be used: names are lower case letters, "
-                "digits and _, at most 64.",
-                "Rename it to "
-                f"{re.sub(r'[^a-z0-9]+', '_', folder.name.lower()).strip('_')[:64] or 'corpus'}.",
+                f"corpus {name!r} cannot be used: names are lower case letters, digits and _, "
+                "at most 64.",
+                f"Rename it to {_allowed_name(name)}.",
             )
             for folder in self._folders()
-            if not NAME.fullmatch(folder.name)
+            if not NAME.fullmatch(name := folder.name)
         ]
 
     def open(self, name: str) -> CorpusFolder:
-        """The corpus `name`, its settings read. Raises CorpusError or ConfigError where it cannot
-        be used."""
+        """The corpus `name`, its settings parsed. Raises CorpusError or ConfigError if unusable."""
         names = self.names()
         if name not in names:
             nearest = difflib.get_close_matches(name, names, n=1)
@@ -52,18 +51,18 @@ class Corpora:
                 f"{', '.join(names) or 'none'}."
             )
         folder = CorpusFolder(name, self.root / name)
-        if not any(self.root.joinpath(name).iterdir()):
+        if not any(folder.path.iterdir()):
             raise CorpusError(
-                f"corpus {name!r}: the folder is empty. Put documents in "
-                f"{name}/documents/ and run this again."
+                f"corpus {name!r}: the folder is empty. Put documents in {name}/documents/ "
+                "and run this again."
             )
-        _ = folder.config, folder.rubric
+        _ = folder.config, folder.rubric  # parsed here, so that an error comes before any work
         return folder
 
     def check(self, name: str) -> list[Problem]:
-        """Every row and file that cannot be used, in one list.
+        """A problem for every row and file that cannot be used.
 
-        Raises CorpusError or ConfigError if nothing can be read.
+        Raises CorpusError or ConfigError for a corpus that cannot be opened.
         """
         folder = self.open(name)
         documents = folder.documents()
@@ -78,9 +77,7 @@ class Corpora:
         )
         problems: list[Problem] = []
         if doc_ids.is_empty():
-            problems.append(
-                Problem("documents", None, "there is no document that can be used.", "")
-            )
+            problems.append(Problem("documents", None, "no document can be used.", ""))
         for rows in (documents, provided, recorded, reference):
             problems += rows.problems
         return problems
@@ -93,3 +90,8 @@ class Corpora:
             for path in self.root.iterdir()
             if path.is_dir() and not path.name.startswith((".", "__"))
         )
+
+
+def _allowed_name(name: str) -> str:
+    """`name` with all that a corpus name may not have replaced by _."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:64] or "corpus"

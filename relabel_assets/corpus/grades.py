@@ -1,7 +1,6 @@
-"""Grades that a corpus brings: recorded teacher labels as rows of JSON, reference labels as TREC
-qrels or BEIR tables.
+"""Grades in a corpus folder: recorded teacher labels in JSON, reference labels in TREC or BEIR files.
 
-What belongs here: when a line is a grade, and which grades have no query or document. What does
+What belongs here: the grade of a line, and which grades have no query or document. What does
 not: opening files (folder.py), and what a grade means (prompts/rubric.py).
 """
 
@@ -29,7 +28,7 @@ RECORDED = {
     "model": pl.String,
 }
 REFERENCE = {"query_id": pl.String, "doc_id": pl.String, "assessor": pl.String, "grade": pl.Int64}
-_LISTED = 20
+_MOST_LISTED = 20  # unknown ids: a file for another corpus would name thousands
 
 
 def recorded_from_rows(
@@ -39,7 +38,7 @@ def recorded_from_rows(
     max_grade: int,
     problems: list[Problem],
 ) -> ReadRows:
-    """Every recorded grade; of two for the same pair the first is used."""
+    """Every recorded grade. Of two grades of a pair, the first counts."""
     labels, pairs = [], DuplicateCheck()
     for line, row in rows:
         try:
@@ -67,11 +66,10 @@ def reference_from_qrels(
     problems: list[Problem],
     is_beir: bool = False,
 ) -> ReadRows:
-    """Every reference grade of a TREC qrels file (query_id iteration doc_id grade), or of BEIR's
-    (query_id doc_id grade).
+    """Every reference grade of a qrels file: TREC's, or BEIR's if `is_beir`.
 
-    The iteration column is the assessor. BEIR files start with a header. A document id may hold
-    spaces only in BEIR's, where tabs separate.
+    TREC: query_id, iteration, doc_id, grade; the iteration is the assessor. BEIR: a header line,
+    then query_id, doc_id and grade, separated by tabs. Only there an id may hold spaces.
     """
     labels, pairs = [], DuplicateCheck()
     for number, raw in enumerate(lines, start=1):
@@ -95,6 +93,7 @@ def reference_from_qrels(
 
 
 def _qrels_fields(raw: bytes, *, is_beir: bool) -> tuple[str, str, str, str] | None:
+    """query_id, assessor, doc_id and grade of a line; None for a blank one."""
     try:
         line = raw.decode("utf-8").strip("\r\n")
     except UnicodeDecodeError as error:
@@ -105,11 +104,8 @@ def _qrels_fields(raw: bytes, *, is_beir: bool) -> tuple[str, str, str, str] | N
     if is_beir and len(fields) == 3:
         fields.insert(1, "0")
     if len(fields) != 4 or not all(fields):
-        form = (
-            "query_id, doc_id and grade, separated by tabs"
-            if is_beir
-            else "query_id, iteration, doc_id and grade"
-        )
+        trec, beir = "query_id, iteration, doc_id and grade", "query_id, doc_id and grade"
+        form = f"{beir}, separated by tabs" if is_beir else trec
         raise SetAside(f"{shown(line)} has {len(fields)} fields", f"A line holds {form}.")
     return fields[0], fields[1], fields[2], fields[3]
 
@@ -117,10 +113,9 @@ def _qrels_fields(raw: bytes, *, is_beir: bool) -> tuple[str, str, str, str] | N
 def with_known_pairs(
     rows: ReadRows, query_ids: pl.Series, doc_ids: pl.Series, *, file: str
 ) -> ReadRows:
-    """`rows` without the grades of a query or document that the corpus does not have.
+    """`rows` without the grades of queries and documents that the corpus does not have.
 
-    Each unknown query and document is one problem with its number of grades. After 20, one problem
-    counts the rest.
+    Each unknown id is one problem, with its number of grades. After 20, one problem counts the rest.
     """
     problems = list(rows.problems)
     for thing, column, ids in (("query", "query_id", query_ids), ("document", "doc_id", doc_ids)):
@@ -134,19 +129,13 @@ def with_known_pairs(
                 "and is not in the corpus.",
                 f"Add the {thing}, or remove its grades.",
             )
-            for name, count in unknown.head(_LISTED).iter_rows()
+            for name, count in unknown.head(_MOST_LISTED).iter_rows()
         ]
-        rest = unknown.slice(_LISTED)
+        rest = unknown.slice(_MOST_LISTED)
         if not rest.is_empty():
-            problems.append(
-                Problem(
-                    file,
-                    None,
-                    f"{rest.height} more unknown {column}s have {rest['len'].sum()} grades.",
-                    "",
-                )
-            )
-    is_known = pl.col("query_id").is_in(query_ids.implode()) & pl.col("doc_id").is_in(
-        doc_ids.implode()
-    )
-    return ReadRows(rows.frame.filter(is_known), problems)
+            n_grades = rest["len"].sum()
+            message = f"{rest.height} more unknown {column}s have {n_grades} grades."
+            problems.append(Problem(file, None, message, ""))
+    has_query = pl.col("query_id").is_in(query_ids.implode())
+    has_document = pl.col("doc_id").is_in(doc_ids.implode())
+    return ReadRows(rows.frame.filter(has_query & has_document), problems)

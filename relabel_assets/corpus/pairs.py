@@ -1,4 +1,4 @@
-"""Pairs with their texts: candidates joined with the query's text and the document's columns.
+"""Pairs with their texts: the query's text and the document's columns joined to pairs.
 
 What belongs here: those joins, and which pairs a student may be trained on. What does not: choosing
 candidates (candidates/choose.py) and finding leaks between splits (splits.py).
@@ -10,26 +10,19 @@ from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 
 def with_texts(pairs: pl.DataFrame, queries: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
-    """`pairs` (query_id, doc_id, ...) with `text` of the query and DOCUMENT_COLUMNS of the
-    document, in the given order."""
-    return pairs.join(
-        queries.select("query_id", "text"), on="query_id", how="left", maintain_order="left"
-    ).join(
-        documents.select("doc_id", *DOCUMENT_COLUMNS),
-        on="doc_id",
-        how="left",
-        maintain_order="left",
-    )
+    """`pairs` with the query's `text` and the document's DOCUMENT_COLUMNS, in the same order."""
+    query_texts = queries.select("query_id", "text")
+    document_texts = documents.select("doc_id", *DOCUMENT_COLUMNS)
+    pairs = pairs.join(query_texts, on="query_id", how="left", maintain_order="left")
+    return pairs.join(document_texts, on="doc_id", how="left", maintain_order="left")
 
 
 def training_pairs(
     labels: pl.DataFrame, queries: pl.DataFrame, documents: pl.DataFrame
 ) -> pl.DataFrame:
-    """The graded pairs of train and dev queries, without any document that a benchmark query was
-    written from.
+    """The graded pairs of train and dev queries, without the seed documents of benchmark queries.
 
-    Columns: query_id, doc_id, grade, expected_grade, split, text and DOCUMENT_COLUMNS; in key
-    order.
+    Columns: query_id, doc_id, grade, expected_grade, split, text and DOCUMENT_COLUMNS. Sorted by key.
     """
     benchmark_seeds = (
         queries.filter(pl.col("split") == "benchmark").get_column("seed_doc_id").drop_nulls()

@@ -1,4 +1,4 @@
-"""Provided queries: rows of queries.jsonl, and the hash of what a query says.
+"""Provided queries: the rows of queries.jsonl, and a query's content hash.
 
 What belongs here: when a row is a query. What does not: the split that it gets (splits.py), and
 writing queries (teacher/queries/).
@@ -30,7 +30,7 @@ _BEIR_NAMES = {"_id": "query_id"}
 def queries_from_rows(
     rows: Iterable[tuple[int, Mapping[str, Any]]], *, file: str, problems: list[Problem]
 ) -> ReadRows:
-    """Every query of the file; `split` is train, benchmark or NULL where the row does not say."""
+    """Every query of the file. `split` is train, benchmark, or NULL where the row has none."""
     queries, ids = [], DuplicateCheck()
     for line, row in rows:
         try:
@@ -41,9 +41,9 @@ def queries_from_rows(
                 "query_id": query_id,
                 "text": required_text(named, "text").strip(),
                 "intent": optional_choice(named, "intent", INTENTS),
-                "seed_doc_id": str(seed)
-                if isinstance(seed, int)
-                else optional_text(named, "seed_doc_id"),
+                "seed_doc_id": (
+                    str(seed) if isinstance(seed, int) else optional_text(named, "seed_doc_id")
+                ),
                 "split": optional_choice(named, "split", ("train", "benchmark")),
             }
             ids.add(query_id, f"query_id {query_id!r}", f"line {line}")
@@ -57,16 +57,14 @@ def content_hash(
     text: str, intent: str | None, persona: str | None, seed_doc_id: str | None
 ) -> str:
     """SHA-256 of a query's text, intent, persona and seed document."""
-    return hashlib.sha256(
-        json.dumps([text, intent, persona, seed_doc_id], ensure_ascii=False).encode()
-    ).hexdigest()
+    values = json.dumps([text, intent, persona, seed_doc_id], ensure_ascii=False)
+    return hashlib.sha256(values.encode()).hexdigest()
 
 
 def with_known_seeds(rows: ReadRows, doc_ids: pl.Series, *, file: str) -> ReadRows:
     """`rows` without the queries whose seed document is not in `doc_ids`; each is a problem."""
-    is_dangling = pl.col("seed_doc_id").is_not_null() & ~pl.col("seed_doc_id").is_in(
-        doc_ids.implode()
-    )
+    seed_doc_id = pl.col("seed_doc_id")
+    is_dangling = seed_doc_id.is_not_null() & ~seed_doc_id.is_in(doc_ids.implode())
     dangling = rows.frame.filter(is_dangling)
     problems = [
         Problem(

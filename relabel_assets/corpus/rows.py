@@ -1,5 +1,4 @@
-"""What every reader of a corpus file shares: lines of JSON, checked fields, duplicates, a note of
-each unusable row.
+"""Rows of a corpus file: JSON lines, checked fields, duplicates, and the problem of each bad row.
 
 What belongs here: turning lines and values into checked fields. What does not: which fields a
 document or a label has (documents.py, queries.py, grades.py) and opening files (folder.py).
@@ -14,8 +13,9 @@ import polars as pl
 
 from relabel_assets.errors import Problem
 
+# Not measured: some 13,000 pages. Without a limit, a file without line breaks would fill the memory.
 MAX_LINE_BYTES = 32 * 1024 * 1024
-_SHOWN = 60
+_LONGEST_SHOWN = 60  # characters of a value: a message stays one line
 
 
 @dataclass
@@ -27,8 +27,7 @@ class ReadRows:
 
 
 class SetAside(Exception):
-    """Raised by a row's reader: this row cannot be used. Carries a message and a remedy, never
-    leaves the readers."""
+    """This row cannot be used. Functions that parse files catch it and note a problem."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -38,8 +37,10 @@ class SetAside(Exception):
 def json_objects(
     lines: Iterable[bytes], *, file: str, problems: list[Problem]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each line that holds a JSON object, with its number from 1; other lines are noted in
-    `problems`. Blank ones are skipped."""
+    """Each JSON object with its line number, from 1. Blank lines are skipped.
+
+    Any other line is added to `problems`.
+    """
     for number, raw in enumerate(lines, start=1):
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         if not line.strip():
@@ -69,7 +70,7 @@ def _json_object(line: bytes, *, is_last_torn: bool) -> dict[str, Any]:
 
 
 def required_id(row: Mapping[str, Any], name: str) -> str:
-    """The id under `name`: text, or a whole number taken as its digits."""
+    """The id under `name`: text, or the digits of a whole number."""
     value = row.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -77,6 +78,7 @@ def required_id(row: Mapping[str, Any], name: str) -> str:
 
 
 def required_text(row: Mapping[str, Any], name: str) -> str:
+    """The text under `name`. Raises SetAside where it is missing or blank."""
     text = optional_text(row, name)
     if text is None:
         raise SetAside(f"{name} is missing or empty", f"Give it a {name}.")
@@ -91,13 +93,13 @@ def optional_text(row: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str):
         raise SetAside(f"{name} is {shown(value)}, not text", "Put it in quotes.")
     if "\x00" in value or not _is_encodable(value):
-        raise SetAside(
-            f"{name} holds characters that are not text (NUL or a lone surrogate)", "Remove them."
-        )
+        message = f"{name} holds characters that are not text (NUL or a lone surrogate)"
+        raise SetAside(message, "Remove them.")
     return value
 
 
 def optional_choice(row: Mapping[str, Any], name: str, allowed: Sequence[str]) -> str | None:
+    """The value of `allowed` under `name`; None where it is missing."""
     value = optional_text(row, name)
     if value is not None and value not in allowed:
         raise SetAside(f"{name} is {shown(value)}", f"Allowed: {', '.join(allowed)}.")
@@ -105,37 +107,35 @@ def optional_choice(row: Mapping[str, Any], name: str, allowed: Sequence[str]) -
 
 
 def required_grade(value: Any, max_grade: int) -> int:
-    """A grade of the rubric: a whole JSON number from 0 to `max_grade`. Text, true and 2.5 are not
-    grades; 2.0 is 2."""
+    """`value` as a grade: a whole JSON number from 0 to `max_grade`.
+
+    2.0 is the grade 2. Raises SetAside for text, true, 2.5 and all else.
+    """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or value not in range(max_grade + 1):
-        raise SetAside(
-            f"grade is {shown(value)}",
-            f"Grades of the rubric: 0 to {max_grade}, as a whole number.",
-        )
+        remedy = f"Grades of the rubric: 0 to {max_grade}, as a whole number."
+        raise SetAside(f"grade is {shown(value)}", remedy)
     return int(value)
 
 
 class DuplicateCheck:
-    """The keys that were read so far, and where each one was."""
+    """The keys of the rows so far, with the place of each."""
 
     def __init__(self) -> None:
         self._places: dict[Hashable, str] = {}
 
     def add(self, key: Hashable, name: str, place: str) -> None:
-        """Raises SetAside where `key` was read before; the message calls it `name`."""
+        """Add `key`. Raises SetAside for one that was added before; the message calls it `name`."""
         if key in self._places:
-            raise SetAside(
-                f"{name} came before, in {self._places[key]}",
-                "The first one is used. Remove one of them.",
-            )
+            message = f"{name} came before, in {self._places[key]}"
+            raise SetAside(message, "The first one is used. Remove one of them.")
         self._places[key] = place
 
 
 def shown(value: Any) -> str:
     """`value` for a message: at most 60 characters."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
 def _is_encodable(text: str) -> bool:

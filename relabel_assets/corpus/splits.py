@@ -1,5 +1,4 @@
-"""Splits: which queries train the student, which choose its epoch (dev), and which measure it
-(benchmark).
+"""Splits of the queries: train for the student, dev for its epoch, benchmark for its measurement.
 
 What belongs here: dividing queries, and finding leaks between the splits. What does not: where
 queries come from (queries.py, teacher/queries/).
@@ -19,29 +18,32 @@ from relabel_assets.corpus.config import QueriesConfig
 from relabel_assets.errors import Problem
 
 # rapidfuzz's ratio of the normalised texts with their words sorted, 0-100. Word order and
-# punctuation do not count: "parental leave, SE" and "se parental leave" are 100.
+# punctuation do not count: "parental leave, SE" and "se parental leave" are 100. 90 is not measured:
+# in a query of 20 characters it allows two to differ, such as a plural and a typing error.
 NEAR_DUPLICATE = 90
 _CHUNK = 2000  # queries compared at a time: 2,000 x 100,000 scores of one byte take 200 MB
-_MIN_GROUPS = 5  # with fewer groups, a share that rounds to none chooses none
+# From this many groups on, a share above 0 chooses at least one. Not measured: with fewer, one group
+# is a quarter of the queries or more, too many to take away from training.
+_MIN_GROUPS = 5
 
 
 def normalised(text: str) -> str:
-    """Lower case words with punctuation and runs of space folded."""
+    """The lower-cased words of `text`, one space between them, without punctuation."""
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def assign_splits(
     queries: pl.DataFrame, *, config: QueriesConfig, file: str
 ) -> tuple[pl.DataFrame, list[Problem]]:
-    """`queries` with `split` set to train, dev or benchmark, and what was removed as a leak.
+    """`queries` with `split` set, without those that leak; and a problem for each leak.
 
     - Provided benchmark queries stay. If no query states its split, `benchmark_share` of the seed
       documents become the benchmark.
     - The other queries are divided by seed document: the `dev_share` of them whose ids have the
       lowest hashes become dev. A new query therefore moves few others.
     - Near duplicates, and all queries of their seed documents, get the same split.
-    - A query to train on is removed if it has the seed document of a benchmark query, or nearly
-      its words.
+    - A train or dev query leaks if it has a benchmark query's seed document, or is its near
+      duplicate.
     """
     if queries.is_empty():
         return queries, []
@@ -73,7 +75,7 @@ def assign_splits(
 
 
 def leaking_queries(queries: pl.DataFrame) -> list[str]:
-    """The leaks between the splits of stored queries, a sentence each."""
+    """A sentence for each leak between the splits of stored queries."""
     ids = queries["query_id"]
     leaks = [f"query {ids[row]!r} {why}" for row, why in _leaking_rows(queries).items()]
     training = queries.filter(pl.col("split") != "benchmark")
@@ -87,8 +89,7 @@ def leaking_queries(queries: pl.DataFrame) -> list[str]:
 
 
 def leaking_pairs(queries: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
-    """Training pairs (query_id, doc_id) of a benchmark query or of a benchmark query's seed
-    document, a sentence each."""
+    """A sentence for each training pair with a benchmark query, or with its seed document."""
     benchmark = queries.filter(pl.col("split") == "benchmark")
     of_query = pairs.filter(pl.col("query_id").is_in(benchmark["query_id"].implode()))
     of_seed = pairs.filter(pl.col("doc_id").is_in(benchmark["seed_doc_id"].drop_nulls().implode()))
@@ -100,8 +101,7 @@ def leaking_pairs(queries: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
 
 
 def near_duplicates(left: Sequence[str], right: Sequence[str]) -> Iterable[tuple[int, int]]:
-    """Index pairs of nearly equal texts, in bounded memory: a block of `left` against all of
-    `right` at a time."""
+    """Index pairs of near duplicates. Memory is bounded: blocks of `left` against all of `right`."""
     others = [" ".join(sorted(normalised(text).split())) for text in right]
     for start in range(0, len(left), _CHUNK):
         block = [
@@ -139,8 +139,7 @@ def _leaking_rows(queries: pl.DataFrame) -> dict[int, str]:
 
 
 def _groups(queries: pl.DataFrame) -> list[str]:
-    """The name of each row's group: rows of one seed document, and near duplicates with their
-    seeds, share one."""
+    """The name of each row's group. Rows of one seed document, or near duplicates, share a group."""
     names = [
         f"seed:{seed}" if seed is not None else f"query:{query}"
         for query, seed in queries.select("query_id", "seed_doc_id").iter_rows()
@@ -159,11 +158,7 @@ def _groups(queries: pl.DataFrame) -> list[str]:
 
 
 def _shares(groups: Sequence[str], share: float, salt: str) -> list[bool]:
-    """Whether each row's group is among the chosen `share` of the groups: those with the lowest
-    hashes of their names.
-
-    With at least _MIN_GROUPS groups, a share above 0 chooses at least one.
-    """
+    """Whether each row's group is chosen. The `share` of groups with the lowest name hashes are."""
     hashes = {group: hashlib.sha256(f"{salt}:{group}".encode()).digest() for group in groups}
     count = round(share * len(hashes))
     if share > 0 and len(hashes) >= _MIN_GROUPS:

@@ -12,6 +12,8 @@ from pydantic import Field
 from relabel_assets.corpus.settings import Settings
 from relabel_assets.tables.schemas import STUDENT_ARCHITECTURES
 
+# max_length and epochs of the larger models are not measured: none of them was trained at size yet.
+# 1,024 tokens, because these models read a document in one piece; 2 epochs, because each is slow.
 PRESETS: dict[str, dict[str, Any]] = {
     "minilm": {},
     "modernbert": {
@@ -65,6 +67,7 @@ class StudentConfig(Settings):
     method: Literal["lora", "full"] = Field(
         "lora", description="lora: small adapters are trained. full: all weights are trained."
     )
+    # A window of 80 words with its header fits 192 tokens (student/windows.py).
     max_length: int = Field(
         192,
         ge=16,
@@ -74,6 +77,7 @@ class StudentConfig(Settings):
             "several pieces; the others cut it."
         ),
     )
+    # With LoRA, the best epoch on dev was 0, 1 or 2 (docs/experiments.md).
     epochs: int = Field(
         3,
         ge=0,
@@ -100,7 +104,8 @@ class StudentConfig(Settings):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _from_preset(cls, settings: Any) -> Any:
+    def _with_preset(cls, settings: Any) -> Any:
+        """`settings` over the values of their preset."""
         if not isinstance(settings, dict) or not isinstance(settings.get("preset"), str):
             return settings
         return PRESETS.get(settings["preset"], {}) | settings

@@ -77,12 +77,15 @@ class TeacherConfig(Settings):
             "null: not sent, for models that refuse it."
         ),
     )
+    # 13 here and in the other sections has no meaning: it is fixed, so that a run can be repeated.
     seed: int | None = Field(
         13, description="Seed sent with each request, where the endpoint takes one. null: not sent."
     )
+    # A grade and one sentence are about 60 tokens. 400 leaves room for a model that explains more.
     max_completion_tokens: int = Field(
         400, ge=1, description="Longest reply, in tokens. A reply that is cut off has no grade."
     )
+    # Not measured. Some 2,000 English words: most documents are shown whole.
     max_document_tokens: int = Field(
         3000,
         ge=50,
@@ -112,6 +115,7 @@ class TeacherConfig(Settings):
         description="Further models of the same endpoint that vote on every pair.",
         examples=[["gpt-4o-mini"]],
     )
+    # The three limits are not measured: meant for a hosted model on a small account.
     max_concurrency: int = Field(
         16, ge=1, le=1024, description="Most requests in flight at the same time."
     )
@@ -123,9 +127,11 @@ class TeacherConfig(Settings):
         gt=0,
         description="Rate limit in prompt and completion tokens per minute. null: no limit.",
     )
+    # Not measured. A hosted model replies in about 2 s; a busy server of one's own may need longer.
     timeout_s: float = Field(
         60, gt=0, description="Seconds to wait for a response before the request is sent again."
     )
+    # Waits of 0.5, 1, 2 and 4 s (teacher/sending/retry_settings.py) outlast a short rate limit.
     max_retries: int = Field(
         4, ge=0, le=20, description="How often a request is sent again after a temporary error."
     )
