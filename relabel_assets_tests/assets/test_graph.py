@@ -38,7 +38,7 @@ def run(corpus: str = "tiny", tables: list[str] | None = None) -> runner.Outcome
     return outcome
 
 
-def test_a_run_makes_every_table_with_its_files(made: Path) -> None:
+def test_a_run_writes_every_table_and_its_files(made: Path) -> None:
     warehouse = Warehouse.at(made / "warehouse.duckdb")
     assert {name for _, name in warehouse.receipts()} == set(TABLES)
     model = warehouse.read("student_model", "tiny").row(0, named=True)
@@ -50,7 +50,7 @@ def test_a_run_makes_every_table_with_its_files(made: Path) -> None:
     assert sums.is_between(1 - 1e-9, 1 + 1e-9).all()
 
 
-def test_unchanged_tables_are_left_alone_and_made_again_by_force_they_are_the_same(
+def test_unchanged_tables_are_skipped_and_a_forced_run_reproduces_them(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_copy(monkeypatch, made.parent, tmp_path)
@@ -70,7 +70,7 @@ def test_unchanged_tables_are_left_alone_and_made_again_by_force_they_are_the_sa
         assert receipt.written_at > before[key].written_at, key
 
 
-def test_a_changed_document_is_seen_and_a_removed_one_goes(
+def test_changed_and_removed_documents_reach_every_table(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_copy(monkeypatch, made.parent, tmp_path)
@@ -91,7 +91,7 @@ def test_a_changed_document_is_seen_and_a_removed_one_goes(
     assert "d0" not in warehouse.read("teacher_labels", "tiny")["doc_id"].to_list()
 
 
-def test_a_pair_without_a_recorded_grade_is_never_guessed(
+def test_a_pair_without_a_recorded_grade_stays_ungraded(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_copy(monkeypatch, made.parent, tmp_path)

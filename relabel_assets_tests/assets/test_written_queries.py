@@ -41,7 +41,7 @@ def n_query_requests(server: TeacherServer) -> int:
     )
 
 
-def test_documents_alone_become_labels_and_only_a_new_document_is_asked_about(
+def test_documents_alone_become_labels_and_a_rerun_asks_about_new_ones_only(
     home: Path,
 ) -> None:
     write_documents(home)
@@ -75,7 +75,7 @@ def test_documents_alone_become_labels_and_only_a_new_document_is_asked_about(
         )
 
 
-def test_failed_documents_are_counted_and_asked_about_again(home: Path) -> None:
+def test_failed_documents_are_counted_and_retried_by_the_next_run(home: Path) -> None:
     write_documents(home)
     faults = ("500", "only prose", "refusal", "wrong schema")
     at_random = choose_at_random(0.5, faults, seed=3)
@@ -115,7 +115,7 @@ def test_a_run_without_any_written_query_fails_with_the_reason(home: Path) -> No
     )
 
 
-def test_documents_too_short_to_ask_about_fail_with_a_message(home: Path) -> None:
+def test_documents_too_short_for_queries_fail_with_a_message(home: Path) -> None:
     folder = home / "data" / "bare" / "documents"
     folder.mkdir(parents=True)
     (folder / "a.md").write_text("Too short.")
@@ -124,5 +124,5 @@ def test_documents_too_short_to_ask_about_fail_with_a_message(home: Path) -> Non
         configure(home, server)
         outcome, _ = bring_up_to_date()
     assert outcome is not None
-    assert "no document has text enough" in outcome.failures["synthetic_queries"]
+    assert "no document has enough text" in outcome.failures["synthetic_queries"]
     assert server.requests.total() == 0

@@ -15,7 +15,7 @@ def pairs(**columns: list[object]) -> pl.DataFrame:
     return pl.DataFrame({"query_id": ["q"] * n, "doc_id": [f"d{k}" for k in range(n)], **columns})
 
 
-def test_bm25_grades_are_as_frequent_as_the_teachers_among_training_pairs() -> None:
+def test_bm25_grades_have_the_teachers_frequencies_among_training_pairs() -> None:
     candidates = pairs(bm25_score=[0.0, 1.0, 2.0, 3.0, 9.0])
     training = pairs(grade=[0, 0, 1, 3])  # d4 is a benchmark pair: it is graded, not learned from
     labels = bm25_labels(candidates, training, n_grades=4)
@@ -24,13 +24,13 @@ def test_bm25_grades_are_as_frequent_as_the_teachers_among_training_pairs() -> N
     assert labels["expected_grade"].to_list() == candidates["bm25_score"].to_list()
 
 
-def test_bm25_zeros_all_get_grade_0_though_the_teacher_relates_some() -> None:
+def test_documents_with_bm25_score_zero_all_get_grade_0() -> None:
     candidates = pairs(bm25_score=[0.0, 0.0, 0.0, 0.0, 1.0, 2.0])
     labels = bm25_labels(candidates, pairs(grade=[0, 0, 1, 1, 2, 3]), n_grades=4)
     assert labels["grade"].to_list() == [0, 0, 0, 0, 2, 3]
 
 
-def test_a_labeler_ranks_by_expected_grade_and_else_by_grade() -> None:
+def test_a_labeler_without_expected_grades_ranks_by_grade() -> None:
     teacher = pairs(grade=[3, 1]).with_columns(expected_grade=pl.Series([None, 1.25]))
     student = pairs(grade=[2, None], expected_grade=[2.2, 0.4])
     rows = labels_in_one(teacher=teacher, student=student)

@@ -22,7 +22,7 @@ def test_a_value_above_a_cut_point_gets_the_higher_grade() -> None:
     assert grades_from([0.5, np.nextafter(0.5, 1)], [0.5]).tolist() == [0, 1]
 
 
-def test_a_grade_that_the_teacher_never_gave_is_not_given() -> None:
+def test_a_grade_absent_from_the_teachers_is_never_assigned() -> None:
     points = cut_points([1.0, 2.0, 3.0], [0, 0, 2], 3)
     assert points == [2.5, 2.5]
     assert grades_from([1.0, 2.4, 2.6, 9.0], points).tolist() == [0, 0, 2, 2]
@@ -31,7 +31,7 @@ def test_a_grade_that_the_teacher_never_gave_is_not_given() -> None:
 @pytest.mark.parametrize(
     ("grade", "points"), [(0, [1.6, 1.6]), (1, [-0.5, 1.6]), (2, [-0.5, -0.5])]
 )
-def test_a_teacher_with_a_single_grade_is_followed(grade: int, points: list[float]) -> None:
+def test_a_single_teacher_grade_is_the_only_grade_assigned(grade: int, points: list[float]) -> None:
     assert cut_points([0.5, 0.6], [grade, grade], 3) == pytest.approx(points)
     assert set(grades_from([0.5, 0.6], points).tolist()) == {grade}
 

@@ -34,7 +34,9 @@ def results(
         (-0.04, -0.02, "inconclusive"),  # ends exactly at the margin: not below it
     ],
 )
-def test_the_interval_beside_the_margin_decides(low: float, high: float, outcome: str) -> None:
+def test_the_interval_and_the_margin_decide_the_outcome(
+    low: float, high: float, outcome: str
+) -> None:
     (result,) = results(difference(low, high))
     assert result.outcome == outcome
     assert outcome in result.sentence

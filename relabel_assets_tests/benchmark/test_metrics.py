@@ -47,7 +47,7 @@ def test_ties_are_broken_by_document_id_for_every_tied_group() -> None:
     assert value == pytest.approx((3 / math.log2(3) + 1 / math.log2(5)) / (3 + 1 / math.log2(3)))
 
 
-def test_only_the_ten_best_count() -> None:
+def test_only_the_top_ten_documents_count() -> None:
     worst_is_relevant = pairs([0] * 10 + [3], list(range(11, 0, -1)))
     assert ndcg_at_10(worst_is_relevant) == 0.0
 
@@ -109,7 +109,7 @@ def test_kappa_is_undefined_without_pairs_or_with_one_grade_on_both_sides(
         unique_by=lambda row: row[1],
     )
 )
-def test_ndcg_is_scikit_learns_where_nothing_is_tied(rows: list[tuple[int, int]]) -> None:
+def test_ndcg_equals_scikit_learns_without_ties(rows: list[tuple[int, int]]) -> None:
     grades, scores = zip(*rows, strict=True)
     if max(grades) > 0:
         assert ndcg_at_10(pairs(list(grades), list(scores))) == pytest.approx(
@@ -145,7 +145,7 @@ def random_labels(
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_benchmark_is_the_plain_metric_over_all_queries(seed: int) -> None:
+def test_the_benchmark_equals_the_plain_metrics_over_all_queries(seed: int) -> None:
     scores, reference, queries = random_labels(seed)
     rows = measure(scores, reference, queries, n_resamples=50).rows
     mine = (
@@ -224,7 +224,7 @@ def test_a_paired_interval_is_narrower_than_one_of_either_labeler() -> None:
     assert widths["student-teacher"] == 0.0 < widths["teacher"]
 
 
-def test_resamples_draw_as_many_queries_as_there_are_and_begin_with_the_data() -> None:
+def test_resamples_have_the_number_of_queries_and_begin_with_the_data() -> None:
     drawn = resamples(5, 20, seed=13)
     assert drawn.shape == (21, 5)
     assert drawn[0].tolist() == [1] * 5
@@ -236,7 +236,7 @@ def test_resamples_draw_as_many_queries_as_there_are_and_begin_with_the_data() -
 @pytest.mark.parametrize(
     ("grades", "median"), [([2], 2), ([2, 3], 2), ([1, 2, 2], 2), ([0, 3], 1), ([0, 3, 3], 3)]
 )
-def test_several_assessors_count_as_their_median_rounded_down(
+def test_grades_of_several_assessors_become_their_median_rounded_down(
     grades: list[int], median: int
 ) -> None:
     assessed = pl.DataFrame({"query_id": "q", "doc_id": "d", "grade": grades})

@@ -45,7 +45,7 @@ def rows() -> pl.DataFrame:
     return measure(given, REFERENCE, QUERIES, n_resamples=50).rows
 
 
-def test_the_page_holds_every_labeler_and_needs_nothing_else(rows: pl.DataFrame) -> None:
+def test_the_html_page_has_every_labeler_and_no_external_resource(rows: pl.DataFrame) -> None:
     results = gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)
     columns = ("query", "title", "reference_grade", "student_grade", "teacher_grade", "rationale")
     disagreements = [dict.fromkeys(columns, HOSTILE)]
@@ -61,7 +61,7 @@ def test_the_page_holds_every_labeler_and_needs_nothing_else(rows: pl.DataFrame)
     assert page == render_html(rows, facts)
 
 
-def test_the_markdown_says_each_slice_and_how_sure_it_is(rows: pl.DataFrame) -> None:
+def test_the_markdown_has_each_slice_with_its_intervals(rows: pl.DataFrame) -> None:
     text = render_markdown(rows, ReportFacts("tiny", reference_kind="adjudicated"))
     assert "**intent=keyword**" in text
     assert "| teacher | 1.000 [1.00, 1.00] |" in text
@@ -75,7 +75,7 @@ def test_the_markdown_says_each_slice_and_how_sure_it_is(rows: pl.DataFrame) -> 
     ]
 
 
-def test_the_markdown_is_what_was_looked_at(rows: pl.DataFrame) -> None:
+def test_the_markdown_equals_the_golden_report(rows: pl.DataFrame) -> None:
     golden = Path(__file__).parent.parent / "golden" / "report.md"
     assert render_markdown(
         rows, ReportFacts("tiny", reference_kind="adjudicated")
@@ -87,6 +87,6 @@ def test_a_report_without_measurements_says_so() -> None:
     assert "Nothing was measured" in render_html(nothing, ReportFacts("tiny"))
 
 
-def test_confusion_counts_grades_given_for_each_reference_grade() -> None:
+def test_confusions_count_assigned_grades_for_each_reference_grade() -> None:
     counts = confusions(labels(student=[0, 2, 2, 3, 0, 1, 2, 3, 0]), REFERENCE, n_grades=4)
     assert counts == {"student": [[3, 0, 0, 0], [0, 1, 1, 0], [0, 0, 2, 0], [0, 0, 0, 2]]}

@@ -87,7 +87,7 @@ def test_a_query_gets_top_documents_seed_judged_and_random_ones(tmp_path: Path) 
     assert pairs.filter(pl.col("doc_id") == "d1")["rank"].item() == 1
 
 
-def test_the_three_numbers_can_be_nothing(tmp_path: Path) -> None:
+def test_zero_candidates_of_every_kind_give_no_pairs(tmp_path: Path) -> None:
     config = CandidatesConfig(bm25_top_k=0, random=0, include_seed=False)
     assert find_candidates(
         [documents(BODIES)],
@@ -98,13 +98,13 @@ def test_the_three_numbers_can_be_nothing(tmp_path: Path) -> None:
     ).is_empty()
 
 
-def test_equal_scores_are_cut_by_document_id_not_by_place_in_the_index(tmp_path: Path) -> None:
+def test_equal_scores_are_ordered_by_document_id_and_not_by_index_position(tmp_path: Path) -> None:
     same = {f"d{number}": "word" for number in (5, 4, 3, 2, 1)}
     with bm25_index([documents(same)], scratch=tmp_path) as bm25:
         assert [doc_id for doc_id, _ in bm25.top("word", 3)] == ["d1", "d2", "d3"]
 
 
-def test_a_better_document_comes_before_tied_ones_with_lower_ids(tmp_path: Path) -> None:
+def test_a_higher_score_comes_before_tied_documents_with_lower_ids(tmp_path: Path) -> None:
     bodies = {"d9": "word word", "d5": "word other", "d4": "word other", "d3": "word other"}
     with bm25_index([documents(bodies)], scratch=tmp_path) as bm25:
         assert [doc_id for doc_id, _ in bm25.top("word", 3)] == ["d9", "d3", "d4"]
@@ -137,7 +137,7 @@ def test_ranks_count_from_one_in_the_order_of_scores(tmp_path: Path) -> None:
         "(" * 2000,
     ],
 )
-def test_whatever_is_typed_is_words_not_syntax(tmp_path: Path, text: str) -> None:
+def test_query_text_is_words_and_never_syntax(tmp_path: Path, text: str) -> None:
     config = CandidatesConfig(bm25_top_k=10, random=2)
     pairs = find_candidates(
         [documents(BODIES)],
@@ -150,7 +150,7 @@ def test_whatever_is_typed_is_words_not_syntax(tmp_path: Path, text: str) -> Non
     assert pairs["doc_id"].is_unique().all()
 
 
-def test_random_documents_follow_from_query_and_seed_only(tmp_path: Path) -> None:
+def test_random_documents_depend_on_the_query_and_the_seed_only(tmp_path: Path) -> None:
     many = documents({f"d{number:03}": f"text{number}" for number in range(200)})
     config = CandidatesConfig(bm25_top_k=0, random=3)
 
@@ -169,7 +169,7 @@ def test_random_documents_follow_from_query_and_seed_only(tmp_path: Path) -> Non
     assert drawn("a", seed=1) != drawn("a", seed=2)
 
 
-def test_a_corpus_of_one_document_and_the_scratch_folder_is_left_empty(tmp_path: Path) -> None:
+def test_a_corpus_of_one_document_has_one_pair_and_leaves_no_scratch_files(tmp_path: Path) -> None:
     pairs = find_candidates(
         [documents({"only": "cat"})],
         queries(("q", "cat", "only")),
@@ -211,7 +211,7 @@ def candidates(bodies: dict[str, str], tmp_path: Path) -> pl.DataFrame:
     return find_candidates([documents(bodies)], ASKED, NONE_JUDGED, config=config, scratch=tmp_path)
 
 
-def test_a_longer_document_moves_no_pair_of_a_query_without_its_words(tmp_path: Path) -> None:
+def test_a_longer_document_changes_no_pair_of_a_query_without_its_words(tmp_path: Path) -> None:
     before = candidates(MANY, tmp_path)
     after = candidates(MANY | {"d00": MANY["d00"] + " zebra giraffe"}, tmp_path)
     # d00 is about cats: it is longer now, and its score for that query is another.
@@ -220,7 +220,7 @@ def test_a_longer_document_moves_no_pair_of_a_query_without_its_words(tmp_path: 
     assert not before.equals(after)
 
 
-def test_a_document_more_takes_the_place_of_few_random_ones_and_moves_no_score(
+def test_a_new_document_replaces_few_random_ones_and_changes_no_score(
     tmp_path: Path,
 ) -> None:
     before, after = (
@@ -235,7 +235,7 @@ def test_a_document_more_takes_the_place_of_few_random_ones_and_moves_no_score(
     assert set(after.join(before, on=["query_id", "doc_id"], how="anti")["doc_id"]) <= {"new"}
 
 
-def test_random_documents_are_drawn_alike(tmp_path: Path) -> None:
+def test_random_documents_are_drawn_evenly(tmp_path: Path) -> None:
     asked = queries(*((f"q{number}", "zzz", None) for number in range(2000)))
     config = CandidatesConfig(bm25_top_k=0, random=2)
     pairs = find_candidates([documents(MANY)], asked, NONE_JUDGED, config=config, scratch=tmp_path)
@@ -246,7 +246,7 @@ def test_random_documents_are_drawn_alike(tmp_path: Path) -> None:
     assert 50 < counts.min() <= counts.max() < 150  # type: ignore[operator]
 
 
-def test_a_document_that_fills_up_is_never_found(tmp_path: Path) -> None:
+def test_a_filler_is_never_a_candidate(tmp_path: Path) -> None:
     asked = queries(("q", "\U00010900 cat", None))
     config = CandidatesConfig(random=10)
     pairs = find_candidates(

@@ -18,11 +18,11 @@ from relabel_assets.candidates.steps import FILLER, fillers, next_step
         (1_000_000, 1_048_576),
     ],
 )
-def test_the_next_step_is_above_the_count_and_at_most_a_fifth(count: int, step: int) -> None:
+def test_next_step_by_hand(count: int, step: int) -> None:
     assert next_step(count) == step
 
 
-def test_fillers_bring_documents_and_words_to_the_next_steps() -> None:
+def test_fillers_raise_documents_and_words_to_the_next_step() -> None:
     n_words = {"title": 200, "body": 9_000, "metadata": 0}
     filled = list(fillers(110, n_words))
     assert 110 + len(filled) == 128
@@ -37,6 +37,6 @@ def test_a_field_that_is_empty_in_all_documents_stays_empty() -> None:
     assert {fields["metadata"] for fields in fillers(110, {"body": 9_000, "metadata": 0})} == {""}
 
 
-def test_fillers_are_as_long_as_each_other() -> None:
+def test_fillers_differ_by_at_most_one_word() -> None:
     lengths = {len(fields["body"].split()) for fields in fillers(110, {"body": 9_000})}
     assert max(lengths) - min(lengths) <= 1

@@ -25,7 +25,7 @@ def no_proxy_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_an_estimate_before_during_and_after(home: Path) -> None:
+def test_estimates_before_candidates_before_sending_and_after_answers(home: Path) -> None:
     assert "the teacher is recorded" in relabel("estimate").stdout
     with TeacherServer().running() as server:
         ask_live(home, base_url=server.base_url, budget_usd=0.0001)
@@ -66,7 +66,7 @@ def test_an_estimate_before_during_and_after(home: Path) -> None:
         assert sum(server.requests.values()) == N_PAIRS
 
 
-def test_the_ledger_is_counted_and_verified(home: Path) -> None:
+def test_the_ledger_command_counts_and_verifies_lines(home: Path) -> None:
     assert "0 files" in relabel("ledger").stdout
     with TeacherServer(
         lambda body, key, nth: "500" if nth == 1 and key < "1" else None
@@ -116,7 +116,7 @@ def answer(line: str, **changes: object) -> str:
     return json.dumps(made | changes) + "\n"
 
 
-def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
+def test_exported_requests_answered_elsewhere_become_labels(home: Path, tmp_path: Path) -> None:
     ask_live(home, mode="offline")
     out, back = tmp_path / "requests.jsonl", tmp_path / "responses.jsonl"
     assert (
@@ -177,7 +177,9 @@ def test_labels_made_elsewhere(home: Path, tmp_path: Path) -> None:
     assert not {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(os.environ)
 
 
-def test_files_that_cannot_be_read_or_written_are_told(home: Path, tmp_path: Path) -> None:
+def test_unreadable_and_unwritable_files_end_with_an_error_message(
+    home: Path, tmp_path: Path
+) -> None:
     ask_live(home, mode="offline")
     assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
     for arguments, words in (
@@ -192,7 +194,7 @@ def test_files_that_cannot_be_read_or_written_are_told(home: Path, tmp_path: Pat
         )
 
 
-def test_an_estimate_counts_the_writing_of_queries(home: Path) -> None:
+def test_an_estimate_includes_the_requests_that_write_queries(home: Path) -> None:
     folder = home / "data" / "plain"
     (folder / "documents").mkdir(parents=True)
     for number in range(6):

@@ -61,7 +61,7 @@ def test_an_empty_file_is_all_defaults() -> None:
         ("gate.pairwise_margin", 0, 1),
     ],
 )
-def test_bounds_are_allowed_and_what_lies_outside_is_named(
+def test_bounds_are_allowed_and_values_outside_are_refused(
     key: str, lowest: float, highest: float | None
 ) -> None:
     section, name = key.split(".")
@@ -109,14 +109,14 @@ def test_an_unknown_key_names_the_nearest_one_of_its_section(text: str, hint: st
     assert hint in str(refused.value)
 
 
-def test_an_unknown_key_without_a_near_one_lists_the_allowed_ones() -> None:
+def test_an_unknown_key_without_a_similar_one_lists_the_allowed_keys() -> None:
     with pytest.raises(ConfigError) as refused:
         parse_corpus_config("gate: {zzz: 1}", file="c.yaml")
     message = "c.yaml: gate.zzz is not a setting. Allowed here: ndcg_margin, pairwise_margin."
     assert str(refused.value) == message
 
 
-def test_every_mistake_of_a_file_is_named_at_once() -> None:
+def test_an_error_names_every_mistake_of_the_file() -> None:
     with pytest.raises(ConfigError) as refused:
         parse_corpus_config("gate: {zzz: 1}\nstudent: {epochs: -1}", file="c.yaml")
     assert "gate.zzz" in str(refused.value)
@@ -144,7 +144,7 @@ def test_shares_of_intents_add_up_to_one(intents: str, is_allowed: bool) -> None
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_fills_what_is_not_given(preset: str) -> None:
+def test_a_preset_fills_absent_settings(preset: str) -> None:
     student = parse_corpus_config(f"student: {{preset: {preset}}}", file="c.yaml").student
     for name, value in PRESETS[preset].items():
         assert getattr(student, name) == value
@@ -152,7 +152,7 @@ def test_a_preset_fills_what_is_not_given(preset: str) -> None:
     assert own.epochs == 7
 
 
-def test_defaults_are_what_a_warehouse_was_made_with() -> None:
+def test_the_hash_of_the_default_settings_is_stable() -> None:
     """Settings are hashed into what each table was made from, in the order of their keys. A new
     default, key or order makes every corpus again: change this hash only if that is meant."""
     digest = hashlib.sha256(CorpusConfig().model_dump_json().encode()).hexdigest()
@@ -178,7 +178,7 @@ def test_every_key_has_a_description() -> None:
         "grades: [{grade: 1, name: a, meaning: b}, {grade: 2, name: a, meaning: b}]",
     ],
 )  # fmt: skip
-def test_a_rubric_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_rubric_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"r\.yaml"):
         parse_rubric(text, file="r.yaml")
 

@@ -50,7 +50,7 @@ def test_each_column_counts_in_the_hash_and_the_id_does_not(column: str) -> None
     assert content_hash(FULL | {"doc_id": "other"}) == content_hash(FULL)
 
 
-def test_beirs_names_are_understood() -> None:
+def test_beir_column_names_are_accepted() -> None:
     document = document_from_row({"_id": "d1", "title": "T", "text": "one"})
     assert (document["doc_id"], document["title"], document["body"]) == ("d1", "T", "one")
 
@@ -77,7 +77,7 @@ def test_metadata_of_another_kind_is_refused(value: object) -> None:
         document_from_row(FULL | {"author": value})
 
 
-def test_a_file_without_front_matter_takes_its_columns_from_its_place() -> None:
+def test_a_file_without_front_matter_gets_its_columns_from_path_and_heading() -> None:
     document = document_from_file(
         "hr/leave/sick.md", b"Intro.\n\n## Not this\n\n# Sick leave #\n\nText."
     )
@@ -90,12 +90,12 @@ def test_a_file_without_front_matter_takes_its_columns_from_its_place() -> None:
     }
 
 
-def test_a_file_without_a_heading_is_called_by_its_name() -> None:
+def test_a_file_without_a_heading_has_its_name_as_title() -> None:
     document = document_from_file("note.txt", b"Text.")
     assert (document["title"], document["doc_type"]) == ("note", None)
 
 
-def test_front_matter_goes_before_place_and_heading() -> None:
+def test_front_matter_overrides_path_and_heading() -> None:
     matter = (
         "---\ntitle: T\nauthors: [Ana, Bo]\npath: /x\ndate: 2026-02-01\ntype: faq\n---\n# "
         "Heading\n\nText."
@@ -117,7 +117,7 @@ def test_the_first_of_two_names_for_a_key_is_used() -> None:
     assert (document["updated_at"], document["doc_type"]) == ("2026-03-03", "a")
 
 
-def test_documents_come_in_the_order_of_their_ids_and_the_first_of_two_is_used() -> None:
+def test_documents_are_sorted_by_id_and_the_first_duplicate_is_kept() -> None:
     problems: list[Problem] = []
     rows = [
         (1, {"doc_id": "b", "body": "1"}),
@@ -130,7 +130,7 @@ def test_documents_come_in_the_order_of_their_ids_and_the_first_of_two_is_used()
     assert [(problem.line, "line 1" in problem.message) for problem in problems] == [(3, True)]
 
 
-def test_files_that_differ_in_their_suffix_alone_have_one_id() -> None:
+def test_files_with_the_same_stem_have_the_same_id() -> None:
     problems: list[Problem] = []
     files = [("a.md", b"one"), ("a.txt", b"two")]
     documents = documents_from_files(files, folder="documents", problems=problems)

@@ -71,7 +71,7 @@ def test_a_byte_order_mark_blank_lines_and_number_ids_are_read(tmp_path: Path) -
     assert reading.frame.select("doc_id", "updated_at").row(0) == ("7", "2026")
 
 
-def test_a_folder_of_files_gives_metadata_from_front_matter_and_place(tmp_path: Path) -> None:
+def test_files_get_metadata_from_front_matter_and_path(tmp_path: Path) -> None:
     reading = folder(
         tmp_path,
         {
@@ -139,7 +139,7 @@ def test_csv_and_parquet_hold_the_same_documents_as_lines(tmp_path: Path) -> Non
         assert Corpora(tmp_path / kind).open("c").documents().frame.equals(expected)
 
 
-def test_documents_in_two_places_or_none_are_an_error(tmp_path: Path) -> None:
+def test_documents_in_two_forms_or_none_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"documents/.*and documents\.jsonl|documents and documents\.jsonl"
     ):
@@ -171,7 +171,7 @@ def test_a_bad_query_is_set_aside(tmp_path: Path, row: dict[str, str], message: 
 
 
 @pytest.mark.parametrize("grade", ["3", None, 4, -1, True, 1.5, float("nan"), 1e400, [1], 10**30])
-def test_what_is_not_a_grade_of_the_rubric_is_set_aside(tmp_path: Path, grade: object) -> None:
+def test_a_grade_outside_the_rubric_is_set_aside(tmp_path: Path, grade: object) -> None:
     rows = lines(
         {"query_id": "q", "doc_id": "d1", "grade": 3},
         {"query_id": "q", "doc_id": "d2", "grade": grade},
@@ -230,7 +230,7 @@ def test_a_beir_folder_is_read_as_it_is(tmp_path: Path) -> None:
         (b"\xff\xfe", "UTF-8"),
     ],
 )
-def test_a_malformed_corpus_yaml_says_where_and_what(
+def test_a_malformed_corpus_yaml_is_refused_with_its_mistake(
     tmp_path: Path, yaml: str | bytes, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
@@ -264,7 +264,7 @@ def test_a_corpus_may_bring_its_own_rubric(tmp_path: Path) -> None:
         )
 
 
-def test_names_that_no_partition_can_have_are_refused_with_a_better_one(tmp_path: Path) -> None:
+def test_an_invalid_corpus_name_is_refused_with_a_valid_one(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
@@ -283,7 +283,7 @@ def test_names_that_no_partition_can_have_are_refused_with_a_better_one(tmp_path
     ]
 
 
-def test_an_unknown_or_empty_corpus_is_an_error_that_helps(tmp_path: Path) -> None:
+def test_an_unknown_or_empty_corpus_is_refused_with_a_hint(tmp_path: Path) -> None:
     write(tmp_path, {"handbook/documents.jsonl": DOCUMENTS})
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match="Did you mean 'handbook'"):
@@ -293,7 +293,7 @@ def test_an_unknown_or_empty_corpus_is_an_error_that_helps(tmp_path: Path) -> No
     assert Corpora(tmp_path / "nowhere").names() == []
 
 
-def test_check_finds_what_points_at_nothing(tmp_path: Path) -> None:
+def test_check_names_references_to_unknown_ids(tmp_path: Path) -> None:
     corpus = folder(
         tmp_path,
         {
@@ -312,7 +312,7 @@ def test_check_finds_what_points_at_nothing(tmp_path: Path) -> None:
     assert "'q9'" in found
 
 
-def test_a_fingerprint_follows_contents_and_names_not_times(tmp_path: Path) -> None:
+def test_a_fingerprint_depends_on_contents_and_names_and_not_on_times(tmp_path: Path) -> None:
     corpus = folder(tmp_path, {"documents/a.md": "one", "documents/b.md": "two"})
     before = corpus.fingerprint("documents")
     (corpus.path / "documents" / "a.md").touch()

@@ -40,7 +40,7 @@ def test_beir_qrels_have_three_columns_or_four_and_a_header() -> None:
     assert qrels("q1\tana\td1\t2\n", is_beir=True).frame.rows() == [("q1", "d1", "ana", 2)]
 
 
-def test_a_header_is_read_over_in_the_first_line_alone() -> None:
+def test_a_header_is_skipped_in_the_first_line_only() -> None:
     labels = qrels("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", is_beir=True)
     assert labels.frame.height == 1
     assert [problem.line for problem in labels.problems] == [2]
@@ -51,7 +51,7 @@ def test_a_header_is_read_over_in_the_first_line_alone() -> None:
 @pytest.mark.parametrize(
     "line", ["q1 0 d1", "q1 0 d1 2 x", "q1 0 d1 4", "q1 0 d1 -1", "q1 0 d1 1.5", "q1 0 d1 x"]
 )
-def test_any_other_line_is_noted(line: str) -> None:
+def test_a_malformed_line_is_a_problem(line: str) -> None:
     labels = qrels(f"q0 0 d0 1\n{line}\n")
     assert labels.frame.height == 1
     assert [problem.line for problem in labels.problems] == [2]
@@ -105,7 +105,7 @@ def test_after_twenty_unknown_ids_the_rest_is_one_problem(n_unknown: int, n_prob
         assert labels.problems[-1].message == rest
 
 
-def test_problems_from_reading_stay() -> None:
+def test_problems_of_reading_are_kept() -> None:
     before = Problem("f", 3, "not JSON", "")
     labels = recorded(("q1", "gone"))
     labels.problems.append(before)

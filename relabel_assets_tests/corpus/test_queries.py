@@ -53,7 +53,7 @@ def test_a_seed_document_may_be_a_number() -> None:
         ({"query_id": "q", "text": "x", "seed_doc_id": ["d1"]}, "seed_doc_id is"),
     ],
 )
-def test_any_other_row_is_noted(row: dict[str, Any], message: str) -> None:
+def test_a_malformed_row_is_a_problem(row: dict[str, Any], message: str) -> None:
     queries, problems = read({"query_id": "q0", "text": "first"}, row)
     assert queries.frame["query_id"].to_list() == ["q0"]
     assert problems[0].line == 2
@@ -66,7 +66,7 @@ def test_the_first_of_two_queries_with_one_id_is_used() -> None:
     assert "came before, in line 1" in problems[0].message
 
 
-def test_a_query_whose_seed_document_is_not_there_is_left_out() -> None:
+def test_a_query_with_an_unknown_seed_document_is_left_out() -> None:
     rows, _ = read(
         {"query_id": "q1", "text": "a", "seed_doc_id": "d1"},
         {"query_id": "q2", "text": "b", "seed_doc_id": "gone"},

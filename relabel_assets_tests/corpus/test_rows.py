@@ -25,20 +25,20 @@ def read(*lines: bytes) -> tuple[list[tuple[int, dict[str, Any]]], list[Problem]
     return list(json_objects(lines, file="f.jsonl", problems=problems)), problems
 
 
-def test_a_bad_line_is_noted_and_the_lines_after_it_keep_their_numbers() -> None:
+def test_a_bad_line_is_a_problem_and_later_lines_keep_their_numbers() -> None:
     rows, problems = read(b'{"a": 1}\n', b"{\n", b"\n", b'{"a": 4}\n')
     assert rows == [(1, {"a": 1}), (4, {"a": 4})]
     assert [(problem.file, problem.line) for problem in problems] == [("f.jsonl", 2)]
 
 
 @pytest.mark.parametrize("first", [b'\xef\xbb\xbf{"a": 1}\n', b"\xef\xbb\xbf\n"])
-def test_a_byte_order_mark_is_no_content(first: bytes) -> None:
+def test_a_byte_order_mark_is_ignored(first: bytes) -> None:
     rows, problems = read(first, b'{"a": 2}\n')
     assert rows[-1] == (2, {"a": 2})
     assert problems == []
 
 
-def test_only_a_last_line_without_a_line_break_is_called_torn() -> None:
+def test_only_a_last_line_without_a_newline_is_torn() -> None:
     _, (whole,) = read(b'{"a":\n')
     _, (torn,) = read(b'{"a":')
     assert "ends in the middle" in torn.message
@@ -58,27 +58,27 @@ def test_an_id_is_text_or_a_whole_number(value: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", True, 1.5, ["d1"], {}])
-def test_anything_else_is_no_id(value: object) -> None:
+def test_any_other_id_is_refused(value: object) -> None:
     with pytest.raises(SetAside, match="doc_id is"):
         required_id({"doc_id": value}, "doc_id")
 
 
 @pytest.mark.parametrize("value", [None, "", " \t\n"])
-def test_blank_text_is_none_and_missing_where_it_is_required(value: object) -> None:
+def test_blank_text_is_none_and_refused_where_text_is_required(value: object) -> None:
     assert optional_text({"title": value}, "title") is None
     assert optional_text({}, "title") is None
     with pytest.raises(SetAside, match="title is missing or empty"):
         required_text({"title": value}, "title")
 
 
-def test_text_is_kept_as_it_is() -> None:
+def test_text_is_unchanged() -> None:
     assert optional_text({"body": " two\n words "}, "body") == " two\n words "
 
 
 @pytest.mark.parametrize(
     ("value", "message"), [(7, "not text"), ("a\x00b", "NUL"), ("\ud800", "surrogate")]
 )
-def test_what_is_not_text_is_named(value: object, message: str) -> None:
+def test_a_value_that_is_not_text_is_refused(value: object, message: str) -> None:
     with pytest.raises(SetAside, match=message):
         optional_text({"body": value}, "body")
 
@@ -99,7 +99,7 @@ def test_a_whole_number_of_the_rubric_is_a_grade(value: float, grade: int) -> No
 
 
 @pytest.mark.parametrize("value", [-1, 4, 2.5, True, False, "2", None, float("nan"), float("inf")])
-def test_anything_else_is_no_grade(value: object) -> None:
+def test_any_other_grade_is_refused(value: object) -> None:
     with pytest.raises(SetAside, match="grade is") as refused:
         required_grade(value, max_grade=3)
     assert "0 to 3" in refused.value.remedy
@@ -111,7 +111,7 @@ def test_the_highest_grade_follows_the_rubric() -> None:
         required_grade(2, max_grade=1)
 
 
-def test_the_second_of_two_equal_keys_is_refused_with_the_place_of_the_first() -> None:
+def test_a_duplicate_key_is_refused_with_the_line_of_the_first() -> None:
     ids = DuplicateCheck()
     ids.add("d1", "doc_id 'd1'", "line 1")
     ids.add("d2", "doc_id 'd2'", "line 2")

@@ -67,7 +67,7 @@ def test_a_train_query_with_a_benchmark_seed_is_set_aside() -> None:
     assert "seed document" in problems[0].message
 
 
-def test_near_duplicates_and_their_seeds_share_a_side() -> None:
+def test_near_duplicates_and_their_seeds_share_a_split() -> None:
     rows = [(f"q{n}", words(n), f"d{n}", "train") for n in range(40)]
     rows[1] = ("q1", rows[0][1] + "!", "d1", "train")
     divided, _ = assign_splits(queries(*rows), config=CONFIG, file="queries.jsonl")
@@ -110,7 +110,7 @@ def test_near_duplicates_join_their_seed_documents_in_a_chain() -> None:
         assert split_of["q0"] == split_of["q1"] == split_of["q2"]
 
 
-def test_a_new_seed_document_moves_few_others() -> None:
+def test_a_new_seed_document_moves_at_most_one_other() -> None:
     rows = [(f"q{n}", words(n), f"d{n}", "train") for n in range(101)]
     splits = []
     for n_rows in (100, 101):
@@ -137,14 +137,14 @@ def test_near_duplicates_by_hand(one: str, other: str, is_near: bool) -> None:
     assert bool(list(near_duplicates([one], [other]))) == is_near
 
 
-def test_one_query_and_none_are_no_trouble() -> None:
+def test_no_query_and_a_single_query_are_assigned() -> None:
     assert assign_splits(queries(), config=CONFIG, file="f")[0].is_empty()
     assert assign_splits(queries(("q", "x", None, None)), config=CONFIG, file="f")[0][
         "split"
     ].to_list() == ["train"]
 
 
-def test_a_leak_that_got_in_is_found() -> None:
+def test_stored_leaks_are_reported() -> None:
     stored = queries(
         ("q1", "alpha beta", "d1", "train"),
         ("q2", "beta alpha", "d2", "benchmark"),
@@ -167,7 +167,7 @@ def test_a_leak_that_got_in_is_found() -> None:
         max_size=30,
     )
 )
-def test_whatever_comes_in_nothing_leaks(rows: list[tuple[str, str | None, str | None]]) -> None:
+def test_no_assignment_leaks(rows: list[tuple[str, str | None, str | None]]) -> None:
     frame = queries(
         *((f"q{n}", word * 5, seed, split) for n, (word, seed, split) in enumerate(rows))
     )
@@ -177,6 +177,6 @@ def test_whatever_comes_in_nothing_leaks(rows: list[tuple[str, str | None, str |
     assert divided["split"].null_count() == 0
 
 
-def test_near_duplicates_are_found_across_blocks() -> None:
+def test_near_duplicates_in_different_blocks_are_detected() -> None:
     texts = [words(n) for n in range(4500)]
     assert (4400, 0) in set(near_duplicates([*texts[:4400], texts[0]], texts[:1]))

@@ -28,7 +28,7 @@ builders.grade(Path(sys.argv[2]), server, builders.make_pairs(int(sys.argv[3])),
 """
 
 
-def test_no_answer_in_the_ledger_is_asked_again(tmp_path):
+def test_recorded_answers_are_not_requested_again_after_kills(tmp_path):
     chance = random.Random(3)
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
     with TeacherServer(latency_s=0.02).running() as server:
@@ -69,7 +69,7 @@ def test_no_answer_in_the_ledger_is_asked_again(tmp_path):
         assert true_grade(server.bodies[labels["request_key"][0]]) == labels["grade"][0]
 
 
-def test_a_torn_last_line_costs_one_request_and_is_told(tmp_path):
+def test_a_torn_last_line_costs_one_request(tmp_path):
     with TeacherServer().running() as server:
         grade(tmp_path, server, make_pairs(20))
         (file,) = tmp_path.glob("**/*.jsonl")

@@ -41,7 +41,7 @@ def key_in_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_stopped_goes_on_where_it_was(home: Path, stop: signal.Signals) -> None:
+def test_a_stopped_run_resumes_from_the_ledger(home: Path, stop: signal.Signals) -> None:
     ledger = home / "home" / "ledger"
     with TeacherServer(latency_s=0.05).running() as server:
         ask_live(home, base_url=server.base_url, max_concurrency=4)
@@ -64,7 +64,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(home: Path, stop: signal.Sig
         assert set(answers_in(ledger).values()) == {1}
 
 
-def test_the_key_is_left_nowhere(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_api_key_is_in_no_file_and_no_output(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     server = TeacherServer(choose_at_random(0.3, ("500", "word", "401"), seed=5))
     server.answers["500"] = lambda grade: (500, {}, error_body(f"upstream refused Bearer {KEY}"))
     server.answers["word"] = lambda grade: (

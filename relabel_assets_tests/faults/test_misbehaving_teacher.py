@@ -23,7 +23,7 @@ def key_in_environment(monkeypatch):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_fault_then_a_good_reply(fault, tmp_path):
+def test_a_good_reply_after_one_fault_is_a_grade(fault, tmp_path):
     with TeacherServer(lambda body, key, nth: fault if nth == 1 else None).running() as server:
         labels = grade(
             tmp_path,
@@ -37,7 +37,7 @@ def test_one_fault_then_a_good_reply(fault, tmp_path):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_that_stays_is_a_reason_and_never_a_grade(fault, tmp_path):
+def test_a_permanent_fault_becomes_a_reason_and_no_grade(fault, tmp_path):
     with TeacherServer(lambda body, key, nth: fault).running() as server:
         labels = grade(
             tmp_path,
@@ -57,7 +57,7 @@ def test_a_fault_that_stays_is_a_reason_and_never_a_grade(fault, tmp_path):
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES)
-def test_servers_that_differ_are_all_read(difference, tmp_path):
+def test_replies_of_different_servers_are_all_parsed(difference, tmp_path):
     with TeacherServer(lambda body, key, nth: difference).running() as server:
         labels = grade(tmp_path, server, make_pairs(3))
         assert labels["status"].to_list() == ["ok"] * 3

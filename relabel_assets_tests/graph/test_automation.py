@@ -20,7 +20,7 @@ def run(instance: dg.DagsterInstance, name: str = "label_corpus") -> None:
     assert job.execute_in_process(instance=instance, partition_key="tiny").success
 
 
-def test_a_changed_folder_requests_one_run_of_all_tables_downstream_and_no_second(
+def test_a_changed_folder_requests_all_tables_once(
     home: Path,
 ) -> None:
     with dg.DagsterInstance.ephemeral() as instance:

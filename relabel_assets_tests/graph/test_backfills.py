@@ -39,7 +39,7 @@ def single_run(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     )
 
 
-def test_a_broken_corpus_in_one_run_over_many_costs_no_other(corpora: Path) -> None:
+def test_a_broken_corpus_fails_no_other_corpus_of_the_same_run(corpora: Path) -> None:
     project, warehouse = runner.from_environment()
     broken = corpora / "data" / "two" / "documents.jsonl"
     whole = broken.read_text()
@@ -127,7 +127,7 @@ def test_run_config_can_give_each_step_a_process(home: Path) -> None:
     assert {table for _, table in warehouse.receipts()} == {"seed_docs", "synthetic_queries"}
 
 
-def test_a_stopped_backfill_goes_on_where_it_was(
+def test_a_stopped_backfill_resumes_from_the_ledger(
     corpora: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the UI's Terminate and Ctrl-C do to a run: SIGINT or SIGTERM to its process."""

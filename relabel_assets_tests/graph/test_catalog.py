@@ -26,7 +26,7 @@ def test_long_text_is_cut_and_a_list_is_joined() -> None:
     assert row == f"| {'x' * 79}… | 0.25, 0.75 |"
 
 
-def test_columns_that_the_shown_rows_leave_empty_are_left_out() -> None:
+def test_columns_that_are_empty_in_the_shown_rows_are_left_out() -> None:
     assert preview(doc_id=["d1"], title=[None])[0] == "| doc_id |"
 
 

@@ -92,7 +92,7 @@ def test_every_contract_check_has_rules_of_its_own() -> None:
     assert set(checks._CHECK_OF_RULE.values()) | {"in_range"} == set(checks._CONTRACT_CHECKS)
 
 
-def test_rows_whose_parent_is_not_there_are_counted_by_reference(warehouse: Warehouse) -> None:
+def test_rows_with_a_missing_parent_are_counted_by_reference(warehouse: Warehouse) -> None:
     candidates = TABLES["bm25_candidates"]
     put(warehouse, "seed_docs", document("d1"))
     put(warehouse, "synthetic_queries", query("q1", seed_doc_id="d1"))
@@ -101,8 +101,8 @@ def test_rows_whose_parent_is_not_there_are_counted_by_reference(warehouse: Ware
     assert checks.missing_parents(warehouse, candidates, "tiny") == []
     put(warehouse, "bm25_candidates", pair, pair | {"doc_id": "d2"}, pair | {"query_id": "q2"})
     assert checks.missing_parents(warehouse, candidates, "tiny") == [
-        "doc_id not in seed_docs: 1 rows",
-        "query_id not in synthetic_queries: 1 rows",
+        "doc_id not in seed_docs: 1 row",
+        "query_id not in synthetic_queries: 1 row",
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_parent_in_another_corpus_does_not_count(warehouse: Warehouse) -> None
     warehouse.replace("seed_docs", "other", documents, input_hash=HASH)
     put(warehouse, "synthetic_queries", query("q1", seed_doc_id="d1"))
     found = checks.missing_parents(warehouse, TABLES["synthetic_queries"], "tiny")
-    assert found == ["seed_doc_id not in seed_docs: 1 rows"]
+    assert found == ["seed_doc_id not in seed_docs: 1 row"]
 
 
 def test_a_query_without_a_seed_document_misses_no_parent(warehouse: Warehouse) -> None:
@@ -131,7 +131,7 @@ def test_pairs_without_a_grade_are_counted_by_reason(warehouse: Warehouse) -> No
     put(warehouse, "teacher_labels", *rows)
     assert checks.ungraded_pairs(warehouse, "tiny") == [
         "2 pairs refused: unsafe",
-        "1 pairs failed: no reason given",
+        "1 pair failed: no reason given",
     ]
 
 
@@ -142,7 +142,7 @@ def test_inputs_that_were_set_aside_are_counted(warehouse: Warehouse) -> None:
     frame = table_rows("seed_docs", document("d1"))
     warehouse.replace("seed_docs", "tiny", frame, input_hash=HASH, n_set_aside=3)
     (line,) = checks.set_aside_inputs(warehouse.receipts(), "seed_docs", "tiny")
-    assert line == "3 inputs were set aside; `relabel corpora check tiny` lists them"
+    assert line == "3 inputs set aside; `relabel corpora check tiny` lists them"
 
 
 def leaking_corpus(warehouse: Warehouse) -> None:
@@ -153,7 +153,7 @@ def leaking_corpus(warehouse: Warehouse) -> None:
     put(warehouse, "teacher_labels", *(label(query_id=q, doc_id=d) for q, d in pairs))
 
 
-def test_training_pairs_are_seen_to_leak_when_they_are_chosen_wrongly(
+def test_wrongly_chosen_training_pairs_are_reported_as_leaking(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leaking_corpus(warehouse)
@@ -165,7 +165,7 @@ def test_training_pairs_are_seen_to_leak_when_they_are_chosen_wrongly(
     ]
 
 
-def test_training_pairs_are_seen_to_leak_when_a_query_is_stored_in_two_splits(
+def test_training_pairs_of_a_query_in_two_splits_are_reported_as_leaking(
     warehouse: Warehouse,
 ) -> None:
     leaking_corpus(warehouse)
@@ -183,7 +183,7 @@ def test_training_pairs_are_seen_to_leak_when_a_query_is_stored_in_two_splits(
     ("ci_low", "ci_high", "verdict"),
     [(-0.01, 0.03, None), (-0.09, -0.06, "failed"), (-0.09, 0.01, "inconclusive")],
 )
-def test_a_student_is_found_as_good_worse_or_neither(
+def test_unproven_margins_are_reported_with_their_outcome(
     ci_low: float, ci_high: float, verdict: str | None
 ) -> None:
     row = {
@@ -244,7 +244,7 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
     return {f"{check.asset_key.to_user_string()}: {check.check_name}": check for check in found}
 
 
-def test_every_check_fails_in_a_run_over_broken_rows_and_says_why(
+def test_every_check_fails_on_broken_rows_with_a_reason(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_copy(monkeypatch, made.parent, tmp_path)
@@ -264,7 +264,7 @@ def test_every_check_fails_in_a_run_over_broken_rows_and_says_why(
         "teacher_labels: accepted_values": "status|dtype: 8 rows",
         "teacher_labels: in_range": "grade|max: 8 rows",
         "teacher_labels: relationships": "query_id, doc_id not in bm25_candidates: 8 rows",
-        "seed_docs: nothing_set_aside": "2 inputs were set aside",
+        "seed_docs: nothing_set_aside": "2 inputs set aside",
         "synthetic_queries: splits_do_not_leak": "query 'q05'",
         "student_model: training_does_not_leak": "has a benchmark query",
         "teacher_labels: every_pair_is_graded": "8 pairs fine: no reason given",

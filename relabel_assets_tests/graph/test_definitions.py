@@ -86,7 +86,7 @@ def test_a_wrong_setting_is_refused_with_what_is_allowed(
         settings_from_environment()
 
 
-def test_settings_that_are_not_there_or_empty_are_the_defaults(
+def test_absent_and_empty_settings_have_their_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("RELABEL_AUTOMATION", raising=False)

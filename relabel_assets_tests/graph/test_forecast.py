@@ -22,7 +22,7 @@ def test_added_changed_and_removed_rows_are_counted() -> None:
     assert changes_between(table, before, after) == Changes(added=1, changed=1, removed=1)
 
 
-def test_how_long_a_row_took_is_no_change() -> None:
+def test_latency_is_not_a_change() -> None:
     before, after = labels(("q1", 1)), labels(("q1", 1), latency_s=9.0)
     assert changes_between(TABLES["teacher_labels"], before, after) == Changes(0, 0, 0)
 
@@ -33,12 +33,12 @@ def test_how_long_a_row_took_is_no_change() -> None:
         (None, False),
         (Changes(0, 0, 0), False),
         (Changes(0, 0, 3), False),
-        (Changes(1, 1, 0, is_most=True), False),
+        (Changes(1, 1, 0, is_upper_bound=True), False),
         (Changes(0, 1, 0), True),
         (Changes(1, 0, 0), True),
     ],
 )
-def test_a_change_is_certain_if_a_row_is_added_or_changed_in_any_case(
+def test_a_change_is_certain_if_at_least_one_row_is_added_or_changed(
     changes: Changes | None, is_certain: bool
 ) -> None:
     assert Forecast(changes).is_certain_change is is_certain

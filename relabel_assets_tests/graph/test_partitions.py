@@ -47,7 +47,7 @@ def test_a_folder_that_changes_during_a_run_is_marked_changed_after_it(home: Pat
         assert (set(during), set(after)) == (set(), {"tiny"})
 
 
-def test_an_unreadable_folder_keeps_no_other_from_being_seen(home: Path) -> None:
+def test_an_unreadable_folder_does_not_hide_the_others(home: Path) -> None:
     write_corpus(home / "data" / "broken")
     settings = home / "data" / "broken" / "corpus.yaml"
     settings.write_text("studnt: 1")

@@ -13,7 +13,8 @@ from relabel_assets.graph.recipe import Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.progress import silent
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.warehouse import Receipt, Warehouse
+from relabel_assets.warehouse.receipt import Receipt
+from relabel_assets.warehouse.warehouse import Warehouse
 
 RECEIPT = Receipt(
     corpus="tiny",
@@ -40,7 +41,7 @@ def test_a_partition_with_the_same_inputs_is_fresh(project: Project) -> None:
     assert is_fresh(RECEIPT, "a" * 64, project)
 
 
-def test_a_partition_that_was_never_made_is_not_fresh(project: Project) -> None:
+def test_a_partition_without_a_receipt_is_not_fresh(project: Project) -> None:
     assert not is_fresh(None, "a" * 64, project)
 
 
@@ -71,7 +72,7 @@ def recipe(code_version: str = "1", depth: int = 3) -> Recipe:
     )
 
 
-def test_the_input_hash_follows_code_settings_files_and_upstream_rows(tmp_path: Path) -> None:
+def test_the_input_hash_depends_on_code_settings_files_and_upstream_rows(tmp_path: Path) -> None:
     (tmp_path / "queries.jsonl").write_text("{}\n")
     folder, table = CorpusFolder("tiny", tmp_path), TABLES["reference_labels"]
 
@@ -97,7 +98,7 @@ def test_the_input_hash_follows_code_settings_files_and_upstream_rows(tmp_path: 
     assert len({first, *changed}) == 1 + len(changed)
 
 
-def test_a_step_reads_no_table_that_is_not_declared(project: Project, tmp_path: Path) -> None:
+def test_a_step_reads_declared_tables_only(project: Project, tmp_path: Path) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
     folder = CorpusFolder("tiny", tmp_path)
     step = Step(TABLES["reference_labels"], folder, warehouse, project, silent)

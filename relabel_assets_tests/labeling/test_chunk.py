@@ -29,13 +29,13 @@ def chunk(*rows: dict[str, str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(pairs_file.COLUMNS, pl.String))
 
 
-def test_a_row_without_texts_has_those_of_its_ids() -> None:
+def test_a_row_without_texts_gets_the_texts_of_its_ids() -> None:
     (row,) = with_texts(chunk({"query_id": "q1", "doc_id": "d1"}), texts).to_dicts()
     assert (row["text"], row["title"], row["body"]) == ("known query", "Known", "Known rules.")
     assert row["status_reason"] is None
 
 
-def test_a_rows_own_texts_count_before_those_of_its_ids() -> None:
+def test_a_rows_own_texts_override_the_texts_of_its_ids() -> None:
     row = {"query_id": "q1", "query": "own query", "doc_id": "d1", "body": "Own rules."}
     (found,) = with_texts(chunk(row), texts).to_dicts()
     assert (found["text"], found["title"], found["body"]) == ("own query", None, "Own rules.")
@@ -60,7 +60,7 @@ def test_a_title_alone_is_a_document() -> None:
     assert with_texts(chunk(row), texts)["status_reason"].to_list() == [None]
 
 
-def test_rows_without_a_grade_keep_their_place(tmp_path: Path) -> None:
+def test_rows_without_a_grade_keep_their_position(tmp_path: Path) -> None:
     rows = with_texts(
         chunk(
             {"query_id": "q1", "doc_id": "d1"},

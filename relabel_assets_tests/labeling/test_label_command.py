@@ -64,7 +64,7 @@ def test_texts_have_the_grades_of_their_ids(known: pl.DataFrame, tmp_path: Path)
     assert_same(label(tmp_path / "pairs.jsonl", tmp_path / "labels.csv"), known)
 
 
-def test_rows_that_cannot_be_graded_are_written_with_a_reason(
+def test_rows_without_a_grade_are_written_with_a_reason(
     known: pl.DataFrame, tmp_path: Path
 ) -> None:
     rows = [
@@ -82,7 +82,7 @@ def test_rows_that_cannot_be_graded_are_written_with_a_reason(
     assert found["grade"].is_null().to_list() == [False, False, True, True]
 
 
-def test_a_file_that_cannot_be_used_is_named_and_nothing_begun(tmp_path: Path) -> None:
+def test_an_unusable_pairs_file_is_refused_before_labeling(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("query_id,doc_id\nq00,d0\nq00,d0,d1\n")
     done = relabel(
         "label", str(tmp_path / "pairs.csv"), "-c", "tiny", "-o", str(tmp_path / "labels.parquet")
@@ -104,7 +104,7 @@ def test_an_unknown_engine_is_refused_and_the_known_ones_are_named(tmp_path: Pat
 @pytest.mark.parametrize(
     "out", ["/proc/labels.parquet", "pairs.jsonl/labels.parquet", "labels.txt"]
 )
-def test_an_out_that_cannot_be_written_is_refused(out: str, tmp_path: Path) -> None:
+def test_an_unwritable_labels_file_is_refused(out: str, tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text('{"query": "leave", "body": "rules"}\n')
     done = relabel("label", str(tmp_path / "pairs.jsonl"), "-c", "tiny", "-o", str(tmp_path / out))
     assert done.returncode == 4

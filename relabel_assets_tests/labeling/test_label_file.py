@@ -90,7 +90,7 @@ def test_after_a_kill_only_the_chunks_without_labels_are_graded(killed: Path) ->
     assert not killed.with_name("labels.parquet.parts").exists()
 
 
-def test_the_parts_of_another_student_are_refused_and_stay(killed: Path) -> None:
+def test_parts_of_another_student_are_refused_and_kept(killed: Path) -> None:
     before = parts_of(killed)
     for changes in ({"model_id": "other"}, {"model_hash": "other"}):
         with pytest.raises(ConfigError, match="begun with other pairs, another student"):
@@ -98,7 +98,7 @@ def test_the_parts_of_another_student_are_refused_and_stay(killed: Path) -> None
     assert parts_of(killed) == before
 
 
-def test_the_parts_of_other_pairs_are_refused_and_stay(killed: Path) -> None:
+def test_parts_of_other_pairs_are_refused_and_kept(killed: Path) -> None:
     before = parts_of(killed)
     pl.read_parquet(killed).reverse().write_parquet(killed)
     with pytest.raises(ConfigError, match="begun with other pairs"):
@@ -119,7 +119,7 @@ def test_parts_are_refused_after_the_texts_behind_ids_changed(pairs: Path) -> No
     label(pairs, texts_hash="as they were")
 
 
-def test_texts_behind_ids_do_not_matter_where_the_file_has_its_own(killed: Path) -> None:
+def test_changed_texts_behind_ids_do_not_matter_if_the_file_has_its_own(killed: Path) -> None:
     label(killed, texts_hash="as they are now")
 
 
@@ -141,7 +141,7 @@ def test_progress_counts_the_rows_of_earlier_calls(killed: Path) -> None:
     assert reports == [(60, 95), (70, 95), (80, 95), (90, 95), (95, 95)]
 
 
-def test_a_chunk_that_cannot_be_graded_leaves_the_labels_before_it(pairs: Path) -> None:
+def test_a_failing_chunk_keeps_the_labels_of_earlier_chunks(pairs: Path) -> None:
     class Broken(CountingGrader):
         def grade(self, pairs: pl.DataFrame, **kwargs: object) -> pl.DataFrame:
             if len(self.calls) == 2:

@@ -46,7 +46,7 @@ def test_probabilities_of_a_csv_are_joined_by_semicolons(parts: Path) -> None:
     assert probs == ["1.0;0.0", "0.25;0.75", None, "0.5;0.5"]
 
 
-def test_parts_stay_where_the_labels_file_cannot_be_written(parts: Path) -> None:
+def test_parts_are_kept_if_the_labels_file_cannot_be_written(parts: Path) -> None:
     out = parts.with_name("labels.parquet")
     out.mkdir()
     with pytest.raises(ConfigError, match=r"cannot be written.*run this again"):

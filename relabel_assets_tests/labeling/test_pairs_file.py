@@ -28,7 +28,7 @@ def queries(file: Path, size: int) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
-def test_chunks_have_the_size_asked_for_and_the_last_one_the_rest(
+def test_chunks_have_the_given_size_and_the_last_one_has_the_remainder(
     tmp_path: Path, ending: str
 ) -> None:
     chunks = queries(written(tmp_path, ending), 8)
@@ -76,7 +76,7 @@ def test_check_counts_rows_and_names_the_columns_that_are_not_empty(
         ("pairs.jsonl", b'{"query": "\xff", "body": "d"}', "line 1: not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_its_line(
+def test_an_unusable_file_is_refused_with_its_line(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)

@@ -35,7 +35,7 @@ user: "<q>{{ query }}</q>\\r\\n{{grades}} {{body}}"
         ("[", "not YAML"),
     ],
 )
-def test_a_wrong_prompt_is_named(text: str, message: str) -> None:
+def test_an_invalid_prompt_is_refused_with_its_mistake(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as refused:
         grading_prompt(text, file="p.yaml")
     assert message in str(refused.value)
@@ -48,7 +48,7 @@ def test_a_prompt_for_queries_has_placeholders_of_its_own() -> None:
         queries_prompt("user: '{{body}} {{wanted}} {{query}}'")
 
 
-def test_all_but_placeholders_is_literal() -> None:
+def test_everything_except_placeholders_is_literal() -> None:
     """The hash and the text are those of the first version: a prompt file that a corpus has keeps
     its answers."""
     prompt = grading_prompt(WITH_LITERAL_BRACES)
@@ -59,14 +59,14 @@ def test_all_but_placeholders_is_literal() -> None:
     assert prompt.content_hash == "f42b6585370195c0da129a1b7c2d9f4e618e3f7d7abeac4e649b936827b6bbf2"
 
 
-def test_the_hash_is_of_the_texts_and_not_of_the_files_layout() -> None:
+def test_the_hash_depends_on_the_texts_and_not_on_the_layout() -> None:
     one = grading_prompt("user: '{{query}} {{body}} {{grades}}'\ndescription: one")
     same = grading_prompt("# two\nuser: >-\n  {{query}} {{body}}\n  {{grades}}\nsystem: ''")
     other = grading_prompt("user: '{{query}} {{body}} {{grades}}!'")
     assert one.content_hash == same.content_hash != other.content_hash
 
 
-def test_no_system_text_is_no_system_message() -> None:
+def test_an_empty_system_text_gives_no_system_message() -> None:
     prompt = grading_prompt("user: '{{query}} {{body}} {{grades}}'\nsystem: '  '")
     assert [m["role"] for m in prompt.render({"query": "", "body": "", "grades": ""})] == ["user"]
 
@@ -84,12 +84,12 @@ def test_a_prompt_without_tags_still_escapes_control_tokens() -> None:
     assert prompt.render({"body": "<|end|> <body>"})[0]["content"] == "&lt;|end|> <body>"
 
 
-def test_a_missing_value_is_an_error_and_not_an_empty_text() -> None:
+def test_a_missing_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="grades"):
         grading_prompt("user: '{{query}} {{body}} {{grades}}'").render({"query": "", "body": ""})
 
 
-def test_the_packaged_prompts_are_those_that_answers_were_paid_for() -> None:
+def test_the_hashes_of_the_packaged_prompts_are_stable() -> None:
     hashes = [grading_prompt().content_hash[:8], queries_prompt().content_hash[:8]]
     assert hashes == ["41f03d28", "eb7a3051"]
 

@@ -44,7 +44,7 @@ def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
     for name in tables:
         done = changes_between(TABLES[name], before[name], warehouse.read(name, corpus))
         foretold = planned[name].changes if name in planned else Changes(0, 0, 0)
-        if foretold is not None and foretold.is_most:
+        if foretold is not None and foretold.is_upper_bound:
             assert (done.added, done.changed) <= (foretold.added, foretold.changed), name
         elif foretold is not None:
             assert done == foretold, (name, planned.get(name))
@@ -120,7 +120,7 @@ def take_fewer_candidates_and_change_a_grade(folder: Path) -> None:
         ),
     ],
 )
-def test_a_plan_foretells_the_changed_rows_of_one_of_three_corpora(
+def test_a_plan_predicts_the_changed_rows_of_one_of_three_corpora(
     three: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -134,13 +134,13 @@ def test_a_plan_foretells_the_changed_rows_of_one_of_three_corpora(
     planned = run_beside_its_plan("tiny", LABELS)
     assert next(iter(planned)) == first
     assert reason in planned[first].reason
-    assert all(not found.changes.is_most for found in planned.values() if found.changes)
+    assert all(not found.changes.is_upper_bound for found in planned.values() if found.changes)
     if change is change_a_document:
         assert planned["seed_docs"].changes == Changes(0, 1, 0)
         assert planned["teacher_labels"].changes == Changes(0, 0, 0)
 
 
-def test_a_plan_foretells_whether_a_student_is_trained(
+def test_a_plan_predicts_whether_a_student_is_trained(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_copy(monkeypatch, made.parent, tmp_path)
@@ -152,7 +152,7 @@ def test_a_plan_foretells_whether_a_student_is_trained(
     kept = {found.table: found for found in plan(project, warehouse, "tiny", list(TABLES))}
     assert kept["student_model"].changes == Changes(0, 0, 0)
     assert "stays" in kept["student_model"].note
-    assert kept["student_labels"].changes == Changes(0, 128, 0, is_most=True)
+    assert kept["student_labels"].changes == Changes(0, 128, 0, is_upper_bound=True)
     (folder / "queries.jsonl").write_text(whole["queries.jsonl"])
     # Nor is its document, but a student knows the whole corpus.
     edit(folder / "documents.jsonl", lambda rows: rows[7].update(body="The fire drill is in May."))
@@ -178,7 +178,7 @@ def n_asked(planned: Planned) -> int:
     return int(planned.note.split(" with ")[1].split(" ")[0].replace(",", ""))
 
 
-def test_a_plan_foretells_how_often_a_live_teacher_is_asked(
+def test_a_plan_predicts_the_number_of_live_requests(
     live: tuple[Path, TeacherServer],
 ) -> None:
     home, server = live
@@ -198,7 +198,7 @@ def test_a_plan_foretells_how_often_a_live_teacher_is_asked(
             assert n_pairs == 0 if planned.note == "" else n_asked(planned) == n_pairs
 
 
-def test_a_plan_foretells_how_many_documents_the_teacher_writes_queries_for(
+def test_a_plan_predicts_the_number_of_documents_that_get_queries(
     live: tuple[Path, TeacherServer],
 ) -> None:
     home, server = live
@@ -208,10 +208,10 @@ def test_a_plan_foretells_how_many_documents_the_teacher_writes_queries_for(
         builders.configure(home, server)
         first = run_beside_its_plan("bare", LABELS)
         assert "asked about 12 documents" in first["synthetic_queries"].note
-        assert "known after" in first["teacher_labels"].note
+        assert "depend on the teacher's answers" in first["teacher_labels"].note
         asked = server.requests.total()
         builders.write_documents(home, ("coffee machines",))
         planned = run_beside_its_plan("bare", LABELS)
-        assert "asked about 1 documents" in planned["synthetic_queries"].note
-        assert planned["synthetic_queries"].changes == Changes(3, 0, 0, is_most=True)
+        assert "asked about 1 document" in planned["synthetic_queries"].note
+        assert planned["synthetic_queries"].changes == Changes(3, 0, 0, is_upper_bound=True)
         assert server.requests.total() > asked

@@ -40,7 +40,7 @@ def test_a_selection_of_no_table_is_refused_with_their_names(selection: str) -> 
         runner.select_tables(selection)
 
 
-def test_a_broken_corpus_is_an_outcome_and_costs_no_other_its_run(home: Path) -> None:
+def test_a_broken_corpus_is_a_failed_outcome_and_other_corpora_run(home: Path) -> None:
     (write_corpus(home / "data" / "broken") / "corpus.yaml").write_text("studnt: 1")
     project, warehouse = runner.from_environment()
     outcomes = [
@@ -81,7 +81,7 @@ def test_progress_lines_name_corpus_table_rows_and_run(
         assert record.run == receipt.run_id  # type: ignore[attr-defined]
 
 
-def test_a_killed_runs_pools_are_free_for_the_next(home: Path) -> None:
+def test_the_pool_slots_of_a_killed_run_are_freed(home: Path) -> None:
     project, warehouse = runner.from_environment()
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
@@ -103,7 +103,7 @@ def test_a_killed_runs_pools_are_free_for_the_next(home: Path) -> None:
         assert found.status == dg.DagsterRunStatus.FAILURE
 
 
-def test_the_command_answers_and_fails_plainly(home: Path) -> None:
+def test_commands_end_with_their_exit_code_and_message(home: Path) -> None:
     assert "corpus" in relabel("--help").stdout
     done = relabel("run", "-c", "tiny", "-s", "seed_docs")
     assert (done.returncode, "tiny / seed_docs: 8 rows" in done.stderr) == (0, True), done.stderr

@@ -31,7 +31,7 @@ from relabel_assets_tests.student.tiny_models import (
 )
 
 
-def test_every_declared_architecture_is_registered_and_may_be_in_settings_and_table() -> None:
+def test_every_declared_architecture_is_registered_and_allowed_in_settings_and_table() -> None:
     assert tuple(ARCHITECTURES) == STUDENT_ARCHITECTURES
     for name in STUDENT_ARCHITECTURES:
         assert StudentConfig(architecture=name).architecture == name
@@ -66,7 +66,7 @@ def test_the_registry_and_the_package_do_not_load_torch() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_cross_encoder_without_a_trained_head_is_measured_against_late_interaction(
+def test_the_baseline_of_a_new_cross_encoder_is_late_interaction(
     tmp_path: Path,
 ) -> None:
     base = str(save_encoder(tmp_path / "base", "bert"))
@@ -81,9 +81,7 @@ def test_a_cross_encoder_without_a_trained_head_is_measured_against_late_interac
 
 
 @pytest.mark.parametrize("name", STUDENT_ARCHITECTURES)
-def test_a_folder_is_a_student_with_a_card_and_an_empty_frame_of_pairs_has_no_grade(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_trained_folder_has_a_card_and_grades_an_empty_frame(tmp_path: Path, name: str) -> None:
     base = tmp_path / "base"
     save_decoder(base, "llama") if name == "decoder" else save_encoder(base, "bert")
     config = StudentConfig(base_model=str(base), architecture=name, max_length=48, epochs=0)
@@ -95,7 +93,7 @@ def test_a_folder_is_a_student_with_a_card_and_an_empty_frame_of_pairs_has_no_gr
 
 
 @pytest.mark.parametrize("architecture", ["late_interaction", "cross_encoder", "decoder"])
-def test_bf16_scores_are_near_those_of_fp32_and_the_same_after_a_reload(
+def test_bf16_scores_are_close_to_fp32_and_a_reload_reproduces_the_cut_points(
     tmp_path: Path, architecture: str
 ) -> None:
     base = tmp_path / "base"
@@ -121,7 +119,9 @@ def test_bf16_scores_are_near_those_of_fp32_and_the_same_after_a_reload(
 
 
 @pytest.mark.parametrize("architecture", ["late_interaction", "cross_encoder"])
-def test_texts_longer_than_the_model_takes_are_scored(tmp_path: Path, architecture: Any) -> None:
+def test_texts_above_the_models_maximum_length_are_scored(
+    tmp_path: Path, architecture: Any
+) -> None:
     base = save_encoder(tmp_path / "base", "bert", room=39)
     given = StudentConfig(
         base_model=str(base), architecture=architecture, precision="fp32", max_length=512, epochs=0
@@ -140,7 +140,7 @@ def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
         train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
 
 
-def test_code_in_a_folder_is_never_run_and_no_corpus_can_ask_for_it(tmp_path: Path) -> None:
+def test_code_in_a_model_folder_is_never_run_and_no_setting_allows_it(tmp_path: Path) -> None:
     base, ran = save_encoder(tmp_path / "base", "bert"), tmp_path / "ran"
     about = json.loads((base / "config.json").read_text())
     about |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}
@@ -154,7 +154,7 @@ def test_code_in_a_folder_is_never_run_and_no_corpus_can_ask_for_it(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", [*DECODERS, *ENCODERS])
-def test_lora_finds_every_linear_layer_but_the_last(tmp_path: Path, name: str) -> None:
+def test_lora_adapts_every_linear_layer_except_the_last(tmp_path: Path, name: str) -> None:
     is_decoder = name in DECODERS
     base = (
         save_decoder(tmp_path / "base", name)
@@ -180,7 +180,7 @@ def test_lora_finds_every_linear_layer_but_the_last(tmp_path: Path, name: str) -
     assert found == expected
 
 
-def test_a_preset_fills_what_is_not_given() -> None:
+def test_a_preset_fills_absent_settings() -> None:
     text = "student: {preset: phi-3.5-mini, epochs: 1}"
     student = parse_corpus_config(text, file="corpus.yaml").student
     assert student.base_model == "microsoft/Phi-3.5-mini-instruct"

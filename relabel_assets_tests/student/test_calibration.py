@@ -42,7 +42,7 @@ def test_probabilities_sum_to_one_and_the_expected_grade_never_falls_as_the_scor
     assert (np.diff(expected_grades(probs)) >= -1e-9).all()
 
 
-def test_the_fit_finds_the_model_that_drew_the_grades() -> None:
+def test_the_fit_recovers_the_model_that_generated_the_grades() -> None:
     draw = np.random.default_rng(1)
     scores = draw.normal(size=20_000)
     grades = (2 * scores[:, None] + draw.logistic(size=(20_000, 1)) > [-1.0, 0.0, 2.0]).sum(axis=1)
@@ -51,7 +51,7 @@ def test_the_fit_finds_the_model_that_drew_the_grades() -> None:
     assert calibration.thresholds == pytest.approx([-1.0, 0.0, 2.0], abs=0.1)
 
 
-def test_the_unit_of_scores_changes_no_probability() -> None:
+def test_probabilities_do_not_depend_on_the_scale_of_scores() -> None:
     scores, grades = np.array([0.1, 0.2, 0.3, 0.4, 0.5]), [0, 1, 0, 2, 2]
     plain = fit_calibration(scores, grades, 3).grade_probs(scores)
     scaled = fit_calibration(100 * scores - 7, grades, 3).grade_probs(100 * scores - 7)
@@ -59,13 +59,13 @@ def test_the_unit_of_scores_changes_no_probability() -> None:
 
 
 @pytest.mark.parametrize("grade", [0, 3])
-def test_a_grade_that_alone_occurs_is_likely_and_no_other_impossible(grade: int) -> None:
+def test_a_single_training_grade_is_the_likeliest_and_none_is_impossible(grade: int) -> None:
     probs = fit_calibration([0.1, 0.2, 0.3, 0.4], [grade] * 4, 4).grade_probs([0.25])[0]
     assert probs.argmax() == grade
     assert (probs > 0).all()
 
 
-def test_equal_scores_have_the_shares_of_grades() -> None:
+def test_equal_scores_get_the_frequencies_of_grades() -> None:
     probs = fit_calibration(np.zeros(400), [0] * 100 + [1] * 300, 2).grade_probs([0.0])
     assert probs[0].tolist() == pytest.approx([0.25, 0.75], abs=0.01)
 
@@ -87,7 +87,7 @@ def test_reliability_counts_every_threshold_of_every_pair() -> None:
     assert reliability(np.array([[0.25, 0.5, 0.25]]), [1]) == [(0.25, 0.0, 0.5), (0.75, 1.0, 0.5)]
 
 
-def test_the_error_of_probabilities_that_come_true_is_small() -> None:
+def test_the_calibration_error_of_a_fitted_model_is_small() -> None:
     draw = np.random.default_rng(1)
     scores = draw.normal(size=4000)
     grades = (scores[:, None] + draw.logistic(size=(4000, 1)) > [0.0, 1.0, 2.0]).sum(axis=1)

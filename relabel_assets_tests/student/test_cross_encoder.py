@@ -83,7 +83,7 @@ def test_a_cross_encoder_grades_the_same_in_sentence_transformers(tmp_path: Path
     )
 
 
-def test_a_published_reranker_keeps_its_head_and_is_the_base_it_is_measured_against(
+def test_a_published_reranker_keeps_its_head_and_is_its_own_baseline(
     tmp_path: Path,
 ) -> None:
     words = tokenizer("encoder")

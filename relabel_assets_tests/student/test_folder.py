@@ -30,7 +30,7 @@ SETTINGS = {
 }
 
 
-def test_settings_of_an_earlier_version_have_defaults_for_what_came_later(tmp_path: Path) -> None:
+def test_settings_of_an_earlier_version_get_defaults_for_new_fields(tmp_path: Path) -> None:
     (tmp_path / "student.json").write_text(json.dumps(SETTINGS))
     settings = read_settings(tmp_path)
     assert (settings.precision, settings.head, settings.prompt) == ("auto", None, None)
@@ -38,7 +38,7 @@ def test_settings_of_an_earlier_version_have_defaults_for_what_came_later(tmp_pa
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", '{"model_id": 7'])
-def test_a_folder_without_whole_settings_is_not_a_student(
+def test_a_folder_without_valid_settings_is_not_a_student(
     tmp_path: Path, content: str | None
 ) -> None:
     if content is not None:
@@ -47,7 +47,7 @@ def test_a_folder_without_whole_settings_is_not_a_student(
         read_settings(tmp_path)
 
 
-def test_the_card_has_each_dev_metric_and_a_dash_where_it_is_not_defined() -> None:
+def test_the_card_has_each_dev_metric_and_a_dash_for_undefined_ones() -> None:
     card = model_card(Settings(**SETTINGS), "a sequence classifier.")  # type: ignore[arg-type]
     assert "| ndcg_at_10 | 0.7123 |\n| kappa_quadratic | - |\n" in card
     assert "- Files: a sequence classifier. `adapter/` is the adapter alone" in card

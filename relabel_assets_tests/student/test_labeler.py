@@ -37,15 +37,13 @@ def scored(*scores: float) -> pl.DataFrame:
 LOGISTIC = Calibration(slope=1.0, thresholds=[0.0])
 
 
-def test_an_expected_grade_at_a_cut_point_gets_the_lower_grade_and_one_above_it_the_higher() -> (
-    None
-):
+def test_an_expected_grade_at_a_cut_point_gets_the_lower_grade() -> None:
     labels = Labeler(FixedScores(), LOGISTIC, [0.5]).grade(scored(0.0, 1e-9, -1e-9))
     assert labels["expected_grade"][0] == 0.5
     assert labels["grade"].to_list() == [0, 1, 0]
 
 
-def test_two_cut_points_at_one_place_leave_no_room_for_the_grade_between() -> None:
+def test_two_equal_cut_points_skip_the_grade_between() -> None:
     calibration = Calibration(slope=1.0, thresholds=[0.0, 0.0])
     labels = Labeler(FixedScores(), calibration, [1.0, 1.0]).grade(scored(-1.0, 0.0, 1.0))
     assert labels["grade"].to_list() == [0, 0, 2]
@@ -65,7 +63,7 @@ def test_extreme_scores_stay_within_the_grades() -> None:
     assert labels["grade_probs"].explode().is_between(0, 1).all()
 
 
-def test_calibrated_grades_come_as_often_as_the_given_ones() -> None:
+def test_calibrated_grades_have_the_frequencies_of_the_training_grades() -> None:
     scores, grades = np.arange(10.0), np.array([0] * 6 + [1] * 3 + [3])
     labeler = Labeler(FixedScores(), *calibrate(scores, grades, 4))
     assert labeler.grade(scored(*scores))["grade"].to_list() == grades.tolist()
@@ -103,9 +101,7 @@ TEXTS = pairs().select("title", "body", query="text")
         (pairs().with_columns(doc_id=pl.lit("d0")), "doc_id 'd0' has more than one text"),
     ],
 )
-def test_a_frame_that_cannot_be_graded_is_refused_and_says_why(
-    base: Labeler, frame: Any, message: str
-) -> None:
+def test_an_invalid_frame_is_refused_with_a_reason(base: Labeler, frame: Any, message: str) -> None:
     with pytest.raises(StudentError, match=message):
         base.grade(frame)
 

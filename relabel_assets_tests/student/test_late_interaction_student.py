@@ -14,7 +14,7 @@ from relabel_assets.student.late_interaction.maxsim import QueryScorer
 from relabel_assets_tests.student.tiny_models import RUBRIC, SUBJECTS, pairs, save_encoder
 
 
-def test_the_folder_computes_the_same_token_vectors_in_sentence_transformers(
+def test_a_student_folder_computes_the_same_token_vectors_in_sentence_transformers(
     tmp_path: Path,
 ) -> None:
     sentence_transformers = pytest.importorskip("sentence_transformers")
@@ -32,7 +32,7 @@ def test_the_folder_computes_the_same_token_vectors_in_sentence_transformers(
         assert torch.allclose(torch.nn.functional.normalize(found, dim=-1), vectors, atol=1e-5)
 
 
-def test_a_head_of_an_earlier_version_has_fewer_features_and_a_later_one_is_refused(
+def test_a_head_with_fewer_features_loads_and_one_with_unknown_features_is_refused(
     tmp_path: Path,
 ) -> None:
     base = save_encoder(tmp_path / "base", "bert")
@@ -56,7 +56,7 @@ def test_a_head_of_an_earlier_version_has_fewer_features_and_a_later_one_is_refu
         scores(**unweighed | {"names": ["of_tomorrow"]})
 
 
-def test_a_score_is_the_weighted_mean_of_best_cosines() -> None:
+def test_a_score_is_the_weighted_mean_of_maximum_cosines() -> None:
     query, document = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[0.6, 0.8], [1.0, 0.0]])
     weights, documents = torch.tensor([0.5, 0.5]), [document, document[1:]]
     scores = QueryScorer.scores(None, query, weights, documents)  # type: ignore[arg-type]

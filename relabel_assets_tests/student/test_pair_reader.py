@@ -26,7 +26,7 @@ def tokenize(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"input_ids": [1] * pair["length"], "score": pair["score"]} for pair in pairs]
 
 
-def test_scores_come_in_the_order_of_pairs_whatever_batches_and_chunks_were_made(
+def test_scores_are_in_the_order_of_pairs_across_batches_and_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pair_reader, "_PAIRS_PER_CHUNK", 4)
@@ -61,7 +61,7 @@ class LengthReader:
         return self.model(torch.tensor(lengths, dtype=torch.float32)[:, None])[:, 0]
 
 
-def test_the_loss_of_a_step_is_the_mean_over_its_queries_of_order_and_grades() -> None:
+def test_the_loss_of_a_step_is_the_mean_over_queries_of_ranking_and_grade_losses() -> None:
     pairs = pl.DataFrame({"doc_id": ["a", "b", "c"], "body": ["x" * 4, "x" * 2, "x" * 6]})
     reader = LengthReader()
     learner = PairLearner(reader, 1e-3, pairs, n_grades=3)  # type: ignore[arg-type]

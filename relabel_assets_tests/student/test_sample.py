@@ -24,7 +24,7 @@ def taken(frame: pl.DataFrame) -> list[str]:
     return corpus_sample(frame, LATE)["doc_id"].to_list()
 
 
-def test_a_small_corpus_is_taken_whole_in_whatever_order_it_comes() -> None:
+def test_a_small_corpus_is_sampled_whole_in_any_order() -> None:
     frame = documents(5)
     assert taken(frame) == taken(frame.reverse()) == ["d0", "d1", "d2", "d3", "d4"]
 
@@ -40,7 +40,7 @@ def test_one_more_document_changes_the_sample_of_a_large_corpus_by_one_at_most(
     assert len(set(before) - set(after)) <= 1
 
 
-def test_a_first_document_with_more_windows_than_the_limit_is_taken_alone(
+def test_a_first_document_above_the_window_limit_is_sampled_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sample, "WINDOWS", 2)
@@ -51,7 +51,7 @@ def test_a_first_document_with_more_windows_than_the_limit_is_taken_alone(
 @pytest.mark.parametrize(
     ("limit", "expected"), [(5, ["d"]), (6, ["c", "d"]), (8, ["c", "d"]), (9, ["b", "c", "d"])]
 )
-def test_documents_are_taken_in_the_order_of_their_hash_up_to_the_limit(
+def test_documents_are_sampled_in_hash_order_up_to_the_limit(
     monkeypatch: pytest.MonkeyPatch, limit: int, expected: list[str]
 ) -> None:
     by_hash = sorted("abcd", key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())
@@ -73,11 +73,11 @@ def test_a_sample_has_25_megabytes_of_vectors_at_most() -> None:
     assert pytest.approx(25, rel=0.01) == sample.WINDOWS * 384 * 2 / 1e6
 
 
-def test_architectures_that_compute_no_corpus_statistics_take_no_document() -> None:
+def test_architectures_without_corpus_statistics_sample_no_document() -> None:
     assert corpus_sample(documents(2), StudentConfig(architecture="cross_encoder")).is_empty()
 
 
-def test_another_document_is_another_student() -> None:
+def test_another_document_makes_another_student() -> None:
     columns = {"query_id": "q", "text": "words", "grade": 1, "split": "train"}
     pairs = documents(1).with_columns(pl.lit(value).alias(name) for name, value in columns.items())
     one, two = (corpus_sample(documents(n), LATE) for n in (1, 2))

@@ -36,11 +36,11 @@ PARTS = {
 }
 
 
-def test_a_student_of_the_version_before_keeps_its_id() -> None:
+def test_a_student_of_the_previous_version_keeps_its_id() -> None:
     assert student_id(TRAINING_SET_HASH, StudentConfig(), default_rubric()) == "8cbc6b3c09438e19"
 
 
-def test_the_inputs_of_a_student_are_hashed_as_the_version_before_did() -> None:
+def test_the_inputs_of_a_student_keep_the_hashes_of_the_previous_version() -> None:
     config = StudentConfig()
     settings = {
         "student": settings_to_hash(config),
@@ -51,7 +51,7 @@ def test_the_inputs_of_a_student_are_hashed_as_the_version_before_did() -> None:
 
 
 @pytest.mark.parametrize("table", ["student_model", "benchmark_report"])
-def test_tables_that_depend_on_the_student_hash_its_settings_so(table: str) -> None:
+def test_tables_that_depend_on_the_student_hash_the_same_settings(table: str) -> None:
     corpus: Any = SimpleNamespace(config=CorpusConfig(), rubric=default_rubric())
     settings = plain(RECIPES[table].settings(corpus))
     assert Inputs({"settings": {"student": settings["student"]}}).parts == PARTS
@@ -75,7 +75,7 @@ def test_every_setting_changes_the_id() -> None:
     assert len({student_id("set", config, rubric) for config in configs}) == len(configs)
 
 
-def test_settings_that_this_version_does_not_have_do_not_keep_a_student_from_loading(
+def test_a_student_with_unknown_settings_loads(
     tmp_path: Path,
 ) -> None:
     settings = Settings(

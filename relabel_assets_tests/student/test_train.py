@@ -70,7 +70,7 @@ def test_the_same_pairs_give_the_same_weights_and_a_reload_gives_the_same_grades
     )
 
 
-def test_dev_grades_fit_the_cut_points_that_are_kept_and_not_those_that_are_measured(
+def test_dev_grades_fit_the_saved_cut_points_and_not_the_measured_ones(
     tmp_path: Path,
 ) -> None:
     is_dev = pl.col("split") == "dev"
@@ -124,7 +124,7 @@ def test_training_without_grades_or_without_a_base_is_refused(tmp_path: Path) ->
     assert not (tmp_path / "s").exists()
 
 
-def test_a_student_that_cannot_be_saved_leaves_the_one_before_it(
+def test_a_failed_save_keeps_the_previous_student(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = save_encoder(tmp_path / "base", "bert")
@@ -146,7 +146,7 @@ def test_a_student_that_cannot_be_saved_leaves_the_one_before_it(
     )
 
 
-def test_without_dev_pairs_the_last_epoch_is_kept_and_nothing_is_measured(tmp_path: Path) -> None:
+def test_without_dev_pairs_the_last_epoch_is_kept_and_no_metric_is_computed(tmp_path: Path) -> None:
     base = save_encoder(tmp_path / "base", "bert")
     config = StudentConfig(
         base_model=str(base), architecture="cross_encoder", max_length=64, epochs=2

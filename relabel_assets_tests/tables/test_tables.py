@@ -28,7 +28,7 @@ def test_a_documents_columns_are_those_of_seed_docs_in_order() -> None:
     assert DOCUMENT_COLUMNS[2:] == DOCUMENT_METADATA
 
 
-def test_tables_come_after_what_they_read() -> None:
+def test_tables_come_after_the_tables_they_read() -> None:
     names = list(TABLES)
     for table in TABLES.values():
         assert all(names.index(read) < names.index(table.name) for read in table.reads)
@@ -47,7 +47,7 @@ def test_references_and_sources_name_columns_that_exist(table) -> None:  # type:
             assert parent_column in TABLES[parent].schema.column_names()
 
 
-def test_upstream_is_everything_read_directly_or_through_others() -> None:
+def test_upstream_has_all_direct_and_indirect_inputs() -> None:
     assert list(upstream({"reference_labels"})) == [
         "seed_docs",
         "synthetic_queries",
@@ -75,7 +75,7 @@ def candidate(**changes: object) -> pl.DataFrame:
     return pl.DataFrame({name: [value] for name, value in (row | changes).items()})
 
 
-def test_a_frame_comes_out_in_the_tables_columns_and_types() -> None:
+def test_a_validated_frame_has_the_tables_columns_and_types() -> None:
     table = TABLES["bm25_candidates"]
     frame = table.validate(candidate().select(sorted(candidate().columns)))
     assert frame.columns == table.schema.column_names()

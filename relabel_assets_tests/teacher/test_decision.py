@@ -28,13 +28,13 @@ UNREADABLE = ParsedReply("unparseable", "not JSON")
         ("exhausted", Tries(), None, Decision("stop", "failed", "why")),
     ],
 )
-def test_what_follows_with_five_retries(action, tries, parsed, decision):
+def test_each_verdict_leads_to_its_decision(action, tries, parsed, decision):
     assert REREADS == 2
     verdict = Verdict(action, None if action == "use" else "why")
     assert decide(verdict, tries, max_retries=5, parsed=parsed) == decision
 
 
-def test_unreadable_replies_are_not_asked_again_more_often_than_the_corpus_allows():
+def test_max_retries_also_limits_unreadable_replies():
     used = Verdict("use")
     assert decide(used, Tries(0, 1), max_retries=1, parsed=UNREADABLE).step == "ask_again"
     assert decide(used, Tries(0, 2), max_retries=1, parsed=UNREADABLE).step == "end"

@@ -6,14 +6,14 @@ from relabel_assets.teacher.document_text import LONGEST_LINE, document_values, 
 from relabel_assets_tests.teacher.documents import DOCUMENT
 
 
-def test_title_metadata_and_body_each_in_their_place() -> None:
+def test_a_document_has_title_metadata_and_body() -> None:
     values = document_values(DOCUMENT, 3000, query="leave")
     assert values["title"] == "Parental leave policy"
     assert values["metadata"] == "author: Ana Ruiz\npath: hr/leave.md\nupdated_at: 2026-01-31"
     assert values["body"] == DOCUMENT["body"]
 
 
-def test_what_a_document_lacks_is_said() -> None:
+def test_absent_fields_have_a_placeholder() -> None:
     values = document_values({"body": " text "}, 3000, query="q")
     assert values == {"title": "(no title)", "metadata": "(none)", "body": "text"}
 
@@ -26,7 +26,7 @@ def test_a_long_body_is_cut_by_the_query_and_without_one_by_the_title() -> None:
     assert "subject9." in by_title and "subject21." not in by_title
 
 
-def test_a_title_of_several_lines_or_of_a_page_is_one_cut_line() -> None:
+def test_a_long_title_is_one_truncated_line() -> None:
     values = document_values({"title": "a\n b\t" + "c" * 300, "body": "", "author": "d" * 301}, 50)
     assert values["title"] == "a b " + "c" * 296 + " [...]"
     assert values["metadata"] == f"author: {'d' * 300} [...]"

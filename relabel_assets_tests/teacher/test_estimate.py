@@ -13,7 +13,7 @@ WORKLOAD = Workload(
 )
 
 
-def test_dollars_and_minutes_without_a_ledger_rest_on_what_is_assumed() -> None:
+def test_an_estimate_without_a_ledger_uses_assumptions() -> None:
     found = estimate([WORKLOAD], {}, PRICE, UNLIMITED)
     assert (found.n_requests, found.n_answered, found.n_to_send) == (1000, 400, 600)
     assert (found.prompt_tokens, found.completion_tokens) == (600_000, 600 * 60)
@@ -24,7 +24,7 @@ def test_dollars_and_minutes_without_a_ledger_rest_on_what_is_assumed() -> None:
     assert (model.model, model.is_measured, model.bytes_per_token) == ("m", False, 4)
 
 
-def test_what_the_ledger_showed_takes_the_place_of_what_is_assumed() -> None:
+def test_observed_usage_replaces_assumptions() -> None:
     found = estimate([WORKLOAD], {"m": ObservedUsage(50, 1.25, 20, 0.5)}, PRICE, UNLIMITED)
     assert (found.prompt_tokens, found.completion_tokens) == (750_000, 12_000)
     assert found.minutes == pytest.approx(600 * 0.5 / 10 / 60)
@@ -35,7 +35,7 @@ def test_what_the_ledger_showed_takes_the_place_of_what_is_assumed() -> None:
 @pytest.mark.parametrize(
     ("n_replies", "is_measured"), [(MIN_REPLIES - 1, False), (MIN_REPLIES, True)]
 )
-def test_a_few_replies_say_too_little(n_replies: int, is_measured: bool) -> None:
+def test_too_few_replies_do_not_replace_assumptions(n_replies: int, is_measured: bool) -> None:
     observed = {"m": ObservedUsage(n_replies, 1.25, 20, 0.5)}
     found = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
     assert found.models[0].is_measured == is_measured
@@ -48,7 +48,7 @@ def test_queries_have_longer_replies_than_grades() -> None:
     assert found.completion_tokens == 600 * 90
 
 
-def test_the_most_is_never_less_than_what_is_expected() -> None:
+def test_the_maximum_cost_is_never_below_the_expected_cost() -> None:
     observed = {"m": ObservedUsage(50, 1.0, 500, 0.5)}  # replies longer than max_completion_tokens
     found = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
     assert found.max_usd == found.cost_usd == pytest.approx(0.6 * 2 + 0.3 * 10)
@@ -71,7 +71,7 @@ def test_the_tightest_limit_sets_the_minutes(
     assert (found.minutes, found.bottleneck) == (pytest.approx(minutes), bottleneck)
 
 
-def test_models_are_added_up() -> None:
+def test_estimates_of_models_are_added() -> None:
     other = Workload("other", n_requests=10, n_answered=4, prompt_tokens=6000)
     prices = PRICE | {"other": Price(100.0, 1000.0, 1.0)}
     found = estimate([WORKLOAD, other], {}, prices, UNLIMITED)
@@ -82,7 +82,7 @@ def test_models_are_added_up() -> None:
     assert found.minutes == pytest.approx(606 * 2 / 10 / 60)
 
 
-def test_an_unknown_price_is_not_nothing() -> None:
+def test_an_unknown_price_makes_the_total_unknown() -> None:
     other = Workload("other", n_requests=10, prompt_tokens=1000, max_completion_tokens=10)
     found = estimate([WORKLOAD, other], {}, PRICE, UNLIMITED)
     assert (found.cost_usd, found.max_usd, found.unpriced_models) == (None, None, ["other"])

@@ -16,12 +16,12 @@ PARAGRAPHS = [
 BODY = "\n\n".join(PARAGRAPHS)
 
 
-def test_what_fits_is_shown_whole() -> None:
+def test_a_body_that_fits_is_unchanged() -> None:
     assert excerpt("  short body \n", "query", 50) == "short body"
 
 
 @pytest.mark.parametrize("most", [100, 300, 1000])
-def test_a_cut_document_fits_and_keeps_its_start_and_what_the_query_asks(most: int) -> None:
+def test_an_excerpt_fits_and_has_the_start_and_the_passage_of_the_query(most: int) -> None:
     shown = excerpt(BODY, "what about subject17?", most)
     assert estimate_tokens(shown) <= most
     assert shown.startswith("Paragraph 0 ")
@@ -39,17 +39,17 @@ def test_passages_stay_in_the_documents_order() -> None:
 @pytest.mark.parametrize(
     "body", ["x" * 20_000, "\u4e2d\u6587" * 5_000, "a\n" * 8_000, "\U0001f642" * 4_000]
 )
-def test_text_without_breaks_is_cut_all_the_same(body: str) -> None:
+def test_text_without_breaks_is_cut(body: str) -> None:
     assert 0 < estimate_tokens(excerpt(body, "query", 200)) <= 200
 
 
 @pytest.mark.parametrize(("n_bytes", "is_whole"), [(200, True), (201, False)])
-def test_a_body_of_exactly_the_limit_is_whole(n_bytes: int, is_whole: bool) -> None:
+def test_a_body_of_exactly_the_limit_is_unchanged(n_bytes: int, is_whole: bool) -> None:
     body = "x" * n_bytes
     assert (excerpt(body, "query", 50) == body) == is_whole
 
 
-def test_a_gap_stands_wherever_something_was_left_out_and_nowhere_else() -> None:
+def test_a_gap_marks_every_omission_and_nothing_else() -> None:
     parts = excerpt(BODY, "subject1 subject2 subject20", 900).split("\n\n")
     numbers = [int(part.split()[1]) if part != GAP else None for part in parts]
     for before, after in pairwise(numbers):
@@ -81,7 +81,7 @@ def test_plurals_and_case_are_the_same_word() -> None:
     assert "Turbines." in shown
 
 
-def test_words_without_spaces_between_them_are_found() -> None:
+def test_words_without_spaces_between_them_are_matched() -> None:
     parts = [
         "\u4f11\u6687" * 60,
         *["\u5929\u6c14" * 60 for _ in range(9)],
@@ -100,5 +100,5 @@ def test_a_body_is_split_at_its_most_natural_places(separator: str) -> None:
 
 
 @given(st.text(max_size=4000), st.text(max_size=50), st.integers(50, 400))
-def test_whatever_the_text_it_fits(body: str, query: str, most: int) -> None:
+def test_an_excerpt_of_any_text_fits(body: str, query: str, most: int) -> None:
     assert estimate_tokens(excerpt(body, query, most)) <= most

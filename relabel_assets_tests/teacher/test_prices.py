@@ -44,16 +44,16 @@ def test_cached_tokens_cost_less_than_others() -> None:
         ([], None),
     ],
 )  # fmt: skip
-def test_a_usage_is_counts_or_nothing(usage: object, found: Usage | None) -> None:
+def test_a_usage_is_valid_counts_or_none(usage: object, found: Usage | None) -> None:
     assert read_usage({"usage": usage}) == found
 
 
 @pytest.mark.parametrize("body", [None, "text", [], {}])
-def test_a_body_without_usage(body: object) -> None:
+def test_a_body_without_usage_has_none(body: object) -> None:
     assert read_usage(body) is None
 
 
-def test_a_corpus_own_price_is_taken_as_it_is_also_for_batches() -> None:
+def test_the_price_of_a_corpus_is_the_same_for_batches() -> None:
     price = Price(input=2.0, output=8.0, cached_input=2.0)
     assert price_of(OWN_PRICE, "nobodys-model-9") == price
     batch = OWN_PRICE.model_copy(update={"mode": "batch"})
@@ -82,5 +82,5 @@ def test_a_batch_costs_half_the_list_price() -> None:
         ("gpt-4o", "http://127.0.0.1:8080/v1"),  # a name says nothing about who answers to it
     ],
 )
-def test_what_is_not_known_has_no_price(model: str, base_url: str | None) -> None:
+def test_an_unknown_model_or_host_has_no_price(model: str, base_url: str | None) -> None:
     assert price_of(TeacherConfig(), model, base_url) is None

@@ -33,21 +33,21 @@ def corpus(tmp_path: Path, n_documents: int, **settings: object) -> CorpusFolder
     return CorpusFolder("corpus", folder)
 
 
-def test_every_pair_is_asked_about_once_a_model_and_vote() -> None:
+def test_there_is_one_request_per_pair_model_and_vote() -> None:
     config = TeacherConfig(votes=2, panel=["other"])
     questions = GradingQuestions(make_pairs(3), config, default_rubric(), grading_prompt())
     assert (questions.n_per_pair, questions.models) == (4, ("gpt-4o", "other"))
     assert len(list(questions)) == len(list(questions)) == 12  # as often as they are gone through
 
 
-def test_a_grade_is_read_by_the_rubric() -> None:
+def test_a_grade_is_parsed_by_the_rubric() -> None:
     two = default_rubric().model_copy(update={"grades": default_rubric().grades[:2]})
     questions = GradingQuestions(make_pairs(1), TeacherConfig(), two, grading_prompt())
     assert questions.read(chat_body('{"grade": 1}')).value.grade == 1
     assert questions.read(chat_body('{"grade": 2}')).status == "unparseable"
 
 
-def test_queries_are_asked_of_one_model_whatever_the_panel(tmp_path: Path) -> None:
+def test_only_the_first_model_writes_queries(tmp_path: Path) -> None:
     documents = corpus(tmp_path, 5).documents().frame
     config = TeacherConfig(votes=3, panel=["other"])
     questions = QueryQuestions(documents, config, QueriesConfig(per_document=2), queries_prompt())
@@ -56,7 +56,7 @@ def test_queries_are_asked_of_one_model_whatever_the_panel(tmp_path: Path) -> No
     assert questions.assumed_completion_tokens == 2 * 30
 
 
-def test_a_corpus_asks_by_its_own_prompts_and_settings(tmp_path: Path) -> None:
+def test_a_corpus_uses_its_own_prompts_and_settings(tmp_path: Path) -> None:
     teacher = {"model": "mine", "prompt": "grading.yaml"}
     folder = corpus(tmp_path, 2, teacher=teacher, queries={"prompt": "queries.yaml"})
     (folder.path / "grading.yaml").write_text(OWN_GRADING)
@@ -68,7 +68,7 @@ def test_a_corpus_asks_by_its_own_prompts_and_settings(tmp_path: Path) -> None:
         assert request.messages[-1]["content"].startswith("mine: ")
 
 
-def test_a_corpus_without_prompts_asks_by_the_projects(tmp_path: Path) -> None:
+def test_a_corpus_without_prompts_uses_the_packaged_ones(tmp_path: Path) -> None:
     folder = corpus(tmp_path, 1)
     assert folder.grading_prompt == grading_prompt()
     assert folder.queries_prompt == queries_prompt()
@@ -86,7 +86,7 @@ def test_a_wrong_prompt_names_the_corpus_and_the_file(tmp_path: Path) -> None:
 # Before there are candidates
 
 
-def test_pairs_are_assumed_from_the_queries_that_would_be_written(tmp_path: Path) -> None:
+def test_assumed_pairs_follow_from_the_queries_to_write(tmp_path: Path) -> None:
     queries, candidates = {"seed_documents": 10, "per_document": 3}, {"bm25_top_k": 5, "random": 1}
     folder = corpus(tmp_path, 40, queries=queries, candidates=candidates)
     assumed = AssumedPairs.for_corpus(folder)
@@ -96,7 +96,7 @@ def test_pairs_are_assumed_from_the_queries_that_would_be_written(tmp_path: Path
     next(iter(GradingQuestions.for_corpus(folder, assumed.sample)))
 
 
-def test_pairs_are_assumed_from_the_queries_that_are_there(tmp_path: Path) -> None:
+def test_assumed_pairs_follow_from_the_provided_queries(tmp_path: Path) -> None:
     folder = corpus(tmp_path, 40, candidates={"bm25_top_k": 5, "random": 0, "include_seed": False})
     rows = [json.dumps({"query_id": f"q{n}", "text": f"query {n}"}) for n in range(7)]
     (folder.path / "queries.jsonl").write_text("\n".join(rows))
@@ -110,7 +110,7 @@ def test_no_query_has_more_candidates_than_there_are_documents(tmp_path: Path) -
     assert assumed.n_pairs == 4 * 3 * 4  # four seed documents, three queries each, every document
 
 
-def test_a_large_corpus_is_assumed_from_200_documents(tmp_path: Path) -> None:
+def test_a_large_corpus_is_estimated_from_200_documents(tmp_path: Path) -> None:
     assumed = AssumedPairs.for_corpus(corpus(tmp_path, 230))
     assert assumed.sample.height == assumed.sample["doc_id"].n_unique() == 200
     assert assumed.assumption.endswith("the length of 200 documents")

@@ -37,17 +37,17 @@ def assert_as_reviewed(file: Path, messages: Sequence[dict[str, Any]]) -> None:
     )  # in the rules and at the end: the document's own one is escaped
 
 
-def test_the_grading_prompt_is_as_reviewed() -> None:
+def test_the_grading_prompt_equals_its_golden_file() -> None:
     messages = grading_messages(PAIR, grading_prompt(), default_rubric(), 3000)
     assert_as_reviewed(GOLDEN / "grading_prompt.txt", messages)
 
 
-def test_the_queries_prompt_is_as_reviewed() -> None:
+def test_the_queries_prompt_equals_its_golden_file() -> None:
     request = queries_request(DOCUMENT, WANTED, queries_prompt(), TeacherConfig())
     assert_as_reviewed(GOLDEN / "queries_prompt.txt", list(map(dict, request.messages)))
 
 
-def test_request_keys_are_those_of_the_first_version() -> None:
+def test_request_keys_are_stable() -> None:
     """They were computed with version 0.1.0. A ledger has its answers under them."""
     (request,) = grading_requests(PAIR, grading_prompt(), default_rubric(), TeacherConfig())
     key = "3e56adf768afa50f4e10f2c255fdb89eaff408f632b34b4b4ca165ebbf552207"
@@ -62,7 +62,7 @@ def test_request_keys_are_those_of_the_first_version() -> None:
     assert request_key(writing.body()) == key
 
 
-def test_the_hash_of_prompt_and_rubric_is_that_of_the_first_version() -> None:
+def test_the_hash_of_prompt_and_rubric_is_stable() -> None:
     prompt_hash = "387a8d73c75a1070009ac543d2a43977c8cb23af3e0a4eda1ee640e298543883"
     assert grading_prompt_hash(grading_prompt(), default_rubric()) == prompt_hash
     other = default_rubric().model_copy(update={"guidance": ()})

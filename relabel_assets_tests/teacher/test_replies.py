@@ -18,12 +18,12 @@ from relabel_assets_tests.faults.teacher_server import chat_body
         ([{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}], "hello"),
     ],
 )
-def test_the_text_a_model_wrote(content: object, text: str) -> None:
+def test_reply_content_is_the_text_without_its_thought(content: object, text: str) -> None:
     assert reply_content(chat_body(content)) == text
 
 
 @pytest.mark.parametrize("content", [None, "", " \n", [], [{"type": "image"}], "<think>x</think>"])
-def test_nothing_written_is_empty(content: object) -> None:
+def test_a_reply_without_text_is_unparseable(content: object) -> None:
     assert reply_content(chat_body(content)) == ParsedReply("unparseable", "the reply is empty")
 
 
@@ -38,7 +38,7 @@ def test_nothing_written_is_empty(content: object) -> None:
         ({"choices": [{"message": None}]}, "no message in the response: "),
     ],
 )
-def test_a_body_without_a_message_says_what_it_has(body: object, reason: str) -> None:
+def test_a_body_without_a_message_is_quoted_in_the_reason(body: object, reason: str) -> None:
     reply = reply_content(body)
     assert isinstance(reply, ParsedReply)
     assert reply.status == "unparseable"
@@ -67,7 +67,9 @@ def test_a_body_without_a_message_says_what_it_has(body: object, reason: str) ->
         ("", None),
     ],
 )
-def test_the_one_object_in_a_text(content: str, found: dict[str, object] | None) -> None:
+def test_only_object_parses_the_single_json_object_of_a_text(
+    content: str, found: dict[str, object] | None
+) -> None:
     assert only_object(content) == found
 
 

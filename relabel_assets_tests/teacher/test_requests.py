@@ -20,7 +20,7 @@ REQUEST = Request(
 )
 
 
-def test_the_key_changes_with_everything_that_is_sent_and_with_nothing_else() -> None:
+def test_the_key_depends_on_every_sent_field_and_not_on_their_order() -> None:
     key = request_key(REQUEST.body())
     assert len(key) == 64
     assert key == request_key(dict(reversed(REQUEST.body().items())))
@@ -46,7 +46,7 @@ def test_the_key_changes_with_everything_that_is_sent_and_with_nothing_else() ->
         ("response_format.type must be text", "json_schema"),
     ],
 )
-def test_a_refused_field_is_taken_away(complaint: str, field: str) -> None:
+def test_a_refused_field_is_removed(complaint: str, field: str) -> None:
     weaker = Dialect().without(complaint, REQUEST.body())
     assert weaker is not None
     assert field not in REQUEST.body(weaker).keys() | {
@@ -55,7 +55,7 @@ def test_a_refused_field_is_taken_away(complaint: str, field: str) -> None:
     assert dialect_named(weaker.name) == weaker
 
 
-def test_a_complaint_about_the_prompt_takes_nothing_away() -> None:
+def test_a_complaint_about_the_prompt_removes_no_field() -> None:
     assert (
         Dialect().without("context length exceeded; reduce max_completion_tokens", REQUEST.body())
         is None
@@ -100,7 +100,7 @@ def test_canonical_json_and_tokens_by_hand() -> None:
         ("", None),
     ],
 )
-def test_a_dialect_is_read_back_by_its_name_and_an_unknown_one_is_none(
+def test_a_dialect_parses_from_its_name_and_an_unknown_name_is_none(
     name: str, dialect: Dialect | None
 ) -> None:
     assert dialect_named(name) == dialect
@@ -117,7 +117,7 @@ def test_a_response_format_is_weakened_one_step_at_a_time(form: str, weaker: str
     assert conceded == Dialect(weaker)  # type: ignore[arg-type]
 
 
-def test_a_field_that_was_not_sent_is_not_taken_away() -> None:
+def test_a_field_that_was_not_sent_is_not_removed() -> None:
     assert Dialect().without("logprobs are not supported", REQUEST.body()) is None
     with_logprobs = dataclasses.replace(REQUEST, is_logprobs=True)
     assert with_logprobs.body()["top_logprobs"] == 10

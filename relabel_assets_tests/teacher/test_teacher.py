@@ -34,7 +34,7 @@ def test_a_wrong_key_stops_after_one_request(tmp_path):
     assert KEY not in str(raised.value)
 
 
-def test_no_key_and_no_address_is_told(tmp_path, monkeypatch):
+def test_a_missing_key_and_address_is_an_error(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     config = make_config(TeacherServer()).model_copy(update={"base_url": None})
@@ -44,7 +44,7 @@ def test_no_key_and_no_address_is_told(tmp_path, monkeypatch):
         )
 
 
-def test_an_endpoint_that_is_down_stops_the_run_and_can_be_resumed(tmp_path):
+def test_an_endpoint_that_is_down_stops_the_run_and_the_next_run_resumes(tmp_path):
     server = TeacherServer(
         lambda body, key, nth: "503" if sum(server.requests.values()) > 20 else None
     )
@@ -57,7 +57,7 @@ def test_an_endpoint_that_is_down_stops_the_run_and_can_be_resumed(tmp_path):
         assert set(grade(tmp_path, server, make_pairs(500))["status"]) == {"ok"}
 
 
-def test_a_run_budget_is_a_hard_stop_whatever_the_concurrency(tmp_path):
+def test_a_run_budget_is_never_exceeded(tmp_path):
     with TeacherServer(latency_s=0.01).running() as server:
         labels = grade(tmp_path, server, make_pairs(200), run_budget_usd=0.5, **PRICE)
         assert set(labels["status"]) == {"ok", "over_budget"}
@@ -65,7 +65,7 @@ def test_a_run_budget_is_a_hard_stop_whatever_the_concurrency(tmp_path):
         assert labels.filter(labels["status"] == "over_budget")["grade"].null_count() > 100
 
 
-def test_a_corpus_budget_counts_what_the_ledger_says_was_spent(tmp_path):
+def test_a_corpus_budget_includes_spending_in_the_ledger(tmp_path):
     with TeacherServer().running() as server:
         grade(tmp_path, server, make_pairs(40), **PRICE)
         labels = grade(tmp_path, server, make_pairs(80), budget_usd=0.4, **PRICE)
@@ -74,14 +74,14 @@ def test_a_corpus_budget_counts_what_the_ledger_says_was_spent(tmp_path):
         assert "over_budget" in set(labels["status"])
 
 
-def test_a_budget_without_a_price_is_refused_before_anything_is_sent(tmp_path):
+def test_a_budget_without_a_price_is_refused_before_the_first_request(tmp_path):
     with TeacherServer().running() as server:
         with pytest.raises(ConfigError, match="price"):
             grade(tmp_path, server, make_pairs(3), budget_usd=1.0)
         assert not server.requests
 
 
-def test_a_server_without_json_schema_is_asked_in_a_weaker_dialect_and_again_from_the_ledger(
+def test_a_server_without_json_schema_gets_a_weaker_dialect(
     tmp_path,
 ):
     server = TeacherServer(lambda body, key, nth: "400" if "response_format" in body else None)
@@ -98,7 +98,7 @@ def test_a_server_without_json_schema_is_asked_in_a_weaker_dialect_and_again_fro
         assert sum(server.requests.values()) == 32
 
 
-def test_identical_pairs_are_asked_once(tmp_path):
+def test_identical_pairs_send_one_request(tmp_path):
     pairs = make_pairs(1)
     copies = [pairs.with_columns(doc_id=pl.lit(f"copy {i}")) for i in range(3)]
     with TeacherServer(latency_s=0.02).running() as server:
@@ -132,7 +132,7 @@ def test_log_probabilities_become_grade_probs(tmp_path):
     assert row["expected_grade"] == pytest.approx(2.4, abs=1e-6)
 
 
-def test_it_works_inside_a_running_event_loop(tmp_path):
+def test_grading_works_inside_a_running_event_loop(tmp_path):
     async def inside() -> list[str]:
         return grade(tmp_path, server, make_pairs(5))["status"].to_list()
 
@@ -140,7 +140,7 @@ def test_it_works_inside_a_running_event_loop(tmp_path):
         assert asyncio.run(inside()) == ["ok"] * 5
 
 
-def test_requests_per_minute_hold_from_the_start_and_concurrency_too(tmp_path):
+def test_the_request_rate_and_the_concurrency_limit_hold(tmp_path):
     with TeacherServer(latency_s=0.01).running() as server:
         labels = grade(
             tmp_path, server, make_pairs(12), requests_per_minute=6000.0, max_concurrency=3

@@ -66,7 +66,7 @@ def error(code: object = None, message: str = "m") -> dict[str, object]:
         (422, error("ResponsibleAIPolicyViolation"), "refused", False),
     ],
 )
-def test_what_is_done_about_a_response(
+def test_each_response_has_its_action(
     status_code: int, body: object, action: str, is_down: bool
 ) -> None:
     verdict = judge(status_code, body)
@@ -75,13 +75,13 @@ def test_what_is_done_about_a_response(
 
 
 @pytest.mark.parametrize("failure", ["ConnectError", "ReadTimeout", "a body that stops"])
-def test_no_response_is_tried_again_and_speaks_for_an_endpoint_that_is_down(failure: str) -> None:
+def test_no_response_is_retried_and_counts_as_down(failure: str) -> None:
     verdict = judge(None, None, error=failure)
     assert (verdict.action, verdict.is_down) == ("retry", True)
     assert verdict.reason == f"no response: {failure}"
 
 
-def test_a_reason_has_the_status_and_what_the_endpoint_said() -> None:
+def test_a_reason_has_the_status_and_the_endpoints_message() -> None:
     assert judge(401, error(message="Incorrect API key")).reason == "HTTP 401: Incorrect API key"
     assert judge(503, None).reason == "HTTP 503"
     assert (
@@ -93,7 +93,7 @@ def test_a_reason_has_the_status_and_what_the_endpoint_said() -> None:
 
 
 @pytest.mark.parametrize("status_code", [429, 503])
-def test_an_endpoint_that_says_how_long_is_waited_for(status_code: int) -> None:
+def test_a_busy_endpoint_sets_the_wait(status_code: int) -> None:
     assert judge(status_code, None, headers={"retry-after": "7"}).retry_after_s == 7
     assert judge(status_code, None).retry_after_s is None
 
@@ -113,7 +113,7 @@ def test_an_endpoint_that_says_how_long_is_waited_for(status_code: int) -> None:
         ("  plain\ntext ", (None, "plain text")),
     ],
 )
-def test_errors_are_read_in_any_shape(body: object, found: tuple[str | None, str]) -> None:
+def test_errors_of_any_shape_are_parsed(body: object, found: tuple[str | None, str]) -> None:
     assert error_of(body) == found
 
 
@@ -135,11 +135,11 @@ def test_a_long_message_is_cut(body: object) -> None:
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),  # is over
     ],
 )
-def test_seconds_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_parsed_from_headers(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_s(headers) == seconds
 
 
-def test_a_date_to_wait_for_is_turned_into_seconds() -> None:
+def test_a_retry_after_date_becomes_seconds() -> None:
     waited = retry_after_s({"retry-after": email.utils.formatdate(time.time() + 100, usegmt=True)})
     assert waited is not None
     assert 90 < waited <= 100

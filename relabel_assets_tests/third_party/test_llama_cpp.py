@@ -96,7 +96,7 @@ def documents(n: int) -> pl.DataFrame:
     )
 
 
-def test_it_grades_and_no_answer_is_asked_for_twice(server: str, tmp_path: Path) -> None:
+def test_llama_cpp_grades_and_no_answer_is_requested_twice(server: str, tmp_path: Path) -> None:
     pairs = documents(12).with_columns(
         query_id=pl.lit("q"), text=pl.lit("when does the canteen open")
     )
@@ -120,7 +120,7 @@ def test_it_grades_and_no_answer_is_asked_for_twice(server: str, tmp_path: Path)
     assert not report(teacher.ledger, is_thorough=True).problems
 
 
-def test_it_writes_queries_that_fit_the_schema(server: str, tmp_path: Path) -> None:
+def test_llama_cpp_writes_queries_that_fit_the_schema(server: str, tmp_path: Path) -> None:
     questions = QueryQuestions(
         documents(3), config(server), QueriesConfig(per_document=1), queries_prompt()
     )

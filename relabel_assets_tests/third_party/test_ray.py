@@ -112,7 +112,7 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     assert pl.read_parquet(again)["row"].to_list() == list(range(len(rows)))
 
 
-def test_no_cluster_is_said(tmp_path: Path) -> None:
+def test_a_missing_cluster_is_an_error(tmp_path: Path) -> None:
     chunk = PairChunk(tmp_path / "0.parquet", lambda: pl.DataFrame({"row": [0]}), 1)
     with pytest.raises(ConfigError, match="no Ray cluster"):
         on_ray(tmp_path, address="127.0.0.1:1", n_actors=1)([chunk], lambda chunk: None)

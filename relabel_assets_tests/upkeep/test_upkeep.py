@@ -115,7 +115,7 @@ def problems(home: Path, *, is_fixing: bool = False) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("n_free", "is_problem"), [(999_999_999, True), (1_000_000_000, False)])
-def test_doctor_asks_for_room_below_a_gigabyte(
+def test_doctor_reports_less_than_a_gigabyte_of_free_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_free: int, is_problem: bool
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=n_free)
@@ -123,7 +123,7 @@ def test_doctor_asks_for_room_below_a_gigabyte(
     assert ("disk" in problems(tmp_path)) == is_problem
 
 
-def test_doctor_removes_leftovers_that_nobody_touched_for_an_hour(tmp_path: Path) -> None:
+def test_doctor_removes_leftovers_untouched_for_an_hour(tmp_path: Path) -> None:
     now = time.time()
     for name, age_s in (("old", 3700), ("new", 3500)):
         half = tmp_path / "models" / f".{name}.half"
@@ -150,7 +150,7 @@ def test_doctor_names_a_dagster_state_that_cannot_be_read(tmp_path: Path) -> Non
     assert f"move {tmp_path / 'dagster'} away" in found["Dagster's state"]
 
 
-def test_doctor_names_a_missing_parquet_file_and_writes_it_again(tmp_path: Path) -> None:
+def test_doctor_reports_a_missing_parquet_file_and_rewrites_it(tmp_path: Path) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
     rows = pl.DataFrame(
         {"query_id": ["q"], "doc_id": ["d"], "assessor": ["ana"], "grade": [2], "kind": ["human"]}
@@ -181,7 +181,7 @@ def test_restore_refuses_a_file_that_is_no_backup_and_leaves_nothing(
     assert {path.name for path in (tmp_path / "home").iterdir()} <= {"dagster"}
 
 
-def test_doctor_finds_no_problem_in_a_sound_home(copy: Path) -> None:
+def test_doctor_reports_no_problem_in_a_sound_home(copy: Path) -> None:
     done = relabel("doctor")
     assert done.returncode == 0, done.stdout
     assert "problem" not in done.stdout
@@ -291,7 +291,7 @@ def test_a_torn_ledger_line_is_a_note_and_a_changed_one_a_problem(copy: Path) ->
 @pytest.mark.parametrize(
     "words", [("run",), ("plan",), ("doctor",), ("metrics",), ("sql", "select 1"), ("ui",)]
 )
-def test_every_command_reports_a_home_that_cannot_be_made(
+def test_every_command_reports_a_home_that_cannot_be_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "file").touch()

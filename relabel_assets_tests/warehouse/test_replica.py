@@ -35,7 +35,7 @@ def test_a_worked_query_runs(made: Path, query: str) -> None:
     assert found.height > 0 or any(words in query for words in MAY_BE_EMPTY)
 
 
-def test_the_copies_hold_what_the_warehouse_holds(made: Path) -> None:
+def test_the_copies_equal_the_warehouse(made: Path) -> None:
     warehouse = Warehouse.at(made / "warehouse.duckdb")
     for table in TABLES:
         rows = warehouse.query(f"select * from {table} order by all")
@@ -118,7 +118,7 @@ def test_a_reader_keeps_the_copy_that_it_opened(tmp_path: Path) -> None:
             )
 
 
-def test_a_replica_without_the_views_of_this_version_is_replaced_when_the_warehouse_is_read(
+def test_a_replica_without_current_views_is_replaced_on_the_next_read(
     tmp_path: Path,
 ) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
@@ -130,7 +130,7 @@ def test_a_replica_without_the_views_of_this_version_is_replaced_when_the_wareho
     assert warehouse.read_replica("select count(*) from labels").item() == 0
 
 
-def test_a_home_that_was_moved_is_read_and_written_in_its_new_place(tmp_path: Path) -> None:
+def test_a_moved_home_is_readable_and_writable(tmp_path: Path) -> None:
     Warehouse.at(tmp_path / "old" / "warehouse.duckdb").replace(
         "seed_docs", "tiny", documents(5), input_hash="0" * 64
     )
@@ -145,7 +145,7 @@ def test_a_home_that_was_moved_is_read_and_written_in_its_new_place(tmp_path: Pa
 @pytest.mark.parametrize(
     "refusal", [None, OSError(95, "Operation not supported"), AttributeError("macOS")]
 )
-def test_a_file_is_copied_whole_also_where_the_kernel_refuses(
+def test_a_file_is_copied_whole_without_kernel_support(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception | None
 ) -> None:
     def refuse(*_: object) -> int:

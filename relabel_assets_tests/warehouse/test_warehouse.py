@@ -42,7 +42,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse.at(tmp_path / "home" / "warehouse.duckdb")
 
 
-def test_a_partition_is_replaced_and_its_neighbours_stay(warehouse: Warehouse) -> None:
+def test_a_partition_is_replaced_and_its_neighbours_are_kept(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH)
     warehouse.replace("student_labels", "two", labels("q9"), input_hash=HASH)
     warehouse.replace("student_labels", "one", labels("q3"), input_hash=HASH)
@@ -50,7 +50,7 @@ def test_a_partition_is_replaced_and_its_neighbours_stay(warehouse: Warehouse) -
     assert warehouse.read("student_labels", "two")["query_id"].to_list() == ["q9"]
 
 
-def test_columns_are_stored_by_name_not_by_place(warehouse: Warehouse) -> None:
+def test_columns_are_stored_by_name_and_not_by_position(warehouse: Warehouse) -> None:
     frame = labels("q1").select(
         "model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id"
     )
@@ -70,7 +70,7 @@ def test_columns_are_stored_by_name_not_by_place(warehouse: Warehouse) -> None:
         (lambda frame: frame.with_columns(grade=pl.lit("two")), "grade"),
     ],
 )
-def test_a_broken_contract_is_refused_and_the_old_rows_stay(
+def test_a_broken_contract_is_refused_and_the_old_rows_are_kept(
     warehouse: Warehouse, change: Callable[[pl.DataFrame], pl.DataFrame], culprit: str
 ) -> None:
     warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
@@ -193,7 +193,7 @@ def test_a_query_before_the_first_run_says_what_to_do(warehouse: Warehouse) -> N
         warehouse.query("select 1")
 
 
-def test_every_table_column_and_view_is_there_with_its_description(warehouse: Warehouse) -> None:
+def test_every_column_has_its_description_and_every_view_runs(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
     comments = warehouse.query(
         "select table_name, column_name, comment from duckdb_columns() "
@@ -208,7 +208,7 @@ def test_every_table_column_and_view_is_there_with_its_description(warehouse: Wa
         warehouse.query(f"select * from {view}")
 
 
-def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path) -> None:
+def test_a_damaged_file_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     path.write_bytes(b"not a database" * 1000)
     with pytest.raises(WarehouseError, match="damaged"):
@@ -226,7 +226,7 @@ def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path) -> None:
         ("alter table labels_of_tomorrow add column mood varchar", "later version"),
     ],
 )
-def test_a_file_that_no_earlier_version_made_is_refused_unchanged(
+def test_a_file_of_an_unknown_version_is_refused_unchanged(
     warehouse: Warehouse, change: str, said: str
 ) -> None:
     if "alter" in change:
@@ -260,7 +260,7 @@ def upgrades(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return files
 
 
-def test_the_schema_is_upgraded_once_a_process_and_file(
+def test_the_schema_is_upgraded_once_per_process_and_file(
     warehouse: Warehouse, tmp_path: Path, upgrades: list[str]
 ) -> None:
     other = Warehouse.at(tmp_path / "other" / "warehouse.duckdb")
@@ -299,9 +299,7 @@ def test_a_file_that_changed_outside_this_process_is_upgraded_again(
         warehouse.query(f"select * from {view}")
 
 
-def test_a_file_that_could_not_be_upgraded_is_looked_through_again(
-    warehouse: Warehouse, upgrades: list[str]
-) -> None:
+def test_a_failed_upgrade_is_tried_again(warehouse: Warehouse, upgrades: list[str]) -> None:
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
         con.execute("create table seed_docs (corpus varchar)")
@@ -311,7 +309,7 @@ def test_a_file_that_could_not_be_upgraded_is_looked_through_again(
     assert len(upgrades) == 2
 
 
-def test_a_view_of_an_earlier_version_is_made_again(warehouse: Warehouse) -> None:
+def test_a_view_of_an_earlier_version_is_replaced(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "one", labels("q1"), input_hash=HASH)
     with duckdb.connect(warehouse.database) as con:
         con.execute("create or replace view labels as select 'old' as labeler")
@@ -387,7 +385,7 @@ def test_a_column_that_allows_more_values_than_before_is_upgraded(warehouse: War
         warehouse.query(f"select * from {view}")
 
 
-def test_a_row_whose_value_only_a_later_version_allows_is_kept_and_the_file_refused(
+def test_a_value_of_a_later_version_is_refused_and_stays_stored(
     warehouse: Warehouse,
 ) -> None:
     Path(warehouse.database).parent.mkdir()
@@ -416,7 +414,7 @@ def test_the_declared_columns_are_those_of_the_newest_file_in_earlier(warehouse:
     assert hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16] == "1a06098281f01644"
 
 
-def test_grade_history_records_changed_grades_alone(warehouse: Warehouse) -> None:
+def test_grade_history_records_only_changed_grades(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="first")
     warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="second")
     mixed = pl.concat([labels("q1", grade=3), labels("q2", "q3")])
@@ -447,7 +445,7 @@ def test_grade_history_records_a_new_pair_that_has_no_grade(warehouse: Warehouse
     assert warehouse.query(history).rows() == [("new", None)]
 
 
-def test_lineage_leads_from_a_grade_to_prompts_runs_and_documents(warehouse: Warehouse) -> None:
+def test_lineage_joins_a_grade_with_its_prompts_runs_and_documents(warehouse: Warehouse) -> None:
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
         con.execute(EARLIER[-1].read_text())

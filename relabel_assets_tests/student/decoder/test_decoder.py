@@ -45,7 +45,7 @@ def test_a_decoder_is_trained_saved_merged_and_reloaded_with_the_same_scores(
     assert labeler.grade(pairs())["grade"].null_count() == 0
 
 
-def test_a_decoders_prompt_has_the_rubric_and_documents_cannot_speak_as_it(tmp_path: Path) -> None:
+def test_a_decoders_prompt_has_the_rubric_and_escapes_documents(tmp_path: Path) -> None:
     base = save_decoder(tmp_path / "base", "llama", template=True)
     config = StudentConfig(
         precision="fp32", base_model=str(base), architecture="decoder", max_length=48
@@ -61,7 +61,7 @@ def test_a_decoders_prompt_has_the_rubric_and_documents_cannot_speak_as_it(tmp_p
     )  # the escape of a delimiter is some tokens more
 
 
-def test_a_window_that_the_rubric_fills_is_refused(tmp_path: Path) -> None:
+def test_a_rubric_that_fills_the_context_window_is_refused(tmp_path: Path) -> None:
     base = save_decoder(tmp_path / "base", "llama", window=128)
     config = StudentConfig(precision="fp32", base_model=str(base), architecture="decoder")
     with pytest.raises(StudentError, match="leaves no room"):

@@ -58,7 +58,7 @@ def test_braces_in_a_rubric_are_text_and_no_placeholder(meaning: str, shown: str
     assert shown in system["content"]
 
 
-def test_a_prompt_that_was_saved_is_the_same_prompt() -> None:
+def test_a_saved_prompt_equals_the_original() -> None:
     prompt = student_prompt(RUBRIC)
     assert saved_prompt(prompt.system, prompt.user) == prompt
 
@@ -81,7 +81,7 @@ def n_tokens(decoder: Decoder, query: str, body: str) -> int:
     return len(decoder.tokenize([{"text": query, "body": body}])[0]["input_ids"])
 
 
-def test_a_long_query_is_cut_at_half_of_max_length_and_the_document_at_the_rest(
+def test_a_long_query_gets_half_of_max_length_and_the_document_the_remainder(
     tmp_path: Path,
 ) -> None:
     decoder = untrained(tmp_path)

@@ -54,12 +54,12 @@ def doc_ids(frame: pl.DataFrame, cache: module.DocumentCache | None = None) -> l
     return [doc_id for doc_id, _ in iter_encoded_documents(ENCODER, frame, silent, cache)]
 
 
-def test_each_document_comes_once_and_in_the_order_of_pairs(calls: list[list[str]]) -> None:
+def test_each_document_is_yielded_once_in_the_order_of_pairs(calls: list[list[str]]) -> None:
     assert doc_ids(pairs("b", "a", "b", "c")) == ["b", "a", "c"]
     assert calls == [["b", "a", "c"]]
 
 
-def test_a_chunk_is_at_most_so_many_documents(
+def test_a_chunk_has_a_maximum_number_of_documents(
     calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
@@ -71,7 +71,7 @@ def test_a_chunk_is_at_most_so_many_documents(
     ("limit", "expected"),
     [(6, [["a", "b"], ["c"]]), (5, [["a"], ["b"], ["c"]]), (1, [["a"], ["b"], ["c"]])],
 )
-def test_a_chunk_is_at_most_so_many_characters_and_at_least_a_document(
+def test_a_chunk_has_a_maximum_number_of_characters_and_at_least_one_document(
     calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, limit: int, expected: list[list[str]]
 ) -> None:
     monkeypatch.setattr(module, "_CHARACTERS_PER_CHUNK", limit)
@@ -79,7 +79,7 @@ def test_a_chunk_is_at_most_so_many_characters_and_at_least_a_document(
     assert calls == expected
 
 
-def test_a_document_is_encoded_when_it_is_asked_for_and_not_before(
+def test_a_document_is_encoded_only_when_it_is_requested(
     calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 1)
@@ -88,7 +88,7 @@ def test_a_document_is_encoded_when_it_is_asked_for_and_not_before(
     assert calls == [["a"]]
 
 
-def test_kept_documents_are_not_encoded_again(calls: list[list[str]]) -> None:
+def test_cached_documents_are_not_encoded_again(calls: list[list[str]]) -> None:
     cache = document_cache()
     assert doc_ids(pairs("a", "b"), cache) == ["a", "b"]
     assert doc_ids(pairs("b", "c", "a"), cache) == ["b", "c", "a"]
@@ -96,9 +96,7 @@ def test_kept_documents_are_not_encoded_again(calls: list[list[str]]) -> None:
 
 
 @pytest.mark.parametrize("column", DOCUMENT_COLUMNS)
-def test_a_document_with_another_text_in_any_column_is_another(
-    calls: list[list[str]], column: str
-) -> None:
+def test_a_changed_column_makes_another_document(calls: list[list[str]], column: str) -> None:
     cache = document_cache()
     doc_ids(pairs("a", **{column: "before"}), cache)
     doc_ids(pairs("a", **{column: "after"}), cache)
@@ -112,7 +110,7 @@ def test_the_same_text_in_another_column_is_another_document(calls: list[list[st
     assert len(calls) == 2
 
 
-def test_the_document_that_was_used_least_recently_is_dropped_first(
+def test_the_least_recently_used_document_is_evicted_first(
     calls: list[list[str]],
 ) -> None:
     cache = document_cache(max_bytes=16)  # two documents of 8 bytes
@@ -127,7 +125,7 @@ def test_the_document_that_was_used_least_recently_is_dropped_first(
 
 
 @pytest.mark.parametrize(("max_bytes", "n_kept"), [(8, 1), (7, 0), (0, 0)])
-def test_a_document_larger_than_the_cache_is_encoded_and_not_kept(
+def test_a_document_larger_than_the_cache_is_encoded_and_not_cached(
     calls: list[list[str]], max_bytes: int, n_kept: int
 ) -> None:
     cache = document_cache(max_bytes)
@@ -135,13 +133,13 @@ def test_a_document_larger_than_the_cache_is_encoded_and_not_kept(
     assert len(cache) == n_kept
 
 
-def test_keys_do_not_grow_with_the_text(calls: list[list[str]]) -> None:
+def test_cache_keys_have_a_fixed_length(calls: list[list[str]]) -> None:
     cache = document_cache()
     doc_ids(pairs("a", body="word " * 100_000), cache)
     assert [len(key) for key in cache] == [32]
 
 
-def test_progress_is_told_after_each_chunk(
+def test_progress_is_reported_after_each_chunk(
     calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
@@ -163,18 +161,18 @@ def test_pairs_of_a_document_are_neighbours_and_every_row_comes_once() -> None:
     assert rows(pairs("a", "b", "a", "c"), "a", "b", "c") == [[0, 2, 1, 3]]
 
 
-def test_documents_without_a_pair_give_none() -> None:
+def test_documents_without_a_pair_are_skipped() -> None:
     assert rows(pairs("a"), "x", "a", "y") == [[0]]
     assert rows(pairs("a"), "x") == []
 
 
-def test_a_chunk_is_at_most_so_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_has_a_maximum_number_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAIRS_PER_CHUNK", 2)
     assert rows(pairs("a", "a", "a"), "a") == [[0, 1], [2]]
     assert rows(pairs("a", "a"), "a") == [[0, 1]]
 
 
-def test_a_chunk_ends_after_so_many_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_ends_at_the_maximum_number_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
     assert rows(pairs("a", "b", "c"), "a", "b", "c") == [[0, 1], [2]]
     assert rows(pairs("c"), "a", "b", "c") == [[0]]
@@ -194,7 +192,7 @@ def test_missing_values_are_computed_in_one_call_each_text_once() -> None:
     assert asked == [["b", "a"], ["c"]]
 
 
-def test_more_texts_than_the_cache_holds_still_have_all_their_values() -> None:
+def test_more_texts_than_the_cache_holds_all_get_values() -> None:
     cache: LRUCache[str, str] = LRUCache(1)
     texts = ["a", "b", "c"]
     assert get_or_compute(texts, cache, lambda missing: [t.upper() for t in missing]) == [

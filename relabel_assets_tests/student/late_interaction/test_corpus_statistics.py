@@ -28,7 +28,7 @@ EAST, NORTH = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
 EQUAL_WORDS = WordStatistics(np.ones(4), 1.0)
 
 
-def test_bm25_frequencies_saturate_and_long_documents_are_held_back_a_little() -> None:
+def test_bm25_term_frequencies_saturate_and_are_normalized_by_length() -> None:
     words = WordStatistics(np.ones(4), mean_length=10.0)
     counts, n_words = np.array([0.0, 1.0, 1.0, 1e9]), np.array([10.0, 10.0, 20.0, 10.0])
     # count * 2.2 / (count + 1.2 * (.75 + .25 * length / mean length))
@@ -58,7 +58,7 @@ def test_counts_are_sorted_and_not_changed_by_tfidf() -> None:
     assert (counts.indices.tolist(), counts.data.tolist()) == ([0, 3], [2, 1])
 
 
-def test_the_mean_length_of_documents_without_words_is_one_so_that_it_can_divide() -> None:
+def test_the_mean_length_of_documents_without_words_is_one() -> None:
     none: frozenset[int] = frozenset()
     empty = EncodedDocument(EAST[None], [1], 0, {}, frozenset(), none, none)
     assert WordStatistics.from_documents([empty], vocabulary=2).mean_length == 1.0
@@ -81,7 +81,7 @@ def test_background_scores_by_hand() -> None:
     assert scores.top_mean == pytest.approx((0.8 + 0.7 + 0.5) / 3), "of the best three"
 
 
-def test_a_background_of_equal_scores_has_the_least_standard_deviation() -> None:
+def test_a_background_of_equal_scores_has_the_minimum_standard_deviation() -> None:
     background = BackgroundWindows(torch.stack([EAST, EAST]), [[1], [2]], [1, 1])
     scores = background.scores(EAST[None], torch.tensor([1.0]), [3], EQUAL_WORDS)
     assert scores.mean.tolist() == [1.0, 0.0]
@@ -122,7 +122,7 @@ def test_feedback_by_hand() -> None:
     assert east.background_std.tolist() == pytest.approx([sqrt(2) / 3, 1 / 2], abs=1e-6)
 
 
-def test_a_window_that_is_a_tenth_nearer_counts_exp_2_times_as_much() -> None:
+def test_a_cosine_higher_by_a_tenth_weighs_exp_2_times_as_much() -> None:
     near, far = torch.tensor([0.8, 0.6]), torch.tensor([0.7, -sqrt(0.51)])
     windows = FeedbackWindows(
         torch.stack([near, far]), np.array([0, 1]), count_matrix([{}, {}], 4), EQUAL_WORDS
@@ -172,7 +172,7 @@ def test_feedback_from_documents_without_words_is_finite() -> None:
     assert found.background_std.tolist() == [MIN_STD, MIN_STD]
 
 
-def test_a_background_is_at_most_so_many_documents_drawn_by_the_seed(
+def test_a_background_has_a_maximum_number_of_documents_drawn_by_the_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     columns = {
@@ -181,7 +181,7 @@ def test_a_background_is_at_most_so_many_documents_drawn_by_the_seed(
     pairs = pl.DataFrame({"doc_id": [f"d{n}" for n in range(5) for _ in range(2)], **columns})
 
     def drawn(seed: int) -> list[str]:
-        return [row["doc_id"] for row in corpus_statistics._drawn_documents(pairs, seed)]
+        return [row["doc_id"] for row in corpus_statistics._background_documents(pairs, seed)]
 
     assert sorted(drawn(1)) == ["d0", "d1", "d2", "d3", "d4"], "each document once"
     monkeypatch.setattr(corpus_statistics, "_BACKGROUND_DOCUMENTS", 2)
@@ -190,7 +190,7 @@ def test_a_background_is_at_most_so_many_documents_drawn_by_the_seed(
     assert len({tuple(drawn(seed)) for seed in range(5)}) > 1
 
 
-def test_statistics_are_read_as_saved_and_a_torn_file_is_no_student(tmp_path: Path) -> None:
+def test_saved_statistics_load_unchanged_and_a_torn_file_is_refused(tmp_path: Path) -> None:
     words = WordStatistics(np.arange(4.0), 7.5)
     background = BackgroundWindows(torch.stack([EAST, NORTH]), [[1, 2], []], [1, 1])
     windows = FeedbackWindows.from_documents(

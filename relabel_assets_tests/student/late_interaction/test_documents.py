@@ -40,7 +40,7 @@ def test_words_are_those_of_header_and_body_and_bigrams_do_not_cross(encoder: En
     assert all(document.word_counts[word] >= body.count(word) for word in body)
 
 
-def test_every_window_has_the_header_and_the_first_ones_tokens_are_counted(
+def test_every_window_has_the_header_and_its_tokens_are_counted_once(
     encoder: Encoder,
 ) -> None:
     row = {"title": "travel expenses", "body": "word " * 170}
@@ -53,7 +53,7 @@ def test_every_window_has_the_header_and_the_first_ones_tokens_are_counted(
     assert bare.n_header_tokens == 0
 
 
-def test_documents_together_are_those_they_are_alone(encoder: Encoder) -> None:
+def test_a_batch_of_documents_is_encoded_as_each_alone(encoder: Encoder) -> None:
     rows = [
         {"title": "travel", "body": "expenses " * 100},
         {"body": "leave"},
@@ -65,6 +65,6 @@ def test_documents_together_are_those_they_are_alone(encoder: Encoder) -> None:
         assert (together.word_counts, together.bigrams) == (alone.word_counts, alone.bigrams)
 
 
-def test_special_tokens_written_in_a_header_are_no_header_tokens(encoder: Encoder) -> None:
+def test_special_tokens_written_in_a_header_do_not_count_as_header_tokens(encoder: Encoder) -> None:
     (document,) = encode_documents(encoder, [{"title": "[SEP]" * 50, "body": "leave"}])
     assert document.n_header_tokens == len(document.token_vectors) < 50

@@ -158,7 +158,7 @@ def test_idf_and_mean_length_by_hand() -> None:
     assert WORDS.mean_length == 3.0
 
 
-def test_pairs_computed_together_have_the_features_they_have_alone() -> None:
+def test_a_batch_of_pairs_has_the_features_of_each_alone() -> None:
     long, short = query(), query(word_ids=[2], n_tokens=1)
     pairs = [(long, A), (short, A), (short, B), (long, C), (short, A)]
     alone = np.concatenate([pair_features([pair], WORDS) for pair in pairs])
@@ -172,7 +172,7 @@ def test_a_query_of_one_word_has_no_bigrams_and_its_quartile_is_its_only_token()
     assert features["low_token"] == features["worst_token"] == pytest.approx(1.0)
 
 
-def test_a_query_without_a_word_has_finite_features_and_all_its_tokens_count_the_same() -> None:
+def test_a_query_without_words_has_finite_features_and_equal_token_weights() -> None:
     (row,) = pair_features([(query(word_ids=[]), A)], WORDS)
     features = dict(zip(FEATURE_NAMES, row, strict=True))
     assert np.isfinite(row).all()
@@ -180,11 +180,11 @@ def test_a_query_without_a_word_has_finite_features_and_all_its_tokens_count_the
     assert features["late_interaction_idf"] == pytest.approx((1 + 0.96 + 0.936) / 3)
 
 
-def test_the_prior_is_of_features_that_exist() -> None:
+def test_the_prior_names_existing_features() -> None:
     assert set(PRIOR_WEIGHTS) <= set(FEATURE_NAMES)
 
 
-def test_names_of_features_are_those_of_saved_students() -> None:
+def test_feature_names_of_saved_students_still_exist() -> None:
     saved = [
         "late_interaction",
         "late_interaction_idf",

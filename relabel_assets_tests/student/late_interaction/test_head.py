@@ -77,7 +77,7 @@ def test_a_head_with_too_few_queries_stays_near_the_prior() -> None:
 @pytest.mark.parametrize(
     ("data", "prior", "chosen"), [(clear_data, {}, DECAYS[0]), (noisy_data, {"0": 1.0}, DECAYS[-1])]
 )
-def test_clear_data_choose_the_least_decay_and_noise_the_greatest(
+def test_clear_data_choose_the_smallest_decay_and_noisy_data_the_largest(
     monkeypatch: pytest.MonkeyPatch,
     data: Callable[[], Data],
     prior: dict[str, float],
@@ -90,7 +90,7 @@ def test_clear_data_choose_the_least_decay_and_noise_the_greatest(
     assert fits[-1] == (len(features), chosen), "the last fit is the head's own, to all pairs"
 
 
-def test_the_decay_with_the_least_held_out_loss_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_decay_with_the_lowest_held_out_loss_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {1e-3: 5.0, 1e-2: 3.0, 1e-1: 2.0, 1.0: 4.0, 10.0: 6.0}
     monkeypatch.setattr(module, "_held_out_loss", lambda *args: losses[args[5]])
     fits = spied_decays(monkeypatch)
@@ -99,7 +99,7 @@ def test_the_decay_with_the_least_held_out_loss_is_chosen(monkeypatch: pytest.Mo
     assert fits == [(400, 0.1)]
 
 
-def test_of_equal_losses_the_least_decay_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_losses_choose_the_smallest_decay(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {1e-3: 5.0, 1e-2: 2.0, 1e-1: 2.0, 1.0: 2.0, 10.0: 6.0}
     monkeypatch.setattr(module, "_held_out_loss", lambda *args: losses[args[5]])
     fits = spied_decays(monkeypatch)
@@ -109,7 +109,7 @@ def test_of_equal_losses_the_least_decay_is_chosen(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("n_queries", "n_fits"), [(7, 1), (8, 4 * len(DECAYS) + 1)])
-def test_the_decay_is_chosen_from_eight_queries_on(
+def test_the_decay_is_chosen_with_at_least_eight_queries(
     monkeypatch: pytest.MonkeyPatch, n_queries: int, n_fits: int
 ) -> None:
     fits = spied_decays(monkeypatch)
@@ -120,7 +120,7 @@ def test_the_decay_is_chosen_from_eight_queries_on(
         assert fits == [(42, DECAYS[0])]
 
 
-def test_a_query_is_held_out_with_all_its_pairs_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_query_is_held_out_once_with_all_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     masks = []
     monkeypatch.setattr(module, "_held_out_loss", lambda *args: masks.append(args[4]) or 0.0)
     features, grades, queries = clear_data()
@@ -132,7 +132,7 @@ def test_a_query_is_held_out_with_all_its_pairs_and_once(monkeypatch: pytest.Mon
     assert sum(len(fold) for fold in folds) == len(set.union(*folds)) == 20
 
 
-def test_the_held_out_loss_is_of_weights_that_saw_only_the_others() -> None:
+def test_the_held_out_loss_uses_weights_fitted_to_the_other_queries() -> None:
     features, grades, queries = clear_data(8, per_query=6)
     is_held_out = np.array([query in ("q0", "q1") for query in queries])
     prior = np.zeros(3)
@@ -158,7 +158,7 @@ def test_only_pairs_of_one_query_that_differ_in_grade_are_ordered() -> None:
     assert list(zip(better.tolist(), worse.tolist(), strict=True)) == [(1, 0), (2, 0), (4, 3)]
 
 
-def test_at_most_so_many_ordered_pairs_count_drawn_by_the_seed(
+def test_ordered_pairs_above_the_maximum_are_sampled_by_the_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grades, queries = np.arange(10), ["q"] * 10
@@ -173,7 +173,7 @@ def test_at_most_so_many_ordered_pairs_count_drawn_by_the_seed(
     assert (better > worse).all()
 
 
-def test_the_prior_is_of_plain_features_and_its_direction_of_standardized_ones(
+def test_the_prior_is_rescaled_to_standardized_features(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     directions = []
@@ -190,7 +190,7 @@ def test_the_prior_is_of_plain_features_and_its_direction_of_standardized_ones(
     assert directions == [pytest.approx([8 * 1 / 10, 1 * 6 / 10, 0.0])]
 
 
-def test_a_wrong_order_costs_as_much_as_grades_are_apart() -> None:
+def test_the_ranking_loss_of_a_pair_is_weighted_by_its_grade_gap() -> None:
     import torch
 
     grades = np.array([0, 3])

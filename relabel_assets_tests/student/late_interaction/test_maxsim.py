@@ -22,7 +22,7 @@ def scorer(base: Path) -> QueryScorer:
     return QueryScorer(load_encoder(str(base), max_length=16, precision="fp32"))
 
 
-def test_a_score_is_the_weighted_sum_of_greatest_cosines_by_hand(base: Path) -> None:
+def test_a_score_is_the_weighted_sum_of_maximum_cosines(base: Path) -> None:
     query, weights = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0.75, 0.25])
     document = torch.tensor([[0.6, 0.8], [1.0, 0.0]])
     scores = scorer(base).scores(query, weights, [document, document[:1]])
@@ -50,7 +50,7 @@ def test_untrained_weights_are_equal_and_trained_ones_follow_the_token_weight(ba
     assert weights.sum().item() == pytest.approx(1.0)
 
 
-def test_queries_of_a_batch_are_those_they_are_alone_in_the_order_given(base: Path) -> None:
+def test_a_batch_of_queries_is_encoded_as_each_alone_in_order(base: Path) -> None:
     one, texts = scorer(base), ["travel expenses of last year", "leave", "visitor badges"]
     together = one.encode_query_tokens(texts)
     for text, (vectors, weights) in zip(texts, together, strict=True):
@@ -75,7 +75,9 @@ def test_the_loss_is_the_mean_ranking_loss_of_20_times_the_scores(base: Path) ->
     assert learner.loss(queries).item() == pytest.approx(sum(losses) / 2, abs=1e-4)
 
 
-def test_word_embeddings_stay_and_token_weights_learn_at_their_own_rate(base: Path) -> None:
+def test_word_embeddings_are_frozen_and_token_weights_have_their_own_learning_rate(
+    base: Path,
+) -> None:
     one = scorer(base)
     encoder, token_weight = QueryEncoderLearner(one, 1e-4, {}).groups()
     names = {id(p): name for name, p in one.named_parameters()}

@@ -18,7 +18,7 @@ def test_a_batch_is_padded_to_a_multiple_of_sixteen(longest: int, width: int) ->
     assert padded_width(longest, 512) == width
 
 
-def test_a_batch_is_not_padded_beyond_what_the_model_takes() -> None:
+def test_a_batch_is_not_padded_beyond_the_models_maximum() -> None:
     assert padded_width(33, 39) == 33
     assert padded_width(39, 39) == 39
     assert padded_width(31, 39) == 32
@@ -61,11 +61,11 @@ def test_the_next_chunk_is_prepared_while_the_caller_works_on_this_one() -> None
     assert list(chunks) == [20, 30]
 
 
-def test_no_chunk_needs_no_preparing() -> None:
+def test_an_empty_list_of_chunks_yields_nothing() -> None:
     assert list(prefetched([], str)) == []
 
 
-def test_an_error_in_the_thread_is_the_callers_error() -> None:
+def test_an_error_in_the_thread_reaches_the_caller() -> None:
     with pytest.raises(ZeroDivisionError):
         list(prefetched([1, 0], lambda chunk: 1 / chunk))
     assert all(not thread.name.startswith("ThreadPool") for thread in threading.enumerate())

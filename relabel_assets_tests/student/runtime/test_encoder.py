@@ -42,18 +42,18 @@ def test_an_empty_text_has_the_vectors_of_its_special_tokens(encoder: Encoder) -
     assert len(vectors) == 2
 
 
-def test_progress_hears_of_every_row(encoder: Encoder) -> None:
+def test_progress_reports_every_row(encoder: Encoder) -> None:
     done: list[int] = []
     encoder.encode(["leave"] * 5, progress=done.append)
     assert done[-1] == 5
 
 
-def test_max_length_is_at_most_what_the_model_takes(tmp_path: Path) -> None:
+def test_max_length_is_at_most_the_models_maximum(tmp_path: Path) -> None:
     folder = save_encoder(tmp_path, "bert", room=39)
     assert load_encoder(str(folder), max_length=512).max_length == 39
     assert load_encoder(str(folder), max_length=20).max_length == 20
 
 
-def test_a_folder_without_a_model_is_refused_with_what_base_model_may_be(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_refused_with_the_allowed_base_models(tmp_path: Path) -> None:
     with pytest.raises(StudentError, match="`base_model` must be 'embedded', a folder"):
         load_encoder(str(tmp_path), max_length=16)

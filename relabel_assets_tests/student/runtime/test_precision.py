@@ -80,7 +80,7 @@ def test_activation_checkpointing_computes_layers_twice_and_gives_the_same_gradi
     assert torch.equal(*gradients)
 
 
-def test_mixed_precision_rounds_products_alone_and_is_undone_after_an_interrupt() -> None:
+def test_mixed_precision_casts_products_only_and_ends_after_an_interrupt() -> None:
     linear, given = torch.nn.Linear(4, 4), torch.ones(2, 4)
     with mixed_precision(torch.float32):
         assert linear(given).dtype == torch.float32
@@ -111,7 +111,7 @@ def on_a_cpu(
         (False, True, torch.bfloat16),
     ],
 )
-def test_auto_is_bf16_only_where_the_cpu_multiplies_it_in_hardware(
+def test_auto_is_bf16_only_on_a_cpu_with_bf16_instructions(
     monkeypatch: pytest.MonkeyPatch, amx: bool, avx512_bf16: bool, expected: torch.dtype
 ) -> None:
     on_a_cpu(monkeypatch, amx=amx, avx512_bf16=avx512_bf16)
@@ -119,7 +119,7 @@ def test_auto_is_bf16_only_where_the_cpu_multiplies_it_in_hardware(
 
 
 @pytest.mark.parametrize("in_hardware", [True, False])
-def test_auto_is_bf16_only_where_the_gpu_multiplies_it_in_hardware(
+def test_auto_is_bf16_only_on_a_gpu_with_bf16_hardware(
     monkeypatch: pytest.MonkeyPatch, in_hardware: bool
 ) -> None:
     on_a_cpu(monkeypatch, amx=not in_hardware)  # the CPU does not matter beside a GPU
@@ -142,12 +142,12 @@ def test_a_named_precision_holds_on_every_machine(monkeypatch: pytest.MonkeyPatc
     assert dtype_of("fp32") == torch.float32
 
 
-def test_torch_still_says_what_the_cpu_multiplies() -> None:
+def test_torch_still_has_the_cpu_feature_queries() -> None:
     assert isinstance(torch.cpu._is_amx_tile_supported(), bool)
     assert isinstance(torch.cpu._is_avx512_bf16_supported(), bool)
 
 
-def test_an_inference_copy_in_bf16_is_made_once_and_again_after_a_step() -> None:
+def test_a_bf16_inference_copy_is_reused_until_the_weights_change() -> None:
     from transformers import LlamaConfig, LlamaModel
 
     model = LlamaModel(LlamaConfig(vocab_size=9, **SIZES)).eval()

@@ -25,7 +25,7 @@ def history(*dev_metrics: float | None) -> list[Epoch]:
         ((None,), 0),
     ],
 )
-def test_the_first_of_the_best_epochs_on_dev_is_kept(
+def test_the_first_of_equally_good_epochs_is_kept(
     dev_metrics: tuple[float | None, ...], kept: int
 ) -> None:
     assert best_epoch(history(*dev_metrics)).number == kept

@@ -69,7 +69,7 @@ def query(name: str, *grades: float) -> GradedQuery:
     ("dev_metrics", "kept"),
     [((0.5, 0.7, 0.7, 0.6), 1), ((0.7, 0.7, 0.7), 0), ((0.1, 0.2, 0.3), 2), ((None,) * 3, 2)],
 )
-def test_the_weights_that_stay_are_of_the_epoch_that_is_reported(
+def test_the_final_weights_are_those_of_the_reported_epoch(
     dev_metrics: tuple[float | None, ...], kept: int
 ) -> None:
     learner = OneWeight()
@@ -78,13 +78,13 @@ def test_the_weights_that_stay_are_of_the_epoch_that_is_reported(
     assert learner.weight == learner.weights[kept]
 
 
-def test_no_epoch_leaves_the_model_as_it_was() -> None:
+def test_zero_epochs_leave_the_model_unchanged() -> None:
     learner = OneWeight()
     assert learner.fit(0.5, queries=[query("leave", 3.0)]) == 0
     assert learner.weight == 0.0
 
 
-def test_every_epoch_has_every_query_once_in_an_order_of_its_own() -> None:
+def test_every_epoch_visits_every_query_once_in_a_new_order() -> None:
     queries = [query(f"q{number}", 1.0) for number in range(20)]
     learner = OneWeight()
     learner.fit(None, None, None, queries=queries)
@@ -96,7 +96,7 @@ def test_every_epoch_has_every_query_once_in_an_order_of_its_own() -> None:
     assert names == [sample.text for sample in again.seen]
 
 
-def test_a_query_with_many_documents_comes_in_parts_that_hold_every_grade() -> None:
+def test_a_query_with_many_documents_is_split_into_parts_with_every_grade() -> None:
     learner = OneWeight(documents_per_query=4)
     learner.fit(None, None, queries=[query("leave", *[0.0] * 8, 3.0), query("badges", 1.0)])
     parts = [sample for sample in learner.seen if sample.text == "leave"]
@@ -109,7 +109,7 @@ def test_a_query_with_many_documents_comes_in_parts_that_hold_every_grade() -> N
     assert short.documents == ["badges-0"]
 
 
-def test_balanced_places_take_the_grades_in_turn() -> None:
+def test_balanced_samples_take_the_grades_in_turn() -> None:
     places = balanced([0.0] * 50 + [3.0, 3.0], 6, random.Random(1))
     assert len(set(places)) == 6
     assert {50, 51} <= set(places)

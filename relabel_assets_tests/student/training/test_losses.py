@@ -10,7 +10,7 @@ from relabel_assets.student.training.losses import GradeLoss, ranking_loss
 GRADES = torch.tensor([2.0, 0.0, 2.0])
 
 
-def test_the_ranking_loss_is_the_mean_over_pairs_that_differ_weighted_by_how_far() -> None:
+def test_the_ranking_loss_is_the_weighted_mean_over_pairs_that_differ() -> None:
     # Documents 1 and 3 are each better than document 2 by two grades; 1 and 3 are equal and no
     # pair.
     scores = torch.tensor([1.0, 0.0, 5.0])

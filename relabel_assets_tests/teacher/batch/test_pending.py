@@ -25,7 +25,7 @@ def pending(tmp_path):
     return PendingBatches(tmp_path, "demo")
 
 
-def test_the_state_is_written_as_before_and_read_back(pending):
+def test_the_state_file_has_a_stable_format_and_loads_back(pending):
     batch = pending.update(pending.put(BATCH), file_id="file-1")
     assert (pending.folder / "state.json").read_text() == ON_DISK
     batch = pending.update(batch, batch_id="batch_1")
@@ -36,7 +36,7 @@ def test_the_state_is_written_as_before_and_read_back(pending):
     assert [path.name for path in pending.folder.iterdir()] == ["state.json"]
 
 
-def test_every_step_is_on_the_disk_before_the_next(pending, monkeypatch):
+def test_every_update_is_flushed_to_disk(pending, monkeypatch):
     flushed, fsync = [], os.fsync
     monkeypatch.setattr(
         os, "fsync", lambda descriptor: (flushed.append(descriptor), fsync(descriptor))
@@ -56,7 +56,7 @@ def test_sweeping_removes_the_files_of_unknown_batches_alone(pending):
 
 
 @pytest.mark.parametrize("text", ["[{", '[{"tag": 1, "colour": 2}]', "5"])
-def test_a_state_that_cannot_be_read_is_not_taken_for_empty(text, pending):
+def test_an_unreadable_state_file_is_an_error(text, pending):
     pending.folder.mkdir(parents=True)
     (pending.folder / "state.json").write_text(text)
     with pytest.raises(TeacherError, match="says which batches are out"):

@@ -45,7 +45,7 @@ def test_a_line_has_the_four_members_of_the_batch_api():
 @pytest.mark.parametrize(
     ("n", "sizes"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3]), (7, [3, 3, 1])]
 )
-def test_a_file_holds_as_many_requests_as_it_may(n, sizes, tmp_path):
+def test_files_hold_at_most_the_maximum_number_of_requests(n, sizes, tmp_path):
     requests = [outgoing(number) for number in range(n)]
     files = write(tmp_path, iter(requests), FileLimits(n_requests=3))
     assert [n_requests for _, n_requests in files] == sizes
@@ -53,7 +53,7 @@ def test_a_file_holds_as_many_requests_as_it_may(n, sizes, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path, _ in files]
 
 
-def test_a_file_holds_as_many_bytes_as_it_may_and_a_larger_request_goes_alone(tmp_path):
+def test_files_hold_at_most_the_maximum_bytes_and_a_larger_request_goes_alone(tmp_path):
     requests = [outgoing(1), outgoing(2), outgoing(3), outgoing(4, 5000), outgoing(5)]
     two = len(batch_line(requests[0])) + len(batch_line(requests[1]))
     files = write(tmp_path, requests, FileLimits(n_bytes=two))
@@ -73,7 +73,7 @@ def test_all_requests_of_a_file_are_recorded_before_it_gets_its_name(tmp_path):
     assert len(set(recorded)) == len(recorded) == 1203
 
 
-def test_a_disk_that_is_full_leaves_no_half_file(tmp_path):
+def test_a_full_disk_leaves_no_partial_file(tmp_path):
     def record(requests):
         raise OSError(28, "No space left on device")
 
@@ -82,7 +82,7 @@ def test_a_disk_that_is_full_leaves_no_half_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_asked_is_recorded_once(tmp_path):
+def test_each_request_is_recorded_once(tmp_path):
     ledger = Ledger(tmp_path)
     log = AskedLog(ledger, "demo", "grading", "host")
     log.record([outgoing(1), outgoing(2), outgoing(1)])

@@ -60,7 +60,7 @@ def test_responses_go_to_the_corpus_that_asked_with_their_cost(ledger, tmp_path)
     assert line.response.body == good_reply(1) and line.response.request_id == "r"
 
 
-def test_the_same_answer_counts_once_and_another_answer_or_a_failure_counts_again(ledger, tmp_path):
+def test_a_repeated_answer_counts_once_and_a_new_answer_or_failure_counts(ledger, tmp_path):
     first = response(KEYS[0])
     result = take(
         ledger, tmp_path, first, first, response(KEYS[0], 3), response(KEYS[0], status=500)
@@ -86,7 +86,7 @@ def test_the_same_answer_counts_once_and_another_answer_or_a_failure_counts_agai
         (response(KEYS[3]), "never asked from here", 1),
     ],
 )
-def test_what_is_no_response_of_ours_is_left_out_and_costs_no_neighbour(
+def test_a_foreign_line_is_left_out_and_its_neighbours_are_imported(
     value, message, n_unknown, ledger, tmp_path
 ):
     last = (
@@ -105,7 +105,7 @@ def test_without_a_price_tokens_are_counted_and_dollars_are_not(ledger, tmp_path
     assert result.usd == 0.0 and ledger.spend("demo").unpriced == {"m": (700, 20)}
 
 
-def test_more_lines_than_one_flush_takes(ledger, tmp_path):
+def test_more_lines_than_one_flush_are_imported(ledger, tmp_path):
     requests = [outgoing(number) for number in range(100, 1301)]
     AskedLog(ledger, "demo", "grading", "host").record(requests)
     result = take(ledger, tmp_path, *(response(one.key) for one in requests))
@@ -113,6 +113,6 @@ def test_more_lines_than_one_flush_takes(ledger, tmp_path):
     assert all(list(ledger.answers(one.key)) for one in requests)
 
 
-def test_a_file_that_is_not_there_is_told(ledger, tmp_path):
+def test_a_missing_responses_file_is_an_error(ledger, tmp_path):
     with pytest.raises(TeacherError, match=r"nowhere.jsonl cannot be read"):
         import_responses(ledger, [tmp_path / "nowhere.jsonl"], lambda corpus, model: None)

@@ -66,7 +66,7 @@ def key_in_environment(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def test_files_out_and_results_back_in_any_order(tmp_path):
+def test_results_in_any_order_become_grades(tmp_path):
     with BatchServer().running() as server:
         labels = grade(tmp_path, server, make_pairs(100), **PRICE)
         assert labels["status"].to_list() == ["ok"] * 100
@@ -84,7 +84,7 @@ def test_files_out_and_results_back_in_any_order(tmp_path):
     )
 
 
-def test_expired_failed_and_missing_lines_are_asked_again_and_nothing_else_is(tmp_path):
+def test_only_expired_failed_and_missing_lines_are_requested_again(tmp_path):
     fates = {0: "expired", 1: "500", 2: "429", 3: "missing", 4: "word", 5: None}
     with BatchServer(
         lambda body, key, nth: fates[int(key, 16) % 6] if nth == 1 else None
@@ -105,7 +105,7 @@ def test_expired_failed_and_missing_lines_are_asked_again_and_nothing_else_is(tm
         ("refusal", "refused", 1),
     ],
 )
-def test_what_stays_wrong_is_a_reason_and_never_a_grade(fate, status, n_asked, tmp_path):
+def test_a_permanent_fault_becomes_a_reason_and_no_grade(fate, status, n_asked, tmp_path):
     with BatchServer(lambda body, key, nth: fate).running() as server:
         row = grade(tmp_path, server, make_pairs(1)).row(0, named=True)
         assert (row["grade"], row["status"]) == (None, status) and row["status_reason"]
@@ -113,9 +113,7 @@ def test_what_stays_wrong_is_a_reason_and_never_a_grade(fate, status, n_asked, t
 
 
 @pytest.mark.parametrize(("fate", "n_asked"), [("word", 3), ("expired", 6), ("500", 6)])
-def test_unreadable_replies_are_asked_again_twice_however_many_retries_are_allowed(
-    fate, n_asked, tmp_path
-):
+def test_unreadable_replies_are_requested_again_at_most_twice(fate, n_asked, tmp_path):
     with BatchServer(lambda body, key, nth: fate).running() as server:
         grade(tmp_path, server, make_pairs(1), max_retries=5)
         assert list(server.requests.values()) == [n_asked]
@@ -132,7 +130,7 @@ def test_duplicates_in_a_round_do_not_use_up_its_tries(tmp_path):
         assert list(server.requests.values()) == [3]
 
 
-def test_a_result_is_decided_on_once_however_often_the_budget_holds_its_request_back(tmp_path):
+def test_a_result_counts_once_while_the_budget_holds_its_request_back(tmp_path):
     with BatchServer(lambda body, key, nth: "word").running() as server:
         budget = {"run_budget_usd": 0.02, "max_completion_tokens": 500, **PRICE}
         labels = grade(tmp_path, server, copies_of_one_pair(4), max_retries=5, **budget)
@@ -140,7 +138,7 @@ def test_a_result_is_decided_on_once_however_often_the_budget_holds_its_request_
         assert labels["status"].to_list() == ["over_budget"] * 4
 
 
-def test_a_spent_quota_stops_after_the_round_and_the_next_run_continues(tmp_path, monkeypatch):
+def test_a_spent_quota_stops_after_the_round_and_the_next_run_resumes(tmp_path, monkeypatch):
     spent = error_body("check your plan", "insufficient_quota")
     monkeypatch.setitem(ANSWERS, "spent", lambda grade: (429, {}, spent))
     fates = {0: "spent", 1: "429", 2: None}
@@ -157,7 +155,7 @@ def test_a_spent_quota_stops_after_the_round_and_the_next_run_continues(tmp_path
         assert set(grade(tmp_path, server, make_pairs(30))["status"]) == {"ok"}
 
 
-def test_a_batch_that_fails_whole_says_why_and_one_that_is_too_much_is_sent_later(tmp_path):
+def test_a_failed_batch_has_a_reason_and_one_above_the_limit_is_sent_later(tmp_path):
     server = BatchServer()
     server.whole_batch_fails = lambda nth: (
         {"code": "token_limit_exceeded", "message": "busy"} if nth == 2 else None
@@ -174,7 +172,7 @@ def test_a_batch_that_fails_whole_says_why_and_one_that_is_too_much_is_sent_late
         assert labels["status_reason"][0].startswith("the batch failed: no such model, [key]")
 
 
-def test_a_weaker_dialect_is_found_at_the_cost_of_one_batch(tmp_path, monkeypatch):
+def test_switching_to_a_weaker_dialect_costs_one_batch(tmp_path, monkeypatch):
     complaint = error_body("response_format json_schema is not supported")
     monkeypatch.setitem(ANSWERS, "no schema", lambda grade: (400, {}, complaint))
 
@@ -188,7 +186,7 @@ def test_a_weaker_dialect_is_found_at_the_cost_of_one_batch(tmp_path, monkeypatc
         assert server.uploads == [30, 30, 5]
 
 
-def test_a_budget_holds_and_what_replies_left_of_it_is_used(tmp_path):
+def test_a_budget_is_never_exceeded_and_released_reservations_are_used(tmp_path):
     with BatchServer().running() as server:
         labels = grade(tmp_path, server, make_pairs(200), budget_usd=0.5, **PRICE)
         spent = labels["cost_usd"].sum()
@@ -218,7 +216,7 @@ def start(folder, server) -> subprocess.Popen[bytes]:
     )
 
 
-def test_killed_while_batches_are_out_they_are_picked_up_and_not_sent_again(tmp_path):
+def test_a_killed_run_resumes_its_pending_batches(tmp_path):
     with BatchServer(n_looks=1_000_000).running() as server:
         child = start(tmp_path, server)
         while len(server.batches) < 3 and child.poll() is None:
@@ -240,7 +238,7 @@ def test_killed_while_batches_are_out_they_are_picked_up_and_not_sent_again(tmp_
 @pytest.mark.parametrize(
     "lost", ["the batch's id", "the answer to create", "results half read", "before the upload"]
 )
-def test_a_crash_at_any_step_neither_loses_nor_repeats(lost, tmp_path):
+def test_a_crash_at_any_step_loses_and_repeats_no_request(lost, tmp_path):
     state = tmp_path / "demo.batches" / "state.json"
     with BatchServer(n_looks=3).running() as server:
         if lost == "the answer to create":
@@ -294,7 +292,7 @@ def crash_after(folder, server, step):
     return shipments
 
 
-def test_an_endpoint_without_batches_is_told(tmp_path):
+def test_an_endpoint_without_a_batch_api_is_an_error(tmp_path):
     with BatchServer().running() as other:
         config = make_config(other.base_url.replace("/v1", "/elsewhere"))
         with pytest.raises(TeacherError, match="has no Batch API"):
@@ -303,7 +301,7 @@ def test_an_endpoint_without_batches_is_told(tmp_path):
             )
 
 
-def test_a_damaged_state_file_is_told_and_not_overwritten(tmp_path):
+def test_a_damaged_state_file_is_an_error_and_stays_unchanged(tmp_path):
     (tmp_path / "demo.batches").mkdir()
     (tmp_path / "demo.batches" / "state.json").write_text('[{"tag": "')
     with (

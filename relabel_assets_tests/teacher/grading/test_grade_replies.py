@@ -26,7 +26,7 @@ def finished(reason: str, content: str) -> dict[str, Any]:
         ('<think>maybe {"grade": 3}</think>{"grade": 1}', 1),
     ],
 )
-def test_a_grade_is_read(content: str, grade: int) -> None:
+def test_a_valid_reply_is_parsed_into_its_grade(content: str, grade: int) -> None:
     reply = read_grade(chat_body(content), 4)
     assert (reply.status, reply.value.grade) == ("ok", grade)
 
@@ -63,7 +63,7 @@ def test_a_grade_is_read(content: str, grade: int) -> None:
         '{"grade": 1e400}',
     ],
 )
-def test_anything_else_is_never_a_grade(content: object) -> None:
+def test_any_other_reply_is_unparseable(content: object) -> None:
     reply = read_grade(chat_body(content), 4)
     assert (reply.status, reply.value) == ("unparseable", None)
     assert reply.reason
@@ -86,12 +86,12 @@ def test_a_body_without_a_message_is_unparseable(body: object) -> None:
         (finished("content_filter", '{"grade": 2}'), "the endpoint's content filter cut the reply"),
     ],
 )
-def test_refusals_are_told_from_failures(body: object, reason: str) -> None:
+def test_a_refusal_is_not_a_failure(body: object, reason: str) -> None:
     reply = read_grade(body, 4)
     assert (reply.status, reply.reason, reply.value) == ("refused", reason, None)
 
 
-def test_a_reply_that_was_cut_is_not_graded_by_what_is_left() -> None:
+def test_a_truncated_reply_is_unparseable() -> None:
     reply = read_grade(finished("length", '{"grade": 2}'), 4)
     assert (reply.status, reply.value) == ("unparseable", None)
     assert reply.reason == "the reply was cut at the token limit: '{\"grade\": 2}'"
@@ -118,16 +118,16 @@ def test_a_rationale_is_one_line_or_none() -> None:
 @pytest.mark.parametrize(
     ("content", "status"), [('{"grade": 1}', "ok"), ('{"grade": 2}', "unparseable")]
 )
-def test_a_grade_is_one_of_the_rubrics(content: str, status: str) -> None:
+def test_a_grade_is_one_of_the_rubric(content: str, status: str) -> None:
     assert read_grade(chat_body(content), 2).status == status
 
 
-def test_the_reason_against_a_grade_names_it_and_what_is_allowed() -> None:
+def test_the_reason_names_an_invalid_grade_and_the_allowed_ones() -> None:
     reason = read_grade(chat_body('{"grade": 4}'), 4).reason
     assert reason == "'4' is not a grade: grades are whole numbers from 0 to 3"
 
 
-def test_the_schema_allows_exactly_what_is_read() -> None:
+def test_the_schema_allows_exactly_the_parsed_fields() -> None:
     schema = grade_reply_schema(3)
     assert schema["properties"]["grade"]["enum"] == [0, 1, 2]
     assert set(schema["required"]) == set(schema["properties"]) == {"grade", "rationale"}

@@ -54,7 +54,7 @@ def test_there_is_one_request_for_every_model_and_vote() -> None:
     assert len(order) == n_requests_per_pair(config)
 
 
-def test_votes_differ_in_their_keys_although_no_seed_is_set() -> None:
+def test_votes_have_different_keys_without_a_seed() -> None:
     votes = requests(TeacherConfig(votes=3, seed=None))
     assert len({request_key(request.body()) for request in votes}) == 3
     assert [request.seed for request in requests(TeacherConfig(seed=None))] == [None]
@@ -68,14 +68,14 @@ def test_a_request_has_the_settings_of_the_corpus() -> None:
     assert request.schema["properties"]["grade"]["enum"] == [0, 1, 2, 3]
 
 
-def test_a_query_of_a_page_is_cut_at_2000_characters() -> None:
+def test_a_long_query_is_cut_at_2000_characters() -> None:
     prompt = grading_prompt("user: '{{query}}|{{body}}|{{grades}}'")
     pair = {"text": "a\n" + "b" * 3000, "body": "short"}
     content = grading_messages(pair, prompt, default_rubric(), 50)[0]["content"]
     assert content.split("|")[0] == "a " + "b" * 1998 + " [...]"
 
 
-def test_the_query_decides_which_passages_of_a_long_body_are_shown() -> None:
+def test_the_query_selects_the_passages_of_a_long_body() -> None:
     paragraphs = [f"Part {n} is about subject{n}. " + "filler " * 60 for n in range(30)]
     pair = {"text": "subject21", "body": "\n\n".join(paragraphs)}
     content = grading_messages(pair, grading_prompt(), default_rubric(), 400)[1]["content"]
@@ -93,7 +93,7 @@ def test_a_readable_reply_is_a_grade() -> None:
 
 
 @pytest.mark.parametrize("status", ["refused", "unparseable", "failed", "over_budget"])
-def test_anything_else_is_a_reason_and_never_a_grade(status: ExchangeStatus) -> None:
+def test_a_failed_exchange_has_a_reason_and_no_grade(status: ExchangeStatus) -> None:
     row = label([unanswered(0, status, "the reason")])
     assert (row["grade"], row["status"], row["status_reason"]) == (None, status, "the reason")
     assert [row["grade_probs"], row["expected_grade"], row["rationale"]] == [None] * 3
@@ -121,14 +121,14 @@ def test_more_than_half_of_the_replies_must_be_readable(
     assert row["grade"] == (3 if status == "ok" else None)
 
 
-def test_the_reason_is_of_the_first_request_without_a_grade_and_counts_the_replies() -> None:
+def test_the_reason_is_that_of_the_first_failed_request_with_a_count() -> None:
     exchanges = [answered(0, 3), unanswered(1, "refused", "the model refused"), unanswered(2)]
     row = label(exchanges)
     assert row["status"] == "refused"
     assert row["status_reason"] == "the model refused (1 of 3 replies could be read)"
 
 
-def test_costs_tokens_and_attempts_are_of_all_requests() -> None:
+def test_costs_tokens_and_attempts_include_all_requests() -> None:
     exchanges = [
         answered(0, 2, prompt_tokens=100, completion_tokens=10, latency_s=0.5),
         answered(1, 2, prompt_tokens=200, completion_tokens=30, latency_s=2.5),
@@ -141,7 +141,7 @@ def test_costs_tokens_and_attempts_are_of_all_requests() -> None:
     assert row["teacher_model"] == "a + b"
 
 
-def test_what_nobody_said_is_unknown_and_not_zero() -> None:
+def test_absent_measurements_are_null_and_not_zero() -> None:
     row = label([unanswered(0)])
     unknown = ("prompt_tokens", "completion_tokens", "cost_usd", "latency_s", "labeled_at")
     assert [row[name] for name in unknown] == [None] * 5

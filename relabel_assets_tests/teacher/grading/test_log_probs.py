@@ -18,7 +18,7 @@ def logprobs(tokens: list[str], alternatives: list[tuple[object, object]]) -> di
     return {"content": [{"token": token, "top_logprobs": top} for token in tokens]}
 
 
-def test_they_come_from_the_grades_own_token_and_sum_to_1() -> None:
+def test_probabilities_come_from_the_grades_own_token_and_sum_to_one() -> None:
     given = logprobs(TOKENS, [("2", 0.6), ("1", 0.3), ("x", 0.1)])
     for number, token in enumerate(given["content"]):  # type: ignore[arg-type]
         if number != 5:
@@ -36,7 +36,7 @@ def test_they_come_from_the_grades_own_token_and_sum_to_1() -> None:
         ['{"note": "grade: 1", "grade": ', "2,"],
     ],
 )
-def test_however_the_reply_is_cut_into_tokens(tokens: list[str]) -> None:
+def test_the_grades_token_is_located_in_any_tokenization(tokens: list[str]) -> None:
     if tokens[0] == '{"grade": 2}':  # one token for the whole reply: its alternatives are replies
         assert grade_probs(logprobs(tokens, [("2", 0.9)]), 2, 4) is None
     else:
@@ -95,5 +95,5 @@ def test_alternatives_must_be_grades(
         },
     ],
 )
-def test_without_them_there_are_none(given: object) -> None:
+def test_a_reply_without_usable_logprobs_has_no_probabilities(given: object) -> None:
     assert grade_probs(given, 2, 4) is None

@@ -41,12 +41,12 @@ def test_a_grade_of_the_rubric_is_recorded(recorded: float) -> None:
     assert grade(("a", recorded))["grade"][0] == recorded
 
 
-def test_of_two_records_the_first_counts() -> None:
+def test_the_first_of_two_records_counts() -> None:
     assert grade(("a", 2), ("a", 0))["grade"][0] == 2
     assert grade(("a", 7), ("a", 0))["status"][0] == "not_recorded"
 
 
-def test_who_graded_and_why_belong_to_a_grade() -> None:
+def test_only_a_grade_has_a_model_and_a_rationale() -> None:
     labels = grade(
         ("a", 2), ("b", 7), ("c", 1), rationale=["r2", "r7", None], model=["gpt", "gpt", None]
     )

@@ -53,7 +53,7 @@ def test_a_response_that_cannot_be_flushed_is_not_visible(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_no_reply_is_read_before_it_is_on_the_disk(tmp_path, monkeypatch):
+def test_no_reply_is_parsed_before_it_is_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     durable, fsync, n_read = b"", os.fsync, 0
 
@@ -88,9 +88,7 @@ def test_no_reply_is_read_before_it_is_on_the_disk(tmp_path, monkeypatch):
     assert set(labels["status"]) == {"ok"} and n_read == 40
 
 
-def test_commit_returns_when_its_line_is_appended_and_lines_that_wait_go_together(
-    tmp_path, monkeypatch
-):
+def test_commit_returns_after_its_append_and_waiting_lines_share_one_append(tmp_path, monkeypatch):
     ledger, appended, release = Ledger(tmp_path), [], threading.Event()
     append = ledger.append
 
@@ -148,7 +146,7 @@ with Ledger(Path(sys.argv[1])).sending_for("demo"):
 
 
 @pytest.mark.slow
-def test_another_corpus_is_free_and_a_lock_ends_with_its_holder_even_by_sigkill(tmp_path):
+def test_a_lock_covers_one_corpus_and_ends_with_its_killed_process(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"held\n"
     entered = threading.Event()
@@ -183,7 +181,7 @@ def test_an_append_waits_for_another_process_that_is_appending(tmp_path):
     assert list(ledger.answers(lines_of(2)[0]))
 
 
-def test_who_waited_for_the_lock_sees_what_was_recorded_meanwhile(tmp_path):
+def test_a_sender_that_waited_for_the_lock_sees_new_answers(tmp_path):
     writer, reader = Ledger(tmp_path), Ledger(tmp_path)
     reader.refresh()
     key, raw = lines_of(1)

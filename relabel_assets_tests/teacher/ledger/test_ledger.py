@@ -55,7 +55,7 @@ for number in range(int(sys.argv[2]), int(sys.argv[3])):
 
 
 @pytest.mark.slow
-def test_several_processes_append_at_once_and_every_line_is_whole(tmp_path):
+def test_concurrent_appends_leave_every_line_whole(tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     children = [subprocess.Popen([*command, str(n * 60), str((n + 1) * 60)]) for n in range(4)]
     assert [child.wait(60) for child in children] == [0, 0, 0, 0]
@@ -69,7 +69,7 @@ def test_several_processes_append_at_once_and_every_line_is_whole(tmp_path):
     assert (report.n_lines, report.n_keys, report.problems) == (480, 240, [])
 
 
-def test_foreign_lines_are_told_and_skipped(tmp_path):
+def test_foreign_lines_are_reported_and_skipped(tmp_path):
     ledger = Ledger(tmp_path)
     key, raw = lines_of(1)
     ledger.append("demo", [raw])
@@ -91,7 +91,7 @@ def test_foreign_lines_are_told_and_skipped(tmp_path):
     assert [problem.line for problem in ledger_report.report(ledger).problems] == [1, 2, 3, 4, 5, 6]
 
 
-def test_results_made_elsewhere_are_read_where_they_lie(tmp_path):
+def test_response_files_of_other_tools_are_read_in_place(tmp_path):
     key, _ = lines_of(1)
     result = {
         "id": "batch_req_1",
@@ -139,7 +139,7 @@ def test_a_last_line_that_lacks_only_its_newline_is_completed_by_the_next_append
     )
 
 
-def test_a_small_torn_piece_in_the_middle_hides_nothing(tmp_path):
+def test_a_torn_line_in_the_middle_hides_no_other_line(tmp_path):
     ledger = Ledger(tmp_path)
     keys = []
     for number in range(3):
@@ -172,7 +172,7 @@ except TeacherError as error:
 
 
 @pytest.mark.slow
-def test_a_full_disk_stops_the_sending_and_loses_nothing_that_was_recorded(tmp_path):
+def test_a_full_disk_stops_sending_and_keeps_recorded_answers(tmp_path):
     with TeacherServer(latency_s=0.001).running() as server:
         command = [sys.executable, "-c", FULL_DISK, str(server.port), str(tmp_path)]
         done = subprocess.run(

@@ -52,7 +52,7 @@ def one_id(monkeypatch):
     monkeypatch.setattr(lines.uuid, "uuid4", Id)
 
 
-def test_lines_are_written_byte_for_byte_as_before():
+def test_lines_have_a_stable_byte_format():
     body = {"model": "m", "messages": [{"role": "user", "content": "é"}]}
     assert request_line(KEY, body, METADATA).decode() == REQUEST_ON_DISK
     answer = Response(200, {"choices": []}, request_id="req_1")
@@ -61,7 +61,7 @@ def test_lines_are_written_byte_for_byte_as_before():
     assert response_line(KEY, failure, METADATA).decode() == FAILURE_ON_DISK
 
 
-def test_a_line_is_read_back_as_it_was_written_and_its_start_says_all_but_the_body():
+def test_a_line_parses_back_and_its_start_has_all_fields_except_the_body():
     answer = Response(200, {"choices": []}, request_id="req_1")
     raw = response_line(KEY, answer, BILLED)
     assert read_line(raw) == Line(KEY, BILLED, answer)
@@ -152,7 +152,7 @@ def test_members_of_a_wrong_type_are_left_out():
     assert other == Line(KEY, RequestMetadata(), Response())
 
 
-def test_members_in_another_order_are_read_too():
+def test_members_in_another_order_are_parsed():
     raw = (
         json.dumps({"response": {"status_code": 200, "body": 1}, "error": None, "custom_id": KEY})
         + "\n"

@@ -33,15 +33,15 @@ OTHER = {**DOCUMENT, "doc_id": "d2"}
         ("this policy document", None),
     ],
 )
-def test_what_cannot_be_used_says_why(text: str, reason: str | None) -> None:
+def test_an_unusable_query_has_a_reason(text: str, reason: str | None) -> None:
     assert reason_to_reject(text, DOCUMENT) == reason
 
 
-def test_a_document_without_a_title_has_none_to_copy() -> None:
+def test_no_query_copies_the_title_of_an_untitled_document() -> None:
     assert reason_to_reject("parental leave policy", {**DOCUMENT, "title": None}) is None
 
 
-def test_a_run_of_words_is_of_whole_words() -> None:
+def test_copied_words_are_whole_words() -> None:
     document = {"title": None, "body": "one two three four five six sevenfold"}
     assert reason_to_reject("one two three four five six seven", document) is None
 
@@ -50,7 +50,7 @@ def kept(*replies: tuple[dict, list[WantedQuery], list[WrittenQuery]]) -> tuple:
     return kept_queries(replies, teacher_model="m", prompt_hash="h")
 
 
-def test_the_same_and_nearly_the_same_query_is_kept_once() -> None:
+def test_equal_and_near_duplicate_queries_are_kept_once() -> None:
     wanted = [WantedQuery("keyword", "a manager"), WantedQuery("keyword", None)]
     found, rejected = kept(
         (
@@ -76,14 +76,14 @@ def test_the_same_and_nearly_the_same_query_is_kept_once() -> None:
     assert rejected == {"nearly another query": 2}
 
 
-def test_more_than_asked_for_is_left_out() -> None:
+def test_queries_beyond_the_requested_number_are_left_out() -> None:
     written = [WrittenQuery("messy", text) for text in ("leav rules", "office keys", "parking")]
     found, rejected = kept((DOCUMENT, [WantedQuery("messy")], written))
     assert found["text"].to_list() == ["leav rules"]
     assert rejected == {"more than asked for": 2}
 
 
-def test_fewer_than_asked_for_are_kept() -> None:
+def test_fewer_queries_than_requested_are_kept() -> None:
     found, rejected = kept((DOCUMENT, [WantedQuery("messy")] * 3, [WrittenQuery("messy", "leav")]))
     assert (found.height, dict(rejected)) == (1, {})
 
@@ -95,7 +95,7 @@ def test_reasons_are_counted() -> None:
     assert rejected == {"empty": 2, "speaks of the document": 1}
 
 
-def test_a_row_says_who_wrote_it_and_what_it_is() -> None:
+def test_a_row_has_its_intent_model_and_prompt() -> None:
     wanted, written = [WantedQuery("keyword", "a manager")], [WrittenQuery("messy", "leav rules")]
     (row,) = kept((DOCUMENT, wanted, written))[0].to_dicts()
     assert row["intent"] == "messy"  # what the teacher says it wrote, not what was asked for
@@ -103,7 +103,7 @@ def test_a_row_says_who_wrote_it_and_what_it_is() -> None:
     assert len(row["content_hash"]) == 64
 
 
-def test_an_id_is_of_the_document_and_the_text() -> None:
+def test_an_id_depends_on_the_document_and_the_text() -> None:
     """Nothing else may change it: grades are kept under it."""
     written = [WrittenQuery("messy", "leav rules")]
     ids = []
@@ -114,6 +114,6 @@ def test_an_id_is_of_the_document_and_the_text() -> None:
     assert ids[0] == "s47d62e560e20189"
 
 
-def test_no_replies_are_no_queries() -> None:
+def test_no_replies_give_an_empty_frame() -> None:
     found, rejected = kept()
     assert (found.columns, found.height, dict(rejected)) == (list(COLUMNS), 0, {})

@@ -50,20 +50,20 @@ def test_folders_take_turns() -> None:
     assert Counter(doc_id[:2] for doc_id in seeds(many, 30)) == {"hr": 25, "it": 5}
 
 
-def test_types_of_document_take_turns() -> None:
+def test_document_types_take_turns() -> None:
     tickets = documents(100, doc_type="ticket").with_columns(doc_id="t-" + pl.col("doc_id"))
     chosen = seeds(pl.concat([tickets, documents(100, doc_type="policy")]), 10)
     assert sum(doc_id.startswith("t-") for doc_id in chosen) == 5
 
 
-def test_documents_without_a_folder_are_one_place() -> None:
+def test_documents_without_a_folder_count_as_one_folder() -> None:
     bare = documents(20).with_columns(path=pl.lit("a.md"))
     nowhere = documents(20, folder="xx").with_columns(path=pl.lit(None, pl.String))
     chosen = seeds(pl.concat([bare, nowhere, documents(20, folder="it")]), 10)
     assert sum(doc_id.startswith("it") for doc_id in chosen) == 5
 
 
-def test_a_new_document_takes_the_place_of_one_at_most() -> None:
+def test_a_new_document_replaces_at_most_one_seed_document() -> None:
     before = seeds(documents(100), 10)
     one_more = documents(1).with_columns(doc_id=pl.lit("hr-new"))
     after = seeds(pl.concat([documents(100), one_more]), 10)
@@ -71,7 +71,7 @@ def test_a_new_document_takes_the_place_of_one_at_most() -> None:
     assert before == sorted(before)
 
 
-def test_a_body_of_less_than_twenty_words_is_never_asked_about() -> None:
+def test_a_body_of_less_than_twenty_words_is_never_a_seed() -> None:
     bodies = pl.DataFrame({"body": ["word " * 18 + "word", "word " * 19 + "word"]})
     frame = documents(2).with_columns(bodies)
     assert seeds(frame, 10) == ["hr001"]
@@ -88,7 +88,7 @@ def test_intents_have_their_shares() -> None:
     assert shares == pytest.approx(config.intents, abs=0.02)
 
 
-def test_intents_follow_from_the_document_and_the_seed_alone() -> None:
+def test_intents_depend_on_the_document_and_the_seed_only() -> None:
     config = QueriesConfig(per_document=5)
     assert wanted_queries("d7", config) == wanted_queries("d7", config)
     others = [wanted_queries("d7", QueriesConfig(per_document=5, seed=seed)) for seed in range(9)]
@@ -97,7 +97,7 @@ def test_intents_follow_from_the_document_and_the_seed_alone() -> None:
     assert wanted_queries("d", only) == [WantedQuery("messy", None)] * 4
 
 
-def test_a_document_has_an_intent_of_half_the_share_every_other_time() -> None:
+def test_an_intent_with_share_one_half_is_every_second_query() -> None:
     config = QueriesConfig(per_document=4, intents={"keyword": 0.5, "messy": 0.5})
     for number in range(20):
         intents = Counter(query.intent for query in wanted_queries(f"d{number}", config))
@@ -120,7 +120,7 @@ def request(wanted: list[WantedQuery], **settings: object) -> object:
     return queries_request(DOCUMENT, wanted, queries_prompt(), config)
 
 
-def test_queries_are_numbered_in_the_order_asked() -> None:
+def test_queries_are_numbered_in_the_requested_order() -> None:
     wanted = [WantedQuery("messy"), WantedQuery("keyword", "a\nmanager"), WantedQuery("question")]
     content = request(wanted).messages[-1]["content"]
     asked = "Write these 3 queries:\n1. messy\n2. keyword, typed by: a manager\n3. question"
@@ -132,7 +132,7 @@ def test_a_reply_has_room_for_every_query() -> None:
     assert request([WantedQuery("messy")] * 20).max_completion_tokens == 200 + 60 * 20
 
 
-def test_writing_has_a_temperature_of_its_own_unless_the_model_takes_none() -> None:
+def test_writing_queries_has_its_own_temperature_unless_the_model_takes_none() -> None:
     assert request([WantedQuery("messy")], temperature=0.0).temperature == 0.7
     assert request([WantedQuery("messy")], temperature=None).temperature is None
 
@@ -182,7 +182,7 @@ def test_a_query_has_an_intent_and_a_text_in_one_line(content: str) -> None:
         '{"queries": [{"intent": "messy", "text": "x"}, {"intent": "messy"}]}',
     ],
 )
-def test_anything_else_is_unparseable_and_says_why(content: str) -> None:
+def test_any_other_reply_is_unparseable_with_a_reason(content: str) -> None:
     reply = read_queries(chat_body(content))
     assert (reply.status, reply.value) == ("unparseable", None)
     assert reply.reason
@@ -192,7 +192,7 @@ def test_a_refusal_is_not_an_empty_list_of_queries() -> None:
     assert read_queries(chat_body(None, refusal="no")).status == "refused"
 
 
-def test_the_schema_allows_exactly_what_is_read() -> None:
+def test_the_schema_allows_exactly_the_parsed_fields() -> None:
     query = queries_reply_schema()["properties"]["queries"]["items"]
     assert set(query["properties"]) == set(query["required"]) == {"intent", "text"}
     for intent in query["properties"]["intent"]["enum"]:

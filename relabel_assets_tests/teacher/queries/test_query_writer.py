@@ -43,7 +43,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> TeacherServer:
     return server
 
 
-def test_queries_come_in_the_documents_order_and_the_second_time_from_the_ledger(
+def test_queries_are_in_document_order_and_a_rerun_sends_no_request(
     server: TeacherServer, tmp_path: Path
 ) -> None:
     reports: list[tuple[int, int]] = []

@@ -28,16 +28,14 @@ def key_in_environment(monkeypatch):
     ("fault", "status", "n_asked"),
     [("wrong schema", "unparseable", 3), ("500", "failed", 6), ("refusal", "refused", 1)],
 )
-def test_unreadable_replies_are_asked_again_twice_and_an_endpoint_in_trouble_as_often_as_allowed(
-    fault, status, n_asked, tmp_path
-):
+def test_the_number_of_retries_depends_on_the_kind_of_failure(fault, status, n_asked, tmp_path):
     with TeacherServer(lambda body, key, nth: fault).running() as server:
         (row,) = grade(tmp_path, server, make_pairs(1), max_retries=5).iter_rows(named=True)
         assert (row["status"], row["grade"]) == (status, None)
         assert row["attempts"] == sum(server.requests.values()) == n_asked
 
 
-def test_tokens_that_the_endpoint_counts_correct_what_was_announced(tmp_path):
+def test_billed_tokens_correct_the_estimated_tokens(tmp_path):
     """A reply is announced with some hundred tokens and billed with 72,000: at ten such replies a
     second, twelve take more than a second."""
     times, n_pairs = [], 12
@@ -66,7 +64,7 @@ QUOTA_SPENT = {
 
 
 @pytest.mark.parametrize("name", QUOTA_SPENT)
-def test_a_spent_quota_stops_the_run_and_the_next_run_continues(name, tmp_path):
+def test_a_spent_quota_stops_the_run_and_the_next_run_resumes(name, tmp_path):
     server = TeacherServer(
         lambda body, key, nth: name if sum(server.requests.values()) > 20 else None
     )
@@ -107,7 +105,7 @@ def test_an_endpoint_that_asks_for_a_long_wait_stops_the_run(tmp_path):
     assert RetrySettings().longest_retry_after_s < 3600
 
 
-def test_one_denial_among_answers_is_that_requests_own_and_three_in_a_row_stop_the_run(tmp_path):
+def test_one_denial_fails_its_request_and_three_in_a_row_stop_the_run(tmp_path):
     server = TeacherServer(lambda body, key, nth: "404" if "document 5." in str(body) else None)
     server.answers["404"] = lambda grade: (404, {}, error_body("no such deployment"))
     with server.running():

@@ -38,7 +38,7 @@ def record(context: SendingContext, outgoing: Outgoing, *responses: Response) ->
     context.ledger.append("demo", [response_line(outgoing.key, one, metadata) for one in responses])
 
 
-def test_without_an_answer_the_request_is_to_be_sent_in_the_current_dialect(tmp_path):
+def test_an_unanswered_request_is_sent_in_the_current_dialect(tmp_path):
     context = context_of(tmp_path)
     outgoing = context.find(7, REQUEST)
     assert (
@@ -48,7 +48,7 @@ def test_without_an_answer_the_request_is_to_be_sent_in_the_current_dialect(tmp_
     )
 
 
-def test_the_latest_answer_that_can_be_used_is_replayed(tmp_path):
+def test_the_latest_usable_answer_is_replayed(tmp_path):
     context = context_of(tmp_path)
     outgoing = Outgoing.of(REQUEST)
     record(
@@ -82,7 +82,7 @@ def test_an_answer_in_another_dialect_is_replayed_under_its_own_key(tmp_path):
     assert exchange.key == Outgoing.of(REQUEST, TEXT).key != Outgoing.of(REQUEST).key
 
 
-def test_only_unusable_answers_mean_asking_again(tmp_path):
+def test_a_request_with_only_unusable_answers_is_sent_again(tmp_path):
     context = context_of(tmp_path)
     record(context, Outgoing.of(REQUEST), Response(200, {}), Response(error_code="timeout"))
     outgoing = context.find(0, REQUEST)
@@ -100,7 +100,7 @@ def test_exchanges_are_counted_by_status(tmp_path):
     assert context.counts == {"ok": 2, "replayed": 1, "failed": 1}
 
 
-def test_the_first_reason_to_stop_stays(tmp_path):
+def test_the_first_stop_reason_is_kept(tmp_path):
     context = context_of(tmp_path)
     context.stop("the endpoint is down")
     context.stop("the quota is spent")
@@ -110,7 +110,7 @@ def test_the_first_reason_to_stop_stays(tmp_path):
     ]
 
 
-def test_a_request_is_put_into_each_dialect_once(monkeypatch):
+def test_a_request_is_hashed_once_per_dialect(monkeypatch):
     from relabel_assets.teacher import requests
 
     n_hashed, request_key = 0, requests.request_key

@@ -28,12 +28,12 @@ def answered(folder: Path, *answers: tuple[str, str, str]) -> Ledger:
     return ledger
 
 
-def test_a_new_model_is_asked_in_the_default_dialect(tmp_path):
+def test_a_new_model_gets_the_default_dialect(tmp_path):
     dialects = Dialects(answered(tmp_path, ("other", "here", TEXT.name)), "here")
     assert dialects.known("m") == [Dialect()]
 
 
-def test_the_last_answered_dialect_of_this_endpoint_comes_first_and_all_are_looked_up(tmp_path):
+def test_the_last_answered_dialect_of_this_endpoint_comes_first(tmp_path):
     ledger = answered(
         tmp_path,
         ("m", "here", NO_SEED.name),
@@ -49,7 +49,7 @@ def test_the_last_answered_dialect_of_this_endpoint_comes_first_and_all_are_look
     ]
 
 
-def test_what_another_endpoint_understands_is_looked_up_and_not_spoken(tmp_path):
+def test_dialects_of_other_endpoints_are_looked_up_and_not_sent(tmp_path):
     ledger = answered(tmp_path, ("m", "there", TEXT.name))
     assert Dialects(ledger, "here").known("m") == [Dialect(), TEXT]
 
@@ -72,7 +72,7 @@ def test_what_another_endpoint_understands_is_looked_up_and_not_spoken(tmp_path)
         ),  # another request found out
     ],
 )
-def test_what_is_conceded_to_a_refusal(complaint, before, after, tmp_path):
+def test_a_refusal_that_names_a_field_weakens_the_dialect(complaint, before, after, tmp_path):
     dialects, notices = Dialects(Ledger(tmp_path), "here"), []
     outgoing = Outgoing.of(REQUEST, dialects.current("m"))
     if "answered" in before:

@@ -86,7 +86,7 @@ def no_environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_azure_is_asked_by_deployment_version_and_its_own_header(tmp_path, monkeypatch):
+def test_an_azure_request_has_a_deployment_a_version_and_an_api_key_header(tmp_path, monkeypatch):
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-key-0123456789")
     with Recorder(refuses=("max_completion_tokens",)).running() as server:
         settings = {
@@ -110,7 +110,7 @@ def test_azure_is_asked_by_deployment_version_and_its_own_header(tmp_path, monke
             grade(tmp_path / "other", 1, **settings)
 
 
-def test_azure_without_a_key_or_an_address_is_told(tmp_path, monkeypatch):
+def test_azure_without_a_key_or_an_address_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(TeacherError, match="AZURE_OPENAI_API_KEY is not set"):
         grade(
             tmp_path,
@@ -125,7 +125,7 @@ def test_azure_without_a_key_or_an_address_is_told(tmp_path, monkeypatch):
         grade(tmp_path, 1, model="m", api="azure", api_version="2024-10-21")
 
 
-def test_tokens_per_minute_hold_at_any_concurrency(tmp_path):
+def test_the_token_rate_limit_holds_at_any_concurrency(tmp_path):
     """The server bills 720 tokens a reply, so at 720 x 20 tokens a second no more than 20 replies a
     second may come."""
     per_second, n = 20, 30

@@ -30,7 +30,7 @@ def inside_a_running_loop(work):
 
 
 @pytest.mark.parametrize("run", [run_to_end, inside_a_running_loop])
-def test_work_runs_to_its_end_with_the_context_of_its_caller(run):
+def test_work_completes_with_the_callers_context(run):
     seen = []
 
     async def work() -> None:
@@ -55,7 +55,7 @@ def test_an_error_of_the_work_is_raised(run):
         run(work())
 
 
-def test_ctrl_c_inside_a_running_loop_lets_the_work_write_its_rest():
+def test_ctrl_c_inside_a_running_loop_lets_the_work_finish_writing():
     written = []
 
     async def work() -> None:
@@ -95,7 +95,7 @@ run_to_end(work())
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)]
 )
-def test_a_signal_ends_the_process_after_the_work_has_written_its_rest(signum, code):
+def test_a_signal_ends_the_process_after_the_work_has_finished_writing(signum, code):
     child = subprocess.Popen(
         [sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

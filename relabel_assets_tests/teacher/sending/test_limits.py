@@ -77,7 +77,7 @@ def test_a_correction_before_the_first_wait_changes_nothing():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_never_more_than_the_rate_and_one_second_of_catching_up(seed):
+def test_the_rate_is_exceeded_by_at_most_one_second_of_burst(seed):
     chance = random.Random(seed)
 
     async def main() -> list[tuple[float, float]]:
@@ -102,7 +102,7 @@ def test_never_more_than_the_rate_and_one_second_of_catching_up(seed):
             assert units <= 10 * (started[last][0] - started[first][0] + 1.0) + 1e-6
 
 
-def test_an_idle_limiter_saves_up_one_second_and_no_more():
+def test_an_idle_limiter_saves_up_at_most_one_second():
     async def main() -> list[float]:
         limiter, starts = RateLimiter(60 * 10), []
         await limiter.wait(1)
@@ -147,7 +147,7 @@ def test_the_breaker_opens_after_failures_in_a_row_and_probes_after_each_wait():
     run(main())
 
 
-def test_a_success_between_failures_keeps_the_breaker_closed_and_a_busy_endpoint_counts_as_neither():
+def test_a_success_resets_the_failure_count_and_a_busy_endpoint_does_not():
     async def main() -> None:
         breaker = CircuitBreaker(2, (1.0,))
         for result in (False, True, False, None, None):
@@ -159,7 +159,7 @@ def test_a_success_between_failures_keeps_the_breaker_closed_and_a_busy_endpoint
     run(main())
 
 
-def test_a_successful_probe_closes_the_breaker_and_starts_the_waits_anew():
+def test_a_successful_probe_closes_the_breaker_and_resets_the_waits():
     async def main() -> None:
         breaker = CircuitBreaker(1, (1.0, 2.0))
         await fail(breaker)
@@ -173,7 +173,7 @@ def test_a_successful_probe_closes_the_breaker_and_starts_the_waits_anew():
     run(main())
 
 
-def test_one_probe_at_a_time_and_those_behind_it_go_at_once_when_it_succeeds():
+def test_one_probe_runs_at_a_time_and_its_success_releases_the_others():
     async def main() -> None:
         breaker = CircuitBreaker(1, (1.0, 2.0))
         await fail(breaker)
@@ -187,7 +187,7 @@ def test_one_probe_at_a_time_and_those_behind_it_go_at_once_when_it_succeeds():
     run(main())
 
 
-def test_a_probe_that_is_cancelled_while_it_waits_lets_the_next_one_in():
+def test_a_cancelled_probe_lets_the_next_one_in():
     async def main() -> None:
         breaker = CircuitBreaker(1, (1.0,))
         await fail(breaker)
@@ -221,7 +221,7 @@ def test_the_limit_is_the_smaller_of_the_two_budgets(
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 50])
-def test_requests_in_flight_cannot_overshoot_and_what_they_release_is_used(concurrency):
+def test_requests_in_flight_cannot_overshoot_and_release_their_reservations(concurrency):
     """Each can cost 1.0 and costs 0.4: with 5.0, eleven go, whatever the concurrency."""
 
     async def main() -> tuple[float, int]:
@@ -255,7 +255,7 @@ def test_a_request_that_fits_exactly_is_sent_and_a_cent_more_is_not():
     assert run(main()) == [True, False]
 
 
-def test_a_request_waits_for_those_in_flight_and_an_unknown_cost_counts_as_nothing():
+def test_a_request_waits_for_those_in_flight_and_an_unknown_cost_counts_as_zero():
     async def main() -> None:
         budget = Budget(1.0)
         assert await budget.reserve(0.7)

@@ -14,7 +14,7 @@ def key_in_environment(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def test_the_first_request_goes_alone_and_the_rest_together(tmp_path):
+def test_the_first_request_goes_alone_and_the_others_together(tmp_path):
     in_flight = []
 
     def choose(body, key, nth):
@@ -30,7 +30,7 @@ def test_the_first_request_goes_alone_and_the_rest_together(tmp_path):
 
 @pytest.mark.parametrize("n_workers", [1, 4])
 @pytest.mark.parametrize(("fault", "status"), [("refusal", "refused"), (None, "ok")])
-def test_duplicates_share_one_request_and_its_end(fault, status, n_workers, tmp_path):
+def test_duplicates_share_one_request_and_its_result(fault, status, n_workers, tmp_path):
     copies = [make_pairs(1).with_columns(doc_id=pl.lit(f"copy {n}")) for n in range(5)]
     with TeacherServer(lambda body, key, nth: fault, latency_s=0.02).running() as server:
         labels = grade(tmp_path, server, pl.concat(copies), max_concurrency=n_workers)
