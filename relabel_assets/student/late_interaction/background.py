@@ -1,12 +1,12 @@
-"""Background windows: what scores a query gets from documents that were not chosen for it.
+"""Background windows: a query's scores with documents that were not chosen for it.
 
 What belongs here: the windows, and the mean and standard deviation of a query's scores with them.
 What does not: the windows near a query (feedback.py). Imported only where a model is needed: it
 loads torch.
 
-A cosine alone says little: a long or vague query is somewhat near to every document. So a score is
-also given as a z-score, in standard deviations above the mean of the query's scores with the
-background (z-norm, Auckenthaler et al. 2000).
+A cosine alone says little: a long or vague query has a high cosine with every document. So a score
+also gets a z-score: its distance above the mean of the query's background scores, in standard
+deviations (z-norm, Auckenthaler et al. 2000).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,18 +22,18 @@ from relabel_assets.student.late_interaction.word_statistics import WordStatisti
 from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.student.windows import windows
 
-_TOP = 3  # background scores in `top_mean`: one alone could be a relevant document's, by chance
-MIN_STD = (
-    1e-3  # where all scores are equal, as BM25's of a word in no window, a z-score must stay finite
-)
+# Scores in `top_mean`. More than one, because a single window may be relevant by chance. Not measured.
+_TOP = 3
+# Keeps a z-score finite where all scores are equal, such as BM25's of a word that no window has.
+MIN_STD = 1e-3
 
 
 @dataclass(frozen=True)
 class BackgroundScores:
-    """One query's scores with all background windows: `mean` and `std`, (2,) each, of (late
-    interaction, BM25 share).
+    """Statistics of one query's scores with all background windows.
 
-    `top_mean` is the mean of its three best late interactions.
+    `mean` and `std` are (2,): of late interaction, and of the BM25 share. `top_mean` is the mean of
+    the three greatest late interactions.
     """
 
     mean: NDArray
@@ -44,8 +44,8 @@ class BackgroundScores:
 class BackgroundWindows:
     """M windows, one of each of M documents.
 
-    `token_vectors` (tokens of all windows, H) are in order of windows, whose numbers of tokens are
-    `lengths` (M,); `word_ids` are the word pieces of each window.
+    `token_vectors` (tokens of all windows, H) come window after window; `lengths` (M,) are the
+    windows' numbers of tokens. `word_ids` are the word pieces of each window.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BackgroundWindows:
         self.token_vectors, self.word_ids, self.lengths = token_vectors, word_ids, lengths
         self._starts = np.cumsum([0, *lengths[:-1]])
         self._n_words = np.array([len(ids) for ids in word_ids], dtype=float)
-        self._counts: dict[int, NDArray] = {}  # of each word in each window, (M,)
+        self._counts: dict[int, NDArray] = {}  # by word: its count in each window, (M,)
         for window, ids in enumerate(word_ids):
             for word in ids:
                 self._counts.setdefault(word, np.zeros(len(word_ids)))[window] += 1
@@ -63,22 +63,20 @@ class BackgroundWindows:
     def from_documents(
         cls, encoder: Encoder, documents: Sequence[Mapping[str, Any]]
     ) -> "BackgroundWindows":
-        """The first window of each document. Vectors are rounded to half precision, in which they
-        are saved."""
+        """The first window of each document, with vectors rounded to half precision as when saved."""
         texts = [windows(document)[0] for document in documents]
         vectors = encoder.encode(texts)
-        lengths = [len(of_window) for of_window in vectors]
+        lengths = [len(window_vectors) for window_vectors in vectors]
         return cls(torch.cat(vectors).half().float(), encoder.words(texts), lengths)
 
     def scores(
         self, query: Tensor, weights: Tensor, word_ids: Sequence[int], words: WordStatistics
     ) -> BackgroundScores:
-        """The scores of one query: token vectors (T, H), their weights (T,), and word ids."""
+        """The background scores of one query: token vectors (T, H), weights (T,) and word ids."""
         cosines = (self.token_vectors @ query.T).numpy()  # (tokens of all windows, T)
         max_cosines = np.maximum.reduceat(cosines, self._starts, axis=0)  # (M, T)
         absent = np.zeros(len(self.word_ids))
-        # The column in front, dropped again, lets a query without words have a matrix of no
-        # columns.
+        # np.stack refuses an empty list: one column more, dropped again, serves a query without words.
         columns = [absent, *(self._counts.get(word, absent) for word in word_ids)]
         counts = np.stack(columns, axis=1)[:, 1:]  # (M, words of the query)
         late_interaction = max_cosines @ weights.numpy()

@@ -1,8 +1,7 @@
 """A cache of encoded documents and queries: each is encoded once, in bounded memory.
 
-What belongs here: which documents are encoded together, which results are kept, and in which
-portions pairs are scored. What does not: encoding itself (documents.py) and scores (scoring.py).
-Imported only where a model is needed.
+What belongs here: cutting documents and pairs into chunks, and the cache. What does not: encoding
+itself (documents.py) and scores (scoring.py). Imported only where a model is needed: it loads torch.
 """
 
 import hashlib
@@ -17,13 +16,15 @@ from relabel_assets.student.late_interaction.documents import EncodedDocument, e
 from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# 256 MB: a file of pairs that is graded in portions often repeats documents from one portion to the
-# next.
+# A file of pairs is graded in chunks, and one chunk often repeats the documents of the one before.
 _MAX_DOCUMENT_BYTES = 256_000_000
-MAX_QUERIES = 8192  # of about 20 kB each
+# An encoded query takes about 20 kB, so all of them take 160 MB.
+MAX_QUERIES = 8192
+# Not measured: enough short documents to fill batches with texts of like length.
 DOCUMENTS_PER_CHUNK = 256
 # About 35,000 tokens, whose vectors take 50 MB: this bounds a chunk of long documents.
 _CHARACTERS_PER_CHUNK = 150_000
+# Not measured: enough pairs to make numpy's cost per call small.
 PAIRS_PER_CHUNK = 1024
 
 Value = TypeVar("Value")
@@ -31,7 +32,7 @@ DocumentCache = LRUCache[bytes, EncodedDocument]
 
 
 def document_cache(max_bytes: int = _MAX_DOCUMENT_BYTES) -> DocumentCache:
-    """A cache of the documents that were used last, of at most `max_bytes` of token vectors.
+    """A cache of the documents used last, with at most `max_bytes` of token vectors.
 
     >>> document_cache(max_bytes=1000).maxsize
     1000
@@ -45,10 +46,10 @@ def iter_encoded_documents(
     progress: Progress,
     cache: DocumentCache | None = None,
 ) -> Iterator[tuple[str, EncodedDocument]]:
-    """(doc_id, document) of each document of `pairs` once, in its order; those in `cache` are not
-    encoded again.
+    """Yield (doc_id, document) for each document of `pairs`, once and in their order.
 
-    A chunk of documents is encoded at a time, so the caller decides how many stay in memory.
+    Documents in `cache` are not encoded again. One chunk of documents is encoded at a time, so the
+    caller decides how many stay in memory.
 
     >>> from relabel_assets.progress import silent
     >>> from relabel_assets.student.base import base_path
@@ -67,13 +68,13 @@ def iter_encoded_documents(
     while done < documents.height:
         size = _chunk_size(lengths.slice(done, DOCUMENTS_PER_CHUNK))
         chunk = documents.slice(done, size)
-        keys = [_key(row) for row in chunk.select(DOCUMENT_COLUMNS).iter_rows()]
+        keys = [_key(columns) for columns in chunk.select(DOCUMENT_COLUMNS).iter_rows()]
         encoded = [cache.get(key) for key in keys]
-        missing = [place for place, document in enumerate(encoded) if document is None]
+        missing = [row for row, document in enumerate(encoded) if document is None]
         computed = encode_documents(encoder, chunk[missing].to_dicts()) if missing else []
-        for place, document in zip(missing, computed, strict=True):
-            encoded[place] = document
-            _keep(cache, keys[place], document)
+        for row, document in zip(missing, computed, strict=True):
+            encoded[row] = document
+            _store(cache, keys[row], document)
         yield from zip(chunk["doc_id"], encoded, strict=True)
         done += size
         progress("encoding documents", done, documents.height)
@@ -82,10 +83,10 @@ def iter_encoded_documents(
 def iter_pair_chunks(
     documents: Iterable[tuple[str, EncodedDocument]], pairs: pl.DataFrame
 ) -> Iterator[list[tuple[int, str, EncodedDocument]]]:
-    """(row, query text, document) of all `pairs`, in chunks of at most PAIRS_PER_CHUNK; pairs of a
-    document are neighbours.
+    """Yield all `pairs` as (row, query text, document), in chunks of at most PAIRS_PER_CHUNK.
 
-    A chunk also ends after DOCUMENTS_PER_CHUNK documents, so that no more of them are held.
+    Pairs of one document are neighbours. A chunk also ends after DOCUMENTS_PER_CHUNK documents, so
+    that no more of them are in memory.
 
     >>> pairs = pl.DataFrame({"doc_id": ["d1", "d2", "d1"], "text": ["leave", "leave", "travel"]})
     >>> list(iter_pair_chunks([("d1", "document 1"), ("d2", "document 2")], pairs))
@@ -114,7 +115,7 @@ def get_or_compute(
     cache: LRUCache[str, Value],
     compute: Callable[[list[str]], Sequence[Value]],
 ) -> list[Value]:
-    """The value of each text. `compute` is called once, with all texts that are not in `cache`.
+    """The value of each text, from `cache` or from one call of `compute` for all missing texts.
 
     >>> cache = LRUCache(10)
     >>> get_or_compute(["b", "a", "b"], cache, lambda texts: [text.upper() for text in texts])
@@ -127,7 +128,7 @@ def get_or_compute(
     if missing:
         for text, value in zip(missing, compute(missing), strict=True):
             values[text] = value
-            _keep(cache, text, value)
+            _store(cache, text, value)
     return [values[text] for text in texts]  # type: ignore[misc]
 
 
@@ -136,17 +137,16 @@ def _vector_bytes(document: EncodedDocument) -> int:
 
 
 def _chunk_size(lengths: pl.Series) -> int:
-    """How many of the next documents, of these lengths in characters, make a chunk; at least one."""
+    """The number of documents in the next chunk, at least one, from their lengths in characters."""
     return max(1, int((lengths.cum_sum() <= _CHARACTERS_PER_CHUNK).sum()))
 
 
 def _key(columns: Sequence[str | None]) -> bytes:
-    """A document's key: a hash of all its columns, because the text itself could be larger than its
-    vectors."""
+    """The cache key of a document: a hash of its columns, because a text may be larger than its vectors."""
     return hashlib.sha256(repr(columns).encode("utf-8", "surrogatepass")).digest()
 
 
-def _keep(cache: LRUCache, key: object, value: object) -> None:
+def _store(cache: LRUCache, key: object, value: object) -> None:
     """Put `value` into `cache`, unless it alone is larger than the whole cache."""
     if cache.getsizeof(value) <= cache.maxsize:
         cache[key] = value

@@ -1,10 +1,8 @@
-"""Corpus statistics: what a student knows of its corpus beside the pair that it grades.
+"""Corpus statistics: word rarity, background windows and feedback windows, computed without grades.
 
 What belongs here: the three kinds of statistics together, and computing them for a corpus. What
 does not: their formulas (word_statistics.py, background.py, feedback.py). Imported only where a
 model is needed: it loads torch.
-
-They are computed from documents that need no grade, and no grade goes into them.
 """
 
 from collections.abc import Mapping
@@ -22,14 +20,14 @@ from relabel_assets.student.late_interaction.word_statistics import WordStatisti
 from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# Windows, one a document. Enough for a mean and a standard deviation; every query is compared with
-# all of them.
+# Enough for a mean and a standard deviation, and few enough to compare each query with all of them.
+# Other numbers were not measured.
 _BACKGROUND_DOCUMENTS = 64
 
 
 @dataclass(frozen=True)
 class CorpusStatistics:
-    """How rare words are, what scores a query gets by chance, and which windows are near it."""
+    """The statistics behind a pair's features: `words`, `background` scores, `feedback` windows."""
 
     words: WordStatistics
     background: BackgroundWindows
@@ -44,10 +42,10 @@ def compute_corpus_statistics(
     seed: int,
     progress: Progress = silent,
 ) -> CorpusStatistics:
-    """The statistics for a student of `pairs` and `corpus`.
+    """The statistics for a student that is trained on `pairs` and `corpus`.
 
     `encoded` has the documents of `pairs` by doc_id: word statistics and background come from
-    these. Feedback comes from the documents of `corpus`; those that are in `encoded` are not
+    these. Feedback comes from the documents of `corpus`, of which those in `encoded` are not
     encoded again.
 
     >>> from relabel_assets.student.base import base_path
@@ -60,15 +58,15 @@ def compute_corpus_statistics(
     >>> len(statistics.background.lengths), statistics.feedback.vectors.shape
     (2, torch.Size([2, 384]))
     """
-    of_pairs = [encoded[doc_id] for doc_id in pairs["doc_id"].unique()]
-    words = WordStatistics.from_documents(of_pairs, len(encoder.tokenizer))
-    background = BackgroundWindows.from_documents(encoder, _drawn_documents(pairs, seed))
+    graded_documents = [encoded[doc_id] for doc_id in pairs["doc_id"].unique()]
+    words = WordStatistics.from_documents(graded_documents, len(encoder.tokenizer))
+    background = BackgroundWindows.from_documents(encoder, _background_documents(pairs, seed))
     feedback = _feedback_windows(encoder, encoded, corpus, words, progress)
     return CorpusStatistics(words, background, feedback)
 
 
-def _drawn_documents(pairs: pl.DataFrame, seed: int) -> list[dict[str, Any]]:
-    """At most _BACKGROUND_DOCUMENTS of the documents of `pairs`, drawn at random."""
+def _background_documents(pairs: pl.DataFrame, seed: int) -> list[dict[str, Any]]:
+    """A random sample of the documents of `pairs`, at most _BACKGROUND_DOCUMENTS."""
     documents = pairs.unique("doc_id", maintain_order=True).select("doc_id", *DOCUMENT_COLUMNS)
     return documents.sample(min(_BACKGROUND_DOCUMENTS, documents.height), seed=seed).to_dicts()
 
@@ -80,8 +78,7 @@ def _feedback_windows(
     words: WordStatistics,
     progress: Progress,
 ) -> FeedbackWindows:
-    # Only window vectors and word counts are kept: token vectors of a whole corpus would not fit
-    # the memory.
+    # Only window vectors and word counts: token vectors of a whole corpus would not fit the memory.
     window_vectors, word_counts = [], []
     for doc_id in corpus["doc_id"]:
         if doc_id in encoded:

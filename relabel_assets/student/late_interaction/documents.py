@@ -1,11 +1,11 @@
 """Encoded documents: their token vectors and word pieces.
 
-What belongs here: everything that is computed from one document alone. What does not: which
-documents are encoded and which are kept (cache.py), and comparing them with a query (features.py).
-Imported only where a model is needed: it loads torch.
+What belongs here: everything that is computed from one document alone. What does not: chunks and
+the cache of documents (cache.py), and comparing a document with a query (features.py). Imported
+only where a model is needed: it loads torch.
 
-A word piece is a token of the encoder's own tokenizer, special ones left out. Words are counted and
-compared as word pieces everywhere in this folder, so that no second tokenizer is needed.
+A word piece is a token of the encoder's own tokenizer, special tokens left out. This folder counts
+and compares words as word pieces, so it needs no second tokenizer.
 """
 
 from collections import Counter
@@ -24,12 +24,12 @@ from relabel_assets.student.windows import body, header, windows
 
 @dataclass(frozen=True)
 class EncodedDocument:
-    """What features need of a document of N tokens in W windows.
+    """The vectors and words of a document of N tokens in W windows.
 
     `token_vectors` (N, H) are unit vectors, window after window; the first `n_header_tokens` are
     the header's. `window_lengths` (W,) sum to N. `word_counts` counts each word piece of header and
-    body, `bigrams` are neighbouring word pieces of either, `title_words` and `header_words` are the
-    word pieces of these two.
+    body, and `bigrams` are their neighbouring word pieces. `title_words` and `header_words` are the
+    word pieces of title and header.
     """
 
     token_vectors: Tensor
@@ -55,8 +55,7 @@ class EncodedDocument:
 def encode_documents(
     encoder: Encoder, documents: Sequence[Mapping[str, Any]]
 ) -> list[EncodedDocument]:
-    """Every document, encoded, in the order given. They are held in memory at once: see cache.py
-    for many.
+    """Encode each document, in the order given, all in memory at once (for many: cache.py).
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.runtime.encoder import load_encoder
@@ -68,16 +67,16 @@ def encode_documents(
     >>> document.word_counts[leave]
     2
     """
-    texts = [windows(document) for document in documents]
-    vectors = iter(encoder.encode([text for of_document in texts for text in of_document]))
+    window_texts = [windows(document) for document in documents]
+    vectors = iter(encoder.encode([text for texts in window_texts for text in texts]))
     header_ids = encoder.words([header(document) for document in documents])
     title_ids = encoder.words([str(document.get("title") or "") for document in documents])
     body_ids = encoder.words([body(document) for document in documents])
     encoded = []
-    for of_document, in_header, in_title, in_body in zip(
-        texts, header_ids, title_ids, body_ids, strict=True
+    for texts, in_header, in_title, in_body in zip(
+        window_texts, header_ids, title_ids, body_ids, strict=True
     ):
-        parts = [next(vectors) for _ in of_document]
+        parts = [next(vectors) for _ in texts]
         encoded.append(
             EncodedDocument(
                 token_vectors=torch.cat(parts),

@@ -3,9 +3,8 @@
 What belongs here: a query's feedback. What does not: comparing a document with it (features.py).
 Imported only where a model is needed: it loads torch.
 
-Documents that answer one query resemble each other. So the windows nearest to the query, taken
-without a grade, show what further relevant documents look like (Rocchio 1971, Lavrenko & Croft
-2001).
+Documents that answer one query resemble each other. So the query's nearest windows describe its
+relevant documents, without any grade (Rocchio 1971, Lavrenko & Croft 2001).
 
 - Feedback: the mean of the query's 300 nearest windows, weighted by exp(20 cosine), and their heaviest words.
 - Negative feedback: the same windows, weighted by exp(-20 cosine). A document near this mean shares
@@ -24,28 +23,26 @@ from torch import Tensor, nn
 from relabel_assets.student.late_interaction.background import MIN_STD
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics, count_matrix
 
-# Many enough that the farthest of them only share the topic. Measured beside 1,000, see
-# docs/experiments.md.
+# Many enough that the farthest windows only share the topic. Measured: 100 and 1,000 are level with it
+# (docs/experiments.md).
 _N_NEAREST = 300
-# A window that is 0.1 nearer than another counts exp(2) = 7 times as much. Measured beside 12 and
-# 40, see docs/experiments.md.
+# A window whose cosine is greater by 0.1 weighs exp(2) = 7 times as much. Measured beside 12 and 40
+# (docs/experiments.md).
 _COSINE_SCALE = 20.0
-_N_WORDS = (
-    256  # keeps a query's feedback small: the other words of some thousand have next to no weight
-)
-# Queries at once: their cosines with all windows of a corpus, at most 32,768 (see sample.py), take
-# 8 MB.
+# Keeps a query's feedback small: its windows have some thousand words, and the others weigh little.
+_N_WORDS = 256
+# Their cosines with all windows of a corpus, at most 32,768 (student/sample.py), take 8 MB.
 _QUERIES_PER_CHUNK = 64
 _MIN_NORM = 1e-9  # keeps 0 / 0 out of feedback from windows without words
 
 
 @dataclass(frozen=True)
 class QueryFeedback:
-    """What the corpus has near a query.
+    """The means and the heaviest words of a query's nearest windows.
 
     `mean` and `negative_mean` (H,) are unit vectors. `word_ids` and `word_weights` (K,) are the
-    heaviest words, their squared weights sum to 1. `background_mean` and `background_std` (2,) are
-    of the corpus' cosines with (`mean`, the words).
+    heaviest words; their squared weights sum to 1. `background_mean` and `background_std` (2,)
+    describe the cosines of the whole corpus: of its windows with `mean`, of its documents with the words.
     """
 
     mean: Tensor
@@ -57,10 +54,10 @@ class QueryFeedback:
 
 
 class FeedbackWindows:
-    """The windows among which a query finds its nearest: M windows of D documents.
+    """M windows of D documents, from which each query's nearest are taken.
 
-    `vectors` (M, H) are the windows' unit mean vectors, `document_of_window` (M,) is the row of
-    each in `word_counts` (D, V).
+    `vectors` (M, H) are the windows' unit mean vectors. `document_of_window` (M,) is each window's
+    row of `word_counts` (D, V).
     """
 
     def __init__(
@@ -82,9 +79,11 @@ class FeedbackWindows:
         word_counts: Sequence[Mapping[int, int]],
         words: WordStatistics,
     ) -> "FeedbackWindows":
-        """From each document's window vectors (W, H) and words. Vectors are rounded to half
-        precision, as they are saved."""
-        n_windows = [len(of_document) for of_document in window_vectors]
+        """The windows of documents, given by window vectors (W, H) and word counts of each.
+
+        Vectors are rounded to half precision, as when they are saved.
+        """
+        n_windows = [len(vectors) for vectors in window_vectors]
         return cls(
             torch.cat(list(window_vectors)).half().float(),
             np.repeat(np.arange(len(n_windows)), n_windows),
@@ -98,17 +97,16 @@ class FeedbackWindows:
         for chunk in queries.split(_QUERIES_PER_CHUNK):
             n_nearest = min(_N_NEAREST, len(self.vectors))
             nearest = (chunk @ self.vectors.T).topk(n_nearest, dim=1)  # (chunk, n_nearest)
-            for cosines, places in zip(nearest.values, nearest.indices, strict=True):
-                results.append(self._from_nearest(cosines, places))
+            for cosines, windows in zip(nearest.values, nearest.indices, strict=True):
+                results.append(self._from_nearest(cosines, windows))
         return results
 
-    def _from_nearest(self, cosines: Tensor, places: Tensor) -> QueryFeedback:
-        """The feedback from one query's nearest windows: their cosines with it, and their places
-        among all, (n,) each."""
+    def _from_nearest(self, cosines: Tensor, windows: Tensor) -> QueryFeedback:
+        """The feedback from a query's nearest windows: cosines and rows of `vectors`, (n,) each."""
         weights = torch.softmax(_COSINE_SCALE * torch.stack([cosines, -cosines]), dim=1)  # (2, n)
-        mean, negative_mean = nn.functional.normalize(weights @ self.vectors[places], dim=1)
-        # Each window counts with the words of its whole document.
-        documents = self.document_of_window[places.numpy()]
+        mean, negative_mean = nn.functional.normalize(weights @ self.vectors[windows], dim=1)
+        # Each window contributes the words of its whole document.
+        documents = self.document_of_window[windows.numpy()]
         tfidf = weights[0].double().numpy() @ self._tfidf[documents]  # (V,)
         heaviest = np.argpartition(-tfidf, min(_N_WORDS, len(tfidf) - 1))[:_N_WORDS]
         word_ids = np.sort(heaviest)

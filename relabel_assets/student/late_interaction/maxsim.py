@@ -1,13 +1,13 @@
-"""Late interaction: how near each token of a query is to its nearest token of a document.
+"""Late interaction (MaxSim): the weighted mean of each query token's greatest cosine in a document.
 
-What belongs here: encoding a query, and its score with a document from token vectors (MaxSim,
-Khattab & Zaharia 2020). What does not: encoding documents (documents.py) and the other features of
-a pair (features.py). Imported only where a model is needed: it loads torch.
+What belongs here: encoding a query, and its score with a document from token vectors (Khattab &
+Zaharia 2020). What does not: encoding documents (documents.py) and the other features of a pair
+(features.py). Imported only where a model is needed: it loads torch.
 
     score = sum over the query's tokens t: weight_t * max over the document's tokens n: cosine(t, n)
 
-The weights of a query's tokens sum to 1. They are softmax(token vector @ token_weight), with a
-`token_weight` that learns.
+The weights of a query's tokens sum to 1: softmax(token vector @ token_weight). `token_weight` is
+trained.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,10 @@ from relabel_assets.student.runtime.encoder import Encoder
 
 
 class QueryScorer(nn.Module):
-    """A query encoder, and `token_weight` (H,). It begins at zero, where all tokens of a query have
-    the same weight."""
+    """A query encoder and `token_weight` (H,).
+
+    `token_weight` starts at zero, which gives all tokens of a query the same weight.
+    """
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -33,26 +35,27 @@ class QueryScorer(nn.Module):
     def query_vectors(
         self, rows: Sequence[Sequence[int]], model: Any = None
     ) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, T, H) and weights (B, T) of queries given as token ids; `model` as in
-        Encoder.forward.
+        """Unit vectors (B, T, H) and weights (B, T) of queries, given as token ids.
 
         Weights sum to 1 over the tokens of a query, and are 0 for padding and special tokens.
+        `model` is passed to Encoder.forward.
         """
         vectors, is_word = self.encoder.forward(rows, model)
         logits = (vectors @ self.token_weight).masked_fill(~is_word, float("-inf"))  # (B, T)
         return vectors, torch.softmax(logits, dim=-1)
 
     def scores(self, query: Tensor, weights: Tensor, documents: Sequence[Tensor]) -> Tensor:
-        """The scores (D,) of one query, (T, H) and (T,), with D documents, (tokens, H) each: -1 to
-        1."""
+        """The scores, -1 to 1, of one query with D documents, (D,).
+
+        `query` is (T, H), `weights` are (T,), and each document is (tokens, H).
+        """
         cosines = torch.cat(list(documents)).float() @ query.T  # (tokens of all documents, T)
         parts = cosines.split([len(document) for document in documents])
         max_cosines = torch.stack([part.amax(dim=0) for part in parts])  # (D, T)
         return max_cosines @ weights
 
     def pair_score(self, query: tuple[Tensor, Tensor], document: Tensor) -> float:
-        """The score of one query, as encode_query_tokens returns it, with one document, (tokens,
-        H)."""
+        """The score of a query from encode_query_tokens with one document (tokens, H)."""
         vectors, weights = query
         return self.scores(vectors, weights, [document]).item()
 
@@ -62,17 +65,17 @@ class QueryScorer(nn.Module):
         token_ids = self.encoder.token_ids(texts)
         rows = [truncated(ids, self.encoder.max_length) for ids in token_ids]
         model = self.encoder.inference(self.encoder.model)
-        by_place: dict[int, tuple[Tensor, Tensor]] = {}
-        for places in batches_by_length([len(row) for row in rows], max_batch_tokens()):
-            batch = self.query_vectors([rows[place] for place in places], model)
-            for place, vectors, weights in zip(places, *batch, strict=True):
+        encoded: dict[int, tuple[Tensor, Tensor]] = {}
+        for indices in batches_by_length([len(row) for row in rows], max_batch_tokens()):
+            batch = self.query_vectors([rows[index] for index in indices], model)
+            for index, vectors, weights in zip(indices, *batch, strict=True):
                 is_word = weights > 0
-                by_place[place] = vectors[is_word], weights[is_word]
-        return [by_place[place] for place in range(len(rows))]
+                encoded[index] = vectors[is_word], weights[is_word]
+        return [encoded[index] for index in range(len(rows))]
 
 
 def truncated(ids: Sequence[int], max_length: int) -> list[int]:
-    """A query's token ids, at most `max_length`; the last one, which is special, is kept.
+    """The first `max_length` token ids of a query, of which the last is still its final special token.
 
     >>> truncated([101, 1, 2, 3, 102], max_length=4)
     [101, 1, 2, 102]

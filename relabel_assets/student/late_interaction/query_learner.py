@@ -1,12 +1,12 @@
-"""The learner of late interaction: the query encoder and the weights of a query's tokens.
+"""The learner of late interaction: it trains the query encoder and the weights of query tokens.
 
-What belongs here: the loss of a step and the parameters that it moves. What does not: the training
-loop (fit.py) and the head, which is fitted afterwards (head.py). Imported only where a model is
-needed: it loads torch.
+What belongs here: the loss of a step and the parameters that it trains. What does not: the training
+loop (training/fit.py) and the head, which is fitted afterwards (head.py). Imported only where a
+model is needed: it loads torch.
 
 Documents keep the vectors of the base model, so a step encodes queries alone and an epoch takes
-seconds on a CPU. The only loss is the order of each query's documents: the head and the calibration
-turn scores into grades later.
+seconds on a CPU. The only loss is the ranking loss of each query's documents: the head and the
+calibration turn scores into grades later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ from relabel_assets.student.late_interaction.maxsim import QueryScorer, truncate
 from relabel_assets.student.training.fit import GradedQuery
 from relabel_assets.student.training.losses import ranking_loss
 
-# The token weights begin at zero and are few, so they need larger steps than a pretrained model.
+# The token weights start at zero and are few, so they need larger steps than a pretrained model. Other
+# rates were not measured.
 _TOKEN_WEIGHT_RATE = 3e-2
-# Late interactions of one query's documents differ by hundredths. The ranking loss is flat there:
-# scaled by 20, a difference of 0.05 is one unit of its logistic curve.
+# Late interactions of one query's documents differ by hundredths, where the ranking loss is flat. Scaled
+# by 20, a difference of 0.05 is one unit of its logistic curve.
 _COSINE_SCALE = 20.0
 
 
 class QueryEncoderLearner:
-    """Trains a QueryScorer on documents whose token vectors, (tokens, H) by doc_id, stay as they
-    are."""
+    """Trains a QueryScorer on documents with fixed token vectors, (tokens, H) by doc_id."""
 
     queries_per_step = 8
-    documents_per_query: int | None = None  # all: they need no encoding
+    documents_per_query: int | None = None  # None: all of them, because they need no encoding
 
     def __init__(
         self, scorer: QueryScorer, learning_rate: float, document_vectors: Mapping[str, Tensor]
@@ -41,8 +41,8 @@ class QueryEncoderLearner:
         self.document_vectors = document_vectors
 
     def groups(self) -> list[dict[str, Any]]:
-        # Word embeddings are frozen. The queries for training contain few of the vocabulary's
-        # words: their embeddings would move away from those of all other words.
+        # Word embeddings are frozen: training queries contain few words of the vocabulary, whose
+        # embeddings would move away from those of all other words.
         for name, p in self.scorer.named_parameters():
             p.requires_grad = p.requires_grad and ".embeddings." not in f".{name}"
         encoder = [

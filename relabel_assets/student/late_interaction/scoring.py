@@ -1,11 +1,11 @@
 """Features and scores of a frame of pairs, in bounded memory.
 
 What belongs here: encoding the queries of each chunk of pairs and scoring the chunk. What does not:
-one pair's score (maxsim.py) and features (features.py), and which documents are encoded when
-(cache.py). Imported only where a model is needed: it loads torch.
+one pair's score (maxsim.py) and features (features.py), and the chunks themselves (cache.py).
+Imported only where a model is needed: it loads torch.
 
-Both functions take the documents as (doc_id, document), each once, as iter_encoded_documents yields
-them.
+Both functions take the documents as iter_encoded_documents yields them: (doc_id, document), each
+document once.
 """
 
 from collections.abc import Iterable
@@ -66,8 +66,9 @@ def feature_matrix(
     statistics: CorpusStatistics,
     cache: LRUCache[str, EncodedQuery] | None = None,
 ) -> NDArray:
-    """The features of each row of `pairs`, (N, F), in its order; queries in `cache` are not encoded
-    again.
+    """The features of each row of `pairs`, (N, F), in its order.
+
+    Queries in `cache` are not encoded again.
 
     >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
     >>> from relabel_assets.student.base import base_path
@@ -90,8 +91,9 @@ def feature_matrix(
             queries = get_or_compute(
                 texts, cache, lambda missing: encode_queries(scorer, missing, statistics)
             )
-            chunk_documents = [document for _, _, document in chunk]
+            encoded_pairs = [
+                (query, document) for query, (_, _, document) in zip(queries, chunk, strict=True)
+            ]
             rows = [row for row, _, _ in chunk]
-            of_chunk = list(zip(queries, chunk_documents, strict=True))
-            features[rows] = pair_features(of_chunk, statistics.words)
+            features[rows] = pair_features(encoded_pairs, statistics.words)
     return features

@@ -1,12 +1,12 @@
 """Corpus statistics as a file of a student's folder.
 
-What belongs here: what the file holds. What does not: the statistics themselves
+What belongs here: writing and reading the file. What does not: the statistics themselves
 (corpus_statistics.py) and the rest of the folder (student/folder.py). Imported only where a model
 is needed: it loads torch.
 
-Vectors are in half precision, in which they were computed; sparse word counts are the three arrays
-of scipy's csr_array. The names in the file are those of its first version, so that students of
-every version load.
+Vectors are in half precision, to which they were already rounded. Sparse word counts are the three
+arrays of scipy's csr_array. The names in the file are those of its first version, so that students
+of every version load.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ STATISTICS_FILE = "evidence.safetensors"
 
 
 def save_corpus_statistics(folder: Path, statistics: CorpusStatistics) -> None:
-    """Write the statistics into `folder`, to be read by read_corpus_statistics.
+    """Write the statistics into `folder`, where read_corpus_statistics reads them.
 
     >>> import tempfile
     >>> import numpy as np
@@ -58,7 +58,7 @@ def save_corpus_statistics(folder: Path, statistics: CorpusStatistics) -> None:
 
 
 def read_corpus_statistics(folder: Path) -> CorpusStatistics:
-    """The statistics saved in `folder`. Raises StudentError where the file is missing or not whole.
+    """The statistics saved in `folder`. Raises StudentError where the file is missing or damaged.
 
     >>> read_corpus_statistics(Path("/nowhere"))
     Traceback (most recent call last):

@@ -1,12 +1,11 @@
 """The late-interaction student: loading, scoring pairs, saving and training.
 
-What belongs here: the student as a whole and the order of its training. What does not: the
-formulas, which are in the other modules of this folder. Imported only where a model is needed: it
-loads torch.
+What belongs here: the student as a whole and the order of its training. What does not: the formulas
+(features.py, head.py). Imported only where a model is needed: it loads torch.
 
-Training has three parts. The query encoder learns to order documents, whose vectors stay those of
-the base (query_learner.py). Corpus statistics are computed (corpus_statistics.py). The head is
-fitted to features and grades (head.py).
+Training has three parts. First the query encoder learns to rank documents, whose vectors stay those
+of the base (query_learner.py). Then corpus statistics are computed (corpus_statistics.py). Last the
+head is fitted to features and grades (head.py).
 """
 
 import copy
@@ -64,18 +63,19 @@ from relabel_assets.student.runtime.precision import InferenceCopy
 from relabel_assets.student.training.epochs import Epoch
 from relabel_assets.student.training.fit import fit, graded_queries, with_lora
 
-# LoRA's few weights begin at zero change and bear larger steps than all weights of a pretrained
-# encoder.
+# LoRA has few weights, which start without effect, so it takes larger steps than a pretrained encoder.
+# Other rates were not measured.
 _LEARNING_RATE = {"lora": 1e-4, "full": 1e-5}
+# Half the rank of the architectures that adapt the reading of documents too. Not measured.
 _LORA_RANK = 8
 
 
 @dataclass(frozen=True)
 class LateInteraction:
-    """Scores pairs: `scorer` encodes queries, `document_encoder` documents.
+    """A grader that scores pairs: `scorer` encodes queries, `document_encoder` encodes documents.
 
-    A trained student has `statistics` and a `head`, which weights a pair's features. Without them,
-    as in the untrained base, the score is the late interaction alone.
+    A trained student has `statistics` and a `head`, which weights a pair's features. The untrained
+    base has neither: its score is the late interaction alone.
     """
 
     scorer: QueryScorer
@@ -87,8 +87,10 @@ class LateInteraction:
 
     @classmethod
     def load(cls, folder: Path, settings: Settings) -> "LateInteraction":
-        """The student saved in `folder`. Raises StudentError where it is not whole, or of a later
-        version."""
+        """The student saved in `folder`.
+
+        Raises StudentError where it is damaged or was saved by a later version.
+        """
         query_encoder = load_encoder(str(folder), settings.max_length, settings.precision)
         scorer = QueryScorer(query_encoder)
         scorer.token_weight.data = torch.tensor(settings.token_weight)
@@ -102,8 +104,8 @@ class LateInteraction:
         if unknown := set(settings.head.names) - set(FEATURE_NAMES):
             raise StudentError(
                 f"the student in {folder} weights {min(unknown)!r}, a feature that this version of "
-                "relabel-assets does not have: it is of a later version. Install that, "
-                "or train the student again."
+                "relabel-assets does not have: it is of a later version. "
+                "Install that, or train the student again."
             )
         return cls(scorer, document_encoder, read_corpus_statistics(folder), settings.head)
 
@@ -114,16 +116,17 @@ class LateInteraction:
         return cls(QueryScorer(encoder), encoder)
 
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
-        """The score of each row of `pairs`, (N,), in its order. Documents and queries of the last
-        calls are kept."""
+        """The score of each row of `pairs`, (N,), in its order.
+
+        Encoded documents and queries are cached for the next call.
+        """
         documents = iter_encoded_documents(self.document_encoder, pairs, progress, self._documents)
         if self.statistics is None or self.head is None:
             return late_interaction_scores(self.scorer, documents, pairs)
         features = feature_matrix(self.scorer, documents, pairs, self.statistics, self._queries)
         # The head of a student that an earlier version trained may have fewer features.
-        return self.head.scores(
-            features[:, [FEATURE_NAMES.index(name) for name in self.head.names]]
-        )
+        columns = [FEATURE_NAMES.index(name) for name in self.head.names]
+        return self.head.scores(features[:, columns])
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the files of this architecture, and return its part of student.json."""
@@ -138,8 +141,8 @@ class LateInteraction:
 def train(task: TrainingTask) -> TrainedGrader:
     """Train the query encoder on the task's train pairs, then fit the head.
 
-    The head is fitted twice: to the train pairs, by which the student is measured on dev, and to
-    all pairs, which the student keeps.
+    The head is fitted twice. The first fit, to the train pairs, gives the dev metrics. The second,
+    to all pairs, is the student's own.
 
     >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
     >>> from relabel_assets.prompts.rubric import default_rubric
@@ -178,8 +181,7 @@ def train(task: TrainingTask) -> TrainedGrader:
 def _train_scorer(
     task: TrainingTask, document_encoder: Encoder, encoded: Mapping[str, EncodedDocument]
 ) -> tuple[QueryScorer, list[Epoch]]:
-    """A query encoder trained on the train pairs, and its epochs. It begins as a copy of the
-    document encoder."""
+    """Train a copy of the document encoder on the train pairs as query encoder; with its epochs."""
     config = task.config
     query_encoder = Encoder(
         copy.deepcopy(document_encoder.model),
@@ -190,7 +192,7 @@ def _train_scorer(
     if config.method == "lora":
         query_encoder.model = with_lora(query_encoder.model, rank=_LORA_RANK)
     scorer = QueryScorer(query_encoder)
-    # Copies: autograd refuses tensors that were made in inference mode.
+    # Copies, because autograd refuses tensors of inference mode.
     vectors = {doc_id: document.token_vectors.clone() for doc_id, document in encoded.items()}
     learning_rate = config.learning_rate or _LEARNING_RATE[config.method]
     dev = task.dev_pairs
@@ -212,7 +214,7 @@ def _train_scorer(
 
 
 def _fit_head(features: NDArray, pairs: pl.DataFrame, seed: int) -> Head:
-    """The head of graded `pairs` with these features, (N, F)."""
+    """Fit a head to graded `pairs` with these features, (N, F)."""
     return fit_head(
         features,
         pairs["grade"].to_numpy(),

@@ -1,7 +1,7 @@
-"""Word statistics: how rare each word piece is in the corpus, and the weightings BM25 and tf-idf.
+"""Word statistics: the idf of each word piece, and the weightings BM25 and tf-idf.
 
-What belongs here: counts of words and formulas over them. What does not: vectors. A word is a word
-piece, see documents.py; V is the size of the tokenizer's vocabulary.
+What belongs here: counts of words and formulas over them. What does not: vectors (maxsim.py). A word
+is a word piece, see documents.py; V is the size of the tokenizer's vocabulary.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from scipy.sparse import csr_array
 from relabel_assets.student.late_interaction.documents import EncodedDocument
 
 BM25_K1 = 1.2  # how fast repeated words saturate; the usual value
-# How much a long document is held back; usually 0.75. Little here, because documents are already
-# cut into windows.
+# The penalty of long documents, usually 0.75. Not measured: small, because documents are already cut
+# into windows.
 _BM25_B = 0.25
 _EPSILON = 1e-6  # keeps 0 / 0 out of a query without words
 _MIN_NORM = 1e-9  # keeps 0 / 0 out of a document without words
@@ -23,8 +23,10 @@ _MIN_NORM = 1e-9  # keeps 0 / 0 out of a document without words
 
 @dataclass(frozen=True)
 class WordStatistics:
-    """`idf` (V,) is the inverse document frequency of each word, `mean_length` the documents' mean
-    length in words."""
+    """The inverse document frequency of each word, `idf` (V,), and the mean length of a document.
+
+    `mean_length` is in words.
+    """
 
     idf: NDArray
     mean_length: float
@@ -33,10 +35,10 @@ class WordStatistics:
     def from_documents(
         cls, documents: Sequence[EncodedDocument], vocabulary: int
     ) -> "WordStatistics":
-        """BM25's idf = ln(1 + (N - n + 0.5) / (n + 0.5)) of a word in n of N documents (Robertson &
-        Zaragoza 2009).
+        """The statistics of N documents, with BM25's idf of each word (Robertson & Zaragoza 2009).
 
-        The 1 inside the logarithm keeps it positive for words in more than half of the documents.
+        idf = ln(1 + (N - n + 0.5) / (n + 0.5)) of a word in n documents. The 1 inside the logarithm
+        keeps it positive for words in more than half of the documents.
         """
         n_with_word = np.zeros(vocabulary)
         for document in documents:
@@ -46,19 +48,16 @@ class WordStatistics:
         return cls(idf, float(np.mean(lengths)) or 1.0)
 
     def term_frequencies(self, counts: NDArray, n_words: NDArray) -> NDArray:
-        """BM25's saturated term frequencies, 0 to BM25_K1 + 1, of `counts` in documents of
-        `n_words`."""
+        """BM25's saturated term frequencies, 0 to BM25_K1 + 1, of counts in documents of n words."""
         length = BM25_K1 * (1 - _BM25_B + _BM25_B * n_words / self.mean_length)
         return counts * (BM25_K1 + 1) / (counts + length)
 
     def bm25_share(self, scores: NDArray, idf_sums: NDArray | float) -> NDArray:
-        """BM25 scores as shares of the greatest possible score, which a query with this sum of idf
-        could reach."""
+        """BM25 scores as shares of the greatest possible score of queries with these sums of idf."""
         return scores / (idf_sums * (BM25_K1 + 1) + _EPSILON)
 
     def bm25_shares(self, word_ids: Sequence[int], counts: NDArray, n_words: NDArray) -> NDArray:
-        """BM25 shares (M,) of one query, T word ids, with documents of these `counts` (M, T) and
-        lengths (M,)."""
+        """The BM25 shares (M,) of a query of T words with M documents: counts (M, T), lengths (M,)."""
         idf = self.idf[list(word_ids)]
         scores = (idf * self.term_frequencies(counts, n_words[:, None])).sum(axis=1)
         return self.bm25_share(scores, idf.sum())
@@ -88,7 +87,7 @@ def count_matrix(documents: Sequence[Mapping[int, int]], vocabulary: int) -> csr
         (n for counts in documents for n in counts.values()), dtype=np.int32, count=ends[-1]
     )
     matrix = csr_array((values, ids, ends), (len(documents), vocabulary))
-    # Some scipy products sort the ids in place. In `tfidf` weights share them with counts, which
-    # would be left unsorted.
+    # Some scipy products sort the ids in place. tfidf shares the ids with the counts, whose values
+    # would then no longer match them.
     matrix.sort_indices()
     return matrix
