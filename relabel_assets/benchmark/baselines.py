@@ -1,7 +1,6 @@
-"""BM25 as a labeler, and the grades of all labelers in one frame.
+"""BM25 as a labeler, the grades of all labelers in one frame, and where they differ.
 
-What belongs here: bringing grades into the shape that the benchmark compares. What does not:
-measuring them (bootstrap.py).
+What belongs here: the frames that the benchmark compares. What does not: measuring (bootstrap.py).
 """
 
 from typing import Any
@@ -11,14 +10,14 @@ import polars as pl
 from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
 
-_LONGEST_LIST = 12  # disagreements on a page: the widest gaps alone
+_MOST_DISAGREEMENTS = 12  # not measured: one screen of the report
 _PAIR = ["query_id", "doc_id"]
 
 
 def bm25_labels(candidates: pl.DataFrame, training: pl.DataFrame, *, n_grades: int) -> pl.DataFrame:
-    """BM25 as a labeler of all `candidates`: its score, and the grade that its score is cut into.
+    """BM25 as a labeler of all `candidates`: its score, and a grade by cut points on the score.
 
-    The cut points come from the training pairs' scores and grades (cut_points.py).
+    The cut points come from the scores and grades of the training pairs (cut_points.py).
 
     >>> candidates = pl.DataFrame({"query_id": ["q"] * 3, "doc_id": ["d1", "d2", "d3"],
     ...                            "bm25_score": [0.0, 4.0, 9.0]})
@@ -36,7 +35,7 @@ def bm25_labels(candidates: pl.DataFrame, training: pl.DataFrame, *, n_grades: i
 
 
 def labels_in_one(**by_labeler: pl.DataFrame) -> pl.DataFrame:
-    """labeler, query_id, doc_id, score and grade of every labeler, given by name.
+    """All labels in one frame: labeler, query_id, doc_id, score and grade.
 
     The score is the labeler's expected grade, or its grade where it has no expected grade.
 
@@ -74,10 +73,10 @@ def confusions(
     from sklearn.metrics import confusion_matrix
 
     reference_grades = median_grades(reference).rename({"grade": "reference_grade"})
-    both = labels.drop_nulls("grade").join(reference_grades, on=_PAIR)
+    pairs = labels.drop_nulls("grade").join(reference_grades, on=_PAIR)
     counts = {}
-    for labeler in both["labeler"].unique().sort():
-        rows = both.filter(pl.col("labeler") == labeler)
+    for labeler in pairs["labeler"].unique().sort():
+        rows = pairs.filter(pl.col("labeler") == labeler)
         counts[labeler] = confusion_matrix(
             rows["reference_grade"], rows["grade"], labels=list(range(n_grades))
         ).tolist()
@@ -91,7 +90,7 @@ def disagreements(
     queries: pl.DataFrame,
     documents: pl.DataFrame,
 ) -> list[dict[str, Any]]:
-    """The twelve pairs on which the student is furthest from the reference, with their texts.
+    """The 12 pairs with the largest gap between student and reference, with their texts.
 
     >>> pair = {"query_id": ["q"], "doc_id": ["d"]}
     >>> (row,) = disagreements(
@@ -115,6 +114,6 @@ def disagreements(
         .join(documents.select("doc_id", "title"), on="doc_id")
         .with_columns(gap=gap)
         .sort("gap", *_PAIR, descending=[True, False, False])
-        .head(_LONGEST_LIST)
+        .head(_MOST_DISAGREEMENTS)
         .to_dicts()
     )

@@ -1,7 +1,7 @@
-"""The benchmark: every labeler against the reference grades, with intervals, and the gate.
+"""The benchmark: metrics of every labeler against reference grades, with intervals; and the gate.
 
 What belongs here: which pairs count, slices, the bootstrap and the gate. What does not: the formula
-of one metric (metrics.py), and showing it (report.py).
+of one metric (metrics.py), and the report (report.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _SCHEMA = {
 
 @dataclass(frozen=True)
 class Measurement:
-    """`rows` as benchmark_report has them, without corpus and reference_kind."""
+    """The metrics of one corpus. `rows` has the columns of _SCHEMA."""
 
     rows: pl.DataFrame
     n_pairs: int  # reference pairs that were measured
@@ -53,7 +53,7 @@ class GateResult:
 
 @dataclass(frozen=True)
 class _QueryCounts:
-    """One query's part in the metrics of one labeler: any resample of queries is a weighted sum."""
+    """What one query adds to one labeler's metrics. A resample of queries is a weighted sum."""
 
     ndcg: float  # NaN if the query has no grade above 0
     pairwise: tuple[int, int, int]  # pairwise_counts
@@ -70,11 +70,11 @@ def measure(
 ) -> Measurement:
     """Every metric of every labeler, over all queries and by intent, with 95 % intervals.
 
-    `scores` has labeler, query_id, doc_id, score (what it ranks by) and grade. `reference` has
-    query_id, doc_id, assessor and grade; several assessors count as their median (median_grades).
-    `queries` has query_id and intent. All labelers are measured on the same pairs: the reference
-    pairs that every one of them graded. Intervals are percentiles of a paired bootstrap over
-    queries (Sakai 2006): each resample takes the same queries for every labeler.
+    `scores`: labeler, query_id, doc_id, score (to rank by) and grade. `reference`: query_id, doc_id,
+    assessor and grade; several assessors count as their median (median_grades). `queries`: query_id
+    and intent. All labelers are measured on the same pairs: the reference pairs that all of them
+    graded. Intervals are percentiles of a paired bootstrap over queries (Sakai 2006): each resample
+    draws the same queries for every labeler. 2,000 resamples put 50 beyond either end of an interval.
 
     >>> pairs = {"query_id": ["q"] * 2, "doc_id": ["d1", "d2"]}
     >>> reference = pl.DataFrame(pairs | {"assessor": ["ana"] * 2, "grade": [0, 3]})
@@ -110,9 +110,9 @@ def measure(
 
 
 def median_grades(reference: pl.DataFrame) -> pl.DataFrame:
-    """query_id, doc_id and grade: the median of several assessors, rounded down.
+    """One grade a pair: query_id, doc_id and the median grade of its assessors, rounded down.
 
-    Rounded down, because a document that is not clearly better should not count as better.
+    Down, because a document that is not clearly better should not count as better.
 
     >>> reference = pl.DataFrame({"query_id": ["q"] * 2, "doc_id": ["d"] * 2, "grade": [2, 3]})
     >>> median_grades(reference).rows()
@@ -122,7 +122,7 @@ def median_grades(reference: pl.DataFrame) -> pl.DataFrame:
 
 
 def resamples(n_queries: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
-    """How often each query counts in each resample, (1 + R, Q). The first row is the data itself.
+    """How often each query counts in each resample, (1 + R, Q). The first row is all ones: the data.
 
     >>> resamples(n_queries=3, n_resamples=2, seed=13).sum(axis=1).tolist()
     [3, 3, 3]
@@ -133,10 +133,10 @@ def resamples(n_queries: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
 
 
 def gate(rows: pl.DataFrame, *, ndcg_margin: float, pairwise_margin: float) -> list[GateResult]:
-    """Whether the student is at most a margin below its teacher, over all queries.
+    """For each metric with a margin: whether the student is at most that margin below its teacher.
 
-    Decided by the 95 % interval of student minus teacher: passed if all of it is above minus the
-    margin, failed if all of it is below, inconclusive otherwise, also where it ends exactly there.
+    The 95 % interval of student minus teacher over all queries decides. Passed: all of it is above
+    minus the margin. Failed: all of it is below. Else inconclusive, also if it ends exactly there.
 
     >>> rows = pl.DataFrame({"labeler": [DIFFERENCE], "metric": ["ndcg@10"], "slice": ["all"],
     ...     "value": [-0.004], "ci_low": [-0.018], "ci_high": [0.01], "n_queries": [40]})
@@ -169,7 +169,7 @@ def _outcome(low: float, high: float, margin: float) -> tuple[str, str]:
 
 
 def _slices(judged: pl.DataFrame, queries: pl.DataFrame) -> dict[str, list[str]]:
-    """The query ids of each slice: all of them, and those of each intent."""
+    """The query ids of each slice: of all queries, and of each intent."""
     intent_of = dict(queries.select("query_id", "intent").iter_rows())
     query_ids = judged["query_id"].unique(maintain_order=True).to_list()
     slices = {"all": query_ids}
@@ -182,6 +182,7 @@ def _slices(judged: pl.DataFrame, queries: pl.DataFrame) -> dict[str, list[str]]
 
 
 def _by_query(pairs: pl.DataFrame, n_grades: int) -> dict[str, _QueryCounts]:
+    """The counts of each query, from one labeler's pairs."""
     ndcg = ndcg_by_query(pairs)
     counts = {}
     for (query,), group in pairs.group_by("query_id", maintain_order=True):
@@ -219,7 +220,7 @@ def _slice_rows(
 
 
 def _interval(values: NDArray) -> tuple[float | None, float | None, float | None]:
-    """The value of the data, (1 + R,)[0], and its interval from the other R; None if undefined."""
+    """The first of the (1 + R,) values and the interval of the other R; None if undefined."""
     value, resampled = values[0], values[1:]
     resampled = resampled[~np.isnan(resampled)]
     if np.isnan(value) or not len(resampled):
@@ -231,9 +232,9 @@ def _interval(values: NDArray) -> tuple[float | None, float | None, float | None
 def _sizes(
     query_ids: Sequence[str], by_query: Mapping[str, _QueryCounts]
 ) -> dict[str, tuple[int, int]]:
-    """How many queries count in each metric, and their pairs.
+    """The number of queries that count in each metric, and of their pairs.
 
-    Both follow from the reference grades, so they are the same for every labeler.
+    Both depend on the reference grades alone, so they are the same for every labeler.
     """
     counted = {metric: list(query_ids) for metric in METRICS}
     counted["ndcg@10"] = [query for query in query_ids if not np.isnan(by_query[query].ndcg)]

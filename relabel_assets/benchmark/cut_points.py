@@ -1,7 +1,6 @@
-"""Cut points: from a number that ranks to a grade, so that each grade is as frequent as the
-teacher's.
+"""Cut points: thresholds that turn a score into grades as frequent as the teacher's.
 
-What belongs here: choosing and applying cut points. What does not: the number (a BM25 score, a
+What belongs here: choosing and applying cut points. What does not: the score (BM25's, or a
 student's expected grade).
 """
 
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 def cut_points(
     values: Sequence[float] | NDArray, grades: Sequence[int] | NDArray, n_grades: int
 ) -> list[float]:
-    """`n_grades` - 1 ascending numbers: as many `values` lie below the k-th as `grades` below k.
+    """`n_grades` - 1 ascending cut points: as many `values` are below the k-th as `grades` below k.
 
-    Both come from the training labels (quantile matching). A grade that the teacher never gave has
-    the same cut point as the next grade, so that it is not given here either.
+    Both come from the training labels (quantile matching). A grade that the teacher never gave gets
+    the cut point of the next grade, so that grades_from never gives it either.
 
-    A cut point lies halfway between two values. Among tied values, as BM25's zeros are, it is the
-    tied value itself: grades_from gives all of them the lower grade.
+    A cut point is halfway between two values. Between equal values, such as BM25's zeros, it is that
+    value: grades_from gives all of them the lower grade.
 
     >>> cut_points([0.1, 0.4, 0.8], [0, 1, 2], n_grades=3)
     [0.25, 0.6000000000000001]
@@ -33,7 +32,7 @@ def cut_points(
     for grade in range(1, n_grades):
         n_below = int((teacher_grades < grade).sum())
         if n_below == 0:
-            points.append(float(ascending[0]) - 1.0)
+            points.append(float(ascending[0]) - 1.0)  # below all values; how far is no matter
         elif n_below == len(ascending):
             points.append(float(ascending[-1]) + 1.0)
         else:
@@ -42,7 +41,7 @@ def cut_points(
 
 
 def grades_from(values: Sequence[float] | NDArray, points: Sequence[float]) -> NDArray[np.int64]:
-    """The grade of each value: the number of cut points that lie below it.
+    """The grade of each value: the number of cut points below it.
 
     A value that equals a cut point is not above it (side="left"), so it gets the lower grade.
 

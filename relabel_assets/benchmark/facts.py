@@ -1,7 +1,7 @@
-"""The facts that a report shows beside its metrics, from the tables of a corpus.
+"""The facts that a report shows beside its metrics, computed from the tables of a corpus.
 
-What belongs here: choosing those facts. What does not: the metrics (bootstrap.py), and wording and
-layout (report.py).
+What belongs here: choosing and computing them. What does not: the metrics (bootstrap.py), wording
+and layout (report.py).
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from relabel_assets.benchmark.baselines import confusions, disagreements
 from relabel_assets.benchmark.bootstrap import Measurement, gate
 from relabel_assets.benchmark.report import ReportFacts
 
+# The columns of student_model that the report shows.
 SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pairs", "best_epoch")
 
 
@@ -32,10 +33,10 @@ def facts_of(
     queries: pl.DataFrame,
     documents: pl.DataFrame,
 ) -> ReportFacts:
-    """The facts of one corpus, to show beside its metrics.
+    """The facts of one corpus.
 
-    `labels` are the grades of all labelers (baselines.labels_in_one), `model` is the current
-    student's row. The other frames are the rows of their tables.
+    `labels`: the grades of all labelers (baselines.labels_in_one). `model`: the row of the current
+    student. The other frames are the rows of their tables.
 
     >>> from relabel_assets.benchmark.baselines import labels_in_one
     >>> from relabel_assets.benchmark.bootstrap import measure

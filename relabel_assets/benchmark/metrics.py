@@ -1,4 +1,4 @@
-"""How well a labeler agrees with reference grades: NDCG, pairwise accuracy, kappa.
+"""Metrics of a labeler against reference grades: NDCG, pairwise accuracy, kappa.
 
 What belongs here: one metric of one set of graded pairs. What does not: intervals and slices
 (bootstrap.py).
@@ -20,7 +20,7 @@ def ndcg_by_query(pairs: pl.DataFrame) -> dict[str, float]:
 
     Linear gain, log2 discount. `pairs` has query_id, doc_id, grade (reference) and score. Equal
     scores are ordered by document id, descending, as in trec_eval. A query without a grade above 0
-    is left out: every order of its documents is as good.
+    is left out: no order of its documents is better than another.
 
     >>> pairs = pl.DataFrame({"query_id": ["q", "q", "z"], "doc_id": ["d1", "d2", "d1"],
     ...                       "grade": [3, 0, 0], "score": [0.2, 0.9, 0.5]})
@@ -30,7 +30,7 @@ def ndcg_by_query(pairs: pl.DataFrame) -> dict[str, float]:
     relevant = pairs.filter(pl.col("grade").max().over("query_id") > 0)
     if relevant.is_empty():
         return {}
-    # Scores are replaced by ranks, so that the tie rule is ours and not the library's.
+    # Ranks replace the scores, so that our tie rule holds and not the library's.
     ordered = relevant.sort("query_id", "score", "doc_id", descending=[False, True, True])
     ordered = ordered.with_columns(rank=-pl.int_range(pl.len()).over("query_id").cast(pl.Float64))
     qrels = [
@@ -58,7 +58,7 @@ def ndcg_at_10(pairs: pl.DataFrame) -> float | None:
 
 
 def pairwise_counts(grades: NDArray, scores: NDArray) -> tuple[int, int, int]:
-    """Pairs of one query's documents that differ in grade: ordered rightly, tied in score, all.
+    """Document pairs of one query with different grades: in the right order, tied in score, all.
 
     >>> pairwise_counts(np.array([2, 1, 0]), np.array([5.0, 5.0, 1.0]))
     (2, 1, 3)
@@ -72,9 +72,9 @@ def pairwise_counts(grades: NDArray, scores: NDArray) -> tuple[int, int, int]:
 
 
 def pairwise_figures(right: float, tied: float, pairs: float) -> dict[str, float | None]:
-    """Pairwise accuracy with ties as wrong (strict), as half right, and left out (untied).
+    """Pairwise accuracy with ties as wrong (strict), as half right (half), and left out (untied).
 
-    None if there is no pair to count.
+    None where no pair counts.
 
     >>> pairwise_figures(right=2, tied=1, pairs=4)
     {'pairwise_strict': 0.5, 'pairwise_half': 0.625, 'pairwise_untied': 0.6666666666666666}
@@ -107,7 +107,7 @@ def pairwise(pairs: pl.DataFrame) -> dict[str, float | None]:
 def kappa(reference: ArrayLike, grades: ArrayLike, weights: str | None = None) -> float | None:
     """Cohen's kappa (Cohen 1960); with weights="quadratic" the weighted one (Cohen 1968).
 
-    None if it is undefined: without pairs, or if both sides give one and the same grade only.
+    None if it is undefined: without pairs, or if all grades of both sides are the same grade.
 
     >>> kappa([0, 3, 1, 2], [0, 3, 1, 2])
     1.0
@@ -117,8 +117,7 @@ def kappa(reference: ArrayLike, grades: ArrayLike, weights: str | None = None) -
     if not np.size(reference):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # scikit-learn warns of a single grade: it is answered below
+        # scikit-learn warns if all grades are the same. The last line returns None then.
+        warnings.simplefilter("ignore")
         value = float(cohen_kappa_score(np.asarray(reference), np.asarray(grades), weights=weights))
     return None if np.isnan(value) else value

@@ -1,7 +1,7 @@
-"""Pictures and tables as text, for the report and the UI: SVG or Markdown, the same for the same
-input.
+"""Plots and tables as text, SVG or Markdown, for the report and the UI.
 
-What belongs here: drawing with matplotlib, and Markdown tables. What does not: the numbers.
+What belongs here: drawing with matplotlib, and Markdown tables. Equal input gives equal text. What
+does not: the numbers in them (bootstrap.py), and the report (report.py).
 """
 
 import base64
@@ -9,12 +9,12 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_LONGEST_BAR = 30  # characters
+_LONGEST_BAR = 30  # characters: a table row stays one line in the UI
 _NO_DEV = "Nothing was measured: there are no dev queries."
 
 
 def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -> str:
-    """A dot and its interval for each (name, value, low, high), the first on top.
+    """An SVG plot with a dot and its interval for each (name, value, low, high), the first on top.
 
     >>> interval_plot("ndcg@10", [("student", 0.91, 0.88, 0.94)])[:4]
     '<svg'
@@ -23,9 +23,9 @@ def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -
 
     figure = Figure(figsize=(5.2, 0.7 + 0.34 * len(rows)))
     axes = figure.add_subplot()
-    for place, (_, value, low, high) in enumerate(reversed(rows)):
-        axes.plot([low, high], [place, place], color="#7a8ba8", linewidth=3, solid_capstyle="round")
-        axes.plot([value], [place], "o", color="#3667c9", markersize=7)
+    for y, (_, value, low, high) in enumerate(reversed(rows)):
+        axes.plot([low, high], [y, y], color="#7a8ba8", linewidth=3, solid_capstyle="round")
+        axes.plot([value], [y], "o", color="#3667c9", markersize=7)
     axes.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_title(title, loc="left", fontsize=11)
@@ -36,7 +36,7 @@ def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -
 
 
 def grade_distribution(counts: Mapping[str, int]) -> str:
-    """A bar for each grade, as a Markdown table: short enough that the UI shows it unfolded.
+    """A Markdown table with a bar for each grade. The UI shows it without a click: it is short.
 
     >>> print(grade_distribution({"0": 20, "3": 10}))
     | grade | pairs |  |
@@ -53,7 +53,7 @@ def grade_distribution(counts: Mapping[str, int]) -> str:
 
 
 def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
-    """The dev figure after each epoch (0 is the base), as Markdown with the picture inside.
+    """A plot of the dev metric after each epoch (0 is the base), as a Markdown image.
 
     >>> training_curve([(0, None), (1, None)])
     'Nothing was measured: there are no dev queries.'
@@ -71,15 +71,14 @@ def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
     axes.set_xlabel("epoch (0 is the untrained base)")
     axes.set_title("mean of NDCG@10 and pairwise accuracy on dev", loc="left", fontsize=10)
     _hide_frame(axes, "top", "right")
-    return as_markdown(_svg(figure), "dev figure by epoch")
+    return as_markdown(_svg(figure), "dev metric by epoch")
 
 
 def reliability_plot(curve: Sequence[tuple[float, float, float]]) -> str:
-    """Predicted beside observed: (mean probability, observed frequency, share of pairs) of each
-    bin.
+    """A plot of observed frequency by predicted probability, as a Markdown image.
 
-    Markdown with the picture inside. Points on the diagonal are calibrated; larger ones have more
-    pairs.
+    `curve` has (mean probability, observed frequency, share of pairs) of each bin. Points on the
+    diagonal are calibrated; larger points have more pairs.
 
     >>> reliability_plot([])
     'Nothing was measured: there are no dev queries.'
@@ -131,7 +130,7 @@ def _svg(figure: Any) -> str:
     import matplotlib
 
     text = io.StringIO()
-    # A fixed salt, no date: the same figure gives the same bytes.
+    # A fixed salt and no date, so that the same figure gives the same bytes.
     with matplotlib.rc_context({"svg.hashsalt": "relabel-assets", "svg.fonttype": "none"}):
         figure.savefig(
             text, format="svg", metadata={"Date": None}, transparent=True, bbox_inches="tight"

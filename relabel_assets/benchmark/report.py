@@ -1,6 +1,7 @@
-"""The benchmark for people: a table for the terminal, Markdown for the UI, a page of its own.
+"""The benchmark's report: a table for the terminal, Markdown for the UI, an HTML page.
 
-What belongs here: wording and layout. What does not: the numbers (bootstrap.py).
+What belongs here: wording and layout. What does not: the numbers (bootstrap.py, facts.py) and the
+plots (plots.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,15 +19,14 @@ LABELER_ORDER = ("teacher", "student", "base", "bm25", DIFFERENCE)
 REFERENCE_SENTENCES = {
     "human": "People gave the reference grades.",
     "adjudicated": (
-        "No person gave the reference grades: they are several passes of a language "
-        "model, adjudicated."
+        "No person gave the reference grades: they are several passes of a language model, adjudicated."
     ),
 }
 
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """What a page shows beside the metrics; plain values, all but the corpus optional."""
+    """The facts that a report shows beside the metrics. All but `corpus` are optional."""
 
     corpus: str
     description: str = ""
@@ -76,7 +76,7 @@ def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
 
 
 def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
-    """A page that needs no other file: styles and pictures are inside. Documents' text is escaped.
+    """The report as an HTML page that needs no other file. Text from the corpus is escaped.
 
     >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
     ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511]})
@@ -99,7 +99,7 @@ def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
 
 
 def headline(rows: pl.DataFrame, facts: ReportFacts) -> str:
-    """The student beside its teacher, in a few sentences.
+    """The student compared with its teacher, in a few sentences.
 
     >>> rows = pl.DataFrame({"labeler": ["bm25"], "metric": ["ndcg@10"], "slice": ["all"],
     ...                      "value": [0.7], "ci_low": [0.6], "ci_high": [0.8]})
@@ -121,28 +121,25 @@ def headline(rows: pl.DataFrame, facts: ReportFacts) -> str:
 
 
 def definitions(facts: ReportFacts) -> list[str]:
-    """How the numbers are defined, a line for each.
+    """A sentence on how each number is defined.
 
     >>> definitions(ReportFacts("people_handbook"))[-1]
     'People gave the reference grades.'
     """
     return [
-        "Pairs: all labelers are measured on the same ones. Reference pairs that some "
-        "labeler did not "
-        f"grade are left out: {facts.n_left_out}.",
+        "Pairs: all labelers are measured on the same ones. Reference pairs that some labeler did "
+        f"not grade are left out: {facts.n_left_out}.",
         "NDCG@10: linear gain, log2 discount. Equal scores are ordered by document id, descending. "
         "Queries without a grade above 0 are left out.",
         "Pairwise accuracy: pairs of one query's documents that differ in reference grade, of all "
         "queries together. Equal scores count as wrong (strict), as half right (half), or are left "
         "out (untied).",
-        "Kappa: Cohen's kappa of grades over all pairs, and with quadratic weights. "
-        "BM25 and the base "
+        "Kappa: Cohen's kappa of grades over all pairs, and with quadratic weights. BM25 and the base "
         "give scores; cut points from the training labels make grades of them.",
         f"Intervals: 95 %, percentiles of a paired bootstrap over queries ({facts.n_resamples} "
         f"resamples, seed {facts.seed}).",
-        "Labelers: base is the student's model before training; student-teacher is the "
-        "difference of "
-        "the two.",
+        "Labelers: base is the student's model before training; student-teacher is the difference "
+        "of the two.",
         REFERENCE_SENTENCES[facts.reference_kind],
     ]
 

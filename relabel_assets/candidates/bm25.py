@@ -1,7 +1,7 @@
 """The search index: BM25 over title, body and metadata of a corpus.
 
-What belongs here: making the index and asking it. What does not: which pairs are graded
-(choose.py). Equal scores are ordered by document id, ascending.
+What belongs here: building the index and searching it. What does not: which pairs are graded
+(choose.py), and the filler documents (steps.py). Equal scores are ordered by document id, ascending.
 """
 
 import shutil
@@ -22,8 +22,11 @@ from relabel_assets.tables.schemas import DOCUMENT_METADATA
 
 FIELDS = ("title", "body", "metadata")
 _WORDS = "words"  # the index's tokenizer: texts reach it analyzed, as words between spaces
+# Memory of the index writer. Not measured: tantivy refuses less than 15 MB.
 _WRITER_BYTES = 64 * 1024 * 1024
-_LONGEST_WORD_BYTES = 64  # a longer one is rather an encoded file or an address
+_LONGEST_WORD_BYTES = 64  # longer ones are encoded files or addresses, not words
+# More results than asked for, to order equal scores ourselves. Not measured: short queries tie often.
+_SPARE_RESULTS = 20
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,21 @@ class Bm25:
     doc_ids: Sequence[str]
 
     def top(self, text: str, depth: int) -> list[tuple[str, float]]:
-        """The `depth` best documents of a query with their scores, best first.
+        """The `depth` best documents for a query with their scores, best first.
 
-        Fewer, where fewer share a word with the query.
+        A document without a word of the query is not among them.
         """
         query = self._query(text)
         if query is None or depth == 0:
             return []
-        # The index cuts equal scores by its own order of documents. So ask for more than `depth`,
-        # order equal scores by document id, and cut then. Beyond depth + 20 documents that tie at
-        # the cut, the index's own order decides which are seen.
-        return self._search(query, min(2 * depth + 20, len(self.doc_ids)))[:depth]
+        # The index orders equal scores in its own way. So search for more than `depth`, order equal
+        # scores by document id, then cut. If more than depth + 20 documents tie at the cut, the
+        # index's order still decides which of them are results.
+        n_results = min(2 * depth + _SPARE_RESULTS, len(self.doc_ids))
+        return self._search(query, n_results)[:depth]
 
     def scores(self, text: str, doc_ids: Iterable[str]) -> dict[str, float]:
-        """The score of each of `doc_ids` for a query; 0 where they share no word."""
+        """The score of each of `doc_ids` for a query; 0 for one without a word of the query."""
         wanted = sorted(set(doc_ids))
         zeros = dict.fromkeys(wanted, 0.0)
         query = self._query(text)
@@ -62,6 +66,7 @@ class Bm25:
         return zeros | dict(self._search(both, len(wanted)))
 
     def _search(self, query: tantivy.Query, limit: int) -> list[tuple[str, float]]:
+        """The `limit` best documents with their scores, without fillers, in our order of ties."""
         searcher = self.index.searcher()
         hits = [
             (searcher.doc(address)["doc_id"][0], float(score))
@@ -70,8 +75,10 @@ class Bm25:
         return sorted((hit for hit in hits if hit[0] != FILLER), key=lambda hit: (-hit[1], hit[0]))
 
     def _query(self, text: str) -> tantivy.Query | None:
-        """Any of the text's words in any field. Built from analyzed words: nothing a person types
-        is query syntax."""
+        """A search for any word of `text` in any field; None if it has no words.
+
+        It is built from analyzed words, so no text is taken as query syntax.
+        """
         terms = [
             (tantivy.Occur.Should, tantivy.Query.boost_query(self._term(field, word), float(count)))
             for word, count in sorted(Counter(self.analyzer.analyze(text)).items())
@@ -88,9 +95,9 @@ class Bm25:
 def bm25_index(
     documents: Iterable[pl.DataFrame], *, scratch: Path, progress: Progress = silent
 ) -> Iterator[Bm25]:
-    """An index of `documents` (frames of seed_docs rows) in a folder of its own under `scratch`.
+    """An index of `documents` (frames of seed_docs rows), in a folder under `scratch`.
 
-    The folder is removed at the end.
+    The folder is removed when the block ends.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bm25-", dir=scratch))
@@ -116,19 +123,15 @@ def _add_documents(
     documents: Iterable[pl.DataFrame],
     progress: Progress,
 ) -> list[str]:
-    """Add the documents and the fillers. Each text is analyzed once, here: its words are indexed
-    and counted."""
+    """Add the documents, then the fillers, and return the documents' ids."""
     doc_ids: list[str] = []
     n_words = Counter(dict.fromkeys(FIELDS, 0))
     for batch in documents:
         for row in batch.iter_rows(named=True):
-            words = {name: analyzer.analyze(text) for name, text in _fields(row).items()}
-            n_words.update({name: len(of_field) for name, of_field in words.items()})
-            _add(
-                writer,
-                row["doc_id"],
-                {name: " ".join(of_field) for name, of_field in words.items()},
-            )
+            words_of = {field: analyzer.analyze(text) for field, text in _fields(row).items()}
+            n_words.update({field: len(words) for field, words in words_of.items()})
+            texts = {field: " ".join(words) for field, words in words_of.items()}
+            _add(writer, row["doc_id"], texts)
         doc_ids += batch["doc_id"].to_list()
         progress("indexing documents", len(doc_ids), 0)
     add_fillers(writer, len(doc_ids), n_words)
@@ -136,11 +139,13 @@ def _add_documents(
 
 
 def _fields(row: Mapping[str, Any]) -> dict[str, str]:
+    """The text of each of FIELDS in a row of seed_docs."""
     metadata = " ".join(row[name] for name in DOCUMENT_METADATA if row[name])
     return {"title": row["title"] or "", "body": row["body"], "metadata": metadata}
 
 
 def add_fillers(writer: tantivy.IndexWriter, n_documents: int, n_words: Mapping[str, int]) -> None:
+    """Add the fillers of an index with `n_documents` documents of `n_words` words in each field."""
     for fields in fillers(n_documents, n_words):
         _add(writer, FILLER, fields)
 
@@ -161,6 +166,7 @@ def _schema() -> tantivy.Schema:
 
 
 def _analyzer() -> tantivy.TextAnalyzer:
+    """Text to words: lower case, without accents, stemmed as English."""
     steps = (
         tantivy.Filter.remove_long(_LONGEST_WORD_BYTES),
         tantivy.Filter.lowercase(),

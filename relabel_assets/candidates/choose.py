@@ -1,7 +1,7 @@
-"""Candidates: which documents are graded for each query, and why.
+"""Candidates: the documents that are graded for each query, each with the reason.
 
-What belongs here: the choice of pairs. What does not: the search index (bm25.py), and grading the
-pairs.
+What belongs here: the choice of pairs. What does not: the search index (bm25.py), and grading
+(teacher/).
 """
 
 import hashlib
@@ -39,8 +39,8 @@ def find_candidates(
 ) -> pl.DataFrame:
     """The pairs to grade: query_id, doc_id, rank, bm25_score, source.
 
-    `documents` are frames of seed_docs rows, `queries` has query_id, text and seed_doc_id, `judged`
-    the pairs (query_id, doc_id) that have a grade already. A query gets the `bm25_top_k` best
+    `documents`: frames of seed_docs rows. `queries`: query_id, text and seed_doc_id. `judged`: the
+    pairs (query_id, doc_id) that have a reference grade. A query gets the `bm25_top_k` best
     documents (with their rank, from 1), its seed document, its judged ones, and `random` others.
     """
     judged_of: dict[str, list[str]] = defaultdict(list)
@@ -59,14 +59,13 @@ def find_candidates(
 def retrievable(
     documents: Iterable[pl.DataFrame], queries: pl.DataFrame, *, depth: int, scratch: Path
 ) -> pl.Series:
-    """Whether BM25's `depth` best documents hold each query's seed document: the round trip of a
-    written query."""
+    """Whether each query's seed document is among BM25's `depth` best: the query's round trip."""
     with bm25_index(documents, scratch=scratch) as bm25:
-        is_found = [
+        is_round_trip = [
             seed in {doc_id for doc_id, _ in bm25.top(text, depth)}
             for text, seed in queries.select("text", "seed_doc_id").iter_rows()
         ]
-    return pl.Series("is_round_trip", is_found, dtype=pl.Boolean)
+    return pl.Series("is_round_trip", is_round_trip, dtype=pl.Boolean)
 
 
 def _candidates_of(
@@ -76,8 +75,7 @@ def _candidates_of(
     draw: "RandomDraw",
     config: CandidatesConfig,
 ) -> list[_Row]:
-    """The rows of one query. A document that is there for several reasons keeps the first: bm25,
-    seed, judged, random."""
+    """The rows of one query. A document's source is the first reason: bm25, seed, judged, random."""
     query_id, text, seed = str(query["query_id"]), str(query["text"]), query["seed_doc_id"]
     best = bm25.top(text, config.bm25_top_k)
     sources = {doc_id: "bm25" for doc_id, _ in best}
@@ -99,8 +97,8 @@ def _candidates_of(
 class RandomDraw:
     """Documents drawn at random for a query (rendezvous hashing, Thaler and Ravishankar 1998).
 
-    Those with the lowest hashes of salt and document are taken, so that a document that comes or
-    goes changes few draws.
+    A draw takes the documents with the lowest hashes of salt and id. So a document that is added or
+    removed changes few draws.
     """
 
     doc_ids: Sequence[str]
@@ -111,13 +109,13 @@ class RandomDraw:
         return cls(doc_ids, np.array([_hash(doc_id) for doc_id in doc_ids], dtype=np.uint64))
 
     def take(self, count: int, *, besides: set[str], salt: str) -> list[str]:
-        """`count` documents that are not in `besides`; all there are, where there are fewer."""
+        """`count` documents that are not in `besides`, or all of those if there are fewer."""
         n_lowest = min(count + len(besides), len(self.doc_ids)) if count else 0
         if not n_lowest:
             return []
         order = _mixed(self.hashes ^ np.uint64(_hash(salt)))
         lowest = np.argpartition(order, n_lowest - 1)[:n_lowest]
-        drawn = (self.doc_ids[place] for place in lowest[np.argsort(order[lowest])])
+        drawn = (self.doc_ids[index] for index in lowest[np.argsort(order[lowest])])
         return [doc_id for doc_id in drawn if doc_id not in besides][:count]
 
 
@@ -126,8 +124,7 @@ def _hash(text: str) -> int:
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Each 64-bit value as another that looks random: the finalizer of SplitMix64 (Steele et al.
-    2014)."""
+    """Each 64-bit value scrambled: the finalizer of SplitMix64 (Steele et al. 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -1,7 +1,7 @@
-"""The rubric: the grades a labeler may give, their names and what each means.
+"""The rubric: the grades that a labeler may give, each with a name and a meaning.
 
-What belongs here: reading and checking a rubric file, and its fingerprint. What does not: the words
-around it in a prompt (grading.yaml, student.yaml).
+What belongs here: parsing, checking and hashing a rubric file. What does not: the words around a
+rubric in a prompt (grading.yaml, student.yaml).
 """
 
 import hashlib
@@ -15,6 +15,8 @@ from relabel_assets.errors import ConfigError
 
 
 class Grade(pydantic.BaseModel):
+    """One grade. It is one digit, because a decoder student answers with a single token."""
+
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     grade: int = pydantic.Field(ge=0, le=9)
@@ -23,7 +25,7 @@ class Grade(pydantic.BaseModel):
 
 
 class Rubric(pydantic.BaseModel):
-    """Grades from 0 upwards without a gap, at least two, at most ten; and rules for the hard cases."""
+    """Two to ten grades, from 0 upwards without a gap; and rules (`guidance`) for hard cases."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -34,10 +36,8 @@ class Rubric(pydantic.BaseModel):
     @classmethod
     def _count_up_from_zero(cls, grades: tuple[Grade, ...]) -> tuple[Grade, ...]:
         if [grade.grade for grade in grades] != list(range(len(grades))):
-            raise ValueError(
-                "grades must count up from 0 without a gap, not "
-                f"{[grade.grade for grade in grades]}"
-            )
+            numbers = [grade.grade for grade in grades]
+            raise ValueError(f"grades must count up from 0 without a gap, not {numbers}")
         return grades
 
     @property
@@ -50,11 +50,11 @@ class Rubric(pydantic.BaseModel):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of the rubric's content, whatever the file's layout."""
+        """SHA-256 of the grades and the guidance, not of the file."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def prompt_values(self) -> dict[str, str]:
-        """The values of the placeholders by which a prompt shows a rubric.
+        """The values of a prompt's placeholders grades, guidance and max_grade.
 
         >>> default_rubric().prompt_values()["max_grade"]
         '3'
@@ -69,8 +69,7 @@ class Rubric(pydantic.BaseModel):
 
 
 def parse_rubric(text: str, *, file: str) -> Rubric:
-    """The rubric in `text`; `file` is how messages name it. Raises ConfigError for anything that is
-    not a rubric."""
+    """The rubric in `text`; messages call it `file`. Raises ConfigError for a malformed one."""
     try:
         return Rubric.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
@@ -86,6 +85,6 @@ def parse_rubric(text: str, *, file: str) -> Rubric:
 
 @cache
 def default_rubric() -> Rubric:
-    """The project's own 0-3."""
+    """The project's own rubric, with grades 0 to 3."""
     file = resources.files("relabel_assets") / "prompts" / "rubric.yaml"
     return parse_rubric(file.read_text(encoding="utf-8"), file="prompts/rubric.yaml")

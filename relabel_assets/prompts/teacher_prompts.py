@@ -1,9 +1,8 @@
-"""The two prompts of a teacher, grading and writing queries: which placeholders each may have and
-must have.
+"""The teacher's two prompts, for grading and for writing queries, with their placeholders.
 
-What belongs here: making a checked prompt out of a corpus' own text or the packaged one. What does
-not: the values of the placeholders (teacher/grading/grading.py, teacher/queries/query_requests.py)
-and finding the corpus' file (corpus/folder.py).
+What belongs here: which placeholders are required and optional. What does not: their values
+(teacher/grading/grading.py, teacher/queries/query_requests.py), parsing (prompt.py) and finding a
+corpus' own file (corpus/folder.py).
 """
 
 from relabel_assets.prompts.prompt import Prompt, packaged_prompt, parse_prompt
@@ -15,7 +14,7 @@ _QUERIES_OPTIONAL = frozenset({"title", "metadata", "n_queries"})
 
 
 def grading_prompt(text: str | None = None, *, file: str = "the grading prompt") -> Prompt:
-    """The prompt in `text`, or the project's own. Raises ConfigError for a wrong placeholder.
+    """The grading prompt in `text`, or the project's own. Raises ConfigError for a wrong placeholder.
 
     >>> sorted(grading_prompt("user: '{{query}} {{body}} {{grades}}'").placeholders)
     ['body', 'grades', 'query']
@@ -26,7 +25,7 @@ def grading_prompt(text: str | None = None, *, file: str = "the grading prompt")
 
 
 def queries_prompt(text: str | None = None, *, file: str = "the queries prompt") -> Prompt:
-    """The prompt in `text`, or the project's own. Raises ConfigError for a wrong placeholder.
+    """The queries prompt in `text`, or the project's own. Raises ConfigError for a wrong placeholder.
 
     >>> sorted(queries_prompt("user: '{{body}} {{wanted}}'").placeholders)
     ['body', 'wanted']

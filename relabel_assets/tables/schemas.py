@@ -1,9 +1,9 @@
 """The columns of every table: types, units, ranges, keys and descriptions, in pipeline order.
 
-What belongs here: one class for each table, and the values that its columns allow. Each class makes
-the DuckDB table, validates every frame before it is written, becomes the asset checks and is the
-schema that the UI shows. What does not: how tables depend on each other (tables.py), how they are
-filled (assets/) or stored (warehouse/).
+What belongs here: one class for each table, and the values that its columns allow. The class
+declares the DuckDB table, validates each frame before it is written, and gives the asset checks and
+the schema in the UI. What does not: how tables depend on each other (tables.py), how they are
+filled (assets/) and stored (warehouse/).
 """
 
 import dataframely as dy
@@ -18,13 +18,13 @@ REFERENCE_KINDS = ("human", "adjudicated")
 STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
 LABELERS = ("teacher", "student", "base", "bm25", "student-teacher")
 
-# The columns of seed_docs that are a document's own words. Hashes and prompts depend on this order:
-# add, never reorder.
+# The columns of seed_docs with the document's own words. Hashes and prompts depend on their order:
+# add a column at the end, never reorder.
 DOCUMENT_METADATA = ("author", "path", "updated_at", "doc_type")
 DOCUMENT_COLUMNS = ("title", "body", *DOCUMENT_METADATA)
 
-# A column with this in its metadata tells when or how fast a row was made, not what is in it. It is
-# left out of the content hash, so that making the same rows again is not a change.
+# Marks a column that tells when or how fast a row was made. The content hash leaves it out, so that
+# the same rows made again are not a change.
 VOLATILE = {"is_volatile": True}
 
 
@@ -38,6 +38,7 @@ def _key(description: str) -> dy.String:
     return dy.String(primary_key=True, min_length=1, description=description)
 
 
+# A grade is one digit, because a decoder student answers with one token: 0 to 9 at most.
 def _grade(description: str, *, nullable: bool = False) -> dy.Int8:
     return dy.Int8(nullable=nullable, min=0, max=9, description=description)
 
@@ -59,8 +60,7 @@ class SeedDocs(dy.Schema):
     path = dy.String(nullable=True, description="Its place: a folder path or an address.")
     updated_at = dy.String(
         nullable=True,
-        description="The date of its last change that the document states, ISO 8601 where "
-        "readable.",
+        description="The date of its last change that the document states, ISO 8601 where readable.",
     )
     doc_type = dy.String(
         nullable=True, description="The document's kind: policy, runbook, ticket, ..."
@@ -131,8 +131,7 @@ class Bm25Candidates(dy.Schema):
     bm25_score = dy.Float64(min=0, description="BM25 score; 0 if no word matches.")
     source = dy.Enum(
         CANDIDATE_SOURCES,
-        description="Why the pair is a candidate: the first that applies of bm25, seed, judged, "
-        "random.",
+        description="Why the pair is a candidate: the first that applies of bm25, seed, judged, random.",
     )
 
 
@@ -185,8 +184,7 @@ class StudentModel(dy.Schema):
     base_model = dy.String(description="The model it was trained from.")
     architecture = dy.Enum(
         STUDENT_ARCHITECTURES,
-        description="How the student reads a pair: query and document encoded apart "
-        "(late_interaction), "
+        description="How the student reads a pair: query and document encoded apart (late_interaction), "
         "encoded together (cross_encoder), or as a language model's prompt (decoder).",
     )
     method = dy.String(description="lora: adapters were trained. full: all weights were.")
@@ -200,8 +198,7 @@ class StudentModel(dy.Schema):
     )
     cut_points = dy.List(
         dy.Float64(),
-        description="Thresholds of the expected grade between grades, ascending; one fewer than "
-        "grades.",
+        description="Thresholds of the expected grade between grades, ascending; one fewer than grades.",
     )
     dev_ndcg_at_10 = dy.Float64(
         nullable=True,
@@ -267,13 +264,11 @@ class Materializations(dy.Schema):
     input_hash = dy.String(
         min_length=64,
         max_length=64,
-        description="SHA-256 of everything the rows depend on: code, settings, files, upstream "
-        "tables.",
+        description="SHA-256 of everything the rows depend on: code, settings, files, upstream tables.",
     )
     inputs = dy.String(
         nullable=True,
-        description="JSON: a short hash of each input by name; a plan names the changed ones with "
-        "it.",
+        description="JSON: a short hash of each input by name; a plan names the changed ones with it.",
     )
     content_hash = dy.String(
         min_length=64,

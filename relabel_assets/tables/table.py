@@ -1,7 +1,7 @@
-"""One table beside its columns: its grain, what it reads, and its references to other tables.
+"""The declaration of one table: grain, columns, upstream tables and references.
 
-What belongs here: the two classes of a declaration, and the validation of a frame. What does not:
-the declarations (tables.py) and the columns (schemas.py).
+What belongs here: the classes of a declaration, and validating a frame by it. What does not: the
+declarations themselves (tables.py) and the columns (schemas.py).
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from relabel_assets.errors import ContractError
 
 @dataclass(frozen=True)
 class Reference:
-    """A relationship: `columns` of a table name a row of `parent` by the same columns, in the same
-    corpus."""
+    """A foreign key within a corpus: `columns` hold the `parent_columns` of a row of `parent`."""
 
     columns: tuple[str, ...]
     parent: str
@@ -24,25 +23,24 @@ class Reference:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: a file of the same name in assets/ fills it."""
+    """One table. The file of the same name in assets/ fills it."""
 
     name: str
-    grain: str
+    grain: str  # what one row is
     description: str
     schema: type[dy.Schema]
-    reads: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()  # upstream tables
     references: tuple[Reference, ...] = ()
+    # (computed columns, the table.column names that they are computed from)
     derived: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
 
     @property
     def column_sources(self) -> dict[str, tuple[str, ...]]:
-        """Each column that follows from columns of other tables, as table.column: keys and computed
-        columns."""
+        """The source columns, as table.column, of each foreign key and computed column."""
         sources: dict[str, tuple[str, ...]] = {}
         for reference in self.references:
-            for column, parent_column in zip(
-                reference.columns, reference.parent_columns, strict=True
-            ):
+            pairs = zip(reference.columns, reference.parent_columns, strict=True)
+            for column, parent_column in pairs:
                 sources[column] = (*sources.get(column, ()), f"{reference.parent}.{parent_column}")
         for columns, origins in self.derived:
             sources.update(dict.fromkeys(columns, origins))
@@ -50,12 +48,12 @@ class Table:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The columns that name a row."""
+        """The columns of the primary key."""
         return tuple(self.schema.primary_key())
 
     @property
     def stable_columns(self) -> tuple[str, ...]:
-        """The columns that count when two versions of a row are compared."""
+        """The columns that are compared between two versions of a row: all but volatile ones."""
         columns = self.schema.columns().items()
         return tuple(
             name for name, column in columns if not (column.metadata or {}).get("is_volatile")
@@ -66,17 +64,15 @@ class Table:
 
         Raises ContractError if a column is missing, unknown, or breaks a rule of the declaration.
         """
-        declared, present = set(self.schema.column_names()), set(frame.columns)
+        names = self.schema.column_names()
+        declared, present = set(names), set(frame.columns)
         if declared != present:
             missing, unknown = sorted(declared - present), sorted(present - declared)
             raise ContractError(
-                f"table {self.name}: columns do not fit its declaration (missing "
-                f"{missing}, unknown {unknown}). "
-                f"It has {self.schema.column_names()}."
+                f"table {self.name}: columns do not fit its declaration "
+                f"(missing {missing}, unknown {unknown}). It has {names}."
             )
         try:
-            return self.schema.validate(frame.select(self.schema.column_names()), cast=True).pipe(
-                pl.DataFrame
-            )
+            return pl.DataFrame(self.schema.validate(frame.select(names), cast=True))
         except dy.exc.ValidationError as error:
             raise ContractError(f"table {self.name}: {error}. Nothing was written.") from error

@@ -1,7 +1,7 @@
-"""Every table of the warehouse, in pipeline order: what a row is, and which tables it is made from.
+"""Every table of the warehouse, in pipeline order, with its upstream tables and references.
 
-What belongs here: declarations. What does not: columns (schemas.py), how a table is filled
-(assets/) or stored (warehouse/).
+What belongs here: the declarations. What does not: columns (schemas.py), the classes (table.py),
+how a table is filled (assets/) and stored (warehouse/).
 """
 
 from collections.abc import Iterator
@@ -132,8 +132,7 @@ TABLES: dict[str, Table] = {
 }
 
 
-# Not assets: the warehouse fills these two itself, in the same transaction as the rows they tell
-# of.
+# The next two are not assets. The warehouse fills them in the transaction of the rows they describe.
 MATERIALIZATIONS = Table(
     "materializations",
     "corpus and table",
@@ -149,8 +148,7 @@ GRADE_HISTORY = Table(
 
 
 def upstream(names: set[str]) -> Iterator[str]:
-    """The tables that `names` read, directly or through others, in pipeline order, `names`
-    included."""
+    """`names` and all tables upstream of them, in pipeline order."""
     wanted = set(names)
     for table in reversed(TABLES.values()):
         if table.name in wanted:
