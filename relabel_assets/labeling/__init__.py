@@ -1,6 +1,7 @@
 """Labeling a file of pairs with a student: `relabel label`.
 
-What belongs here: names that the command needs before anything is loaded.
+What belongs here: names that the command needs before it loads anything. What does not: labeling
+(label_file.py).
 """
 
 from enum import StrEnum

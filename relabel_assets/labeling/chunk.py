@@ -1,7 +1,7 @@
-"""A chunk of pairs: its texts, its grades, and the file that its labels become.
+"""A chunk of pairs: its texts, its grades, and the part file with its labels.
 
-What belongs here: one chunk, graded in this process. What does not: which chunks there are
-(label_file.py), other machines (ray_engine.py), and how a student grades (student/).
+What belongs here: one chunk, graded in this process. What does not: cutting a file into chunks
+(label_file.py), other machines (ray_engine.py), and how a student grades (student/labeler.py).
 """
 
 import uuid
@@ -16,21 +16,23 @@ from relabel_assets.labeling import pairs_file
 from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# Given an id column's name and ids, the rows that have them: (query_id, text), or (doc_id,
+# Looks up the texts of ids, given the id column's name: rows of (query_id, text), or of (doc_id,
 # *DOCUMENT_COLUMNS).
 Texts = Callable[[str, pl.Series], pl.DataFrame]
 
 
 class PairGrader(Protocol):
-    """What grades pairs: a Labeler."""
+    """The part of a Labeler that labeling needs."""
 
     def grade(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> pl.DataFrame: ...
 
 
 @dataclass(frozen=True)
 class PairChunk:
-    """Some consecutive rows of a pairs file: `rows()` reads them with their texts, `part` is the
-    file for their labels."""
+    """Consecutive rows of a pairs file.
+
+    `rows()` reads them with their texts; `part` is the file for their labels.
+    """
 
     part: Path
     rows: Callable[[], pl.DataFrame]
@@ -38,8 +40,7 @@ class PairChunk:
 
 
 class GradeChunks(Protocol):
-    """An engine: it writes each chunk's `part`, whole or not at all, and then calls `on_done` with
-    the chunk."""
+    """An engine: it writes each chunk's `part` atomically, then calls `on_done` with the chunk."""
 
     def __call__(
         self, chunks: Iterable[PairChunk], on_done: Callable[[PairChunk], None]
@@ -60,19 +61,18 @@ def in_process(labeler: PairGrader, progress: Progress = silent) -> GradeChunks:
 def write_part(
     part: Path, rows: pl.DataFrame, labeler: PairGrader, progress: Progress = silent
 ) -> None:
-    """Grade `rows`, as PairChunk.rows returns them, into `part`. A second call writes the same
-    file."""
-    # A name of its own, not files.whole's: two machines may write one part at the same time.
+    """Grade `rows` of PairChunk.rows() into `part`. A second call writes the same file."""
+    # Not files.whole, whose scratch file has a fixed name: two machines may write one part at once.
     scratch = part.with_name(f".{part.name}.{uuid.uuid4().hex}.half")
     _graded(rows, labeler, progress).write_parquet(scratch)
     scratch.replace(part)
 
 
 def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
-    """`rows` of a pairs file with `text`, the document's columns, and status_reason where a row
-    cannot be graded.
+    """`rows` of a pairs file with `text`, the document's columns, and `status_reason`.
 
-    A row's own texts count; where it has none, those of its ids do.
+    A row without a text of its own gets the text of its id. `status_reason` says why a row cannot
+    be graded.
 
     >>> columns = dict.fromkeys(pairs_file.COLUMNS)
     >>> rows = pl.DataFrame([columns | {"query": "leave", "body": "Rules."}, columns | {"query": "leave"}])
@@ -88,13 +88,13 @@ def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
         needed = rows.filter(pl.col(own).is_null() & pl.col(key).is_not_null())[key].unique()
         if needed.is_empty():
             continue
-        known = texts(key, needed)
-        rows = rows.join(known, on=key, how="left", maintain_order="left", suffix="_known")
+        of_ids = texts(key, needed)
+        rows = rows.join(of_ids, on=key, how="left", maintain_order="left", suffix="_of_id")
         filled = [
-            pl.when(pl.col(own).is_null()).then(f"{name}_known").otherwise(name).alias(name)
+            pl.when(pl.col(own).is_null()).then(f"{name}_of_id").otherwise(name).alias(name)
             for name in columns
         ]
-        rows = rows.with_columns(filled).drop(pl.selectors.ends_with("_known"))
+        rows = rows.with_columns(filled).drop(pl.selectors.ends_with("_of_id"))
     has_query = pl.col("text").fill_null("").str.strip_chars() != ""
     document = pl.concat_str(pl.col("title", "body").fill_null(""))
     has_document = document.str.strip_chars() != ""
@@ -110,8 +110,8 @@ def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
 def _graded(rows: pl.DataFrame, labeler: PairGrader, progress: Progress) -> pl.DataFrame:
     """The labels of `rows`, in their order."""
     usable = rows.filter(pl.col("status_reason").is_null())
-    # The labeler identifies a text by its id, and a file may give one id to two texts: here the
-    # text is its id.
+    # The labeler identifies a text by its id, and a file may give one id to two texts. So each text
+    # gets its hash as its id.
     pairs = usable.with_columns(
         query_id=pl.col("text").hash().cast(pl.String),
         doc_id=pl.struct(DOCUMENT_COLUMNS).hash().cast(pl.String),

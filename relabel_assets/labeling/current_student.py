@@ -1,6 +1,6 @@
-"""Labeling a file of pairs with the student that grades a corpus now.
+"""Labeling a file of pairs with the current student of a corpus.
 
-What belongs here: finding that student and the texts behind ids in the warehouse. What does not:
+What belongs here: looking up that student, and the texts of ids, in the warehouse. What does not:
 labeling (label_file.py).
 """
 
@@ -31,9 +31,8 @@ def label_with_current_student(
 ) -> pl.DataFrame:
     """Grade every row of `pairs` into `out` with the current student of `corpus`; see label_file.
 
-    `home` is the folder that the student's path is relative to. `address` and `n_actors` are Ray's.
-    Raises StudentError where the corpus has no student, and ConfigError for files that cannot be
-    used.
+    The student's path in the warehouse is relative to `home`. `address` and `n_actors` are for Ray.
+    Raises StudentError where the corpus has no student, and ConfigError for an unusable file.
     """
     from relabel_assets.student import Labeler
     from relabel_assets.student.base import weights_identity
@@ -64,7 +63,7 @@ def label_with_current_student(
 
 
 def _texts_hash(warehouse: Warehouse, corpus: str) -> str:
-    """A hash of the texts behind query ids and document ids, as they are now."""
+    """A hash of the corpus' current queries and documents, to which the ids of pairs refer."""
     receipts = warehouse.receipts()
     tables = (receipts.get((corpus, table)) for table in ("synthetic_queries", "seed_docs"))
     return " ".join(receipt.content_hash for receipt in tables if receipt)

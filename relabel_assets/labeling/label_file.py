@@ -1,7 +1,7 @@
 """Labeling a file of pairs, each row exactly once, in bounded memory.
 
-What belongs here: which chunks are still to be graded, and the folder of parts that makes a second
-call continue. What does not: reading PAIRS (pairs_file.py), grading a chunk (chunk.py,
+What belongs here: choosing the chunks that have no labels yet, and the folder of parts from which a
+second call continues. What does not: reading PAIRS (pairs_file.py), grading a chunk (chunk.py,
 ray_engine.py) and writing OUT (labels_writer.py).
 """
 
@@ -25,7 +25,7 @@ from relabel_assets.labeling.chunk import GradeChunks, PairChunk, Texts, with_te
 from relabel_assets.labeling.labels_writer import merge_parts, writer_of
 from relabel_assets.progress import Progress, silent
 
-# One to two minutes of grading on two cores: a kill loses at most that. More rows take more memory.
+# One to two minutes of grading on two cores, which a kill may lose. More rows take more memory.
 ROWS_PER_CHUNK = 5_000
 
 
@@ -41,17 +41,19 @@ def label_file(
     rows_per_chunk: int = ROWS_PER_CHUNK,
     progress: Progress = silent,
 ) -> pl.DataFrame:
-    """Grade every row of `pairs` (Parquet, CSV, JSON Lines) into `out` (the same formats); (status,
-    status_reason, rows).
+    """Grade every row of `pairs` into `out`; both are Parquet, CSV or JSON Lines.
 
-    `pairs` has query_id or query (a text), and doc_id or body (with title, author, path,
-    updated_at, doc_type where there are). `out` has row (from 0), query_id, doc_id, status,
-    status_reason, grade, expected_grade, grade_probs, model_id and model_hash; a row that cannot be
-    graded has a reason and no grade. What is done is kept in `OUT.parts` until all is: the same
-    call continues from there. `texts_hash` changes with the texts behind ids. Raises ConfigError
-    for files that cannot be used; then nothing was graded, or all that was is kept.
+    Returns the number of rows by status: (status, status_reason, rows).
+
+    `pairs` has query_id or query (a text), and doc_id or body. Optional columns are title, author,
+    path, updated_at and doc_type. `out` has row (from 0), query_id, doc_id, status, status_reason,
+    grade, expected_grade, grade_probs, model_id and model_hash. A row that cannot be graded has a
+    reason and no grade. `texts_hash` changes with the texts of ids.
+
+    Finished chunks are in `OUT.parts` until all are finished; the same call continues from there.
+    Raises ConfigError for an unusable file: then either nothing was graded, or the parts stay.
     """
-    writer_of(out)  # a wrong ending is told before hours of grading
+    writer_of(out)  # reports a wrong ending before hours of grading
     if out.exists():
         raise ConfigError(f"{out} already exists. Move it away, or choose another --out.")
     n_rows, columns = pairs_file.check(pairs)
@@ -60,7 +62,7 @@ def label_file(
     identity = {
         "model_id": model_id,
         "model_hash": model_hash,
-        "rows_a_batch": rows_per_chunk,  # its name since the first version, whose parts are still continued
+        "rows_a_batch": rows_per_chunk,  # the first version's name, because its parts can be continued
         "texts": "" if has_own_texts else texts_hash,
     }
     job = _Job(pairs, parts, n_rows, rows_per_chunk, texts, model_id, model_hash, progress)
@@ -73,7 +75,7 @@ def label_file(
 
 @dataclass
 class _Job:
-    """One labeling of a file: its chunks without labels, and how far it is."""
+    """The labeling of one file: its chunks without labels, and its progress."""
 
     pairs: Path
     parts: Path
@@ -88,8 +90,10 @@ class _Job:
     started: float = field(default_factory=time.monotonic)
 
     def open_chunks(self) -> Iterator[PairChunk]:
-        """The chunks that have no part yet. Chunks are cut the same in every call, so a part's
-        number says its rows."""
+        """Yield the chunks that have no part yet.
+
+        Every call cuts the same chunks, so the number in a part's name identifies its rows.
+        """
         first = 0
         for number, frame in enumerate(pairs_file.chunks(self.pairs, self.rows_per_chunk)):
             part = self.parts / f"{number:08}.parquet"
@@ -105,7 +109,7 @@ class _Job:
             first += frame.height
 
     def report(self, chunk: PairChunk) -> None:
-        """Say that `chunk` is done; the time left follows from the chunks of this call."""
+        """Report that `chunk` is done, with the time left at the speed of this call's chunks."""
         self.n_done_now += chunk.n_rows
         n_done = self.n_done_before + self.n_done_now
         s_per_row = (time.monotonic() - self.started) / self.n_done_now
@@ -115,19 +119,18 @@ class _Job:
 
 @contextmanager
 def _locked_parts(parts: Path, pairs: Path, identity: dict[str, object]) -> Iterator[None]:
-    """Make `parts`, or check that it is of these pairs and this identity; no other process may use
-    it meanwhile."""
+    """Create `parts`, or check that it belongs to these pairs and this identity, and lock it."""
     with pairs.open("rb") as content:
         identity = identity | {"pairs": hashlib.file_digest(content, "sha256").hexdigest()}
-    note = parts / "job.json"
+    identity_file = parts / "job.json"
     try:
         parts.mkdir(parents=True, exist_ok=True)
         lock = FileLock(parts / "lock", blocking=False)
         lock.acquire()
-        if not note.exists():
-            with whole(note) as scratch:
+        if not identity_file.exists():
+            with whole(identity_file) as scratch:
                 scratch.write_text(json.dumps(identity), encoding="utf-8")
-        is_same = json.loads(note.read_text(encoding="utf-8")) == identity
+        is_same = json.loads(identity_file.read_text(encoding="utf-8")) == identity
     except Timeout as error:
         raise ConfigError(
             f"another process is labeling into {parts}. Wait for it, or choose another --out."
@@ -137,8 +140,7 @@ def _locked_parts(parts: Path, pairs: Path, identity: dict[str, object]) -> Iter
     with lock:
         if not is_same:
             raise ConfigError(
-                f"{parts} was begun with other pairs, another student or other "
-                "documents. To begin anew, "
-                "remove it; to keep it, choose another --out."
+                f"{parts} was begun with other pairs, another student or other documents. "
+                "To begin anew, remove it; to keep it, choose another --out."
             )
         yield

@@ -1,6 +1,6 @@
-"""Writing a labels file: the parts of all chunks as Parquet, CSV or JSON Lines.
+"""The writer of a labels file: the parts of all chunks as Parquet, CSV or JSON Lines.
 
-What belongs here: formats, and making one file of many parts. What does not: what a part holds
+What belongs here: formats, and merging parts into one file. What does not: the columns of a part
 (chunk.py).
 """
 
@@ -20,8 +20,7 @@ OpenWriter = Callable[[Path], AbstractContextManager[Write]]
 
 
 def writer_of(out: Path) -> OpenWriter:
-    """What opens a labels file of the format that `out` names, and gives a function that appends
-    labels to it.
+    """The writer for `out`'s format: it opens a labels file and yields a function that appends to it.
 
     Raises ConfigError for an ending that names no format.
 
@@ -37,15 +36,15 @@ def writer_of(out: Path) -> OpenWriter:
 
 
 def merge_parts(parts: Path, out: Path) -> pl.DataFrame:
-    """Make `out` of all files in `parts`, in the order of their names; (status, status_reason,
-    rows) of it.
+    """Merge all files in `parts` into `out`, in the order of their names.
 
-    Raises ConfigError where `out` cannot be written; the parts stay.
+    Returns the number of rows by status: (status, status_reason, rows). Raises ConfigError where
+    `out` cannot be written; the parts stay.
     """
     counts = []
     try:
         with whole(out) as scratch, writer_of(out)(scratch) as write:
-            # One at a time: all of them need not fit in memory.
+            # One at a time, because together they may not fit in memory.
             for file in sorted(parts.glob("[0-9]*.parquet")):
                 labels = pl.read_parquet(file)
                 write(labels)

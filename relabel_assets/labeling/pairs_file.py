@@ -1,12 +1,12 @@
-"""Reading a file of pairs, in chunks of bounded memory: Parquet, CSV or JSON Lines.
+"""The reader of a pairs file, in chunks of bounded memory: Parquet, CSV or JSON Lines.
 
-What belongs here: rows of text from a file, and which line is wrong. What does not: grading them
-(label_file.py).
+What belongs here: rows of text from a file, and errors that name the line. What does not: grading
+them (label_file.py).
 
-Rows are read by the standard library and pyarrow's row iterator. Data-frame readers hold a whole
-file of a million rows. DuckDB's streaming readers were measured too, on 400,000 rows of 1.3 kB: 560
-to 690 MB, with or without a memory limit of 256 MB, where these take 30 to 120 MB. DuckDB also
-accepts a CSV line with too many fields, as a file without rows.
+The standard library and pyarrow's row iterator read the rows, because data-frame readers load the
+whole file. Measured on 400,000 rows of 1.3 kB: these take 30 to 120 MB. DuckDB's streaming readers
+take 560 to 690 MB, with or without a memory limit of 256 MB. DuckDB also accepts a CSV line with
+too many fields, and then returns no rows.
 """
 
 import csv
@@ -25,16 +25,19 @@ from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 QUERY, DOCUMENT = "query", "body"
 COLUMNS = ("query_id", QUERY, "doc_id", *DOCUMENT_COLUMNS)
 FORMATS = (".parquet", ".csv", ".jsonl", ".json")
-CHARACTERS_PER_CHUNK = 16_000_000  # bodies of megabytes make shorter chunks
-_PARQUET_BYTES = 8_000_000  # of rows decoded at once
+# Bounds the memory of a chunk whose bodies are megabytes long. Typical rows reach the row limit first.
+CHARACTERS_PER_CHUNK = 16_000_000
+# Bytes of Parquet rows that are decoded at once. Not measured: small beside a chunk's memory.
+_PARQUET_BYTES = 8_000_000
+_MAX_PARQUET_ROWS = 1000  # decoded at once, however short they are; not measured
 _EITHER = (("query_id", QUERY), ("doc_id", DOCUMENT))
 Row = dict[str, str | None]
 
 
 def check(file: Path) -> tuple[int, set[str]]:
-    """How many rows `file` has, and which of COLUMNS. Reads all of it, so that line 900,000 is not
-    found wrong after hours.
+    """The number of rows of `file`, and its columns of COLUMNS that have a value.
 
+    Reads the whole file, so that an error in line 900,000 shows now and not after hours of grading.
     Raises ConfigError that names file and line.
     """
     if file.suffix.lower() not in FORMATS:
@@ -43,20 +46,19 @@ def check(file: Path) -> tuple[int, set[str]]:
         raise ConfigError(f"{file} does not exist.")
     if not file.stat().st_size:
         raise ConfigError(f"{file}: it is empty.")
-    n_rows, known = 0, set[str]()
+    n_rows, columns = 0, set[str]()
     for row in _rows(file):
         n_rows += 1
-        known.update(name for name, value in row.items() if value is not None)
+        columns.update(name for name, value in row.items() if value is not None)
     if not n_rows:
         raise ConfigError(f"{file}: there is no row to label.")
-    return n_rows, known
+    return n_rows, columns
 
 
 def chunks(file: Path, size: int) -> Iterator[pl.DataFrame]:
-    """The rows of `file` in order, `size` at a time, with COLUMNS as text; fewer where they are
-    long.
+    """Yield the rows of `file` in order, `size` at a time or fewer where they are long.
 
-    A later call cuts the same chunks.
+    Each chunk has all COLUMNS as text. A later call cuts the same chunks.
     """
     rows: list[Row] = []
     n_characters = 0
@@ -77,23 +79,15 @@ def _rows(file: Path) -> Iterator[Row]:
 
 def _from_parquet(file: Path) -> Iterator[Row]:
     try:
-        # Without a buffer of this size, a whole row group is read at once, which may be the whole
-        # file.
+        # Without this buffer a whole row group, perhaps the whole file, is read at once.
         with pq.ParquetFile(file, buffer_size=1_000_000, pre_buffer=False) as source:
             names = [name for name in COLUMNS if name in source.schema_arrow.names]
             _require_columns(file, source.schema_arrow.names)
             for name in names:
-                if not _is_text(source.schema_arrow.field(name).type):
-                    kind = source.schema_arrow.field(name).type
+                kind = source.schema_arrow.field(name).type
+                if not _is_text(kind):
                     raise ConfigError(f"{file}: {name} is {kind}, and must be text or a number.")
-            groups = [
-                source.metadata.row_group(group) for group in range(source.metadata.num_row_groups)
-            ]
-            row_bytes = sum(group.total_byte_size for group in groups) / max(
-                1, source.metadata.num_rows
-            )
-            some = int(max(1, min(1000, _PARQUET_BYTES // max(1.0, row_bytes))))
-            for batch in source.iter_batches(some, columns=names):
+            for batch in source.iter_batches(_rows_per_batch(source.metadata), columns=names):
                 columns = [batch.column(name).cast(pa.string()).to_pylist() for name in names]
                 for values in zip(*columns, strict=True):
                     yield dict(zip(names, values, strict=True))
@@ -103,7 +97,15 @@ def _from_parquet(file: Path) -> Iterator[Row]:
         ) from error
 
 
+def _rows_per_batch(metadata: pq.FileMetaData) -> int:
+    """The number of rows that together have about _PARQUET_BYTES, from 1 to _MAX_PARQUET_ROWS."""
+    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+    row_bytes = sum(group.total_byte_size for group in groups) / max(1, metadata.num_rows)
+    return int(max(1, min(_MAX_PARQUET_ROWS, _PARQUET_BYTES // max(1.0, row_bytes))))
+
+
 def _is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text, or values that have one obvious text form."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     tests = (
@@ -125,17 +127,16 @@ def _from_csv(file: Path) -> Iterator[Row]:
         try:
             header = next(reader, [])
             _require_columns(file, header)
-            places = [(header.index(name), name) for name in COLUMNS if name in header]
+            indices = [(header.index(name), name) for name in COLUMNS if name in header]
             for values in reader:
                 if not values:
                     continue
                 if len(values) != len(header):
                     raise ConfigError(
-                        f"{file}, line {reader.line_num}: it has {len(values)} fields, "
-                        "and the first "
-                        f"line {len(header)}. Quote fields that hold a comma or a line end."
+                        f"{file}, line {reader.line_num}: it has {len(values)} fields, and the "
+                        f"first line {len(header)}. Quote fields that hold a comma or a line end."
                     )
-                yield {name: values[place] or None for place, name in places}
+                yield {name: values[index] or None for index, name in indices}
         except UnicodeDecodeError as error:
             raise ConfigError(
                 f"{file}, after line {reader.line_num}: not UTF-8 text. Save the file as UTF-8."
@@ -173,8 +174,9 @@ def _from_json_lines(file: Path) -> Iterator[Row]:
 
 
 def _text(value: Any, name: str, file: Path, number: int) -> str | None:
+    """A JSON value as text. Raises ConfigError unless it is null, text or a number."""
     if value is None or isinstance(value, str):
-        # A lone surrogate, which JSON can spell, is no text that can be written.
+        # JSON can spell a lone surrogate, which UTF-8 cannot encode.
         return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
@@ -184,9 +186,10 @@ def _text(value: Any, name: str, file: Path, number: int) -> str | None:
 
 
 def _require_columns(file: Path, names: Sequence[str]) -> None:
-    for either in _EITHER:
-        if not set(either) & set(names):
-            found = ", ".join(names) or "none"
+    """Raises ConfigError where `names` lack both the id and the text of query or document."""
+    for id_column, text_column in _EITHER:
+        if not {id_column, text_column} & set(names):
             raise ConfigError(
-                f"{file}: it has neither {either[0]} nor {either[1]}. Its columns: {found}."
+                f"{file}: it has neither {id_column} nor {text_column}. "
+                f"Its columns: {', '.join(names) or 'none'}."
             )
