@@ -1,7 +1,7 @@
 """The student: trained on a teacher's grades, saved as a folder, loaded to grade pairs.
 
 What belongs here: the public names. Each is imported when it is first used, because importing this
-package must not import torch.
+package must not import torch. What does not: any code of a student (labeler.py, train.py).
 """
 
 from importlib import import_module

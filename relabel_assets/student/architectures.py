@@ -1,10 +1,10 @@
-"""The architectures of students by name: the one place that chooses among them.
+"""The architectures of students by name, and everything that depends on the name.
 
-What belongs here: how each is loaded, measured untrained, and trained, and what else depends on the
-name. What does not: the models. Their modules load torch, so they are imported by the functions
-that need them.
+What belongs here: how each architecture is loaded, used untrained, and trained. What does not: the
+models (late_interaction/, cross_encoder.py, decoder/). Their modules load torch, so the functions
+that need them import them.
 
-A new architecture is a name in tables.STUDENT_ARCHITECTURES, a class here and a module with a
+A new architecture needs a name in tables.STUDENT_ARCHITECTURES, a class here and a module with a
 grader.
 """
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:  # it loads torch
 
 
 class Architecture(Protocol):
-    """How a kind of student is made. What it makes, a Grader, scores pairs and saves itself.
+    """A kind of student: it makes graders, which score pairs and save themselves.
 
-    `files` says in the model card what the student's folder holds. `uses_corpus` says whether a
-    student knows its corpus' documents beside the pair, `reads_rubric` whether the rubric's words
-    are part of its input.
+    `files` describes the student's folder in the model card. `uses_corpus`: a score depends on the
+    documents of the corpus beside the pair. `reads_rubric`: the rubric's words are part of the
+    model's input.
     """
 
     files: str
@@ -34,24 +34,22 @@ class Architecture(Protocol):
     reads_rubric: bool
 
     def load(self, folder: Path, settings: "Settings") -> Grader:
-        """The student saved in `folder`. Raises StudentError where it is not whole."""
+        """The student saved in `folder`. Raises StudentError where it is damaged."""
         ...
 
     def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
-        """The base model as it is: what training is measured against. Raises StudentError where
-        there is none."""
+        """The base model without training, the baseline. Raises StudentError where it cannot be loaded."""
         ...
 
     def train(self, task: TrainingTask) -> TrainedGrader:
-        """A student of the task. Raises StudentError where its base cannot be loaded."""
+        """Train a student on `task`. Raises StudentError where its base cannot be loaded."""
         ...
 
 
 class _LateInteraction:
     files = (
         "this folder is the query encoder, adapter merged; `document_encoder/` encodes documents.\n"
-        "  `evidence.safetensors` is what the student knows of the corpus. It holds "
-        "vectors and word\n"
+        "  `evidence.safetensors` is what the student knows of the corpus. It holds vectors and word\n"
         "  counts of the corpus' documents: share it as you would share them."
     )
     uses_corpus = True
@@ -75,10 +73,8 @@ class _LateInteraction:
 
 class _CrossEncoder:
     files = (
-        "this folder loads as a sequence classifier with one logit in plain "
-        "transformers, and as a\n"
-        "  CrossEncoder in sentence-transformers. A pair is the query, and the "
-        "document's header and body."
+        "this folder loads as a sequence classifier with one logit in plain transformers, and as a\n"
+        "  CrossEncoder in sentence-transformers. A pair is the query, and the document's header and body."
     )
     uses_corpus = False
     reads_rubric = False
@@ -89,8 +85,7 @@ class _CrossEncoder:
         return CrossEncoder.load(str(folder), settings.max_length, settings.precision)
 
     def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
-        """A published reranker; another encoder has no trained head, and does best by late
-        interaction."""
+        """A published reranker as it is; any other encoder, without a trained head, by late interaction."""
         from relabel_assets.student.cross_encoder import CrossEncoder
 
         base = base_path(config.base_model)
@@ -144,8 +139,9 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture of that name. Raises StudentError for a student of a later version, which
-    may have others.
+    """The architecture of that name.
+
+    Raises StudentError for an unknown name, which a student of a later version may have.
 
     >>> architecture("decoder").reads_rubric
     True
@@ -155,8 +151,8 @@ def architecture(name: str) -> Architecture:
     """
     if name not in ARCHITECTURES:
         raise StudentError(
-            f"the student's architecture {name!r} is not known. Architectures: "
-            f"{', '.join(ARCHITECTURES)}. "
+            f"the student's architecture {name!r} is not known. "
+            f"Architectures: {', '.join(ARCHITECTURES)}. "
             "Train it again: `relabel run --select student_model`."
         )
     return ARCHITECTURES[name]

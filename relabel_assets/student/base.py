@@ -1,4 +1,4 @@
-"""The model that a student starts from: where it is, and a hash of its weights.
+"""The base model of a student: its path, and a hash of its weights.
 
 What belongs here: paths and hashes. What does not: loading weights (runtime/encoder.py).
 """
@@ -7,11 +7,11 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-EMBEDDED = "embedded"
+EMBEDDED = "embedded"  # the name in corpus.yaml of the MiniLM that is installed with the project
 
 
 def base_path(base_model: str) -> str:
-    """Where the weights of `base_model` are: a folder for the embedded one, else the name as given.
+    """The folder of the weights for the embedded base model, else `base_model` itself.
 
     >>> base_path("answerdotai/ModernBERT-base")
     'answerdotai/ModernBERT-base'
@@ -25,8 +25,7 @@ def base_path(base_model: str) -> str:
 
 @cache
 def weights_identity(base_model: str) -> str:
-    """SHA-256 of a folder's safetensors; for a hub name the name itself, because a hash would need
-    a download.
+    """The SHA-256 of a folder's safetensors, or the hub name, whose hash would need a download.
 
     >>> weights_identity("answerdotai/ModernBERT-base")
     'hub:answerdotai/ModernBERT-base'

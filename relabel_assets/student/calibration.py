@@ -1,9 +1,7 @@
 """The calibration: a probability of each grade from a score.
 
-It is the cumulative logit model (McCullagh 1980).
-
-What belongs here: fitting the model, applying it, and measuring how far its probabilities are from
-observed frequencies. What does not: cut points (benchmark/cut_points.py), which choose one grade.
+What belongs here: fitting the cumulative logit model (McCullagh 1980), applying it, and measuring
+the error of its probabilities. What does not: choosing one grade (benchmark/cut_points.py).
 """
 
 from collections.abc import Sequence
@@ -14,17 +12,19 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-# Weight of the squared parameters in the loss. Without it they would be infinite where a grade
-# never occurs, or where scores separate the grades without an error.
+# The weight of the squared parameters in the loss. Without it they would be infinite where a grade
+# never occurs, or where scores separate the grades without an error. Not measured: small, to be felt
+# in these cases alone.
 _PRIOR = 1e-3
-_MIN_STEP = 1e-3  # between two thresholds where the search begins: its logarithm must exist
+_MIN_STEP = 1e-3  # between two thresholds at the start of the search: its logarithm must exist
 _MIN_LIKELIHOOD = 1e-12  # its logarithm must exist
-_BINS = 10
+_BINS = 10  # as is usual for reliability diagrams: bins of 10 %
 
 
 class Calibration(pydantic.BaseModel):
-    """P(grade >= k | score) = sigmoid(slope * score - thresholds[k - 1]), with slope > 0 and
-    ascending thresholds.
+    """The model P(grade >= k | score) = sigmoid(slope * score - thresholds[k - 1]).
+
+    `slope` is positive and `thresholds` ascend.
 
     >>> calibration = Calibration(slope=1.0, thresholds=[0.0])
     >>> calibration.grade_probs([0.0]).tolist()
@@ -53,27 +53,27 @@ def expected_grades(grade_probs: NDArray) -> NDArray:
 def fit_calibration(
     scores: Sequence[float] | NDArray, grades: Sequence[int] | NDArray, n_grades: int
 ) -> Calibration:
-    """The calibration with the greatest likelihood of `grades` (N,) given `scores` (N,), and a weak
-    prior.
+    """The calibration with the greatest likelihood of `grades` (N,) given `scores` (N,).
+
+    A weak prior keeps its parameters finite.
 
     >>> calibration = fit_calibration([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], n_grades=2)
     >>> expected_grades(calibration.grade_probs([0.1, 0.9])).round().tolist()
     [0.0, 1.0]
     """
     values, labels = np.asarray(scores, dtype=float), np.asarray(grades)
-    # Standardized scores make the same prior and the same start fit whatever unit scores have.
+    # With standardized scores, the same prior and the same start fit scores of any unit.
     mean, std = float(values.mean()), float(values.std()) or 1.0
     standard = (values - mean) / std
     is_at_least = labels[:, None] >= np.arange(1, n_grades)  # (N, n_grades - 1)
-    # The start ignores scores: each threshold is the log odds of being below its grade. A grade
-    # that all or no pairs reach counts as half a pair short of that, to have finite odds.
+    # The start ignores scores: each threshold is the log odds of a grade below k. Where all or no
+    # pairs reach grade k, half a pair is added or taken, which keeps the odds finite.
     shares = np.clip(is_at_least.mean(axis=0), 0.5 / len(labels), 1 - 0.5 / len(labels))
     log_odds = -np.log(shares / (1 - shares)) + _MIN_STEP * np.arange(n_grades - 1)
     start = np.concatenate([[0.0], _to_free(np.maximum.accumulate(log_odds))])
 
     def loss(free: NDArray) -> float:
-        """Mean negative log likelihood and prior; `free` is the logarithm of the slope, and free
-        thresholds."""
+        """The mean negative log likelihood plus the prior; `free` is (log slope, *_to_free())."""
         at_least = expit(np.exp(free[0]) * standard[:, None] - _to_thresholds(free[1:]))
         probs = _probs_of_grades(at_least)
         likelihood = np.take_along_axis(probs, labels[:, None], axis=1)
@@ -82,7 +82,7 @@ def fit_calibration(
 
     best = minimize(loss, start, method="L-BFGS-B").x
     slope = float(np.exp(best[0]))
-    # Back to the unit of `scores`: slope * (score - mean) / std - threshold.
+    # In the unit of `scores`: slope * (score - mean) / std - threshold.
     thresholds = _to_thresholds(best[1:]) + slope * mean / std
     return Calibration(slope=slope / std, thresholds=thresholds.tolist())
 
@@ -90,10 +90,9 @@ def fit_calibration(
 def reliability(
     grade_probs: NDArray, grades: Sequence[int] | NDArray
 ) -> list[tuple[float, float, float]]:
-    """(mean probability, observed frequency, share of all) in ten equal bins of P(grade >= k), all
-    k together.
+    """The reliability diagram: (mean probability, observed frequency, share of all) for each bin.
 
-    Empty bins are left out.
+    Ten equal bins of P(grade >= k), all k together; empty bins are left out.
 
     >>> reliability(np.array([[0.25, 0.75], [0.25, 0.75]]), [1, 0])
     [(0.75, 0.5, 1.0)]
@@ -110,11 +109,10 @@ def reliability(
 
 
 def expected_calibration_error(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> float:
-    """The mean gap between predicted probability and observed frequency over the bins of
-    `reliability`, 0 to 1.
+    """The expected calibration error (Guo et al. 2017) of cumulative probabilities, 0 to 1.
 
-    This is the expected calibration error of Guo et al. 2017, on the cumulative probabilities of an
-    ordinal grade.
+    It is the mean gap between predicted probability and observed frequency over the bins of
+    `reliability`.
 
     >>> expected_calibration_error(np.array([[0.25, 0.75], [0.25, 0.75]]), [1, 0])
     0.25
@@ -131,12 +129,11 @@ def _probs_of_grades(at_least: NDArray) -> NDArray:
 
 
 def _to_free(thresholds: NDArray) -> NDArray:
-    """Ascending thresholds as free numbers: the first one, and the logarithms of the steps between
-    them."""
+    """Ascending thresholds as unconstrained numbers: the first, then the logarithm of each step."""
     steps = np.diff(thresholds)
     return np.concatenate([thresholds[:1], np.log(np.maximum(steps, _MIN_STEP))])
 
 
 def _to_thresholds(free: NDArray) -> NDArray:
-    """The reverse of _to_free: ascending whatever `free` is."""
+    """The reverse of _to_free: ascending thresholds from any numbers."""
     return free[0] + np.concatenate([[0.0], np.cumsum(np.exp(free[1:]))])

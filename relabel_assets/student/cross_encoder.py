@@ -1,11 +1,10 @@
-"""The cross-encoder student: an encoder reads query and document together, and its head computes
-one score.
+"""The cross-encoder student: an encoder reads query and document together, its head computes a score.
 
-What belongs here: loading, scoring and training it. What does not: what it shares with decoders
-(pair_reader.py) and the training loop (fit.py). Imported only where a model is needed: it loads
-torch.
+What belongs here: loading the model, and scoring pairs with it. What does not: scoring and training
+in batches, as decoders do too (pair_reader.py), and the training loop (training/fit.py). Imported
+only where a model is needed: it loads torch.
 
-A published reranker keeps its head; any other encoder gets a fresh one, which needs thousands of
+A published reranker keeps its head. Any other encoder gets a fresh head, which needs thousands of
 pairs to be of use.
 """
 
@@ -32,16 +31,16 @@ from relabel_assets.student.runtime.encoder import load_model, max_tokens_of
 from relabel_assets.student.runtime.precision import InferenceCopy
 from relabel_assets.student.training.fit import with_lora
 
-_RATE = {"lora": 5e-4, "full": 4e-5}
-_RANK = 16
+# By method. Not measured: LoRA has fewer weights, which start without effect, and takes larger steps.
+_LEARNING_RATE = {"lora": 5e-4, "full": 4e-5}
+_LORA_RANK = 16  # not measured
 
 
 @dataclass(frozen=True)
 class CrossEncoder:
-    """`model` maps the token ids (B, T) of query and document to one logit a row.
+    """A grader whose `model` maps the token ids (B, T) of query and document to one logit a row.
 
-    `is_fresh` says that its head was never trained. `inference` gives the copy of `model` that
-    scores.
+    `is_fresh`: its head was never trained. `inference` returns the copy of `model` that scores.
     """
 
     model: Any
@@ -52,7 +51,7 @@ class CrossEncoder:
 
     @classmethod
     def load(cls, path: str, max_length: int, precision: str = "auto") -> "CrossEncoder":
-        """Raises StudentError where there is no such model."""
+        """The cross-encoder in a folder or of a hub name. Raises StudentError where there is none."""
         model, tokenizer, missing = load_model(
             AutoModelForSequenceClassification, path, num_labels=1, ignore_mismatched_sizes=True
         )
@@ -71,15 +70,15 @@ class CrossEncoder:
 
     @classmethod
     def to_train(cls, config: StudentConfig) -> "CrossEncoder":
-        """The cross-encoder that training starts from."""
+        """The cross-encoder from which training starts."""
         grader = cls.load(base_path(config.base_model), config.max_length, config.precision)
         if config.method == "full":
             return grader
-        adapted = with_lora(grader.model, rank=_RANK, task=TaskType.SEQ_CLS)
+        adapted = with_lora(grader.model, rank=_LORA_RANK, task=TaskType.SEQ_CLS)
         return dataclasses.replace(grader, model=adapted)
 
     def tokenize(self, pairs: Sequence[dict[str, Any]]) -> list[TokenRow]:
-        """The tokenizer's fields of each pair; of a pair over max_length, the longer text is cut."""
+        """The token row of each pair. Where a pair is over max_length, its longer text is cut."""
         fields = self.tokenizer(
             [pair["text"] for pair in pairs],
             [document_text(pair) for pair in pairs],
@@ -89,7 +88,7 @@ class CrossEncoder:
         return [{name: fields[name][row] for name in fields} for row in range(len(pairs))]
 
     def logits(self, rows: Sequence[TokenRow], model: Any = None) -> Tensor:
-        """One number a row, (B,); `model` computes it in place of this one's own."""
+        """The score of each row, (B,); `model` computes it in place of this grader's own."""
         model = self.model if model is None else model
         longest = max(len(row["input_ids"]) for row in rows)
         width = padded_width(longest, self.max_length)
@@ -107,7 +106,7 @@ class CrossEncoder:
         return score_pairs(pairs, self.tokenize, lambda rows: self.logits(rows, model), progress)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the model's files; student.json needs nothing more."""
+        """Write the model's files. This architecture has no part of student.json."""
         self.tokenizer.model_max_length = self.max_length
         # Without this, sentence-transformers would apply a sigmoid to the logit.
         self.model.config.sentence_transformers = {
@@ -117,6 +116,6 @@ class CrossEncoder:
         return {}
 
     def learner(self, config: StudentConfig, pairs: pl.DataFrame, n_grades: int) -> PairLearner:
-        """What trains this cross-encoder on `pairs`."""
-        rate = config.learning_rate or _RATE[config.method]
+        """The learner that trains this cross-encoder on `pairs`."""
+        rate = config.learning_rate or _LEARNING_RATE[config.method]
         return PairLearner(self, rate, pairs, n_grades)

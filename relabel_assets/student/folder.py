@@ -1,7 +1,7 @@
-"""A student as a folder: weights, tokenizer, adapter, calibration and model card.
+"""The folder of a student: weights, tokenizer, adapter, calibration and model card.
 
-What belongs here: what the files say. What does not: training (train.py) and grading (labeler.py).
-Imported only where a model is needed: it loads torch.
+What belongs here: the content of the files. What does not: training (train.py) and grading
+(labeler.py). Imported only where a model is needed: it loads torch.
 """
 
 from pathlib import Path
@@ -19,8 +19,10 @@ ADAPTER = "adapter"
 
 
 class Settings(pydantic.BaseModel):
-    """student.json: everything but the weights. `figures` are the dev metrics by name, None without
-    dev pairs."""
+    """student.json: everything but the weights.
+
+    `figures` are the dev metrics by name, None without dev pairs.
+    """
 
     model_config = pydantic.ConfigDict(protected_namespaces=())
 
@@ -33,8 +35,8 @@ class Settings(pydantic.BaseModel):
     n_grades: int
     calibration: Calibration
     cut_points: list[float]
-    head: Head | None = None  # late interaction only, as token_weight
-    token_weight: list[float] = []
+    head: Head | None = None  # late interaction only
+    token_weight: list[float] = []  # late interaction only
     prompt: dict[str, str] | None = None  # decoders only
     training_set_hash: str
     seed: int
@@ -45,8 +47,9 @@ class Settings(pydantic.BaseModel):
 
 
 def read_settings(folder: Path) -> Settings:
-    """The settings of the student in `folder`. Raises StudentError where student.json is missing or
-    not whole.
+    """The settings of the student in `folder`.
+
+    Raises StudentError where student.json is missing or damaged.
 
     >>> read_settings(Path("/nowhere"))
     Traceback (most recent call last):
@@ -66,14 +69,12 @@ def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
     """
     return StudentError(
         f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). "
-        "Train it again: "
-        "`relabel run --select student_model`."
+        "Train it again: `relabel run --select student_model`."
     )
 
 
 def save_merged(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write the model with its adapter merged, and its tokenizer; the adapter alone goes into
-    ADAPTER too.
+    """Write the model with its adapter merged, its tokenizer, and the adapter alone into ADAPTER.
 
     >>> import tempfile
     >>> from transformers import AutoTokenizer, BertConfig, BertModel
@@ -93,8 +94,9 @@ def save_merged(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def model_card(settings: Settings, files: str) -> str:
-    """README.md of the folder: data, settings, dev metrics and limits; `files` says what the
-    weights are.
+    """The text of the folder's README.md: data, settings, dev metrics and limits.
+
+    `files` describes the files of the architecture, see architectures.py.
 
     >>> settings = Settings(
     ...     model_id="4f1c", base_model="embedded", architecture="cross_encoder", method="lora",

@@ -1,8 +1,7 @@
-"""The types that every architecture of student takes and gives.
+"""The types that all architectures of students share: a grader, a training task and its result.
 
-What belongs here: the types that training and grading share, without torch. What does not: the
-architectures themselves (late_interaction/, cross_encoder.py, decoder/) and choosing one by name
-(architectures.py).
+What belongs here: these types, without torch. What does not: the architectures themselves
+(late_interaction/, cross_encoder.py, decoder/) and choosing one by name (architectures.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -27,18 +26,18 @@ class Grader(Protocol):
         ...
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the model's files into `folder`, and return this architecture's part of
-        student.json."""
+        """Write the model's files into `folder`, and return the model's part of student.json."""
         ...
 
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """What a student is trained on.
+    """The data and the settings of one training.
 
     `pairs` are graded train and dev pairs (see pairs.training_pairs), and `is_train` (N,) marks the
-    train ones. `corpus` is the corpus' documents, graded or not (see corpus_sample). `dev_metric`
-    measures scores of the dev pairs, (M,) in their order, and returns None where there are none.
+    train pairs. `corpus` has documents of the corpus, graded or not (see corpus_sample).
+    `dev_metric` measures scores of the dev pairs, (M,) in their order, and returns None without dev
+    pairs.
     """
 
     pairs: pl.DataFrame
@@ -62,8 +61,8 @@ class TrainingTask:
 class TrainedGrader:
     """A grader after training, its epochs, and two scores of every pair of the task, (N,) each.
 
-    `scores` are the grader's own. `scores_without_dev` come from before any part of it saw a grade
-    of dev: dev metrics are computed on these.
+    `scores` are the grader's own. `scores_without_dev` are from before any part of it was fitted to
+    dev grades: dev metrics are computed on these.
     """
 
     grader: Grader

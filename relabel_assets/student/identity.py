@@ -1,7 +1,7 @@
-"""The identity of a student: hashes of what it was trained on and how.
+"""The identity of a student: hashes of its training set and its settings.
 
-What belongs here: identity, so that an equal training set keeps the same student. What does not:
-training it.
+What belongs here: these hashes, by which an equal training set keeps the same student. What does
+not: training (train.py).
 """
 
 import hashlib
@@ -21,10 +21,9 @@ _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")
 
 
 def training_set_hash(pairs: pl.DataFrame, corpus: pl.DataFrame | None = None) -> str:
-    """SHA-256 of the training and dev pairs with their texts and grades, and of `corpus` as
-    corpus_sample gives it.
+    """The SHA-256 of train and dev `pairs` with their texts and grades, and of `corpus`.
 
-    The same whatever the order of their rows.
+    `corpus` is the result of corpus_sample. The order of rows does not change the hash.
 
     >>> document = dict.fromkeys(DOCUMENT_COLUMNS) | {"title": "Leave"}
     >>> pair = {"query_id": "q1", "doc_id": "d1", "text": "leave", **document, "grade": 3, "split": "train"}
@@ -42,8 +41,10 @@ def training_set_hash(pairs: pl.DataFrame, corpus: pl.DataFrame | None = None) -
 
 
 def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
-    """What of the rubric a student depends on: decoders read all of it, others have as many grades
-    as it has.
+    """The part of the rubric that a student depends on.
+
+    Decoders read all of it, so it is the rubric's hash. Other students have as many grades as the
+    rubric, so it is this number.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> rubric_read(StudentConfig(), default_rubric())
@@ -54,11 +55,10 @@ def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
 
 
 def settings_to_hash(config: StudentConfig) -> dict[str, Any]:
-    """The settings as hashes contain them: of a student's id, and of the inputs of tables.
+    """The settings as they enter hashes: a student's id, and the inputs of tables.
 
-    Earlier versions had a setting `train_documents`, off by default, and its hashes contain it. It
-    is added here so that students and tables that were made before it was removed keep their
-    hashes, and are not made again.
+    Earlier versions had a setting `train_documents`, off by default, and their hashes contain it.
+    Adding it here keeps the hashes of earlier students and tables, so that these are not made again.
 
     >>> settings = settings_to_hash(StudentConfig(epochs=1))
     >>> settings["epochs"], settings["train_documents"]
@@ -68,8 +68,7 @@ def settings_to_hash(config: StudentConfig) -> dict[str, Any]:
 
 
 def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
-    """A short name that changes with the training set, the settings, the base's weights or the
-    recipe.
+    """A short name that changes with training set, settings, base weights and recipe.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> ids = {student_id("set", StudentConfig(epochs=n), default_rubric()) for n in (1, 1, 2)}

@@ -1,6 +1,6 @@
 """The labeler: a student, or its untrained base, that grades pairs.
 
-What belongs here: from scores to grades. What does not: how an architecture scores a pair
+What belongs here: turning scores into grades. What does not: how an architecture scores a pair
 (architectures.py) and training (train.py).
 """
 
@@ -25,8 +25,10 @@ from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 @dataclass(frozen=True)
 class Labeler:
-    """Grades pairs: a score, calibrated to the probability of each grade, and the expected grade
-    cut into a grade."""
+    """A grader with its calibration, which gives grade probabilities, and its cut points.
+
+    The cut points, `points`, turn the expected grade into a grade.
+    """
 
     grader: Grader
     calibration: Calibration
@@ -34,7 +36,7 @@ class Labeler:
 
     @classmethod
     def load(cls, folder: Path | str) -> "Labeler":
-        """The student saved in `folder`. Raises StudentError where it is not whole.
+        """The student saved in `folder`. Raises StudentError where it is damaged.
 
         >>> Labeler.load("models/none")
         Traceback (most recent call last):
@@ -54,20 +56,19 @@ class Labeler:
         rubric: Rubric,
         progress: Progress = silent,
     ) -> "Labeler":
-        """The base model as it is, calibrated and cut on the grades of `pairs`: what training is
-        measured against."""
+        """The base model without training, calibrated and cut on the grades of `pairs`: the baseline."""
         pairs = _with_all_columns(pairs)
         grader = architecture(config.architecture).untrained(config, rubric)
         scores = grader.scores(pairs, progress)
         return cls(grader, *calibrate(scores, pairs["grade"].to_numpy(), rubric.n_grades))
 
     def grade(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> pl.DataFrame:
-        """query_id, doc_id, grade, expected_grade and grade_probs of each row of `pairs`, in its
-        order.
+        """The grade of each row of `pairs`, in its order.
 
-        `pairs` has the query as `text` (or `query`), the document as `body` or `title`, and what
-        there is of query_id, doc_id and the document's other columns. Raises StudentError where a
-        pair cannot be graded.
+        `pairs` has the query as `text` (or `query`) and the document as `body` or `title`. Optional
+        columns are query_id, doc_id and the document's other columns. The result has query_id,
+        doc_id, grade, expected_grade and grade_probs. Raises StudentError where a pair cannot be
+        graded.
 
         >>> from relabel_assets.prompts.rubric import default_rubric
         >>> titles = ["Parental leave", "Printer setup"]
@@ -78,7 +79,7 @@ class Labeler:
         """
         pairs = _with_all_columns(pairs)
         probs = self.calibration.grade_probs(self.grader.scores(pairs, progress))
-        # Rounding may leave a sum or a difference of probabilities just outside its range.
+        # Rounding may put a sum or a difference of probabilities just outside its range.
         expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
         probs = np.clip(probs, 0, 1)
         return pairs.select("query_id", "doc_id").with_columns(
@@ -89,7 +90,10 @@ class Labeler:
 
 
 def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
-    """`pairs` with every column that graders read; where there is no id, the text is its own id."""
+    """`pairs` with every column that graders read; a text without an id becomes its own id.
+
+    Raises StudentError where a pair has no query, no document or an ambiguous doc_id.
+    """
     if not isinstance(pairs, pl.DataFrame):
         raise StudentError(
             f"pairs is a {type(pairs).__name__}, and must be a polars.DataFrame: "
@@ -99,9 +103,8 @@ def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
         pairs = pairs.rename({"query": "text"})
     if "text" not in pairs.columns or not {"body", "title"} & set(pairs.columns):
         raise StudentError(
-            "pairs needs the query's words in `text` and the document's in `body` or "
-            "`title`. Its columns: "
-            f"{', '.join(pairs.columns) or 'none'}."
+            "pairs needs the query's words in `text` and the document's in `body` or `title`. "
+            f"Its columns: {', '.join(pairs.columns) or 'none'}."
         )
     absent = [name for name in DOCUMENT_COLUMNS if name not in pairs.columns]
     pairs = pairs.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
@@ -122,14 +125,14 @@ def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
     if texts.height > pairs["doc_id"].n_unique():
         repeated = texts.filter(pl.col("doc_id").is_duplicated())["doc_id"][0]
         raise StudentError(
-            f"pairs: doc_id {repeated!r} has more than one text. Give each document an "
-            "id of its own."
+            f"pairs: doc_id {repeated!r} has more than one text. "
+            "Give each document an id of its own."
         )
     return pairs
 
 
 def calibrate(scores: NDArray, grades: NDArray, n_grades: int) -> tuple[Calibration, list[float]]:
-    """The calibration of `scores`, and the cut points of the expected grades that it gives.
+    """The calibration of `scores`, and the cut points of its expected grades.
 
     >>> calibration, points = calibrate(np.array([0.1, 0.2, 0.6, 0.9]), np.array([0, 0, 1, 1]), n_grades=2)
     >>> expected = expected_grades(calibration.grade_probs([0.1, 0.2, 0.6, 0.9]))
@@ -137,6 +140,5 @@ def calibrate(scores: NDArray, grades: NDArray, n_grades: int) -> tuple[Calibrat
     [False, False, True, True]
     """
     calibration = fit_calibration(scores, grades, n_grades)
-    return calibration, cut_points(
-        expected_grades(calibration.grade_probs(scores)), grades, n_grades
-    )
+    expected = expected_grades(calibration.grade_probs(scores))
+    return calibration, cut_points(expected, grades, n_grades)

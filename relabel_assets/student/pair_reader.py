@@ -1,8 +1,8 @@
 """Pair readers: models that read a query and a document together, as one token sequence.
 
 What belongs here: a document's text, scoring many pairs in batches, and training on pairs. What
-does not: the token sequence and what the model makes of it (cross_encoder.py, decoder/decoder.py).
-Imported only where a model is needed: it loads torch.
+does not: the token sequence and its score (cross_encoder.py, decoder/decoder.py). Imported only
+where a model is needed: it loads torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,17 +22,15 @@ from relabel_assets.student.training.fit import GradedQuery, fit, graded_queries
 from relabel_assets.student.training.losses import GradeLoss, ranking_loss
 from relabel_assets.student.windows import header
 
-_PAIRS_PER_CHUNK = 1024  # tokenized at once, while the model scores the chunk before
-_ROWS_PER_FORWARD = (
-    8  # in training: all activations of a forward pass are kept for the backward pass
-)
-_THRESHOLD_RATE = (
-    2e-2  # thresholds are a handful of numbers that start far off; weights start trained
-)
+# Tokenized at once, while the model scores the chunk before. Not measured.
+_PAIRS_PER_CHUNK = 1024
+# In training, where the activations of a forward pass stay in memory for the backward pass. Not measured.
+_ROWS_PER_FORWARD = 8
+# The few thresholds start far from their values, the weights near theirs. Not measured.
+_THRESHOLD_RATE = 2e-2
 
-TokenRow = Mapping[
-    str, Any
-]  # a tokenizer's fields of one pair; `input_ids` is its list of token ids
+# A tokenizer's fields of one pair; `input_ids` is its list of token ids.
+TokenRow = Mapping[str, Any]
 
 
 class PairReader(Grader, Protocol):
@@ -45,7 +43,7 @@ class PairReader(Grader, Protocol):
     def inference(self) -> InferenceCopy: ...
 
     def tokenize(self, pairs: Sequence[dict[str, Any]]) -> list[TokenRow]:
-        """The token row of each pair: query in `text`, the document in its columns."""
+        """The token row of each pair, whose query is in `text` and document in its columns."""
         ...
 
     def logits(self, rows: Sequence[TokenRow]) -> Tensor:
@@ -54,8 +52,7 @@ class PairReader(Grader, Protocol):
 
 
 def document_text(document: Mapping[str, Any]) -> str:
-    """A document as a pair reader reads it: its header, then its body; the model's limit cuts the
-    end.
+    """The header and then the body of a document, uncut: the model's limit cuts the end.
 
     >>> document_text({"title": "Leave", "author": "Ana", "body": "Parents may take ..."})
     'Leave | Ana\\nParents may take ...'
@@ -69,8 +66,9 @@ def score_pairs(
     score: Callable[[list[TokenRow]], Tensor],
     progress: Progress = silent,
 ) -> NDArray:
-    """The score of each row of `pairs`, (N,), in its order. Rows of like length are scored
-    together.
+    """The score of each row of `pairs`, (N,), in its order.
+
+    Rows of like length are scored together.
 
     >>> pairs = pl.DataFrame({"text": ["parental leave", "badges"]})
     >>> as_row = lambda pairs: [{"input_ids": list(pair["text"].encode())} for pair in pairs]
@@ -82,18 +80,18 @@ def score_pairs(
     scored = [np.empty(0)]
     n_scored = 0
     for rows in prefetched(chunks, lambda chunk: tokenize(chunk.to_dicts())):
-        of_chunk = np.empty(len(rows))
+        chunk_scores = np.empty(len(rows))
         lengths = [len(row["input_ids"]) for row in rows]
-        for places in batches_by_length(lengths, max_batch_tokens()):
-            of_chunk[places] = score([rows[place] for place in places]).numpy()
-        scored.append(of_chunk)
+        for indices in batches_by_length(lengths, max_batch_tokens()):
+            chunk_scores[indices] = score([rows[index] for index in indices]).numpy()
+        scored.append(chunk_scores)
         n_scored += len(rows)
         progress("scoring pairs", n_scored, pairs.height)
     return np.concatenate(scored)
 
 
 class PairLearner:
-    """Trains a pair reader on the order of a query's documents and on their grades."""
+    """Trains a pair reader by the ranking loss and the grade loss of each query's documents."""
 
     queries_per_step = 2
     documents_per_query: int | None = 16
@@ -114,33 +112,34 @@ class PairLearner:
         ]
 
     def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
+        """The mean loss of the queries, a scalar."""
         rows = [row for query in queries for row in self.token_rows(query)]
-        # Rows of like length share a forward pass, so that little is padded.
-        order = sorted(range(len(rows)), key=lambda place: len(rows[place]["input_ids"]))
-        in_order = self.forward([rows[place] for place in order], self.grader.logits)
+        # Rows of like length share a forward pass, which saves padding.
+        order = sorted(range(len(rows)), key=lambda row: len(rows[row]["input_ids"]))
+        in_order = self.forward([rows[row] for row in order], self.grader.logits)
         scores = in_order[torch.tensor(np.argsort(order))]
         by_query = scores.split([len(query.documents) for query in queries])
         losses = [
-            ranking_loss(of_query, query.grades) + self.grade_loss(of_query, query.grades)
-            for query, of_query in zip(queries, by_query, strict=True)
+            ranking_loss(query_scores, query.grades) + self.grade_loss(query_scores, query.grades)
+            for query, query_scores in zip(queries, by_query, strict=True)
         ]
         return torch.stack(losses).mean()
 
     def token_rows(self, query: GradedQuery) -> list[TokenRow]:
-        """The query's pairs, one row a document."""
+        """The token rows of a query's pairs, one for each document."""
         pairs = [self.documents[doc_id] | {"text": query.text} for doc_id in query.documents]
         return self.grader.tokenize(pairs)
 
     def forward(
         self, rows: Sequence[TokenRow], model: Callable[[Sequence[TokenRow]], Tensor]
     ) -> Tensor:
-        """What `model` computes of the rows, a few at a time, (B, ...), with gradients."""
+        """`model(rows)`, computed for a few rows at a time, (B, ...), with gradients."""
         starts = range(0, len(rows), _ROWS_PER_FORWARD)
         with mixed_precision(self.grader.inference.dtype):
             return torch.cat([model(rows[start : start + _ROWS_PER_FORWARD]) for start in starts])
 
     def train(self, task: TrainingTask) -> TrainedGrader:
-        """Train the grader. Nothing of it is fitted to grades of dev, which only choose the epoch."""
+        """Train the grader on the train pairs of `task`; dev pairs only choose the epoch."""
         dev = task.dev_pairs
 
         def dev_metric() -> float | None:

@@ -1,6 +1,6 @@
-"""The documents from which a student computes its corpus statistics, graded or not.
+"""The sample of documents, graded or not, from which a student computes its corpus statistics.
 
-What belongs here: choosing them. What does not: the statistics
+What belongs here: choosing the documents. What does not: the statistics
 (late_interaction/corpus_statistics.py).
 """
 
@@ -13,18 +13,16 @@ from relabel_assets.student.architectures import architecture
 from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# Each window's vector is saved with the student: 384 numbers of 2 bytes, so 25 MB, encoded in a few
-# minutes.
+# A student saves a vector of 384 numbers of 2 bytes for each window: 25 MB, encoded in a few minutes.
 WINDOWS = 32_768
 
 
 def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFrame:
-    """All of `documents`, or as many as have 32,768 windows together; none where the architecture
-    uses no corpus.
+    """All of `documents`, or as many of them as have 32,768 windows together.
 
-    Documents are taken in the order of a hash of their id. So a new document changes the sample
-    little, and a document is as likely to be taken whether it was graded or not. Columns: doc_id
-    and DOCUMENT_COLUMNS.
+    None where the architecture uses no corpus. Documents are taken in the order of a hash of their
+    id: a new document changes the sample little, and graded documents are not preferred. Columns:
+    doc_id and DOCUMENT_COLUMNS.
 
     >>> texts = {name: ["some text"] * 2 for name in DOCUMENT_COLUMNS}
     >>> documents = pl.DataFrame({"doc_id": ["d2", "d1"], **texts})

@@ -1,7 +1,7 @@
-"""The making of a student: from graded pairs to its folder.
+"""The training of a student: from graded pairs to its folder.
 
-What belongs here: the order of things: train, calibrate, measure on dev, save. What does not: how
-an architecture is trained (architectures.py) and graded pairs are chosen (corpus/pairs.py).
+What belongs here: the steps of a training: train, calibrate, measure on dev, save. What does not:
+how an architecture is trained (architectures.py) and how pairs are chosen (corpus/pairs.py).
 Imported only where a model is needed: it loads torch.
 """
 
@@ -36,15 +36,14 @@ from relabel_assets.student.labeler import calibrate
 from relabel_assets.student.sample import corpus_sample
 from relabel_assets.student.training.epochs import Epoch, best_epoch
 
-# (stated probability, observed frequency, share of all) by bin: see calibration.reliability
+# (mean probability, observed frequency, share of all) by bin: see calibration.reliability.
 ReliabilityCurve = list[tuple[float, float, float]]
 DEV_METRICS = ("ndcg_at_10", "pairwise_half", "kappa_quadratic", "calibration_error")
 
 
 @dataclass(frozen=True)
 class TrainedStudent:
-    """What the table student_model has of a student: its settings, its epochs, and how dev
-    probabilities came true."""
+    """A saved student for the table student_model: settings, epochs and reliability on dev."""
 
     settings: Settings
     history: Sequence[Epoch]
@@ -61,14 +60,15 @@ def train_student(
     corpus: pl.DataFrame | None = None,
     progress: Progress = silent,
 ) -> TrainedStudent:
-    """Train on the train split of `pairs` (see pairs.training_pairs), stop on dev, and put the
-    student in `folder`.
+    """Train a student on `pairs` (see pairs.training_pairs) and save it in `folder`.
 
-    What follows training (late interaction's head, calibration, cut points) is fitted twice: to
-    train, by which the student is measured on dev, and to train and dev together, which is what it
-    keeps. `corpus` is its documents, graded or not (see corpus_sample); without it, late
-    interaction knows those of `pairs`. Raises StudentError where no train pair is graded, or the
-    base cannot be loaded.
+    The train split trains, and the dev split chooses the epoch. Late interaction's head, the
+    calibration and the cut points are fitted twice afterwards. A first fit, to train, gives the dev
+    metrics. The second, to train and dev together, is saved.
+
+    `corpus` has documents of the corpus, graded or not (see corpus_sample). Without it, late
+    interaction uses the documents of `pairs`. Raises StudentError where no train pair is graded, or
+    the base cannot be loaded.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> pairs = pl.DataFrame({"query_id": ["q1"], "doc_id": ["d1"], "grade": [3], "split": ["dev"]})
@@ -81,8 +81,8 @@ def train_student(
     n_train = int(is_train.sum())
     if not n_train:
         raise StudentError(
-            "no training pair has a grade, so there is nothing to learn from. See "
-            "teacher_labels.status."
+            "no training pair has a grade, so there is nothing to learn from. "
+            "See teacher_labels.status."
         )
     trained = _train(pairs, is_train, corpus, config, rubric, progress)
     calibration, points = calibrate(trained.scores, pairs["grade"].to_numpy(), rubric.n_grades)
@@ -105,8 +105,8 @@ def train_student(
         "best_epoch": best_epoch(trained.history).number,
         "figures": metrics,
     }
-    saved = _save(trained.grader, settings, folder)
-    return TrainedStudent(saved, trained.history, curve, time.monotonic() - started)
+    saved_settings = _save(trained.grader, settings, folder)
+    return TrainedStudent(saved_settings, trained.history, curve, time.monotonic() - started)
 
 
 def _train(
@@ -117,42 +117,43 @@ def _train(
     rubric: Rubric,
     progress: Progress,
 ) -> TrainedGrader:
+    """Train the grader that `config` describes on the train pairs."""
     dev = pairs.filter(~is_train)
 
     def dev_metric(scores: NDArray) -> float | None:
-        """The mean of the metrics of order: grades are cut later, so they cannot choose an epoch."""
+        """The mean of the ranking metrics. There are no cut points yet, so no grades to compare."""
         if dev.is_empty():
             return None
-        defined = [value for value in _order_metrics(dev, scores).values() if value is not None]
+        defined = [value for value in _ranking_metrics(dev, scores).values() if value is not None]
         return float(np.mean(defined or [0.0]))
 
-    known = corpus_sample(pairs.unique("doc_id"), config) if corpus is None else corpus
-    torch.manual_seed(config.seed)  # adapters and fresh heads are drawn before training begins
-    task = TrainingTask(pairs, is_train, known, config, rubric, dev_metric, progress)
+    if corpus is None:
+        corpus = corpus_sample(pairs.unique("doc_id"), config)
+    torch.manual_seed(config.seed)  # adapters and fresh heads are random before training
+    task = TrainingTask(pairs, is_train, corpus, config, rubric, dev_metric, progress)
     return architecture(config.architecture).train(task)
 
 
 def _dev_metrics(
     pairs: pl.DataFrame, scores: NDArray, is_train: pl.Series, n_grades: int
 ) -> tuple[dict[str, float | None], ReliabilityCurve]:
-    """How good `scores` (N,) of `pairs` are on dev, calibrated and cut on train: DEV_METRICS, and
-    their reliability."""
+    """DEV_METRICS and the reliability of `scores` (N,) on the dev pairs, calibrated and cut on train."""
     train, dev = pairs.filter(is_train), pairs.filter(~is_train)
     if dev.is_empty():
         return dict.fromkeys(DEV_METRICS), []
-    of_train = is_train.to_numpy()
-    calibration, points = calibrate(scores[of_train], train["grade"].to_numpy(), n_grades)
-    probs = calibration.grade_probs(scores[~of_train])
+    mask = is_train.to_numpy()
+    calibration, points = calibrate(scores[mask], train["grade"].to_numpy(), n_grades)
+    probs = calibration.grade_probs(scores[~mask])
     expected, grades = expected_grades(probs), dev["grade"].to_numpy()
-    metrics = _order_metrics(dev, expected) | {
+    metrics = _ranking_metrics(dev, expected) | {
         "kappa_quadratic": kappa(grades, grades_from(expected, points), weights="quadratic"),
         "calibration_error": expected_calibration_error(probs, grades),
     }
     return metrics, reliability(probs, grades)
 
 
-def _order_metrics(pairs: pl.DataFrame, scores: NDArray) -> dict[str, float | None]:
-    """How well `scores` (N,) order `pairs`."""
+def _ranking_metrics(pairs: pl.DataFrame, scores: NDArray) -> dict[str, float | None]:
+    """NDCG@10 and pairwise accuracy of `scores` (N,) against the grades of `pairs`."""
     frame = pairs.select("query_id", "doc_id", "grade", score=pl.Series(scores))
     return {
         "ndcg_at_10": ndcg_at_10(frame),
@@ -161,7 +162,7 @@ def _order_metrics(pairs: pl.DataFrame, scores: NDArray) -> dict[str, float | No
 
 
 def _save(grader: Grader, settings: dict[str, Any], folder: Path) -> Settings:
-    """Write beside `folder`, then rename: a half-written student is never where one is looked for."""
+    """Write the student beside `folder` and rename it, so that `folder` never has half a student."""
     half = folder.with_name(f".{folder.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""An encoder and its tokenizer: texts in, one vector a token out.
+"""The encoder and its tokenizer: one vector for each token of a text.
 
 What belongs here: loading weights, and encoding in batches with little padding. What does not:
 comparing vectors (late_interaction/maxsim.py). Imported only where a model is needed: it loads
@@ -29,7 +29,7 @@ from relabel_assets.student.runtime.precision import InferenceCopy
 class Encoder:
     """A transformer encoder: `model` maps token ids (B, T) to hidden states (B, T, H).
 
-    `inference` gives the copy of `model` that encodes what needs no gradient.
+    `inference` returns the copy of `model` that encodes without gradients.
     """
 
     model: nn.Module
@@ -39,24 +39,23 @@ class Encoder:
 
     @property
     def width(self) -> int:
+        """H, the size of a token's vector."""
         return int(self.model.config.hidden_size)  # type: ignore[union-attr, arg-type]
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids with special tokens; a text longer than max_length becomes several rows' worth,
-        see pieces."""
+        """The token ids of each text with special tokens, uncut: `pieces` cuts them to max_length."""
         return self.tokenizer(
             list(texts), add_special_tokens=True, truncation=False, verbose=False
         )["input_ids"]
 
     def words(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids without special tokens."""
+        """The word pieces of each text: its token ids without special tokens."""
         return self.tokenizer(
             list(texts), add_special_tokens=False, truncation=False, verbose=False
         )["input_ids"]
 
     def pieces(self, ids: Sequence[int]) -> list[list[int]]:
-        """`ids` (with its first and last special token) cut into runs of at most max_length, so
-        that nothing is lost."""
+        """`ids` as rows of at most max_length, each with the first and last special token of `ids`."""
         if len(ids) <= self.max_length:
             return [list(ids)]
         first, *inner, last = ids
@@ -64,8 +63,7 @@ class Encoder:
         return [[first, *inner[start : start + step], last] for start in range(0, len(inner), step)]
 
     def forward(self, rows: Sequence[Sequence[int]], model: Any = None) -> tuple[Tensor, Tensor]:
-        """Unit token vectors (B, T, H) and the mask (B, T) that is true for tokens of the text,
-        special ones left out.
+        """Unit token vectors (B, T, H), and the mask (B, T) of tokens that are not special.
 
         `model` computes them in place of this encoder's own.
         """
@@ -75,12 +73,14 @@ class Encoder:
         pad = self.tokenizer.pad_token_id or 0
         ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows])  # (B, T)
         attention = torch.arange(longest) < lengths[:, None]
-        place = next(model.parameters()).device
-        output = model(input_ids=ids.to(place), attention_mask=attention.long().to(place))
+        model_device = next(model.parameters()).device
+        output = model(
+            input_ids=ids.to(model_device), attention_mask=attention.long().to(model_device)
+        )
         hidden = output.last_hidden_state.float().cpu()  # (B, T, H)
         special = torch.tensor(self.tokenizer.all_special_ids)
         is_word = attention & ~torch.isin(ids, special)
-        # A text of nothing but special tokens keeps them: it must still have a vector.
+        # A text of special tokens alone keeps them, because it must have a vector.
         is_word = torch.where(is_word.any(dim=1, keepdim=True), is_word, attention)
         return nn.functional.normalize(hidden, dim=-1), is_word
 
@@ -88,11 +88,13 @@ class Encoder:
     def encode(
         self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None
     ) -> list[Tensor]:
-        """Each text's unit token vectors, (tokens, H), in the order given; `progress` hears how
-        many rows are done."""
+        """The unit token vectors of each text, (tokens, H), in the order given.
+
+        `progress` is called with the number of finished rows.
+        """
         rows = [
-            (place, piece)
-            for place, ids in enumerate(self.token_ids(texts))
+            (text, piece)
+            for text, ids in enumerate(self.token_ids(texts))
             for piece in self.pieces(ids)
         ]
         parts: list[list[tuple[int, Tensor]]] = [[] for _ in texts]
@@ -100,19 +102,20 @@ class Encoder:
         for batch in batches_by_length([len(ids) for _, ids in rows], max_batch_tokens()):
             vectors, is_word = self.forward([rows[row][1] for row in batch], model)
             by_row = vectors[is_word].split(is_word.sum(dim=1).tolist())
-            for row, of_row in zip(batch, by_row, strict=True):
-                parts[rows[row][0]].append((row, of_row))
+            for row, row_vectors in zip(batch, by_row, strict=True):
+                parts[rows[row][0]].append((row, row_vectors))
             done += len(batch)
             progress(done)
-        # torch.cat copies, also where a text is one piece: a view would keep its whole batch in
-        # memory.
-        return [torch.cat([vectors for _, vectors in sorted(of_text, key=lambda part: part[0])])
-                for of_text in parts]  # fmt: skip
+        for text_parts in parts:
+            text_parts.sort(key=lambda part: part[0])  # by row
+        # torch.cat copies even a single piece: a view would keep its whole batch in memory.
+        return [torch.cat([vectors for _, vectors in text_parts]) for text_parts in parts]
 
 
 def load_encoder(path: str, max_length: int, precision: str = "auto") -> Encoder:
-    """The encoder and tokenizer in a folder or of a hub name. Raises StudentError where they cannot
-    be loaded.
+    """The encoder and tokenizer of `path`, a folder or a hub name.
+
+    Raises StudentError where they cannot be loaded.
 
     >>> from relabel_assets.student.base import base_path
     >>> encoder = load_encoder(base_path("embedded"), max_length=192, precision="fp32")
@@ -127,19 +130,20 @@ def load_encoder(path: str, max_length: int, precision: str = "auto") -> Encoder
 def load_model(
     kind: Any, path: str, *, dtype: torch.dtype = torch.float32, **options: Any
 ) -> tuple[Any, Any, set[str]]:
-    """A model of a transformers Auto class, its tokenizer, and the names of weights that the folder
-    or hub name lacks.
+    """The model of `path` as a transformers Auto class, its tokenizer, and its missing weights.
 
-    Safetensors only, and never code from the folder. Raises StudentError where it cannot be loaded.
+    `path` is a folder or a hub name. Missing weights are given by name: the model has random ones.
+    Only safetensors are read, and code from `path` is never run. Raises StudentError where the
+    model cannot be loaded.
 
     >>> from relabel_assets.student.base import base_path
     >>> model, tokenizer, missing = load_model(AutoModel, base_path("embedded"))
     >>> type(model).__name__, missing
     ('BertModel', set())
     """
-    transformers_logging.disable_progress_bar()  # a bar of 103 weights says nothing beside our own progress
+    transformers_logging.disable_progress_bar()  # it would interrupt our own progress
     level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # it warns of a fresh head, which our own messages cover
+    transformers_logging.set_verbosity_error()  # our own messages cover the warning of a fresh head
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model, loading = kind.from_pretrained(
@@ -148,10 +152,9 @@ def load_model(
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise StudentError(
-            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. "
-            "`base_model` must be "
-            "'embedded', a folder with config.json, tokenizer and model.safetensors, or "
-            "a name on the hub."
+            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. `base_model` must "
+            "be 'embedded', a folder with config.json, tokenizer and model.safetensors, or a name "
+            "on the hub."
         ) from error
     finally:
         transformers_logging.set_verbosity(level)
@@ -159,8 +162,7 @@ def load_model(
 
 
 def max_tokens_of(model: Any, otherwise: int) -> int:
-    """How many tokens `model` can take, special ones included; `otherwise` where its config does
-    not say.
+    """The most tokens that `model` reads, special ones included, or `otherwise` without a limit.
 
     >>> from types import SimpleNamespace
     >>> max_tokens_of(SimpleNamespace(config=SimpleNamespace(max_position_embeddings=512)), 64)

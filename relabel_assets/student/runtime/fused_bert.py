@@ -1,15 +1,17 @@
-"""BERT layers on an x86 CPU: products with bias, GELU and residual in one pass over memory.
+"""Fused BERT layers for x86 CPUs: product, bias, GELU and residual in one pass over memory.
 
-What belongs here: that layer, and putting it into a model of the BERT family. What does not: when a
-model is computed so (precision.py). Imported only where a model is needed: it loads torch.
+What belongs here: the fused layer, and putting it into a model of the BERT family. What does not:
+choosing when a model is fused (precision.py). Imported only where a model is needed: it loads torch.
 
-Private operators of torch are used: `torch.ops.mkldnn._reorder_linear_weight` lays a weight matrix
-out for oneDNN, and `torch.ops.mkldnn._linear_pointwise` multiplies with it and applies what
-follows. They are what torch.compile itself calls on a CPU. torch has no public operator for them,
-and torch.compile would need a C++ compiler on every machine that grades. They encode 1.3 to 1.5
-times as many tokens a second in bf16, and 1.03 to 1.2 times in fp32 (docs/labeling.md).
-pyproject.toml pins torch below its next minor version, and runtime/test_fused_bert.py compares
-every layer with transformers' own: a torch that changes the operators fails there.
+The module uses private operators of torch, the ones that torch.compile calls on a CPU.
+`torch.ops.mkldnn._reorder_linear_weight` lays a weight matrix out for oneDNN.
+`torch.ops.mkldnn._linear_pointwise` multiplies with it, then adds or activates. torch has no public
+operator for them, and torch.compile needs a C++ compiler on every machine that grades. Fused layers
+encode 1.3 to 1.5 times as many tokens a second in bf16, and 1.03 to 1.2 times in fp32
+(docs/labeling.md).
+
+pyproject.toml pins torch below its next minor version. runtime/test_fused_bert.py compares every
+layer with transformers' own, so it fails if a new torch changes the operators.
 """
 
 import platform
@@ -21,13 +23,13 @@ from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLayer
 
-_LAYERS = (BertLayer, RobertaLayer, XLMRobertaLayer)  # one layer by three names
-_PACKED_FOR_ROWS = 2048  # tokens that the weights' layout is chosen for; any other number works too
+_LAYERS = (BertLayer, RobertaLayer, XLMRobertaLayer)  # the same layer under three names
+# oneDNN chooses the weights' layout for this many tokens. Not measured: any other number works too.
+_PACKED_FOR_ROWS = 2048
 
 
 def can_fuse(model: Any) -> bool:
-    """Whether `model` has layers that can be fused: of the BERT family, with exact GELU, on an x86
-    CPU.
+    """Whether `model` has layers of the BERT family with exact GELU, on an x86 CPU.
 
     >>> from transformers import BertConfig, BertModel
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
@@ -46,8 +48,7 @@ def can_fuse(model: Any) -> bool:
 
 
 def fuse(model: Any) -> None:
-    """Replace each layer of `model` that has a fused form. The model can only infer then, not
-    train.
+    """Replace the BERT layers of `model` by fused ones, with which it can infer but not train.
 
     >>> from transformers import BertConfig, BertModel
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
@@ -65,7 +66,7 @@ def fuse(model: Any) -> None:
 
 
 class FusedLayer(nn.Module):
-    """What a BERT layer computes in evaluation: hidden states (B, T, H) to (B, T, H)."""
+    """A BERT layer in evaluation mode: hidden states (B, T, H) to (B, T, H)."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
@@ -84,8 +85,7 @@ class FusedLayer(nn.Module):
     def forward(
         self, hidden: Tensor, attention_mask: Tensor | None = None, *args: Any, **kwargs: Any
     ) -> Tensor:
-        """`attention_mask` broadcasts to (B, heads, T, T), as transformers makes it for
-        scaled_dot_product_attention."""
+        """The layer's hidden states. `attention_mask` broadcasts to (B, heads, T, T), or is None."""
         batch, length, width = hidden.shape
         rows = hidden.reshape(batch * length, width)
         split = self.query_key_value(rows).view(batch, length, 3, self.n_heads, -1)
@@ -114,7 +114,7 @@ class _PackedLinear:
     def __call__(
         self, rows: Tensor, *, activation: str = "none", add: Tensor | None = None
     ) -> Tensor:
-        """Of rows (N, in), (N, out): with `activation` ("gelu") applied, or `add` (N, out) added."""
+        """(N, out) of rows (N, in): with `activation` ("gelu") applied, or `add` (N, out) added."""
         operator = torch.ops.mkldnn._linear_pointwise
         if add is not None:
             return operator.binary(rows, add, self.weight, self.bias, "add")

@@ -1,13 +1,13 @@
 """Precision of inference and training: bf16 where the hardware multiplies it, else fp32.
 
-What belongs here: that choice, the copy of a model that scores are computed with, and the autocast
-context of a training step. What does not: the fused layer (fused_bert.py) and the steps (fit.py).
-Imported only where a model is needed: it loads torch.
+What belongs here: choosing bf16 or fp32, the cached inference copy of a model, and the autocast
+context of a training step. What does not: the fused layer (fused_bert.py) and the steps
+(training/fit.py). Imported only where a model is needed: it loads torch.
 
-Two private functions of torch.cpu are used, because torch has no public one that says whether a CPU
-multiplies bf16 in hardware. `parameter._version` is private too: it counts in-place writes, and
-tells a trained model from the same model before the step. pyproject.toml pins torch below its next
-minor version, and runtime/test_precision.py fails where one of them is gone.
+The module uses two private functions of torch.cpu, because no public one tells whether a CPU
+multiplies bf16 in hardware. `parameter._version` is private too: it counts in-place writes, and so
+shows whether a model was trained since it was copied. pyproject.toml pins torch below its next minor
+version, and runtime/test_precision.py fails if one of the three is missing.
 """
 
 import copy
@@ -26,10 +26,10 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def dtype_of(precision: str) -> torch.dtype:
-    """The number format that a `precision` of PRECISIONS means on this machine.
+    """The number format of a `precision` of PRECISIONS on this machine.
 
-    auto is bf16 only where the hardware multiplies it: elsewhere bf16 is emulated, at an eighth of
-    fp32's speed.
+    auto is bf16 only where the hardware multiplies it. Elsewhere bf16 is emulated, at an eighth of
+    the speed of fp32.
 
     >>> dtype_of("fp32"), dtype_of("bf16")
     (torch.float32, torch.bfloat16)
@@ -40,6 +40,7 @@ def dtype_of(precision: str) -> torch.dtype:
 
 
 def _multiplies_bf16() -> bool:
+    """Whether the GPU, or the CPU without one, multiplies bf16 in hardware."""
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # AMX or AVX512-BF16. Without them, bf16 was measured at an eighth of the speed of fp32.
@@ -48,11 +49,10 @@ def _multiplies_bf16() -> bool:
 
 @contextmanager
 def mixed_precision(dtype: torch.dtype) -> Iterator[None]:
-    """Within, a model's matrix products are in `dtype`; its weights stay fp32 (Micikevicius et al.
-    2018).
+    """A context of matrix products in `dtype` with weights in fp32 (Micikevicius et al. 2018).
 
-    On a CPU, attention in bf16 uses torch's plain kernel: the fused one's backward pass was
-    measured at two thirds of a whole step.
+    On a CPU, attention in bf16 uses torch's plain kernel. Measured: the backward pass of the fused
+    kernel takes two thirds of a whole step.
 
     >>> linear, vector = nn.Linear(2, 2), torch.ones(1, 2)
     >>> with mixed_precision(torch.bfloat16):
@@ -63,7 +63,7 @@ def mixed_precision(dtype: torch.dtype) -> Iterator[None]:
     if dtype == torch.float32:
         yield
         return
-    cuda = torch.backends.cuda  # these settings hold for plain attention on a CPU too
+    cuda = torch.backends.cuda  # its settings apply to plain attention on a CPU too
     was_allowed = cuda.fp16_bf16_reduction_math_sdp_allowed()
     cuda.allow_fp16_bf16_reduction_math_sdp(True)
     try:
@@ -75,11 +75,11 @@ def mixed_precision(dtype: torch.dtype) -> Iterator[None]:
 
 
 class InferenceCopy:
-    """Gives the model that scores are computed with: a cached copy in `dtype`, with adapter merged
-    and layers fused.
+    """The cached inference copy of a model: rounded to `dtype`, adapter merged, layers fused.
 
-    Where neither applies it is the model itself. After a training step the copy is made again. A
-    classifier's head stays in fp32: bf16 keeps three digits, and scores would tie.
+    A call returns the copy, or the model itself where there is nothing to round or fuse. A training
+    step makes the copy outdated, and the next call makes a new one. A classifier's head stays in
+    fp32: bf16 keeps three digits, so scores would tie.
 
     >>> model = nn.Linear(2, 2)
     >>> model.config = None
@@ -90,9 +90,8 @@ class InferenceCopy:
     def __init__(self, precision: str = "fp32") -> None:
         self.dtype = dtype_of(precision)
         self._copy: Any = None
-        self._copied: tuple[int, int] | None = (
-            None  # which model, and how often its weights were written to
-        )
+        # Of the copied model: its id, and the number of in-place writes to its weights.
+        self._copied_state: tuple[int, int] | None = None
 
     def __call__(self, model: Any) -> Any:
         is_rounded = self.dtype != torch.float32 and next(model.parameters()).dtype != self.dtype
@@ -100,38 +99,40 @@ class InferenceCopy:
         if not is_rounded and not is_fused:
             return model
         state = (id(model), sum(parameter._version for parameter in model.parameters()))
-        if self._copied != state:
+        if self._copied_state != state:
             copied = _merged(model, shares_weights=not is_rounded)
             if is_rounded:
                 _round(copied)
             if is_fused:
                 fuse(copied)
-            self._copy, self._copied = copied, state
+            self._copy, self._copied_state = copied, state
         return self._copy
 
 
 def _merged(model: Any, *, shares_weights: bool) -> Any:
-    """A copy of `model` with its adapter merged. Without an adapter it may share weights, and costs
-    no memory then."""
+    """A copy of `model` with its adapter merged.
+
+    Without an adapter, the copy may share the model's weights, which saves their memory.
+    """
     if hasattr(model, "merge_and_unload"):
         return copy.deepcopy(model).merge_and_unload().eval()
-    shared = (
-        {id(parameter): parameter for parameter in model.parameters()} if shares_weights else {}
-    )
+    shared = {id(weights): weights for weights in model.parameters()} if shares_weights else {}
     return copy.deepcopy(model, memo=shared).eval()
 
 
 def _round(model: Any) -> None:
-    for (
-        parameter
-    ) in model.parameters():  # not the buffers: rotary frequencies in bf16 would misplace tokens
+    """Round all weights of `model` to bf16, except those of a classifier's head."""
+    # Not the buffers: rotary frequencies in bf16 would misplace tokens.
+    for parameter in model.parameters():
         parameter.data = parameter.data.to(torch.bfloat16)
     _keep_head_in_fp32(model)
 
 
 def _keep_head_in_fp32(model: Any) -> None:
-    """Bring a classifier's layers above its base model back to fp32. A language model's head is
-    decoder.py's to see to."""
+    """Return a classifier's layers above its base model to fp32.
+
+    A language model is left as it is: decoder.py computes its digit logits in fp32.
+    """
     base = getattr(model, model.base_model_prefix, None)
     if base is None or model.get_output_embeddings() is not None:
         return

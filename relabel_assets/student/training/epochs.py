@@ -1,7 +1,7 @@
-"""The choice of the epoch that is kept.
+"""The epochs of a training, and the choice of the best one.
 
-What belongs here: an epoch's figures and that rule, without torch. What does not: the training loop
-(fit.py).
+What belongs here: an epoch's metrics and the rule of choice, without torch. What does not: the
+training loop (fit.py).
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training queries. Epoch 0 is the model before training and has no
-    `train_loss`.
+    """One pass over the training queries; epoch 0 is the model before training.
 
-    `dev_metric` is higher for a better model, and None where there are no dev pairs.
+    Epoch 0 has no `train_loss`. `dev_metric` is higher for a better model, and None without dev
+    pairs.
     """
 
     number: int
@@ -22,11 +22,10 @@ class Epoch:
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The epoch whose weights are kept: the best on dev, of equal ones the first; without dev pairs
-    the last.
+    """The epoch whose weights are kept: the first of the best on dev, or the last without dev pairs.
 
-    The first of equal ones, because training that gains nothing on dev only fits the training
-    queries more closely.
+    The first, because training that gains nothing on dev only fits the training queries more
+    closely.
 
     >>> best_epoch([Epoch(0, None, 0.70), Epoch(1, 0.9, 0.75), Epoch(2, 0.8, 0.75)]).number
     1

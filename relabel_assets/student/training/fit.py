@@ -1,8 +1,7 @@
-"""The training loop: steps over graded queries, an optimizer and its schedule, and the same weights
-from the same seed.
+"""The training loop: repeatable steps over graded queries, with an optimizer and its schedule.
 
-What belongs here: which documents a step computes, in which order, and how weights move. What does
-not: the losses (losses.py), how a pair becomes a score (the architectures) and which epoch is kept
+What belongs here: the choice and order of a step's documents, and the updates of the weights. What
+does not: the losses (losses.py), the scores of pairs (the architectures) and the choice of an epoch
 (epochs.py). Imported only where a model is needed: it loads torch.
 """
 
@@ -22,14 +21,15 @@ from torch import Tensor, nn
 from relabel_assets.progress import Progress
 from relabel_assets.student.training.epochs import Epoch, best_epoch
 
-_WARM_UP_SHARE = 0.1  # of all steps, as is usual for fine-tuning (Devlin et al. 2019)
+# The usual values of fine-tuning (Devlin et al. 2019). Others were not measured.
+_WARM_UP_SHARE = 0.1  # of all steps
 _WEIGHT_DECAY = 0.01
 _MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
 class GradedQuery:
-    """A query with its graded documents: `documents` are their ids, `grades` (D,) go with them."""
+    """A query with its graded documents: their ids `documents`, and their `grades` (D,)."""
 
     text: str
     documents: Sequence[str]
@@ -37,12 +37,11 @@ class GradedQuery:
 
 
 class Learner(Protocol):
-    """What is trained: `module` holds all weights that learn, and a step computes
-    `queries_per_step` queries.
+    """A model and its loss: `module` holds all trained weights, a step has `queries_per_step` queries.
 
-    With `documents_per_query`, a step computes at most that many documents of a query, because one
-    that encodes documents has no memory for a hundred; the query then comes several times an epoch,
-    until all its documents could have come.
+    `documents_per_query` is the most documents of a query in one step, or None for all: a learner
+    that encodes documents has no memory for a hundred. A query with more documents comes several
+    times an epoch.
     """
 
     module: nn.Module
@@ -54,13 +53,12 @@ class Learner(Protocol):
         ...
 
     def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
-        """The mean loss of some queries, a scalar."""
+        """The mean loss of the queries, a scalar."""
         ...
 
 
 def graded_queries(pairs: pl.DataFrame) -> list[GradedQuery]:
-    """The queries of graded `pairs`, each with its documents, in key order: the same whatever the
-    order of the rows.
+    """The queries of graded `pairs` with their documents, in the order of their ids.
 
     >>> query = {"query_id": "q1", "text": "leave"}
     >>> pairs = pl.DataFrame([{**query, "doc_id": "b", "grade": 0}, {**query, "doc_id": "a", "grade": 3}])
@@ -88,13 +86,13 @@ def fit(
     dev_metric: Callable[[], float | None],
     progress: Progress,
 ) -> list[Epoch]:
-    """Train in place, and leave the module with the weights of its best epoch (see best_epoch).
+    """Train in place, load the weights of the best epoch (see best_epoch), and return all epochs.
 
     `dev_metric` is called after each epoch, and once before the first. The same seed, inputs and
     number of threads give the same weights on a CPU.
 
     >>> class Line:
-    ...     '''One weight, to be moved to 1.'''
+    ...     '''One weight, which training should move to 1.'''
     ...     queries_per_step, documents_per_query = 1, None
     ...     def __init__(self):
     ...         self.module = nn.Linear(1, 1, bias=False)
@@ -117,7 +115,7 @@ def fit(
         steps_per_epoch = -(-n_samples // learner.queries_per_step)
         optimizer, schedule = _optimizer(learner, epochs * steps_per_epoch)
         history = [Epoch(0, None, dev_metric())]
-        kept = _trainable_state(learner.module)
+        best_state = _trainable_state(learner.module)
         for number in range(1, epochs + 1):
             samples = _samples(train, learner, draw)
             step_losses = []
@@ -135,16 +133,15 @@ def fit(
             history.append(Epoch(number, float(np.mean(step_losses)), dev_metric()))
             progress("training, epochs", number, epochs, _note(history[-1]))
             if best_epoch(history) is history[-1]:
-                kept = _trainable_state(learner.module)
-        learner.module.load_state_dict(kept, strict=False)
+                best_state = _trainable_state(learner.module)
+        learner.module.load_state_dict(best_state, strict=False)
     return history
 
 
 def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> PeftModel:
-    """`model` with LoRA adapters (Hu et al. 2021) on every linear layer but the output's; peft
-    finds them.
+    """`model` with LoRA adapters (Hu et al. 2021) on every linear layer but the output's.
 
-    With `task` SEQ_CLS the whole classification head learns beside them.
+    With `task` SEQ_CLS, all weights of the classification head are trained too.
 
     >>> from transformers import BertConfig, BertModel
     >>> small = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
@@ -156,37 +153,37 @@ def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> P
         r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type=task
     )
     with warnings.catch_warnings():
-        # peft and transformers warn about each other; a user can do nothing about it.
+        # peft and transformers warn about each other, and a user can do nothing about it.
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, config)
 
 
 def balanced(grades: Sequence[float], n: int, draw: random.Random) -> list[int]:
-    """`n` places, drawn as evenly over the grades as they allow: most documents have grade 0, and
-    teach least.
+    """`n` indices of `grades`, drawn as evenly over the grades as possible.
+
+    Most documents have grade 0 and teach least.
 
     >>> chosen = balanced([0.0, 0.0, 0.0, 0.0, 3.0, 3.0], 4, random.Random(13))
     >>> sorted(chosen)[2:]  # two of grade 0, and both of grade 3
     [4, 5]
     """
     by_grade: dict[float, list[int]] = {}
-    for place in draw.sample(range(len(grades)), len(grades)):
-        by_grade.setdefault(grades[place], []).append(place)
+    for index in draw.sample(range(len(grades)), len(grades)):
+        by_grade.setdefault(grades[index], []).append(index)
     chosen: list[int] = []
     while len(chosen) < min(n, len(grades)):
-        for places in by_grade.values():
-            if places and len(chosen) < n:
-                chosen.append(places.pop())
+        for indices in by_grade.values():
+            if indices and len(chosen) < n:
+                chosen.append(indices.pop())
     return chosen
 
 
 def linear_schedule(n_steps: int) -> Callable[[int], float]:
-    """The share of the learning rate at each step, from 0: a linear rise over the first tenth, then
-    a linear fall to 0.
+    """The schedule of the learning rate: a linear rise over the first tenth, then a linear fall to 0.
 
-    transformers' get_linear_schedule_with_warmup begins its rise at 0, so that its first step
-    changes nothing, and an epoch here may have ten steps. This one rises by 1/w, 2/w, ... over w
-    steps of warm-up.
+    It maps a step, from 0, to a share of the learning rate. The rise is 1/w, 2/w, ... over w steps
+    of warm-up. transformers' get_linear_schedule_with_warmup starts at 0, so its first step changes
+    nothing; that is much of an epoch of ten steps.
 
     >>> share = linear_schedule(20)
     >>> [round(share(step), 2) for step in (0, 1, 2, 11, 20)]
@@ -204,13 +201,12 @@ def linear_schedule(n_steps: int) -> Callable[[int], float]:
 
 @contextmanager
 def _repeatable() -> Iterator[None]:
+    """A context of deterministic algorithms, as far as the hardware has them."""
     settings: Any = torch.utils.deterministic
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     was_filled = settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-    settings.fill_uninitialized_memory = (
-        False  # a debugging aid that costs a tenth of a step's time
-    )
+    settings.fill_uninitialized_memory = False  # a debugging aid, at a tenth of a step's time
     try:
         yield
     finally:
@@ -221,8 +217,11 @@ def _repeatable() -> Iterator[None]:
 def _samples(
     train: Sequence[GradedQuery], learner: Learner, draw: random.Random
 ) -> list[GradedQuery]:
-    """An epoch's queries in a drawn order; with `documents_per_query`, each in as many parts as its
-    documents need."""
+    """The queries of an epoch in random order.
+
+    A query of more than `documents_per_query` documents comes once for every so many of them, each
+    time with a new draw of documents.
+    """
     size = learner.documents_per_query
     if size is None:
         return draw.sample(train, len(train))
@@ -230,9 +229,9 @@ def _samples(
     for query in train:
         n_parts = -(-len(query.documents) // size)
         for _ in range(n_parts):
-            places = balanced(query.grades.tolist(), size, draw)
-            documents = [query.documents[place] for place in places]
-            samples.append(GradedQuery(query.text, documents, query.grades[places]))
+            indices = balanced(query.grades.tolist(), size, draw)
+            documents = [query.documents[index] for index in indices]
+            samples.append(GradedQuery(query.text, documents, query.grades[indices]))
     return draw.sample(samples, len(samples))
 
 
