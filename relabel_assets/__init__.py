@@ -1,12 +1,10 @@
-"""relabel-assets: a folder of documents in, relevance labels and a small model that grades like its
-teacher out."""
+"""relabel-assets: relevance labels for a folder of documents, and a small model that grades them."""
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # `from relabel_assets import Labeler` for Python users, without every import of the package
-    # loading torch.
+    # `from relabel_assets import Labeler` works, and other imports of the package do not load torch.
     if name == "Labeler":
         from relabel_assets.student import Labeler
 

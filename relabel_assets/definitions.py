@@ -1,7 +1,7 @@
-"""The graph, in flow order.
+"""The Dagster definitions: assets in pipeline order, checks, sensors, jobs and resources.
 
-What belongs here: which assets, checks, sensors and resources make the code location. What does
-not: any of them.
+What belongs here: the list of these parts. What does not: the parts (assets/, graph/), and the
+environment variables (home.py).
 """
 
 import dagster as dg
@@ -33,9 +33,9 @@ ASSETS = [
 ]
 
 _EITHER = dg.multi_or_in_process_executor
-# The steps of one corpus mostly wait for each other, and a process for each costs seconds: a run is
-# one process. Its config may choose otherwise: execution: {config: {multiprocess: {max_concurrent:
-# 2}}}.
+# By default a run is one process: the steps of one corpus mostly wait for each other, and a process
+# for each costs seconds. A run's config may choose another executor:
+# execution: {config: {multiprocess: {max_concurrent: 2}}}.
 EXECUTOR = dg.ExecutorDefinition(
     name="in_process_or_multiprocess",
     config_schema=dg.Field(_EITHER.config_schema.config_type, default_value={"in_process": {}}),
@@ -51,8 +51,11 @@ def build_definitions(
     automation: Automation = "off",
     backfill: Backfill = "run_per_corpus",
 ) -> dg.Definitions:
-    """The whole graph. `automation` is whether sensors and schedules run from the start, `backfill`
-    what a backfill of several corpora is: a run for each, or one run."""
+    """The whole graph.
+
+    `automation`: whether sensors and schedules are started by default. `backfill`: whether a backfill
+    of several corpora is one run for each, or one run.
+    """
     policy = BACKFILL_POLICIES[backfill]
     return dg.Definitions(
         assets=[
@@ -71,8 +74,7 @@ def build_definitions(
     )
 
 
-# Dagster looks for `defs` in this module: the one place where an import reads environment
-# variables.
+# Dagster loads `defs` from this module. Only this import reads environment variables.
 _SETTINGS = settings_from_environment()
 defs = build_definitions(
     Project.from_settings(_SETTINGS),

@@ -1,16 +1,15 @@
-"""One family of errors, and the record of an input that was set aside.
+"""The exceptions that a user can act on, and the record of an input that was set aside.
 
-What belongs here: exceptions that a user can act on. Each message names what is wrong, what is
-allowed and what to do about it. What does not: anything that needs another module of the project,
-and programming errors, which stay plain Python exceptions with their tracebacks.
+What belongs here: exceptions whose message names the culprit, the allowed values and the remedy. What
+does not: programming errors, which stay plain Python exceptions with a traceback. This module imports
+no other module of the project.
 """
 
 from dataclasses import dataclass
 
 
 class RelabelError(Exception):
-    """Something a user can fix. `str(error)` is the whole message; the command exits with
-    `exit_code`."""
+    """An error that a user can fix. The command prints `str(error)` and exits with `exit_code`."""
 
     exit_code = 1
 
@@ -40,7 +39,7 @@ class WarehouseError(RelabelError):
 
 
 class TeacherError(RelabelError):
-    """The teacher cannot be asked: no key, no endpoint, an unknown model."""
+    """The teacher cannot answer: no key, no endpoint, an unknown model."""
 
     exit_code = 7
 
@@ -67,5 +66,5 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.message.rstrip('.')}. {self.remedy}".rstrip()
+        location = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{location}: {self.message.rstrip('.')}. {self.remedy}".rstrip()

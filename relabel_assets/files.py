@@ -1,7 +1,7 @@
-"""Replacing a file whole or not at all, and making sure that it is on the disk.
+"""Atomic replacement of files, and flushing them to the disk.
 
-What belongs here: the one way in which this project replaces a file that others read. What does
-not: formats, and files that grow line by line (the ledger appends).
+What belongs here: the one way in which this project replaces a file that others read. What does not:
+file formats, and appending lines (teacher/ledger/).
 """
 
 import os
@@ -12,13 +12,11 @@ from pathlib import Path
 
 @contextmanager
 def whole(path: Path, *, is_durable: bool = False) -> Iterator[Path]:
-    """A scratch file beside `path` to write to; when the block ends without an error it takes the
-    place of `path`.
+    """A scratch file to write, which replaces `path` when the block ends without an error.
 
-    Readers see the old file or the new one, never a part. After an error, Ctrl-C included, `path`
-    is as it was and the scratch file is gone. The folder is created where it is missing. With
-    `is_durable` the content and the new name are on the disk when this returns: a power cut cannot
-    take them back. Raises OSError where the disk does not take the file.
+    Readers see the old file or the new one, never a part. After an error, Ctrl-C included, `path` is
+    unchanged and the scratch file is removed. A missing folder is created. With `is_durable` content
+    and name survive a power cut. Raises OSError if the file cannot be written.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -42,9 +40,7 @@ def whole(path: Path, *, is_durable: bool = False) -> Iterator[Path]:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make new names in `folder` survive a power cut: a file's own fsync does not write the folder
-    that names it.
-    """
+    """Write the names in `folder` to the disk. The fsync of a file does not write its folder."""
     _flush(folder)
 
 

@@ -1,8 +1,8 @@
-"""The settings in environment variables: where state and corpora live, and what starts runs.
+"""Settings from environment variables, and the folders of RELABEL_HOME.
 
-What belongs here: the variables RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and
-RELABEL_BACKFILL, and the folders of a home. What does not: what the files hold. Nothing here is
-read when a module is imported.
+What belongs here: RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and RELABEL_BACKFILL. What does not:
+the settings of a corpus (corpus/config.py), and the content of files. Importing this module reads no
+variable.
 """
 
 import os
@@ -49,7 +49,7 @@ class Home:
 
     @property
     def scratch(self) -> Path:
-        """For files that no later run needs: search indexes, spilled results."""
+        """The folder of files that no later run needs: search indexes, spilled results."""
         return self.path / "scratch"
 
 
@@ -60,8 +60,11 @@ def data_from_environment() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the environment says. `automation`: whether sensors and schedules run from the
-    start. `backfill`: whether a backfill of several corpora is a run for each or one run."""
+    """The values of all environment variables.
+
+    `automation`: whether sensors and schedules are started by default. `backfill`: whether a backfill
+    of several corpora is one run for each, or one run.
+    """
 
     home: Home
     data: Path
@@ -70,21 +73,20 @@ class Settings:
 
 
 def settings_from_environment() -> Settings:
-    """RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and RELABEL_BACKFILL as they are now; an empty
-    one is not set.
+    """The current values of the environment variables. An empty one counts as not set.
 
     Raises ConfigError for a value that is not allowed.
     """
     automation = os.environ.get("RELABEL_AUTOMATION") or "off"
     if automation not in get_args(Automation):
         raise ConfigError(
-            f"RELABEL_AUTOMATION is {automation!r}. It is on or off; off if it is not set."
+            f"RELABEL_AUTOMATION is {automation!r}. Allowed: on or off. Default: off."
         )
     backfill = os.environ.get("RELABEL_BACKFILL") or "run_per_corpus"
     if backfill not in get_args(Backfill):
         raise ConfigError(
-            f"RELABEL_BACKFILL is {backfill!r}. It is "
-            f"{' or '.join(get_args(Backfill))}; the first if it is not set."
+            f"RELABEL_BACKFILL is {backfill!r}. Allowed: {' or '.join(get_args(Backfill))}. "
+            "Default: run_per_corpus."
         )
     return Settings(
         Home.from_environment(),

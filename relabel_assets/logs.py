@@ -1,7 +1,7 @@
-"""Log lines for machines: one JSON object a line, with corpus, asset and run.
+"""JSON log lines with corpus, asset and run.
 
-What belongs here: the format. What does not: the messages (graph/), and where they are written
-(cli/, dagster.yaml).
+What belongs here: the format. What does not: the messages (graph/table_asset.py), and the handlers
+that write them (cli/commands/run.py, dagster.yaml).
 """
 
 import json
@@ -13,11 +13,10 @@ _EXTRA = ("corpus", "asset", "run", "rows", "seconds")
 
 
 class JsonLines(logging.Formatter):
-    """A record as one line: at (UTC), level, logger, message, and corpus, asset, run, rows and
-    seconds where known.
+    """Formats a record as one JSON object: at (UTC), level, logger, message, and the fields below.
 
-    They come from the record's `extra`, or from Dagster's metadata of the step that logged it.
-    `error` is a traceback.
+    corpus, asset, run, rows and seconds come from the record's `extra`, or from Dagster's metadata of
+    the step that logged it. `error` is a traceback.
 
     >>> record = logging.LogRecord("relabel_assets", logging.INFO, "", 0, "%d rows", (8,), None)
     >>> record.created, record.corpus = 0.0, "demo"

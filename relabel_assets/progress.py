@@ -1,7 +1,7 @@
-"""Progress callbacks: a function that long work calls with a step's name and how far it is.
+"""The type of progress callbacks, which long work calls after each piece.
 
-What belongs here: the type, and a callback that does nothing. What does not: showing progress
-(graph/ logs it).
+What belongs here: the type, and a callback that does nothing. What does not: logging the progress
+(graph/table_asset.py).
 """
 
 from typing import Protocol
@@ -14,4 +14,4 @@ class Progress(Protocol):
 
 
 def silent(step: str, done: int, total: int, note: str = "") -> None:
-    """Report nothing: the default where nobody watches."""
+    """Report nothing."""

@@ -1,1 +1,1 @@
-"""One thin file per table: read tables, call other rooms, return the rows. Assets meet in tables."""
+"""One thin file per table: read tables, call other packages, return rows."""

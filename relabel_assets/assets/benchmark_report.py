@@ -1,4 +1,4 @@
-"""Teacher, student, the untrained base and BM25 beside the reference labels."""
+"""The benchmark of teacher, student, untrained base and BM25 against the reference labels."""
 
 import dagster as dg
 import polars as pl
@@ -17,8 +17,8 @@ from relabel_assets.student import settings_to_hash
 
 def _forecast(trial: Trial) -> Forecast:
     n_rows = trial.step.current_rows().height
-    changes = Changes(0, n_rows, 0, is_most=True) if n_rows else None
-    return Forecast(changes, "the figures are known after", is_complete=False)
+    changes = Changes(0, n_rows, 0, is_upper_bound=True) if n_rows else None
+    return Forecast(changes, "the scores are unknown before the run", is_complete=False)
 
 
 @table_asset(
@@ -46,9 +46,9 @@ def benchmark_report(step: Step) -> Rows:
         base=_base_labels(step, training, with_texts(judged, queries, documents)),
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
-    found = measure(labels, reference, queries)
+    benchmark_scores = measure(labels, reference, queries)
     facts = facts_of(
-        found,
+        benchmark_scores,
         corpus=corpus.name,
         description=corpus.config.description,
         reference_kind=corpus.config.reference.kind,
@@ -64,12 +64,12 @@ def benchmark_report(step: Step) -> Rows:
     )
     page = f"reports/{corpus.name}.html"
     with files.whole(step.project.home.path / page) as scratch:
-        scratch.write_text(render_html(found.rows, facts), encoding="utf-8")
+        scratch.write_text(render_html(benchmark_scores.rows, facts), encoding="utf-8")
     return Rows(
-        found.rows.with_columns(reference_kind=pl.lit(facts.reference_kind)),
+        benchmark_scores.rows.with_columns(reference_kind=pl.lit(facts.reference_kind)),
         metadata={
-            "report": dg.MetadataValue.md(render_markdown(found.rows, facts)),
-            "left_out": found.n_left_out,
+            "report": dg.MetadataValue.md(render_markdown(benchmark_scores.rows, facts)),
+            "left_out": benchmark_scores.n_left_out,
         },
         files=(page,),
     )
@@ -78,8 +78,8 @@ def benchmark_report(step: Step) -> Rows:
 def _base_labels(step: Step, training: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     """The grades of the untrained base, calibrated on the training pairs.
 
-    It reads their documents again for each report. What it scores depends on the corpus and the
-    base alone, so its scores could be kept; that would be a table of its own.
+    Each report encodes the judged documents again. The scores depend on the corpus and the base
+    alone, so a table of their own could keep them.
     """
     from relabel_assets.student import Labeler
 

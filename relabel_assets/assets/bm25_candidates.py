@@ -1,4 +1,4 @@
-"""The pairs that are graded: BM25's best, the seed document, judged pairs, a few at random."""
+"""The pairs to grade: BM25's top documents, the seed document, judged pairs, random ones."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""The grades that every labeler is measured against, as the corpus' qrels give them."""
+"""The grades of the corpus' qrels, against which every labeler is measured."""
 
 import polars as pl
 
@@ -15,10 +15,10 @@ from relabel_assets.graph.table_asset import table_asset
     files=("reference_labels",),
 )
 def reference_labels(step: Step) -> Rows:
-    known = (
-        step.read_column("synthetic_queries", "query_id"),
-        step.read_column("seed_docs", "doc_id"),
+    query_ids = step.read_column("synthetic_queries", "query_id")
+    doc_ids = step.read_column("seed_docs", "doc_id")
+    reading = with_known_pairs(
+        step.corpus.reference_labels(), query_ids, doc_ids, file="reference_labels"
     )
-    reading = with_known_pairs(step.corpus.reference_labels(), *known, file="reference_labels")
     kind = pl.lit(step.corpus.config.reference.kind).alias("kind")
     return Rows(reading.frame.with_columns(kind), problems=reading.problems)

@@ -1,4 +1,4 @@
-"""The documents of a corpus, as its folder holds them."""
+"""The documents of a corpus folder."""
 
 from relabel_assets.errors import CorpusError
 from relabel_assets.graph.step import Rows, Step
@@ -10,8 +10,7 @@ def seed_docs(step: Step) -> Rows:
     reading = step.corpus.documents()
     if reading.frame.is_empty():
         raise CorpusError(
-            f"corpus {step.corpus.name!r} has no document that can be used: "
-            f"{len(reading.problems)} were set aside. "
-            f"`relabel corpora check {step.corpus.name}` says why."
+            f"corpus {step.corpus.name!r} has no usable document: {len(reading.problems)} set aside. "
+            f"`relabel corpora check {step.corpus.name}` gives the reasons."
         )
     return Rows(reading.frame, problems=reading.problems)

@@ -13,16 +13,16 @@ _PAIR = ["query_id", "doc_id"]
 
 
 def _forecast(trial: Trial) -> Forecast:
-    """Every row names its student: another one changes them all, the same one perhaps none."""
+    """Every row names its student, so a new student changes them all and the same one perhaps none."""
     before = trial.step.current_rows().select(_PAIR)
     after = trial.step.read("bm25_candidates").select(_PAIR)
     n_both = before.join(after, on=_PAIR, how="semi").height
-    of_student = trial.earlier.get("student_model")
-    is_another = of_student is not None and of_student.is_certain_change
-    is_most = not is_another or "bm25_candidates" in trial.unknown
+    student = trial.earlier.get("student_model")
+    is_new_student = student is not None and student.is_certain_change
+    is_bound = not is_new_student or "bm25_candidates" in trial.unknown
     return Forecast(
-        Changes(after.height - n_both, n_both, before.height - n_both, is_most=is_most),
-        "the student's grades are known after",
+        Changes(after.height - n_both, n_both, before.height - n_both, is_upper_bound=is_bound),
+        "the student's grades are unknown before the run",
         is_complete=False,
     )
 

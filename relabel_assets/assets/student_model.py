@@ -1,4 +1,4 @@
-"""The students of a corpus; the current one is trained on the teacher's grades as they are now."""
+"""The students of a corpus. The current one is trained on the teacher's current grades."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +21,23 @@ from relabel_assets.student import (
 if TYPE_CHECKING:
     from relabel_assets.student.train import TrainedStudent
 
+# The settings of a student that are columns of its row.
 _ROW = {"model_id", "base_model", "architecture", "method", "n_train_pairs", "n_dev_pairs"}
 _ROW |= {"training_set_hash", "cut_points", "best_epoch"}
 
 
 def _forecast(trial: Trial) -> Forecast:
-    """Whether a student is trained: its id, which needs no training, tells."""
+    """Whether the run trains a student. The id, computed without training, decides."""
     step, students = trial.step, trial.step.current_rows()
     current = students.filter("is_current")["model_id"].to_list()
     if trial.unknown:
         note = "a student is trained if its pairs' grades or texts changed"
-        return Forecast(Changes(1, len(current), 0, is_most=True), note, is_complete=False)
+        return Forecast(Changes(1, len(current), 0, is_upper_bound=True), note, is_complete=False)
     pairs, _, model_id = _training_set(step)
     if model_id in current and _is_saved(step, model_id):
         return Forecast(Changes(0, 0, 0), f"the student {model_id} stays")
-    is_known = model_id in students["model_id"]
-    changes = Changes(int(not is_known), len({*current, model_id} if is_known else current), 0)
+    has_row = model_id in students["model_id"]
+    changes = Changes(int(not has_row), len({*current, model_id} if has_row else current), 0)
     return Forecast(changes, f"a student is trained on {pairs.height:,} pairs", is_complete=False)
 
 
@@ -74,11 +75,9 @@ def student_model(step: Step) -> Rows:
 
 
 def _training_set(step: Step) -> tuple[pl.DataFrame, pl.DataFrame, str]:
-    """What a student learns from, graded pairs and a sample of the documents; and the id of that
-    student.
+    """The graded pairs and the sample of documents of a training, and the id of its student.
 
-    The benchmark and the check training_does_not_leak join the same pairs again, each in a step of
-    its own.
+    The benchmark and the check training_does_not_leak join the same pairs in steps of their own.
     """
     config, documents = step.corpus.config.student, step.read("seed_docs")
     pairs = training_pairs(step.read("teacher_labels"), step.read("synthetic_queries"), documents)

@@ -1,4 +1,4 @@
-"""What employees type: queries of the corpus, or queries that the live teacher writes."""
+"""The queries of a corpus: provided in its folder, or written by the live teacher."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from relabel_assets.corpus.queries import content_hash, with_known_seeds
 from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.errors import CorpusError
 from relabel_assets.graph import written_queries
-from relabel_assets.graph.forecast import Forecast, Trial, by_making
+from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 
@@ -28,7 +28,7 @@ def _settings(corpus: CorpusFolder) -> dict[str, Any]:
 
 def _forecast(trial: Trial) -> Forecast:
     are_written = _are_written(trial.step.corpus)
-    return written_queries.forecast(trial) if are_written else by_making(trial)
+    return written_queries.forecast(trial) if are_written else computed_forecast(trial)
 
 
 @table_asset(
@@ -46,25 +46,23 @@ def synthetic_queries(step: Step) -> Rows:
     if step.corpus.has_queries:
         return _provided(step)
     raise CorpusError(
-        f"corpus {step.corpus.name!r} has no {_FILE}, and a recorded teacher writes "
-        "none. Add the queries, or set "
-        "teacher.kind to openai."
+        f"corpus {step.corpus.name!r} has no {_FILE}, and a recorded teacher writes none. "
+        "Add the queries, or set teacher.kind to openai."
     )
 
 
 def _provided(step: Step) -> Rows:
+    """The rows of the queries in the corpus folder."""
     doc_ids = step.read_column("seed_docs", "doc_id")
     reading = with_known_seeds(step.corpus.queries(), doc_ids, file=_FILE)
     queries, leaking = assign_splits(reading.frame, config=step.corpus.config.queries, file=_FILE)
-    nothing = {
-        name: pl.lit(None, pl.String) for name in ("persona", "teacher_model", "prompt_hash")
-    }
+    only_written = ("persona", "teacher_model", "prompt_hash")  # NULL for a provided query
     texts = queries.select("text", "intent", "seed_doc_id").iter_rows()
     hashes = [content_hash(text, intent, None, seed) for text, intent, seed in texts]
     rows = queries.with_columns(
         source=pl.lit("provided"),
         is_round_trip=pl.lit(None, pl.Boolean),
         content_hash=pl.Series(hashes, dtype=pl.String),
-        **nothing,
+        **{name: pl.lit(None, pl.String) for name in only_written},
     )
     return Rows(rows, problems=reading.problems + leaking)

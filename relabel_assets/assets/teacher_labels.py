@@ -1,4 +1,4 @@
-"""The teacher's grade of every candidate, recorded or asked for now; or why there is none."""
+"""The teacher's grade of every candidate, recorded or live, or the reason for a missing one."""
 
 from typing import Any
 
@@ -14,47 +14,47 @@ from relabel_assets.graph.forecast import (
     Changes,
     Forecast,
     Trial,
-    by_making,
     changes_between,
+    computed_forecast,
     cost_note,
 )
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
+from relabel_assets.plural import counted
 from relabel_assets.teacher.grading.recorded import grade_recorded
 from relabel_assets.teacher.questions import GradingQuestions
 
 _FILE = "teacher_labels.jsonl"
-_FINAL = ("ok", "not_recorded")
+_FINAL = ("ok", "not_recorded")  # the next run asks again for a pair of any other status
 _PAIR = ["query_id", "doc_id"]
 
 
 def _settings(corpus: CorpusFolder) -> dict[str, Any]:
     kind, teacher, prompt = corpus.teacher_kind, corpus.config.teacher, None
-    if kind == "openai":  # the prompt of a recorded teacher is a note, and may not be a file
+    if kind == "openai":  # a recorded teacher's prompt is a note, not a file
         prompt = corpus.optional_text(teacher.prompt)
     return {"kind": kind, "teacher": teacher, "rubric": corpus.rubric, "prompt": prompt}
 
 
 def _forecast(trial: Trial) -> Forecast:
-    """What the ledger answers is made in the copy; the other pairs are counted, with their cost."""
+    """The changes by the ledger's answers, and the number and cost of pairs without an answer."""
     step, corpus = trial.step, trial.step.corpus
-    before, made = step.current_rows(), by_making(trial)
+    before, from_ledger = step.current_rows(), computed_forecast(trial)
     after = step.current_rows()
-    # The copy is made offline: `failed` are the pairs that the ledger does not answer, and no
-    # others.
+    # The copy was computed offline, so exactly the pairs without an answer in the ledger are `failed`.
     asked = after.filter(pl.col("status") == "failed").select(_PAIR)
     if corpus.teacher_kind == "recorded" or asked.is_empty():
-        return made
+        return from_ledger
     pairs = with_texts(asked, step.read("synthetic_queries"), step.read("seed_docs"))
     questions = GradingQuestions.for_corpus(corpus, pairs)
     load = step.project.teacher().estimate(questions, corpus=corpus.name)
     note = (
-        f"the teacher is asked about {asked.height:,} pairs with {load.n_to_send:,} "
-        f"requests{cost_note(load)}"
+        f"the teacher is asked about {counted(asked.height, 'pair')} "
+        f"with {counted(load.n_to_send, 'request')}{cost_note(load)}"
     )
     if trial.unknown:
-        return Forecast(None, f"{note} at least; {made.note}", is_complete=False)
-    # Whatever the answer, an asked pair's row changes: its request, its attempts or its status.
+        return Forecast(None, f"at least {note}; {from_ledger.note}", is_complete=False)
+    # The row of an asked pair changes with any answer: its request, its attempts or its status.
     n_again = before.join(asked, on=_PAIR, how="semi").height
     others = [rows.join(asked, on=_PAIR, how="anti") for rows in (before, after)]
     answered = changes_between(step.table, *others)
@@ -78,8 +78,8 @@ def teacher_labels(step: Step) -> Rows:
     queries, documents = step.read("synthetic_queries"), step.read("seed_docs")
     problems, notices = list[Problem](), list[str]()
     if corpus.teacher_kind == "recorded":
-        known = queries["query_id"], documents["doc_id"]
-        reading = with_known_pairs(corpus.recorded_labels(), *known, file=_FILE)
+        query_ids, doc_ids = queries["query_id"], documents["doc_id"]
+        reading = with_known_pairs(corpus.recorded_labels(), query_ids, doc_ids, file=_FILE)
         labels = grade_recorded(candidates, reading.frame, corpus.rubric)
         problems = reading.problems
     else:

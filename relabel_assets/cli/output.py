@@ -18,6 +18,7 @@ from relabel_assets.benchmark.report import summary
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
+from relabel_assets.plural import counted
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
 from relabel_assets.upkeep.doctor import Finding
@@ -28,15 +29,6 @@ from relabel_assets.warehouse.warehouse import Warehouse
 _WIDTH = None if sys.stdout.isatty() else 160
 OUT = rich.console.Console(width=_WIDTH)
 ERR = rich.console.Console(stderr=True, width=_WIDTH)
-
-
-def counted(n: int, noun: str) -> str:
-    """A number with its noun in the singular or plural.
-
-    >>> counted(1, "row"), counted(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def print_problems(problems: Sequence[Problem]) -> None:
@@ -60,7 +52,7 @@ def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
         parts = [table.reason]
         changes = table.changes
         if changes:
-            bound = "at most " if changes.is_most else ""
+            bound = "at most " if changes.is_upper_bound else ""
             parts.append(
                 f"{bound}{changes.added:,} new, {changes.changed:,} changed, "
                 f"{changes.removed:,} removed rows"

@@ -11,9 +11,10 @@ import polars as pl
 import rich.table
 from rich.markup import escape
 
-from relabel_assets.cli.output import ERR, OUT, counted
+from relabel_assets.cli.output import ERR, OUT
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
+from relabel_assets.plural import counted
 
 FORMATS = ("table", "csv", "json", "parquet")
 _ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import rich.table
 
-from relabel_assets.cli.output import OUT, counted, print_problems
+from relabel_assets.cli.output import OUT, print_problems
 from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.plural import counted
 from relabel_assets.teacher.batch.response_files import ImportResult
 from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, ModelEstimate
 from relabel_assets.teacher.ledger.report import Group, LedgerReport

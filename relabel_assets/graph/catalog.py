@@ -1,7 +1,7 @@
 """Metadata of a table in the Dagster UI: description, schema, lineage, preview, files, links.
 
-What belongs here: turning declarations and rows into Dagster's metadata. What does not: when a
-table is made (table_asset.py), and what a table is (tables/).
+What belongs here: converting declarations and rows to Dagster's metadata. What does not: when a
+table is computed (table_asset.py), and the declarations (tables/).
 """
 
 from collections.abc import Mapping
@@ -13,37 +13,31 @@ import polars as pl
 
 from relabel_assets.errors import Problem
 from relabel_assets.tables.table import Table
-from relabel_assets.warehouse.warehouse import Receipt
+from relabel_assets.warehouse.receipt import Receipt
 
-_PREVIEW_ROWS = 5
-_PREVIEW_CHARACTERS = 80
+# not measured: five rows with cells of one text line show what a table holds.
+_PREVIEW_ROWS, _PREVIEW_CHARACTERS = 5, 80
+# not measured: enough rows to find full ones, and quick to sort in the largest table.
 _PREVIEW_OF_FIRST = 1_000
 # The UI shows longer Markdown behind a link.
 _INLINE_CHARACTERS = 1_000
-_PROBLEMS_SHOWN = 20
+_PROBLEMS_SHOWN = 20  # one screen
 _ADVICE = {
     "seed_docs": "A missing document was set aside: `relabel corpora check` gives the reason.",
-    "synthetic_queries": (
-        "Without a `queries.jsonl` a live teacher writes the queries, which costs "
-        "money: `relabel estimate` shows how much."
-    ),
+    "synthetic_queries": "Without a `queries.jsonl` a live teacher writes the queries, which costs "
+    "money: `relabel estimate` shows how much.",
     "reference_labels": "Without a `reference_labels.qrels` there is no benchmark.",
-    "bm25_candidates": "The number of candidates per query is set by `candidates` in "
-    "`corpus.yaml`.",
-    "teacher_labels": (
-        "A live teacher costs money: `relabel estimate` shows how much, "
-        "`teacher.budget_usd` limits it. A pair without a "
-        "grade has a status and a reason, and the teacher is asked about it again in the next run."
-    ),
+    "bm25_candidates": "`candidates` in `corpus.yaml` sets the number of candidates per query.",
+    "teacher_labels": "A live teacher costs money: `relabel estimate` shows how much, "
+    "`teacher.budget_usd` limits it. A pair without a grade has a status and a reason. The next run "
+    "asks the teacher about it again.",
     "student_model": "Grade your own pairs with it: `relabel label pairs.parquet -c CORPUS -o "
     "labels.parquet`.",
     "student_labels": 'Pairs on which it differs from its teacher: `relabel sql "select * from '
     'label_disagreements limit 20"`.',
-    "benchmark_report": "The HTML page is the file below. `relabel report` prints the same figures "
-    "in "
-    "a "
-    "terminal.",
+    "benchmark_report": "The HTML page is the file below. `relabel report` prints the same figures.",
 }
+# A table, and the text of the link to it.
 _LINKS = {
     "student_model": ("benchmark_report", "How good this student is"),
     "student_labels": ("student_model", "The student that graded"),
@@ -52,11 +46,10 @@ _LINKS = {
 
 
 def description(table: Table) -> str:
-    """What the table holds, how to materialize and query it, and what to know; Markdown."""
+    """The table's description in Markdown: content, grain, how to materialize and query it, advice."""
     parts = [
         f"{table.description} One row per {table.grain}.",
-        "**Materialize it**: choose the corpora. Partitions whose inputs did not change "
-        "stay as they are. "
+        "**Materialize it**: choose the corpora. Partitions whose inputs did not change are kept. "
         f'**Query it**: `relabel sql "select * from {table.name} limit 5"`.',
         _ADVICE[table.name],
     ]
@@ -88,7 +81,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 def metadata(
     table: Table, receipt: Receipt, home: Path, from_step: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a materialization shows: metadata of its step, links, files, and what all tables have."""
+    """The metadata of a materialization: that of its step, links, files, schema and lineage."""
     shown = {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in from_step.items()
@@ -113,16 +106,17 @@ def metadata(
 
 
 def last_metadata(instance: dg.DagsterInstance, table: Table, corpus: str) -> dict[str, Any]:
-    """The metadata of the partition's last materialization; empty where there is none."""
-    found = instance.fetch_materializations(
+    """The metadata of the partition's last materialization; empty without one."""
+    materializations = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey(table.name), asset_partitions=[corpus]), limit=1
     )
-    latest = found.records[0].asset_materialization if found.records else None
+    records = materializations.records
+    latest = records[0].asset_materialization if records else None
     return dict(latest.metadata) if latest else {}
 
 
 def preview(frame: pl.DataFrame) -> dg.MetadataValue:
-    """A few rows as a Markdown table: the fullest of the first thousand, without empty columns."""
+    """A Markdown table of the rows with the fewest NULLs of the first thousand, without empty columns."""
     if frame.is_empty():
         return dg.MetadataValue.md("_no rows_")
     fullest = frame.head(_PREVIEW_OF_FIRST).sort(
@@ -136,14 +130,12 @@ def preview(frame: pl.DataFrame) -> dg.MetadataValue:
 
 
 def problem_list(problems: list[Problem]) -> dg.MetadataValue:
-    shown = [f"- {str(problem).replace('<', '&lt;')}" for problem in problems[:_PROBLEMS_SHOWN]]
-    more = len(problems) - len(shown)
-    return dg.MetadataValue.md(
-        "\n".join(
-            shown
-            + ([f"- and {more} more: `relabel corpora check` lists them all"] if more > 0 else [])
-        )
-    )
+    """The first problems as a Markdown list, and the number of the others."""
+    lines = [f"- {str(problem).replace('<', '&lt;')}" for problem in problems[:_PROBLEMS_SHOWN]]
+    n_more = len(problems) - len(lines)
+    if n_more:
+        lines.append(f"- and {n_more} more: `relabel corpora check` lists them all")
+    return dg.MetadataValue.md("\n".join(lines))
 
 
 def _markdown_table(frame: pl.DataFrame) -> str:

@@ -1,7 +1,6 @@
-"""The asset checks: stored rows against the declaration of their table, their parents, and what the
-pipeline promises.
+"""Asset checks of stored rows: declared rules, references, splits, grades, the benchmark gate.
 
-What belongs here: findings about stored rows, and check results of them. What does not: the
+What belongs here: findings about stored rows, and their check results. What does not: the
 declarations (tables/), and the validation before a write (warehouse/).
 """
 
@@ -17,27 +16,30 @@ from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.graph.project import Project
+from relabel_assets.plural import counted
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.warehouse import Receipt, Warehouse
+from relabel_assets.warehouse.receipt import Receipt
+from relabel_assets.warehouse.warehouse import Warehouse
 
 _CONTRACT_CHECKS = {
     "not_null": "Columns declared as not null hold no NULL.",
     "unique_key": "Each key occurs once.",
-    "accepted_values": "Every value has the declared type. Columns with named values hold no other "
-    "value.",
-    "in_range": "Numbers and text lengths are within the declared limits, and each row keeps the "
-    "table's own rules.",
+    "accepted_values": "Every value has the declared type, and is allowed in its column.",
+    "in_range": "Numbers and text lengths are within the declared limits, and rows keep the table's "
+    "own rules.",
 }
+# The check of a dataframely rule. Every other rule belongs to in_range.
 _CHECK_OF_RULE = {
     "nullability": "not_null",
     "primary_key": "unique_key",
     "dtype": "accepted_values",
 }
+# The UI's list of checks has room for three lines; the page of one check for a screen.
 _LINES_IN_DESCRIPTION, _LINES_SHOWN = 3, 20
 
 
-def _specs(table: str, descriptions: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+def _specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
     return [
         dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
         for name, description in descriptions.items()
@@ -49,9 +51,9 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
     descriptions = dict(_CONTRACT_CHECKS)
     if table.references:
         parents = ", ".join(sorted({reference.parent for reference in table.references}))
-        descriptions["relationships"] = f"Every id that a row refers to exists in {parents}."
+        descriptions["relationships"] = f"Every referenced id exists in {parents}."
 
-    @dg.multi_asset_check(name=f"{table.name}_contract", specs=_specs(table.name, descriptions))
+    @dg.multi_asset_check(name=f"{table.name}_contract", specs=_specs(table.name, **descriptions))
     def contract(
         context: dg.AssetCheckExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.AssetCheckResult]:
@@ -60,17 +62,17 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
             rows = warehouse.read(table.name, corpus)
             broken[corpus] = broken_rules(table, rows.with_columns(corpus=pl.lit(corpus)))
         for name in _CONTRACT_CHECKS:
-            of_corpus = partial(_broken_lines, broken, name)
-            yield _result(table.name, name, _of_each(context, of_corpus))
+            find = partial(_broken_lines, broken, name)
+            yield _result(table.name, name, _findings(context, find))
         if table.references:
-            orphans = partial(missing_parents, warehouse, table)
-            yield _result(table.name, "relationships", _of_each(context, orphans))
+            find = partial(missing_parents, warehouse, table)
+            yield _result(table.name, "relationships", _findings(context, find))
 
     return contract
 
 
 def broken_rules(table: Table, rows: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """How many of `rows` break each rule of the declaration, by check and rule."""
+    """The number of `rows` that break each rule of the declaration, by check and rule."""
     _, failure = table.schema.filter(rows.select(table.schema.column_names()), cast=True)
     broken: dict[str, dict[str, int]] = {}
     for rule, count in failure.counts().items():
@@ -80,7 +82,7 @@ def broken_rules(table: Table, rows: pl.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def missing_parents(warehouse: Warehouse, table: Table, corpus: str) -> list[str]:
-    """A line for each reference of `table` with rows whose parent is not there, and their number."""
+    """A line for each reference of `table` with orphans: rows whose parent row is missing."""
     lines = []
     for reference in table.references:
         matches = " and ".join(
@@ -99,9 +101,8 @@ def missing_parents(warehouse: Warehouse, table: Table, corpus: str) -> list[str
         """
         orphans = warehouse.query(query, {"corpus": corpus})["orphans"][0]
         if orphans:
-            lines.append(
-                f"{', '.join(reference.columns)} not in {reference.parent}: {orphans} rows"
-            )
+            columns = ", ".join(reference.columns)
+            lines.append(f"{columns} not in {reference.parent}: {counted(orphans, 'row')}")
     return lines
 
 
@@ -110,8 +111,7 @@ def missing_parents(warehouse: Warehouse, table: Table, corpus: str) -> list[str
         dg.AssetCheckSpec(
             "nothing_set_aside",
             asset=name,
-            description="Every row of the corpus folder's files was usable. Unusable rows are set "
-            "aside.",
+            description="Every row of the corpus folder's files was usable: none was set aside.",
             partitions_def=CORPORA,
         )
         for name in ("seed_docs", "synthetic_queries", "reference_labels", "teacher_labels")
@@ -124,30 +124,26 @@ def nothing_set_aside(
     receipts = warehouse.receipts()
     for key in context.selected_asset_check_keys:
         table = key.asset_key.to_user_string()
-        lines = _of_each(context, partial(set_aside_inputs, receipts, table))
+        lines = _findings(context, partial(set_aside_inputs, receipts, table))
         yield _result(table, key.name, lines, dg.AssetCheckSeverity.WARN)
 
 
 def set_aside_inputs(
     receipts: Mapping[tuple[str, str], Receipt], table: str, corpus: str
 ) -> list[str]:
+    """A line with the number of inputs that were set aside; no line for none."""
     receipt = receipts.get((corpus, table))
     if not receipt or not receipt.n_set_aside:
         return []
-    n_rows = receipt.n_set_aside
-    return [f"{n_rows} inputs were set aside; `relabel corpora check {corpus}` lists them"]
+    inputs = counted(receipt.n_set_aside, "input")
+    return [f"{inputs} set aside; `relabel corpora check {corpus}` lists them"]
 
 
 @dg.multi_asset_check(
     specs=_specs(
         "synthetic_queries",
-        {
-            "splits_do_not_leak": (
-                "No train or dev query is a near duplicate of a benchmark query or "
-                "shares its seed document. Train and "
-                "dev share no seed document."
-            )
-        },
+        splits_do_not_leak="No train or dev query is a near duplicate of a benchmark query or "
+        "shares its seed document. Train and dev share no seed document.",
     )
 )
 def splits_do_not_leak(
@@ -156,22 +152,19 @@ def splits_do_not_leak(
     def leaks(corpus: str) -> list[str]:
         return leaking_queries(warehouse.read("synthetic_queries", corpus))
 
-    return _result("synthetic_queries", "splits_do_not_leak", _of_each(context, leaks))
+    return _result("synthetic_queries", "splits_do_not_leak", _findings(context, leaks))
 
 
 @dg.multi_asset_check(
     specs=_specs(
         "teacher_labels",
-        {
-            "every_pair_is_graded": "Every candidate has a grade. Pairs without one are counted by "
-            "reason."
-        },
+        every_pair_is_graded="Every candidate has a grade. Ungraded pairs are counted by reason.",
     )
 )
 def every_pair_is_graded(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse
 ) -> dg.AssetCheckResult:
-    lines = _of_each(context, partial(ungraded_pairs, warehouse))
+    lines = _findings(context, partial(ungraded_pairs, warehouse))
     return _result("teacher_labels", "every_pair_is_graded", lines, dg.AssetCheckSeverity.WARN)
 
 
@@ -183,30 +176,26 @@ def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
         {"corpus": corpus},
     ).iter_rows()
     return [
-        f"{pairs} pairs {status}: {reason or 'no reason given'}"
-        for status, reason, pairs in statuses
+        f"{counted(n_pairs, 'pair')} {status}: {reason or 'no reason given'}"
+        for status, reason, n_pairs in statuses
     ]
 
 
 @dg.multi_asset_check(
     specs=_specs(
         "student_model",
-        {
-            "training_does_not_leak": "No training pair has a benchmark query or the seed document "
-            "of "
-            "one."
-        },
+        training_does_not_leak="No training pair has a benchmark query, or its seed document.",
     )
 )
 def training_does_not_leak(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse
 ) -> dg.AssetCheckResult:
-    lines = _of_each(context, partial(leaking_training_pairs, warehouse))
+    lines = _findings(context, partial(leaking_training_pairs, warehouse))
     return _result("student_model", "training_does_not_leak", lines)
 
 
 def leaking_training_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
-    """A line for each pair that a student is trained on and that would leak the benchmark."""
+    """A line for each training pair that leaks the benchmark."""
     tables = ("synthetic_queries", "seed_docs", "teacher_labels")
     queries, documents, labels = (warehouse.read(table, corpus) for table in tables)
     return leaking_pairs(queries, training_pairs(labels, queries, documents))
@@ -215,12 +204,8 @@ def leaking_training_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
 @dg.multi_asset_check(
     specs=_specs(
         "benchmark_report",
-        {
-            "student_is_as_good_as_teacher": (
-                "The student is worse than its teacher by less than the margins in "
-                "corpus.yaml (non-inferiority)."
-            )
-        },
+        student_is_as_good_as_teacher="The student is worse than its teacher by less than the "
+        "margins in corpus.yaml (non-inferiority).",
     )
 )
 def student_is_as_good_as_teacher(
@@ -230,14 +215,12 @@ def student_is_as_good_as_teacher(
         margins = project.corpora().open(corpus).config.gate
         return unproven_margins(warehouse.read("benchmark_report", corpus), margins)
 
-    lines = _of_each(context, find)
-    return _result(
-        "benchmark_report", "student_is_as_good_as_teacher", lines, dg.AssetCheckSeverity.WARN
-    )
+    check, lines = "student_is_as_good_as_teacher", _findings(context, find)
+    return _result("benchmark_report", check, lines, dg.AssetCheckSeverity.WARN)
 
 
 def unproven_margins(report: pl.DataFrame, margins: GateConfig) -> list[str]:
-    """The gates that the student did not pass, failed or inconclusive, a sentence each."""
+    """A sentence for each gate that the student failed, or whose outcome is inconclusive."""
     results = gate(report, **margins.model_dump())
     return [result.sentence for result in results if result.outcome != "passed"]
 
@@ -246,13 +229,13 @@ def _broken_lines(
     broken: Mapping[str, Mapping[str, Mapping[str, int]]], name: str, corpus: str
 ) -> list[str]:
     rules = broken[corpus].get(name, {})
-    return [f"{rule}: {count} rows" for rule, count in rules.items()]
+    return [f"{rule}: {counted(count, 'row')}" for rule, count in rules.items()]
 
 
-def _of_each(
+def _findings(
     context: dg.AssetCheckExecutionContext, find: Callable[[str], Sequence[str]]
 ) -> list[str]:
-    """The lines that `find` gives; in a run over several corpora, each after its corpus."""
+    """The lines that `find` returns; in a run over several corpora, each after its corpus."""
     corpora = context.partition_keys
     if len(corpora) == 1:
         return list(find(corpora[0]))
@@ -265,7 +248,7 @@ def _result(
     lines: Sequence[str],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
-    """Passed where there are no findings; else the first twenty are shown."""
+    """The check's result: passed without findings, else failed with the first twenty."""
     shown = "\n".join(f"- {line}" for line in lines[:_LINES_SHOWN])
     return dg.AssetCheckResult(
         asset_key=table,

@@ -1,8 +1,7 @@
-"""Forecasts of what making a table again would change, found in a copy of the warehouse.
+"""Forecasts of the changes of a run, computed in a copy of the warehouse.
 
-What belongs here: what the `forecast` of an asset gets and returns, and the one that most tables
-have. What does not: the forecast of one table (assets/), and going through the tables
-(running/plan.py).
+What belongs here: the argument and the result of an asset's `forecast`, and the default forecast.
+What does not: the forecast of one table (assets/), and the loop over the tables (running/plan.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,19 +16,24 @@ from relabel_assets.teacher.estimate import Estimate
 
 @dataclass(frozen=True)
 class Changes:
-    """How many rows of a partition a run adds, changes and removes; `is_most`: at most so many."""
+    """The number of rows that a run adds, changes and removes in a partition.
+
+    With `is_upper_bound` each number is a maximum.
+    """
 
     added: int
     changed: int
     removed: int
-    is_most: bool = False
+    is_upper_bound: bool = False
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is known of a table before the run. `changes` is None where nothing can be said of its
-    rows; `note` is what else is known. `is_complete`: the copy of the warehouse holds the rows that
-    the run would give."""
+    """The changes of one table, as far as they are known before the run.
+
+    `changes` is None if they are unknown. `note` adds a reason or a cost. With `is_complete` the copy
+    of the warehouse holds the rows that the run would write.
+    """
 
     changes: Changes | None
     note: str = ""
@@ -37,17 +41,21 @@ class Forecast:
 
     @property
     def is_certain_change(self) -> bool:
-        """Whether rows are added or changed whatever the run finds."""
-        found = self.changes
-        return found is not None and not found.is_most and found.added + found.changed > 0
+        """Whether the run adds or changes rows in any case."""
+        changes = self.changes
+        return (
+            changes is not None
+            and not changes.is_upper_bound
+            and changes.added + changes.changed > 0
+        )
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A table that would be made again, in a copy of the warehouse that is thrown away.
+    """A table that the run would compute again, in a temporary copy of the warehouse.
 
-    `unknown` are the tables it reads whose rows only the run can tell; `earlier` are the forecasts
-    of the tables before it.
+    `unknown` names the upstream tables whose rows are unknown before the run. `earlier` has the
+    forecasts of the tables before this one.
     """
 
     step: Step
@@ -56,8 +64,8 @@ class Trial:
     unknown: tuple[str, ...]
     earlier: Mapping[str, Forecast]
 
-    def make(self) -> Changes:
-        """Make the table in the copy, and say what changed. No teacher is asked: its ledger is."""
+    def compute(self) -> Changes:
+        """Compute the table in the copy and count its changes. The teacher answers from its ledger."""
         step, before = self.step, self.step.current_rows()
         rows = self.function(replace(step, corpus=replace(step.corpus, is_offline=True)))
         step.warehouse.replace(
@@ -70,21 +78,21 @@ class Trial:
         return changes_between(step.table, before, step.current_rows())
 
 
-def by_making(trial: Trial) -> Forecast:
-    """The forecast of a table that follows from the tables before it alone."""
-    changes = trial.make()
+def computed_forecast(trial: Trial) -> Forecast:
+    """The forecast of a table whose rows follow from upstream tables alone."""
+    changes = trial.compute()
     if trial.unknown:
-        return Forecast(None, "its rows are known after the teacher's answer", is_complete=False)
+        return Forecast(None, "its rows depend on the teacher's answers", is_complete=False)
     return Forecast(changes)
 
 
 def changes_between(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Changes:
-    """What differs between two versions of a partition, in the columns that count."""
+    """The differences between two versions of a partition, in the table's stable columns."""
     key = [name for name in table.key if name != "corpus"]
     columns = [name for name in table.stable_columns if name != "corpus"]
 
     def hashed(rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.select(*key, content=rows.select(columns).hash_rows(seed=7))
+        return rows.select(*key, content=rows.select(columns).hash_rows(seed=7))  # any fixed seed
 
     both = hashed(before).join(hashed(after), on=key, how="inner", suffix="_after")
     n_changed = both.filter(pl.col("content") != pl.col("content_after")).height
@@ -92,5 +100,5 @@ def changes_between(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> 
 
 
 def cost_note(load: Estimate) -> str:
-    """The dollars of a load, to end a sentence; empty where the price is unknown."""
+    """The cost of an estimate, to end a sentence; empty if the price is unknown."""
     return "" if load.cost_usd is None else f", about ${load.cost_usd:.4f}"

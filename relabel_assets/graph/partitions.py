@@ -1,7 +1,6 @@
-"""The partition key: one dynamic partition per corpus folder; what Dagster knows of the folders,
-and the sensor on them.
+"""The dynamic partition of each corpus folder, and the sensor that watches the folders.
 
-What belongs here: which corpora Dagster knows, and the version of each folder's content. What does
+What belongs here: the list of corpora in Dagster, and the data version of each folder. What does
 not: reading a corpus (corpus/folder.py), and starting runs (automation.py).
 """
 
@@ -17,7 +16,7 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
 
-# Dagster warns at every command that observed partitions and partitioned checks are a preview.
+# Dagster would warn in every command that observed partitions and partitioned checks are a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
@@ -31,9 +30,9 @@ _UNFINISHED = [
 
 
 def add_partitions(instance: dg.DagsterInstance, corpora: list[str]) -> list[str]:
-    """Add the partitions that are not there yet, and return them. None is ever removed."""
-    known = set(instance.get_dynamic_partitions("corpus"))
-    new = [name for name in corpora if name not in known]
+    """Add the missing partitions and return them. None is ever removed."""
+    present = set(instance.get_dynamic_partitions("corpus"))
+    new = [name for name in corpora if name not in present]
     if new:
         instance.add_dynamic_partitions("corpus", new)
     return new
@@ -43,27 +42,21 @@ def add_partitions(instance: dg.DagsterInstance, corpora: list[str]) -> list[str
     name=FOLDER,
     partitions_def=CORPORA,
     group_name="corpus",
-    description=(
-        "The folder of a corpus, `data/<corpus>/`: its documents, queries, labels and "
-        "settings. Its data version is a hash "
-        "of all its files, which a sensor computes while the daemon runs.\n\n**Add a "
-        "corpus**: create a folder. It becomes "
-        "a partition within half a minute. **Change a corpus**: the UI then shows the "
-        "tables that read it as out of date."
-    ),
+    description="The folder of a corpus, `data/<corpus>/`: its documents, queries, labels and "
+    "settings. Its data version is a hash of all its files, which a sensor computes while the daemon "
+    "runs.\n\n**Add a corpus**: create a folder. It becomes a partition within half a minute. "
+    "**Change a corpus**: the UI then shows the tables that read it as out of date.",
 )
 def corpus_folder(context: dg.OpExecutionContext, project: Project) -> dg.DataVersionsByPartition:
-    corpora, known = project.corpora(), set(context.instance.get_dynamic_partitions("corpus"))
-    contents = {
-        name: corpora.open(name).fingerprint("everything")
-        for name in corpora.names()
-        if name in known
-    }
+    """The data version of every corpus folder that is a partition."""
+    corpora = project.corpora()
+    names = set(corpora.names()) & set(context.instance.get_dynamic_partitions("corpus"))
+    contents = {name: corpora.open(name).fingerprint("everything") for name in sorted(names)}
     return dg.DataVersionsByPartition(contents)
 
 
-def folder_seen(folder: CorpusFolder) -> dg.AssetObservation:
-    """The event that tells Dagster the data version of a corpus folder."""
+def folder_observation(folder: CorpusFolder) -> dg.AssetObservation:
+    """The Dagster event that records the data version of a corpus folder."""
     return dg.AssetObservation(
         FOLDER,
         partition=folder.name,
@@ -73,21 +66,17 @@ def folder_seen(folder: CorpusFolder) -> dg.AssetObservation:
 
 @dg.sensor(
     name="corpus_folders",
-    description=(
-        "Adds a partition for each new folder under RELABEL_DATA, and records a new "
-        "data version for each changed folder. "
-        "Starts no run."
-    ),
-    minimum_interval_seconds=30,
+    description="Adds a partition for each new folder under RELABEL_DATA, and records a new data "
+    "version for each changed folder. Starts no run.",
+    minimum_interval_seconds=30,  # Dagster's default
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult:
-    corpora, known = project.corpora(), set(context.instance.get_dynamic_partitions("corpus"))
+    corpora, partitions = project.corpora(), context.instance.get_dynamic_partitions("corpus")
     names, refused = corpora.names(), [str(problem) for problem in corpora.refused()]
-    new = [name for name in names if name not in known]
-    # For each folder, a hash of its files' sizes and times, and its content. Only content counts.
-    # It is read again only where sizes or times differ, so that a large folder is not read twice a
-    # minute.
+    new = [name for name in names if name not in partitions]
+    # For each folder: a hash of file sizes and times, and a hash of content. Only content counts, and
+    # is hashed again only if sizes or times changed: a large folder is not read twice a minute.
     cursor: dict[str, list[str]] = json.loads(context.cursor or "{}")
     changed = []
     for name in names:
@@ -96,7 +85,7 @@ def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.
         if stat_hash == last_stat_hash or _has_run(context, name):
             continue
         try:
-            observation = folder_seen(corpora.open(name))
+            observation = folder_observation(corpora.open(name))
         except (RelabelError, OSError) as error:
             context.log.warning(f"{name} is skipped: {error}")
             cursor[name] = [stat_hash, ""]
@@ -117,15 +106,17 @@ def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.
 
 
 def _stat_hash(folder: Path) -> str:
+    """A hash of the names, sizes and modification times of the folder's files."""
+
     def entries() -> Iterator[str]:
         for file in sorted(folder.rglob("*")):
-            found = file.stat()
-            yield f"{file.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n"
+            status = file.stat()
+            yield f"{file.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\n"
 
     return hashlib.sha256("".join(entries()).encode()).hexdigest()
 
 
 def _has_run(context: dg.SensorEvaluationContext, corpus: str) -> bool:
-    """Whether a run may be reading the folder: a change is recorded after it, as it may miss it."""
+    """Whether a run may be reading the folder. It may miss a change, so that is recorded later."""
     running = dg.RunsFilter(tags={"dagster/partition": corpus}, statuses=_UNFINISHED)
     return context.instance.get_runs_count(running) > 0

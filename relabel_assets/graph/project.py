@@ -1,7 +1,7 @@
-"""The project as the graph sees it: where state lives, where corpora are, and the teacher behind
-them.
+"""The Dagster resource with the folders of state and corpora, and with the teacher.
 
-What belongs here: handing paths to the parts that use them. What does not: the parts themselves.
+What belongs here: passing these folders to the classes that use them. What does not: those classes
+(home.py, corpus/folders.py, teacher/teacher.py).
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ class Project(dg.ConfigurableResource):
         return Corpora(Path(self.data_path))
 
     def teacher(self) -> Teacher:
-        """This project's one teacher. It reads its ledger once, and then only what is new."""
+        """This project's one teacher. It reads its ledger once, and afterwards only new lines."""
         if self._teacher is None:
             self._teacher = Teacher(self.home.ledger)
         return self._teacher

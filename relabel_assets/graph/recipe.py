@@ -1,8 +1,7 @@
 """Recipes: the inputs of each table's rows, and the rule by which a partition is fresh.
 
 What belongs here: the recipe of each table, and the rule that a run and a plan share. What does
-not: hashes of inputs (inputs.py), and what is done where one changed (table_asset.py,
-running/plan.py).
+not: hashes of inputs (inputs.py), and the reaction to a change (table_asset.py, running/plan.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,16 +14,14 @@ from relabel_assets.graph.inputs import Inputs, plain
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.tables.table import Table
-from relabel_assets.warehouse.warehouse import Receipt
+from relabel_assets.warehouse.receipt import Receipt
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a table's rows follow from, beside the tables it reads: code, settings and files of the
-    corpus.
+    """The inputs of a table beside the tables it reads: code, settings and files of the corpus.
 
-    `function` makes the rows; `forecast` says what that will change, without a teacher or a
-    training.
+    `function` computes the rows. `forecast` predicts their changes without a teacher or a training.
     """
 
     code_version: str
@@ -36,7 +33,7 @@ class Recipe:
     def inputs(
         self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]
     ) -> Inputs:
-        """Everything that the rows of `table` follow from; a table that was never made is empty."""
+        """All inputs of the rows of `table`; the hash of an upstream table without rows is None."""
         upstream = {name: receipts.get((corpus.name, name)) for name in table.reads}
         return Inputs(
             {
@@ -51,12 +48,12 @@ class Recipe:
         )
 
 
-# The recipe of each table. table_asset adds them, so an import of definitions.py fills it.
+# The recipe of each table. table_asset adds them, so importing definitions.py fills it.
 RECIPES: dict[str, Recipe] = {}
 
 
 def is_fresh(receipt: Receipt | None, input_hash: str, project: Project) -> bool:
-    """Whether a partition is what its inputs give: they are the same, and nothing is missing."""
+    """Whether the inputs of a partition are unchanged, its work finished, and its files present."""
     return (
         receipt is not None
         and receipt.input_hash == input_hash

@@ -1,7 +1,7 @@
 """The step that a table's function gets, and the rows that it returns.
 
 What belongs here: the tools of a step, and its rows. What does not: running a step
-(table_asset.py), and what a table's rows follow from (recipe.py).
+(table_asset.py), and the inputs of a table (recipe.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from relabel_assets.warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Step:
-    """What a table's function gets: its corpus, the tables before it, and the tools."""
+    """The argument of a table's function: its corpus, the tables it reads, and the tools."""
 
     table: Table
     corpus: CorpusFolder
@@ -29,32 +29,35 @@ class Step:
     progress: Progress
 
     def read(self, table: str) -> pl.DataFrame:
-        """The corpus' rows of a table this one declares that it reads."""
+        """The corpus' rows of an upstream table."""
         self._check(table)
         return self.warehouse.read(table, self.corpus.name)
 
     def read_column(self, table: str, column: str) -> pl.Series:
-        """One column of `read`, for tables whose texts are not needed."""
+        """One column of `read`, for callers that do not need the texts."""
         self._check(table)
         return self.warehouse.read(table, self.corpus.name, columns=[column])[column]
 
     def read_batches(self, table: str) -> Iterator[pl.DataFrame]:
-        """The rows of `read`, some thousands at a time."""
+        """The rows of `read`, 20,000 at a time."""
         self._check(table)
         return self.warehouse.read_batches(table, self.corpus.name)
 
     def current_rows(self) -> pl.DataFrame:
-        """The corpus' rows of the table itself, as they are before the step replaces them."""
+        """The corpus' rows of the step's own table, before the step replaces them."""
         return self.warehouse.read(self.table.name, self.corpus.name)
 
     def _check(self, table: str) -> None:
         if table not in self.table.reads:
-            raise ValueError(f"{self.table.name} reads {table}, and tables.py does not say so")
+            raise ValueError(f"{self.table.name} reads {table}, which tables.py does not declare")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a table's function returns: the new partition, and what to say about it."""
+    """The result of a table's function: the new partition, its metadata, and its problems.
+
+    The next run repeats `n_unfinished` pieces of work. `files` are relative to RELABEL_HOME.
+    """
 
     frame: pl.DataFrame
     metadata: Mapping[str, Any] = field(default_factory=dict)

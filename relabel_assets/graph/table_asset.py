@@ -1,8 +1,7 @@
-"""The decorator that makes a table's function a Dagster asset, and leaves alone what is fresh.
+"""The decorator that turns a table's function into a Dagster asset and skips fresh partitions.
 
-What belongs here: the decorator, and bringing one partition up to date. What does not: whether a
-partition is fresh (recipe.py), what the UI shows (catalog.py), and what any one table holds
-(assets/).
+What belongs here: the decorator, and bringing one partition up to date. What does not: the rule of
+freshness (recipe.py), the metadata in the UI (catalog.py), and the rows of a table (assets/).
 """
 
 import hashlib
@@ -20,27 +19,30 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph import catalog
 from relabel_assets.graph.automation import WHEN_ITS_INPUTS_CHANGE
-from relabel_assets.graph.forecast import Forecast, Trial, by_making
+from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast
 from relabel_assets.graph.inputs import Inputs
 from relabel_assets.graph.partitions import CORPORA, FOLDER
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
+from relabel_assets.plural import counted
 from relabel_assets.progress import Progress
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.warehouse import Receipt, Warehouse
+from relabel_assets.warehouse.receipt import Receipt
+from relabel_assets.warehouse.warehouse import Warehouse
 
 PROGRESS = logging.getLogger("relabel_assets.progress")
 FORCE_TAG = "relabel/force"
-# A nightly run materializes every partition: two days without one deserve a look, eight are a
-# fault.
+# A nightly run materializes every partition. Two days without one are a warning. Eight are a
+# failure: the weekly run was missed too.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=8), warn_window=timedelta(days=2)
 )
-_PROBLEMS_SHOWN = 20
+_PROBLEMS_SHOWN = 20  # one screen
+# not measured: two retries, after 5 s and 10 s, outlast a short outage, and a lasting fault shows soon.
 _RETRIES, _FIRST_RETRY_S = 2, 5
-_SECONDS_BETWEEN_LINES = 5
+_SECONDS_BETWEEN_LINES = 5  # not measured: a reader sees progress, and a long run's log stays short
 
 
 def table_asset(
@@ -51,15 +53,14 @@ def table_asset(
     settings: Callable[[CorpusFolder], Any] = lambda corpus: None,
     files: tuple[str, ...] = (),
     pool: str | None = None,
-    forecast: Callable[[Trial], Forecast] = by_making,
+    forecast: Callable[[Trial], Forecast] = computed_forecast,
 ) -> Callable[[Callable[[Step], Rows]], dg.AssetsDefinition]:
-    """Make the asset of the table that `function` is named after.
+    """A decorator that turns the function named after a table into the asset of that table.
 
-    `settings` gives the part of the corpus' configuration that the rows depend on, `files` the
-    parts of its folder; `pool` is what it shares with other runs: the teacher's rate limit, or the
-    machine's GPU. `forecast` is for a table that a teacher or a training makes: what can be said of
-    its rows before (`relabel plan`). A partition whose inputs are what they were is left as it is,
-    unless the run carries the tag relabel/force.
+    The rows depend on `settings`, a part of the corpus' configuration, and on `files`, parts of its
+    folder. `pool` limits concurrent steps: "teacher" is the rate limit, "student" the machine's GPU.
+    `forecast` predicts the changes for `relabel plan` where a teacher or a training computes the rows.
+    A partition with unchanged inputs is kept, unless the run has the tag relabel/force.
     """
 
     def decorate(function: Callable[[Step], Rows]) -> dg.AssetsDefinition:
@@ -102,12 +103,12 @@ def table_asset(
 
 
 def logged_progress(
-    what: str,
-    also: Callable[[str], object] | None = None,
+    subject: str,
+    also_log: Callable[[str], object] | None = None,
     *,
-    about: Mapping[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
 ) -> Progress:
-    """A callback that logs at most every five seconds: a line, and `about` for machines."""
+    """A callback that logs a line at most every five seconds, with `fields` for JSON logs."""
     last_at = time.monotonic()
 
     def report(step: str, done: int, total: int, note: str = "") -> None:
@@ -117,18 +118,18 @@ def logged_progress(
             return
         last_at = now
         share = f"{done:,}/{total:,}" if total else f"{done:,}"
-        line = f"{what}: {step} {share} {note}".rstrip()
-        if also:
-            also(line)
-        PROGRESS.info("  %s", line, extra=about)
+        line = f"{subject}: {step} {share} {note}".rstrip()
+        if also_log:
+            also_log(line)
+        PROGRESS.info("  %s", line, extra=fields)
 
     return report
 
 
 def _materialize(run: "_Run") -> dg.MaterializeResult:
-    """Bring the run's partition up to date. A run over several brings up to date each that it can.
+    """Bring each partition of the run up to date.
 
-    Raises RelabelError, after all were tried, with what went wrong for each.
+    A failure does not stop the other partitions. Raises RelabelError at the end, with all failures.
     """
     names = run.context.partition_keys
     versions, failures = list[str](), list[str]()
@@ -147,8 +148,8 @@ def _materialize(run: "_Run") -> dg.MaterializeResult:
     # Dagster keeps one data version for all partitions of a run.
     if len(versions) == 1:
         return dg.MaterializeResult(data_version=dg.DataVersion(versions[0]))
-    all_of_them = hashlib.sha256("".join(versions).encode()).hexdigest()
-    return dg.MaterializeResult(data_version=dg.DataVersion(all_of_them))
+    joint_version = hashlib.sha256("".join(versions).encode()).hexdigest()
+    return dg.MaterializeResult(data_version=dg.DataVersion(joint_version))
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class _Run:
     project: Project
 
     def bring_up_to_date(self, name: str) -> tuple[Receipt, dict[str, Any]]:
-        """Make the rows of corpus `name` what their inputs give; its receipt, and metadata."""
+        """Keep or compute the rows of corpus `name`; return their receipt and metadata."""
         corpus = self.project.corpora().open(name)
         receipts = self.warehouse.receipts()
         inputs = self.recipe.inputs(self.table, corpus, receipts)
@@ -170,18 +171,20 @@ class _Run:
         is_forced = self.context.run.tags.get(FORCE_TAG) == "true"
         if receipt and not is_forced and is_fresh(receipt, inputs.hash, self.project):
             return receipt, self._keep(receipt)
-        return self._make(corpus, inputs)
+        return self._compute(corpus, inputs)
 
     def _keep(self, receipt: Receipt) -> dict[str, Any]:
-        """Leave the rows as they are; the metadata is that of the last materialization."""
-        self._log(receipt.corpus, f": unchanged, {receipt.n_rows} rows", rows=receipt.n_rows)
+        """Keep the rows; return the metadata of their last materialization."""
+        self._log(
+            receipt.corpus, f": unchanged, {counted(receipt.n_rows, 'row')}", rows=receipt.n_rows
+        )
         self.warehouse.republish_stale([receipt])
         last = catalog.last_metadata(self.context.instance, self.table, receipt.corpus)
         last["unchanged_since"] = receipt.written_at.isoformat(timespec="seconds")
         return self._metadata(receipt, last)
 
-    def _make(self, corpus: CorpusFolder, inputs: Inputs) -> tuple[Receipt, dict[str, Any]]:
-        """Compute the rows and put them in the place of the old ones."""
+    def _compute(self, corpus: CorpusFolder, inputs: Inputs) -> tuple[Receipt, dict[str, Any]]:
+        """Compute the rows and replace the old ones; return their receipt and metadata."""
         started = time.monotonic()
         self._log(corpus.name, " ...")
         rows = self.recipe.function(self._step(corpus))
@@ -197,10 +200,10 @@ class _Run:
             run_id=self.context.run_id,
         )
         seconds = time.monotonic() - started
-        n_set_aside = f", {len(rows.problems)} set aside" if rows.problems else ""
+        set_aside = f", {len(rows.problems)} set aside" if rows.problems else ""
         self._log(
             corpus.name,
-            f": {receipt.n_rows} rows in {seconds:.1f} s{n_set_aside}",
+            f": {counted(receipt.n_rows, 'row')} in {seconds:.1f} s{set_aside}",
             rows=receipt.n_rows,
             seconds=round(seconds, 3),
         )
@@ -215,23 +218,23 @@ class _Run:
         progress = logged_progress(
             f"{corpus.name} / {self.table.name}",
             self.context.log.info,
-            about=self._about(corpus.name),
+            fields=self._fields(corpus.name),
         )
         return Step(self.table, corpus, self.warehouse, self.project, progress)
 
     def _metadata(self, receipt: Receipt, shown: Mapping[str, Any]) -> dict[str, Any]:
         return catalog.metadata(self.table, receipt, self.project.home.path, shown)
 
-    def _about(self, corpus: str) -> dict[str, str]:
-        """What goes with every line for machines (logs.py)."""
+    def _fields(self, corpus: str) -> dict[str, str]:
+        """The fields of each JSON log line (logs.py)."""
         return {"corpus": corpus, "asset": self.table.name, "run": self.context.run_id}
 
-    def _log(self, corpus: str, text: str, **figures: float) -> None:
-        """A line for the terminal, with figures for machines."""
-        about = self._about(corpus) | figures
-        PROGRESS.info("%s / %s%s", corpus, self.table.name, text, extra=about)
+    def _log(self, corpus: str, text: str, **counts: float) -> None:
+        """Log a line for the terminal, with `counts` as fields for JSON logs."""
+        fields = self._fields(corpus) | counts
+        PROGRESS.info("%s / %s%s", corpus, self.table.name, text, extra=fields)
 
     def _log_problems(self, corpus: str, problems: list[Problem]) -> None:
         for problem in problems[:_PROBLEMS_SHOWN]:
             self.context.log.warning(f"set aside: {problem}")
-            PROGRESS.warning("  set aside: %s/%s", corpus, problem, extra=self._about(corpus))
+            PROGRESS.warning("  set aside: %s/%s", corpus, problem, extra=self._fields(corpus))

@@ -1,8 +1,7 @@
-"""The queries of a corpus that has none: the live teacher writes them from seed documents.
+"""Queries that the live teacher writes from seed documents, for a corpus without queries.
 
-What belongs here: that part of synthetic_queries, its rows and its forecast. What does not: the
-request and the reading of its answer (teacher/), and queries that a corpus provides
-(assets/synthetic_queries.py).
+What belongs here: the rows and the forecast of these queries. What does not: the requests and their
+replies (teacher/queries/), and queries that a corpus provides (assets/synthetic_queries.py).
 """
 
 from dataclasses import replace
@@ -14,18 +13,19 @@ from relabel_assets.candidates.choose import retrievable
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.errors import TeacherError
-from relabel_assets.graph.forecast import Changes, Forecast, Trial, by_making, cost_note
+from relabel_assets.graph.forecast import Changes, Forecast, Trial, computed_forecast, cost_note
 from relabel_assets.graph.step import Rows, Step
+from relabel_assets.plural import counted
 from relabel_assets.teacher.questions import QueryQuestions
 
 if TYPE_CHECKING:
     from relabel_assets.teacher.queries.query_writer import WrittenQueries
 
-_ROUND_TRIP_DEPTH = 10  # documents: one page of results, which is what people look at
+_ROUND_TRIP_DEPTH = 10  # documents: one page of results, because few people look further
 
 
 def settings_of(corpus: CorpusFolder) -> dict[str, Any]:
-    """What written queries follow from, beside the settings of all queries."""
+    """The settings of written queries, beside the settings of all queries."""
     return {
         "endpoint": corpus.config.teacher,
         "prompt": corpus.optional_text(corpus.config.queries.prompt),
@@ -33,9 +33,9 @@ def settings_of(corpus: CorpusFolder) -> dict[str, Any]:
 
 
 def write(step: Step) -> Rows:
-    """Have the teacher write the queries, as far as its ledger has no answer.
+    """The queries that the teacher wrote. It is asked only where its ledger has no answer.
 
-    Raises TeacherError where there is no query at all.
+    Raises TeacherError if no query was written.
     """
     from relabel_assets.teacher.queries.query_writer import write_queries
 
@@ -46,8 +46,8 @@ def write(step: Step) -> Rows:
     )
     if written.queries.is_empty():
         raise TeacherError(
-            f"corpus {corpus.name!r}: no query was written ({_why_nothing(written)}). "
-            "All answers are in the ledger; mend the cause and run this again."
+            f"corpus {corpus.name!r}: no query was written ({_reason(written)}). "
+            "All answers are in the ledger. Fix the cause and run this again."
         )
     config = corpus.config.queries
     queries, leaking = assign_splits(written.queries, config=config, file="the written queries")
@@ -63,17 +63,17 @@ def write(step: Step) -> Rows:
 
 
 def forecast(trial: Trial) -> Forecast:
-    """How many queries the teacher may write; which, is known after its answer."""
+    """The maximum number of queries that the teacher will write. Its answers decide."""
     step, corpus = trial.step, trial.step.corpus
     questions = QueryQuestions.for_corpus(corpus, step.read("seed_docs"))
     load = step.project.teacher().estimate(questions, corpus=corpus.name)
     if load.n_to_send == 0:
-        return by_making(trial)
-    changes = trial.make() if load.n_answered else Changes(0, 0, step.current_rows().height)
+        return computed_forecast(trial)
+    changes = trial.compute() if load.n_answered else Changes(0, 0, step.current_rows().height)
     n_added = changes.added + load.n_to_send * corpus.config.queries.per_document
     return Forecast(
-        replace(changes, added=n_added, is_most=True),
-        f"the teacher is asked about {load.n_to_send:,} documents{cost_note(load)}",
+        replace(changes, added=n_added, is_upper_bound=True),
+        f"the teacher is asked about {counted(load.n_to_send, 'document')}{cost_note(load)}",
         is_complete=False,
     )
 
@@ -97,6 +97,7 @@ def _failures(written: "WrittenQueries") -> str:
     return "; ".join(f"{count} {status}: {written.reasons[status]}" for status, count in counts)
 
 
-def _why_nothing(written: "WrittenQueries") -> str:
+def _reason(written: "WrittenQueries") -> str:
+    """The reason why no query was written."""
     rejected = ", ".join(f"{count} {why}" for why, count in written.rejected.items())
-    return _failures(written) or rejected or "no document has text enough"
+    return _failures(written) or rejected or "no document has enough text"

@@ -1,7 +1,7 @@
-"""The pairs that a live teacher would be asked about, as the warehouse has them.
+"""The candidate pairs of a corpus with their texts, read from the warehouse.
 
-What belongs here: reading them. What does not: choosing candidates (candidates/) and asking
-(teacher/).
+What belongs here: reading the pairs for estimates and exports. What does not: choosing candidates
+(candidates/), and requests to the teacher (teacher/).
 """
 
 import polars as pl
@@ -11,7 +11,7 @@ from relabel_assets.warehouse.warehouse import Warehouse
 
 
 def candidate_pairs(warehouse: Warehouse, corpus: str) -> pl.DataFrame:
-    """The candidates of `corpus` with their texts; empty where there are none yet."""
+    """The candidates of `corpus` with their texts; empty before the first run."""
     candidates = warehouse.read("bm25_candidates", corpus).select("query_id", "doc_id")
     queries, documents = (
         warehouse.read(name, corpus) for name in ("synthetic_queries", "seed_docs")

@@ -1,8 +1,7 @@
-"""Dagster's own state in the home: opening it beside other processes, and marking runs whose
-process ended as failed.
+"""Dagster's state in RELABEL_HOME: opening it safely, and marking dead runs as failed.
 
-What belongs here: what keeps that state usable. What does not: starting runs (runner.py), and runs
-on other machines, which Dagster's daemon watches.
+What belongs here: keeping that state usable. What does not: starting runs (runner.py), and runs on
+other machines, which Dagster's daemon watches.
 """
 
 import socket
@@ -20,14 +19,15 @@ from relabel_assets.errors import WarehouseError
 from relabel_assets.home import Home
 
 HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
+# The statuses of a run that has a process; a queued run has none yet.
 _UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-# What damaged or unwritable state raises.
+# The errors that damaged or unwritable state raises.
 UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)
-# Creating the files takes Dagster seconds; many processes that start at once queue for it.
+# Dagster creates its files within seconds, so many processes can queue for two minutes.
 _OPENING_S = 120
 # A process starts before its run. Its start time is rounded and depends on the boot time:
 # 5 s cover that error.
@@ -66,10 +66,10 @@ def usable_instance(home: Home) -> Iterator[dg.DagsterInstance]:
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs of this machine that Dagster lists as unfinished, and whose process has ended.
+    """The unfinished runs of this machine whose process has ended.
 
-    A run of `relabel run` is tagged with its host. A run of the UI or of `dagster` logs its process
-    alone: it ran on this machine if Dagster's state is in SQLite, which only this machine reads.
+    A run of `relabel run` is tagged with its host. A run of the UI or of `dagster` has no host: it
+    counts as this machine's if Dagster's state is in SQLite, which only one machine uses.
     """
     is_local = isinstance(instance.run_storage, SqliteRunStorage)
     dead = []
@@ -77,8 +77,8 @@ def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
         run = record.dagster_run
         began_s = record.start_time or record.create_timestamp.timestamp()
         host = run.tags.get(HOST_TAG)
-        is_of_this_machine = host == socket.gethostname() if host else is_local
-        if not is_of_this_machine:
+        is_own = host == socket.gethostname() if host else is_local
+        if not is_own:
             continue
         process = run.tags.get(PROCESS_TAG) or _process_in_log(instance, run.run_id)
         if process is not None and not _is_alive(int(process), began_s):
@@ -95,6 +95,7 @@ def mark_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 
 def mark_dead_runs_failed(instance: dg.DagsterInstance) -> None:
+    """Mark every dead run of this machine as failed."""
     for run in dead_runs(instance):
         mark_failed(instance, run)
 
@@ -109,7 +110,7 @@ def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
 
 
 def _is_alive(process: int, began_s: float) -> bool:
-    """Whether `process` is the run's and still runs: a later one may reuse its number."""
+    """Whether `process` still runs and began before the run. A later process may reuse its number."""
     try:
         candidate = psutil.Process(process)
         is_running = candidate.status() != psutil.STATUS_ZOMBIE

@@ -1,11 +1,11 @@
-"""The plan of a run: the tables it would make again, why, and how many of their rows change.
+"""The plan of a run: its stale tables, the reasons, and the number of rows that change.
 
-What belongs here: telling fresh partitions from stale ones, and going through the tables in a copy
-of the warehouse. What does not: what can be said of one table (assets/), running (runner.py), a
-teacher's tokens and dollars (teacher/estimate.py), printing (cli/output.py).
+What belongs here: finding stale partitions, and the loop over the tables in a copy of the warehouse.
+What does not: the forecast of one table (assets/), running (runner.py), the tokens and dollars of a
+teacher (teacher/estimate.py), printing (cli/output.py).
 
-A live teacher answers from its ledger alone here. What only its answer or a training can tell is
-named, not guessed.
+A plan sends no request: a live teacher answers from its ledger. Changes that depend on a new answer or
+on a training are reported as unknown.
 """
 
 import tempfile
@@ -23,12 +23,13 @@ from relabel_assets.graph.recipe import RECIPES, is_fresh
 from relabel_assets.graph.step import Step
 from relabel_assets.progress import silent
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.warehouse import Receipt, Warehouse
+from relabel_assets.warehouse.receipt import Receipt
+from relabel_assets.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A table that would be made again. `changes` is None where nothing is known of its rows."""
+    """A table that the run would compute again. `changes` is None if they are unknown."""
 
     table: str
     reason: str
@@ -39,8 +40,7 @@ class Planned:
 def stale_tables(
     project: Project, warehouse: Warehouse, corpus: str, tables: Sequence[str]
 ) -> dict[str, str]:
-    """The tables of `tables` whose rows are not what their inputs would give, and why; with all of
-    these that read them.
+    """The stale tables among `tables` with their reasons: changed inputs, or a stale upstream table.
 
     Raises CorpusError or ConfigError where the corpus folder cannot be used.
     """
@@ -50,7 +50,7 @@ def stale_tables(
     for name in (name for name in TABLES if name in tables):
         parents = [parent for parent in TABLES[name].reads if parent in stale]
         inputs = RECIPES[name].inputs(TABLES[name], folder, receipts)
-        reason = _why(project, receipts.get((corpus, name)), inputs)
+        reason = _reason(project, receipts.get((corpus, name)), inputs)
         if reason or parents:
             stale[name] = reason or _if_changed(parents)
     return stale
@@ -59,36 +59,35 @@ def stale_tables(
 def plan(
     project: Project, warehouse: Warehouse, corpus: str, tables: Sequence[str]
 ) -> list[Planned]:
-    """What a run over `tables` would do, table by table; nothing is written and nobody is asked.
+    """The tables that a run over `tables` would compute again. Writes nothing and sends no request.
 
-    The tables are made in a copy of the warehouse, which is thrown away, as far as they follow
-    without a teacher or a model. Raises CorpusError or ConfigError where the corpus folder cannot
-    be used.
+    Tables that need no teacher and no training are computed in a temporary copy of the warehouse.
+    Raises CorpusError or ConfigError where the corpus folder cannot be used.
     """
     folder = project.corpora().open(corpus)
     with tempfile.TemporaryDirectory(prefix="relabel-plan-") as scratch:
-        copied = Warehouse.at(Path(scratch) / "warehouse.duckdb")
+        copy = Warehouse.at(Path(scratch) / "warehouse.duckdb")
         if Path(warehouse.database).exists():
-            warehouse.copy_to(Path(copied.database))
-        return _plan_in(copied, project, folder, tables)
+            warehouse.copy_to(Path(copy.database))
+        return _plan_in(copy, project, folder, tables)
 
 
 def _plan_in(
-    copied: Warehouse, project: Project, folder: CorpusFolder, tables: Sequence[str]
+    copy: Warehouse, project: Project, folder: CorpusFolder, tables: Sequence[str]
 ) -> list[Planned]:
-    """The plan, made in `copied`: each table on the rows that the ones before it would have."""
+    """The plan, computed in `copy`: each table from the forecast rows of its upstream tables."""
     planned: list[Planned] = []
     forecasts: dict[str, Forecast] = {}
     for table in (TABLES[name] for name in TABLES if name in tables):
-        recipe, receipts = RECIPES[table.name], copied.receipts()
+        recipe, receipts = RECIPES[table.name], copy.receipts()
         inputs = recipe.inputs(table, folder, receipts)
-        reason = _why(project, receipts.get((folder.name, table.name)), inputs)
+        reason = _reason(project, receipts.get((folder.name, table.name)), inputs)
         unknown = tuple(
             name for name in table.reads if name in forecasts and not forecasts[name].is_complete
         )
         if reason is None and not unknown:
             continue
-        step = Step(table, folder, copied, project, silent)
+        step = Step(table, folder, copy, project, silent)
         trial = Trial(step, recipe.function, inputs.hash, unknown, dict(forecasts))
         try:
             forecast = recipe.forecast(trial)
@@ -100,8 +99,8 @@ def _plan_in(
     return planned
 
 
-def _why(project: Project, receipt: Receipt | None, inputs: Inputs) -> str | None:
-    """Why a partition would be made again; None where it would not."""
+def _reason(project: Project, receipt: Receipt | None, inputs: Inputs) -> str | None:
+    """The reason why a partition is stale; None for a fresh one."""
     if receipt is None:
         return "never made"
     if receipt.n_unfinished:

@@ -1,7 +1,7 @@
 """Runs of the graph from a command: one Dagster run for each corpus that is out of date.
 
-What belongs here: what `relabel run` does that the UI does with clicks. What does not: what is out
-of date (plan.py), printing (cli/output.py) and what a step computes (assets/).
+What belongs here: starting runs for `relabel run`. What does not: finding stale tables (plan.py),
+printing (cli/output.py) and the work of a step (assets/).
 """
 
 import os
@@ -15,7 +15,7 @@ import dagster as dg
 
 from relabel_assets.definitions import ASSETS, build_definitions
 from relabel_assets.errors import ConfigError, CorpusError, RelabelError, WarehouseError
-from relabel_assets.graph.partitions import add_partitions, corpus_folder, folder_seen
+from relabel_assets.graph.partitions import add_partitions, corpus_folder, folder_observation
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.table_asset import FORCE_TAG
 from relabel_assets.running.dagster_state import (
@@ -42,14 +42,14 @@ run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 60
 """
-# What Dagster's state and the read copies of a small corpus take. With less, a run stops midway
-# with an error of SQLite.
+# The size of Dagster's state and the copies for readers of a small corpus. With less free space a
+# run stops midway with an SQLite error.
 _LEAST_FREE_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a corpus' run ended: messages of failed steps, and findings of failed checks."""
+    """The outcome of a corpus' run: messages of failed steps, and findings of failed checks."""
 
     corpus: str
     is_success: bool
@@ -59,8 +59,7 @@ class Outcome:
 
 
 def from_environment() -> tuple[Project, Warehouse]:
-    """The project and warehouse that RELABEL_HOME and RELABEL_DATA name; the home is made where it
-    is not there.
+    """The project and warehouse of RELABEL_HOME and RELABEL_DATA; creates a missing home.
 
     Raises WarehouseError where the home cannot be written.
     """
@@ -72,14 +71,13 @@ def from_environment() -> tuple[Project, Warehouse]:
             settings.write_text(_DAGSTER_YAML, encoding="utf-8")
     except OSError as error:
         raise WarehouseError(
-            f"RELABEL_HOME cannot be made: {error}. Set it to a folder you may write to."
+            f"RELABEL_HOME cannot be created: {error}. Set it to a folder you may write to."
         ) from error
     return project, Warehouse.at(project.home.warehouse)
 
 
 def select_tables(selection: str | None) -> list[str]:
-    """The tables in a Dagster asset selection (`teacher_labels+`, `*student_labels`), in pipeline
-    order.
+    """The tables in a Dagster asset selection such as `teacher_labels+`, in pipeline order.
 
     Raises ConfigError for a selection without a table.
     """
@@ -87,12 +85,12 @@ def select_tables(selection: str | None) -> list[str]:
         return list(TABLES)
     tables = ", ".join(TABLES)
     try:
-        found = dg.AssetSelection.from_string(selection).resolve([corpus_folder, *ASSETS])
+        selected = dg.AssetSelection.from_string(selection).resolve([corpus_folder, *ASSETS])
     except Exception as error:
         raise ConfigError(
             f"--select {selection!r} is not valid: {error}. Tables: {tables}."
         ) from error
-    keys = {key.to_user_string() for key in found}
+    keys = {key.to_user_string() for key in selected}
     chosen = [name for name in TABLES if name in keys]
     if not chosen:
         raise ConfigError(f"--select {selection!r} selects no table. Tables: {tables}.")
@@ -107,16 +105,17 @@ def bring_up_to_date(
     *,
     is_forced: bool = False,
 ) -> Outcome | None:
-    """Run a corpus' stale tables; None if there are none. A broken corpus is an outcome too."""
+    """Run a corpus' stale tables, or all `tables` if forced; return None if there are none.
+
+    A corpus folder that cannot be used is a failed outcome.
+    """
     try:
-        stale = (
-            list(tables) if is_forced else list(stale_tables(project, warehouse, corpus, tables))
-        )
+        stale = list(tables if is_forced else stale_tables(project, warehouse, corpus, tables))
     except (CorpusError, ConfigError) as error:
         return Outcome(corpus, False, failures={"corpus folder": str(error)})
     if stale:
         return run_corpus(project, corpus, stale, is_forced=is_forced)
-    # A killed run may have committed its last table without the copies for readers.
+    # A killed run may have committed its last table before it wrote the copies for readers.
     warehouse.republish_stale(
         receipt for (name, _), receipt in warehouse.receipts().items() if name == corpus
     )
@@ -128,12 +127,10 @@ def bring_up_to_date(
 def run_corpus(
     project: Project, corpus: str, tables: Sequence[str], *, is_forced: bool = False
 ) -> Outcome:
-    """Materialize `tables` of `corpus` in one Dagster run, with their checks; a failure is in the
-    outcome, not raised.
+    """Materialize and check `tables` of `corpus` in one Dagster run. The outcome holds any failures.
 
-    Raises KeyboardInterrupt where Ctrl-C or SIGTERM stopped it, so that no other corpus is begun,
-    and WarehouseError where there is no room or Dagster's state cannot be written: what was
-    finished is in the warehouse.
+    Raises KeyboardInterrupt after Ctrl-C or SIGTERM, so that no other corpus is started. Raises
+    WarehouseError if the disk is full or Dagster's state cannot be written. Finished tables are kept.
     """
     free = shutil.disk_usage(project.home.path).free
     if free < _LEAST_FREE_BYTES:
@@ -152,10 +149,9 @@ def _execute(
     with usable_instance(project.home) as instance:
         mark_dead_runs_failed(instance)
         add_partitions(instance, [corpus])
-        with suppress(
-            RelabelError, OSError
-        ):  # a folder that cannot be read is said by the step that reads it
-            instance.report_runless_asset_event(folder_seen(project.corpora().open(corpus)))
+        # If the folder cannot be read, the step that reads it reports the error.
+        with suppress(RelabelError, OSError):
+            instance.report_runless_asset_event(folder_observation(project.corpora().open(corpus)))
         return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             partition_key=corpus,
@@ -168,16 +164,17 @@ def _execute(
 
 
 def _outcome(corpus: str, result: dg.ExecuteInProcessResult) -> Outcome:
+    """The outcome of a run, from its events and its check evaluations."""
     failures = {}
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             if failure.error_source and failure.error_source.name == "INTERRUPT":
                 raise KeyboardInterrupt
-            described = failure.user_failure_data and failure.user_failure_data.description
-            failures[str(event.step_key)] = described or str(
-                failure.error.to_string() if failure.error else event.message
-            )
+            message = failure.user_failure_data and failure.user_failure_data.description
+            if not message:
+                message = failure.error.to_string() if failure.error else event.message
+            failures[str(event.step_key)] = str(message)
     findings = {}
     for check in result.get_asset_check_evaluations():
         if not check.passed:

@@ -1,9 +1,7 @@
-"""A backup: one file with everything that would cost money or training time to make again; and
-restoring it.
+"""Backup and restore of warehouse, models, ledger and reports in one file.
 
-What belongs here: what goes into a backup, in which order, and putting it back. What does not:
-Dagster's run history, which is Dagster's own, and the copies that readers open, which a restore
-makes again.
+What belongs here: the parts of a backup, their order, and restoring them. What does not: Dagster's run
+history, and the copies for readers (warehouse/replica.py), which a restore writes again.
 """
 
 import shutil
@@ -19,16 +17,15 @@ from relabel_assets.warehouse.warehouse import Warehouse
 
 _WAREHOUSE = "warehouse.duckdb"
 _FOLDERS = ("models", "ledger", "reports")
-SCRATCH = ".backup-"  # prefix of the scratch folders in the home of a backup or a restore
+SCRATCH = ".backup-"  # prefix of scratch folders; upkeep/doctor.py removes old ones
 
 
 def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
-    """Write `out`, a .tar.gz of the warehouse, models, ledger and reports; return the bytes of each
-    part. Runs may go on.
+    """Write warehouse, models, ledger and reports to `out`, a .tar.gz; return the bytes of each part.
 
-    The warehouse is copied first, between two writes. A run writes a partition's files before its
-    rows, so the folders that are copied later hold every file that the rows name. Raises
-    ConfigError where `out` exists or cannot be written.
+    Safe while runs are in progress: the warehouse is copied first, between two writes. A run writes a
+    partition's files before its rows, so the folders copied later hold every file that the rows name.
+    Raises ConfigError where `out` exists or cannot be written.
     """
     if out.exists():
         raise ConfigError(f"{out} already exists. Move it away, or choose another file.")
@@ -39,6 +36,7 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
         with (
             tempfile.TemporaryDirectory(dir=home.path, prefix=SCRATCH) as folder,
             whole(out) as scratch,
+            # Level 1 is not measured: most bytes are weights, which no level compresses well.
             tarfile.open(scratch, "w:gz", compresslevel=1) as tar,
         ):
             copy = Path(folder) / _WAREHOUSE
@@ -54,10 +52,10 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
 
 
 def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
-    """Restore a backup into a home that has none of its parts; return their names. A failure leaves
-    the home as it was.
+    """Restore a backup into a home without any of its parts; return the names of the parts.
 
-    Raises ConfigError for a file that is no backup, and for a home that is in use.
+    Raises ConfigError for a file that is no backup, and for a home that has such a part. The home is
+    unchanged then.
     """
     present = [name for name in (_WAREHOUSE, *_FOLDERS) if (home.path / name).exists()]
     if present:
@@ -86,9 +84,9 @@ def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
 
 
 def _add_folder(tar: tarfile.TarFile, home: Path, name: str) -> int:
-    """Add the finished files of a folder, in order of their names; return their bytes.
+    """Add the files of a folder in order of their names; return the number of their bytes.
 
-    Scratch files and locks are left out, and so is a file that a run removes meanwhile.
+    Skips scratch files, locks, and files that a run removes at the same time.
     """
     n_bytes = 0
     for path in sorted((home / name).rglob("*")):

@@ -1,8 +1,7 @@
-"""Checks of a home: can it be written, is everything complete, do files and rows match; and safe
-repairs.
+"""Checks of RELABEL_HOME, and safe repairs.
 
-What belongs here: findings, each with what to do about it. What does not: any repair that could
-lose a row or a label.
+What belongs here: findings, each with its remedy. What does not: a repair that could lose a row or a
+label, and the checks of a corpus folder (corpus/folders.py).
 """
 
 import os
@@ -18,6 +17,7 @@ import polars as pl
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
 from relabel_assets.home import Home
+from relabel_assets.plural import counted
 from relabel_assets.running.dagster_state import UNUSABLE, dead_runs, mark_failed, open_instance
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
@@ -27,15 +27,15 @@ from relabel_assets.warehouse.warehouse import Warehouse
 
 # A demo's home takes about 0.6 GB: below 1 GB the next run of a small corpus may fail.
 _LEAST_FREE_BYTES = 1_000_000_000
-# A run writes its scratch files all the time: one that nobody touched for an hour belongs to no
-# run.
+# A run writes its scratch files all the time, so a file untouched for an hour belongs to no run.
 _LEFTOVER_AGE_S = 3600
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. `problem` is None where all is well. `is_fixed`: there was a problem, and it was
-    repaired. `note` is information that needs no action.
+    """The result of one check. `problem` is None if the subject is in order.
+
+    `is_fixed`: the problem was repaired. `note` needs no action.
     """
 
     subject: str
@@ -47,10 +47,10 @@ class Finding:
 def examine(
     project: Project, warehouse: Warehouse, *, is_fixing: bool = False
 ) -> Iterator[Finding]:
-    """Every finding, as it is made. With `is_fixing`, what can be repaired safely is repaired."""
+    """Yield the finding of each check. With `is_fixing`, repair every problem that can be repaired safely."""
     home = project.home
-    unwritable = _writable(home.path)
-    yield Finding("RELABEL_HOME", unwritable)
+    write_error = _write_error(home.path)
+    yield Finding("RELABEL_HOME", write_error)
     yield _disk(home)
     try:
         receipts = warehouse.receipts()
@@ -61,12 +61,13 @@ def examine(
     except RelabelError as error:
         yield Finding("warehouse", str(error))
     yield from _leftovers(home, is_fixing)
-    if not unwritable:
+    if not write_error:
         yield from _dead_runs(home, is_fixing)
     yield from _ledger(project)
 
 
-def _writable(path: Path) -> str | None:
+def _write_error(path: Path) -> str | None:
+    """The problem of a folder that cannot be written; None for a writable one."""
     try:
         probe = path / f".doctor.{os.getpid()}"
         probe.touch()
@@ -86,11 +87,11 @@ def _disk(home: Home) -> Finding:
 def _partitions(
     home: Home, warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt]
 ) -> Iterator[Finding]:
-    """Partitions that do not match their receipts: other rows, missing files."""
+    """A finding for each partition with changed rows or missing files."""
     for (corpus, table), receipt in receipts.items():
         subject = f"{corpus} / {table}"
         rows = warehouse.read(table, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
-        command = f"Make it again: relabel run -c {corpus} -s {table}"
+        command = f"Compute it again: relabel run -c {corpus} -s {table}"
         if _content(table, rows) != receipt.content_hash:
             yield Finding(
                 subject, f"its rows were changed after a run wrote them. {command} --force"
@@ -100,9 +101,9 @@ def _partitions(
             students = [f"{path}/student.json" for path in rows.filter("is_current")["path"]]
             missing = [file for file in students if not (home.path / file).is_file()]
         if missing:
-            # A run takes a student whose folder exists as trained: it must be told to train again.
-            is_kept = table == "student_model" and (home.path / receipt.files[0]).exists()
-            force = " --force" if is_kept else ""
+            # Without --force a run would keep a student whose folder exists.
+            has_folder = table == "student_model" and (home.path / receipt.files[0]).exists()
+            force = " --force" if has_folder else ""
             yield Finding(subject, f"missing: {', '.join(missing)}. {command}+{force}")
 
 
@@ -117,19 +118,17 @@ def _content(table: str, rows: pl.DataFrame) -> str | None:
 def _copies(
     warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt], is_fixing: bool
 ) -> Finding:
-    """The copies that readers open: the replica and the Parquet files."""
+    """The finding on the copies for readers: the replica and the Parquet files."""
     if _are_copies_current(warehouse, receipts):
         return Finding("copies for readers")
     if is_fixing:
         warehouse.publish_all()
-    problem = (
-        "labels.duckdb or parquet/ is behind the warehouse. `relabel doctor --fix` copies "
-        "them again."
-    )
+    problem = "labels.duckdb or parquet/ is out of date. `relabel doctor --fix` copies them again."
     return Finding("copies for readers", problem, is_fixing)
 
 
 def _are_copies_current(warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt]) -> bool:
+    """Whether the replica has the warehouse's partitions and views, and each partition its Parquet file."""
     partitions = "select corpus, table_name, content_hash from materializations order by all"
     views = "select view_name, comment from duckdb_views() where not internal order by all"
     try:
@@ -146,16 +145,11 @@ def _are_copies_current(warehouse: Warehouse, receipts: Mapping[tuple[str, str],
 
 
 def _leftovers(home: Home, is_fixing: bool) -> Iterator[Finding]:
-    """Scratch files and folders of killed processes. Nothing ever reads them."""
+    """A finding for each scratch file or folder of a killed process. Nothing reads them again."""
     now = time.time()
-    for path in sorted(
-        [
-            *home.path.glob("**/.*.half"),
-            *home.scratch.glob("*"),
-            *home.path.glob(f"{SCRATCH}*"),
-        ]
-    ):
-        with suppress(FileNotFoundError):  # its run is at work and has just finished with it
+    folders = [*home.scratch.glob("*"), *home.path.glob(f"{SCRATCH}*")]
+    for path in sorted([*home.path.glob("**/.*.half"), *folders]):
+        with suppress(FileNotFoundError):  # a run in progress has just removed its own file
             if now - path.stat().st_mtime < _LEFTOVER_AGE_S:
                 continue
             if is_fixing and path.is_dir():
@@ -167,7 +161,7 @@ def _leftovers(home: Home, is_fixing: bool) -> Iterator[Finding]:
 
 
 def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
-    """Runs that Dagster lists as unfinished though their process has ended."""
+    """A finding for each run that Dagster lists as unfinished although its process has ended."""
     if not (home.dagster / "dagster.yaml").exists():
         return
     try:
@@ -190,31 +184,24 @@ def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
 
 
 def _ledger(project: Project) -> Iterator[Finding]:
-    """A killed process leaves a torn line: it is skipped and needs no action. A changed line is a
-    problem."""
+    """The finding on the ledger. A changed line is a problem, a torn one is not.
+
+    A killed process leaves a torn line, which is skipped.
+    """
     report = ledger_report.report(project.teacher().ledger, is_thorough=True)
     changed = [problem for problem in report.problems if "torn" not in problem.message]
     n_torn = len(report.problems) - len(changed)
     if changed:
         yield Finding(
             "ledger",
-            f"{_count(len(changed), 'line')} changed after being written: skipped. "
+            f"{counted(len(changed), 'line')} changed after being written: skipped. "
             "`relabel ledger --verify` lists them.",
         )
     elif n_torn:
         yield Finding(
             "ledger",
-            note=f"{_count(n_torn, 'line')} torn or damaged: skipped, and the request is "
-            "sent again "
+            note=f"{counted(n_torn, 'line')} torn or damaged: skipped, and the request is sent again "
             "where it is needed. `relabel ledger --verify` lists them.",
         )
     else:
         yield Finding("ledger")
-
-
-def _count(n: int, noun: str) -> str:
-    """
-    >>> _count(1, "line"), _count(2, "line")
-    ('1 line', '2 lines')
-    """
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,10 +1,10 @@
-"""Metrics for a monitoring system, in Prometheus' text format.
+"""Metrics of labels, teacher, benchmark and runs in Prometheus' text format.
 
-They are read from the warehouse, the ledger and Dagster's records at each call, so a crash counts
+What belongs here: names, labels and units of the metrics. What does not: serving them, and the counts
+of the ledger (teacher/ledger/report.py).
+
+Each call computes the metrics from the warehouse, the ledger and Dagster's records, so a crash counts
 nothing twice.
-
-What belongs here: names, labels and units of the metrics. What does not: serving them, and the
-ledger's counting (teacher/ledger/report.py).
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,10 @@ _TEACHER = ("corpus", "purpose", "model")
 
 
 def exposition(project: Project, warehouse: Warehouse, instance: dg.DagsterInstance) -> str:
-    """Every metric as Prometheus' text. Raises ConfigError where the extra `metrics` is not
-    installed."""
+    """All metrics in Prometheus' text format.
+
+    Raises ConfigError if the extra `metrics` is not installed.
+    """
     try:
         from prometheus_client import CollectorRegistry, generate_latest
     except ImportError as error:
@@ -55,17 +57,19 @@ def _partitions(receipts: list[Receipt], instance: dg.DagsterInstance) -> "Itera
     rows = GaugeMetricFamily("relabel_rows", "Rows of a partition.", labels=of_partition)
     unfinished = GaugeMetricFamily(
         "relabel_unfinished",
-        "Pieces of work that failed and are tried again by the next run.",
+        "Pieces of work that failed. The next run repeats them.",
         labels=of_partition,
     )
     set_aside = GaugeMetricFamily(
         "relabel_set_aside", "Inputs that could not be used.", labels=of_partition
     )
     written = GaugeMetricFamily(
-        "relabel_written_timestamp_seconds", "When its rows were last written.", labels=of_partition
+        "relabel_written_timestamp_seconds",
+        "Time of the last write of its rows.",
+        labels=of_partition,
     )
     seconds = GaugeMetricFamily(
-        "relabel_made_in_seconds", "How long its rows took to compute.", labels=of_partition
+        "relabel_made_in_seconds", "Seconds that computing its rows took.", labels=of_partition
     )
     for receipt in receipts:
         labels = (receipt.corpus, receipt.table_name)
@@ -80,7 +84,7 @@ def _partitions(receipts: list[Receipt], instance: dg.DagsterInstance) -> "Itera
 
 
 def _duration_s(instance: dg.DagsterInstance, receipt: Receipt) -> float | None:
-    """How long the run that wrote the partition took for it; None where Dagster has no record."""
+    """The seconds that computing the partition took; None if Dagster has no record of it."""
     key = dg.AssetRecordsFilter(
         asset_key=dg.AssetKey(receipt.table_name), asset_partitions=[receipt.corpus]
     )

@@ -1,8 +1,8 @@
-"""Opening a DuckDB file: the lock that keeps processes apart, retries, and DuckDB's errors as ours.
+"""Opening a DuckDB file: its lock, retries, and DuckDB's errors as WarehouseErrors.
 
 What belongs here: everything between a path and an open connection, and running one query on it.
-What does not: which tables a file has (schema.py), what is read and written (warehouse.py), and the
-copies for readers (replica.py).
+What does not: the file's tables (schema.py), reading and writing rows (warehouse.py, partition.py),
+and the copies for readers (replica.py).
 """
 
 import errno
@@ -20,9 +20,9 @@ from relabel_assets.errors import WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-# A write takes seconds even on a large warehouse: two minutes let several runs queue.
+# A write takes seconds even on a large warehouse, so several runs can queue for two minutes.
 LOCK_TIMEOUT_S = 120
-# Another program (a DuckDB shell, a BI tool) usually holds the file for the length of one query.
+# Another program (a DuckDB shell, a BI tool) usually holds the file for one query only.
 OTHER_PROGRAM_TIMEOUT_S = 20
 READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
 REMEDY = (
@@ -33,10 +33,10 @@ REMEDY = (
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of the DuckDB file at `path`: DuckDB lets one writing process in at a time.
+    """Hold the lock of the DuckDB file at `path`. DuckDB allows one writing process at a time.
 
     Raises WarehouseError where the lock or the file cannot be used: held by another process,
-    damaged, in a read-only folder, on a full disk. Errors of the block are translated too.
+    damaged, in a read-only folder, on a full disk. Errors of DuckDB inside the block become one too.
     """
     import duckdb
 
@@ -60,17 +60,19 @@ def locked(path: Path) -> Iterator[None]:
 def open_file(
     path: Path, config: dict[str, Any], *, remedy: str = REMEDY
 ) -> "duckdb.DuckDBPyConnection":
-    """Open the DuckDB file at `path`; wait a while for another program that holds it.
+    """Open the DuckDB file at `path`; wait up to 20 s for another program that holds it.
 
     Raises WarehouseError for a file that another program keeps open, that another version of DuckDB
-    wrote, or that is damaged; `remedy` is what the last of them advises.
+    wrote, or that is damaged. `remedy` ends the message for a damaged file.
     """
     import duckdb
 
     is_held = tenacity.retry_if_exception(lambda error: "lock on file" in str(error))
     retrying = tenacity.Retrying(
         retry=is_held,
-        wait=tenacity.wait_random_exponential(0.1, 2),
+        wait=tenacity.wait_random_exponential(
+            0.1, 2
+        ),  # at most 2 s apart, so a short query is no wait
         stop=tenacity.stop_after_delay(OTHER_PROGRAM_TIMEOUT_S),
         reraise=True,
     )
@@ -94,10 +96,10 @@ def open_file(
 def run_query(
     con: "duckdb.DuckDBPyConnection", sql: str, params: dict[str, Any] | None = None
 ) -> pl.DataFrame:
-    """The result of a person's `sql`.
+    """The result of `sql` as a frame; empty for a statement without a result.
 
-    Raises WarehouseError with DuckDB's own message for SQL that cannot be run, and for a column
-    that cannot be shown.
+    Raises WarehouseError with DuckDB's own message for invalid SQL, and for a column of a type that
+    no output format supports.
     """
     import duckdb
 
@@ -108,15 +110,16 @@ def run_query(
         raise WarehouseError(str(error).strip()) from error
     except pl.exceptions.PolarsError as error:
         raise WarehouseError(
-            "a column has a type that cannot be shown, such as INTERVAL: cast it to varchar."
+            "a column has an unsupported type, such as INTERVAL: cast it to varchar."
         ) from error
     binary = [name for name, dtype in frame.schema.items() if dtype == pl.Binary]
     if binary:
         raise WarehouseError(
-            f"column {binary[0]} is binary, which no format shows: cast it to varchar."
+            f"column {binary[0]} is binary, which no output format supports: cast it to varchar."
         )
     return frame
 
 
 def first_line(error: Exception) -> str:
+    """The first line of an error's message, without its full stop."""
     return str(error).strip().split("\n")[0].rstrip(".")

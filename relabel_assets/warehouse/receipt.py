@@ -1,8 +1,7 @@
-"""What a partition was made from and what it holds: a row of `materializations`, and the hash of a
-partition's rows.
+"""The receipt of a partition: hashes of its inputs and of its rows, and their counts.
 
-What belongs here: values. What does not: storing them (warehouse.py), and deciding what is stale
-(graph/).
+What belongs here: the values. What does not: storing them (partition.py), and the rule of freshness
+(graph/recipe.py).
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from relabel_assets.tables.table import Table
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a partition was made from, and what it holds now: a row of `materializations`."""
+    """The inputs and the content of a partition, by their hashes: a row of `materializations`."""
 
     corpus: str
     table_name: str
@@ -32,7 +31,6 @@ class Receipt:
 
 
 def content_hash(table: Table, rows: pl.DataFrame) -> str:
-    """SHA-256 of the rows in key order, without the columns that record when or how fast they were
-    made."""
+    """SHA-256 of the rows in key order, without columns of times and durations."""
     stable = rows.select(table.stable_columns).sort(table.key)
     return hashlib.sha256(stable.write_ndjson().encode()).hexdigest()

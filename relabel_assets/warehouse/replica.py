@@ -1,30 +1,27 @@
-"""The copies that readers open: `labels.duckdb`, a whole copy of the warehouse, and a Parquet file
-per partition.
+"""The copies for readers: `labels.duckdb`, a replica of the warehouse, and Parquet partitions.
 
 What belongs here: writing, checking and reading these copies. What does not: the warehouse itself
 (warehouse.py).
 
-Readers never wait for a run and never see a part of one. Two rules keep that true:
+Readers never wait for a run and never see a half-written one. Two rules ensure that:
 
-1. A copy replaces the old one by a rename. A reader keeps the file that it opened.
-2. `labels.duckdb` is copied after *every* checkpoint, and keeps the length of the one before.
+1. A rename replaces the old copy. A reader keeps the file that it opened.
+2. `labels.duckdb` is copied after *every* checkpoint, and never gets shorter.
 
-The second rule needs its reason. DuckDB opens a file by its name twice, for the header and for the
-rest, and a reader may get the old header and the new rest. A checkpoint writes beside the blocks
-that it replaces, so the blocks of the old header are still there after one checkpoint. After two
-they may be overwritten.
+The reason of rule 2: DuckDB opens a file by its name twice, for the header and for the rest, so a
+reader may get the old header and the new rest. One checkpoint keeps the blocks of the old header,
+because it writes beside them. The second checkpoint may overwrite them.
 
-Two cheaper designs were measured (`relabel_assets_tests/benchmarks/readers_copies.py`) and
-rejected:
+Two cheaper designs were measured (`relabel_assets_tests/benchmarks/readers_copies.py`) and rejected:
 
-- One copy at the end of a run. Of readers that open the file meanwhile, most get wrong rows without an error.
-- Views over the Parquet files. They need absolute paths, which break when the home moves or is
-  mounted elsewhere. They need access to other files, with which SQL can write them. Two tables of
-  one query may come from before and after a write.
+- One copy at the end of a run. Most readers that open the file during the rename get wrong rows without
+  an error.
+- Views over the Parquet files. They need absolute paths, which break when the home moves or is mounted
+  elsewhere. They need access to other files, which lets SQL write files. Two tables of one query may come
+  from before and after a write.
 
-So the copy is made cheap instead. Where the file system shares blocks between files (XFS, Btrfs), a
-copy takes a millisecond at any size and the disk stores what changed. Elsewhere (ext4) it costs the
-whole file.
+A copy costs a millisecond at any size where the file system shares blocks between files (XFS, Btrfs).
+Elsewhere (ext4) it costs writing the whole file.
 """
 
 import logging
@@ -47,9 +44,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("relabel_assets.warehouse")
 REPLICA = "labels.duckdb"
 PARQUET = "parquet"
-_WRITTEN_AT = (
-    "relabel_assets.written_at"  # in a Parquet file's metadata: the write that it is a copy of
-)
+# In a Parquet file's metadata: the time of the receipt whose rows it copies.
+_WRITTEN_AT = "relabel_assets.written_at"
 
 
 class ReaderCopies:
@@ -65,17 +61,16 @@ class ReaderCopies:
         con: "duckdb.DuckDBPyConnection",
         partitions: Iterable[tuple[Receipt, pl.DataFrame]] = (),
     ) -> None:
-        """Copy the file, then these committed partitions, to where readers look.
+        """Copy the warehouse file to the replica, then these committed partitions to Parquet.
 
-        `con` is the only connection to the warehouse. A copy that fails (a full disk) is logged and
-        costs no rows: the next materialization copies again.
+        `con` is the only connection to the warehouse. A failed copy (a full disk) is logged and loses
+        no rows: the next materialization copies again.
         """
         import duckdb
 
         try:
-            con.execute(
-                "checkpoint"
-            )  # moves the write-ahead log into the file, which then holds everything
+            # A checkpoint moves the write-ahead log into the file, so the file is complete.
+            con.execute("checkpoint")
             with whole(self.replica) as scratch:
                 copy_file(self.database, scratch)
                 _keep_length(self.replica, scratch)
@@ -86,9 +81,9 @@ class ReaderCopies:
             LOG.warning("%s and %s are behind the warehouse: %s", self.replica, self.parquet, error)
 
     def is_current(self, receipt: Receipt) -> bool:
-        """Whether the copies hold the partition as the receipt says.
+        """Whether the copies hold the partition of this receipt.
 
-        The Parquet file is written after the replica, so it answers for both.
+        The Parquet file is written after the replica, so checking it checks both.
         """
         try:
             metadata = pl.read_parquet_metadata(self._parquet_file(receipt))
@@ -114,8 +109,7 @@ class ReaderCopies:
 def copy_file(source: Path, target: Path) -> None:
     """Copy `source` over `target`, sharing blocks where the file system can.
 
-    `shutil.copyfile` never shares blocks in Python 3.11. Raises OSError where the disk does not
-    take the file.
+    `shutil.copyfile` never shares blocks in Python 3.11. Raises OSError if the copy cannot be written.
     """
     try:
         _copy_in_kernel(source, target)
@@ -134,7 +128,7 @@ def _copy_in_kernel(source: Path, target: Path) -> None:
 
 
 def _keep_length(old: Path, new: Path) -> None:
-    """Append to `new` what `old` has beyond its end.
+    """Append the tail of `old` to `new` if `new` is shorter.
 
     A reader with the header of `old` and the rest of `new` needs the blocks at the end of `old`.
     DuckDB ignores blocks that no header names.

@@ -1,8 +1,7 @@
-"""The warehouse's tables and views: creating them from their declarations, and upgrading a file of
-an earlier version.
+"""Tables and views of the warehouse: creating them, and upgrading a file of an earlier version.
 
-What belongs here: what a file must have before rows are read or written. What does not: rows
-(warehouse.py), and the declarations (tables/, sql/).
+What belongs here: the catalog of a file. What does not: its rows (partition.py), and the
+declarations of tables (tables/) and views (sql/).
 """
 
 import hashlib
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileVersion:
-    """What tells whether a file was written or replaced since it was last closed."""
+    """Inode, size and time of a file. They change when it is written or replaced."""
 
     inode: int
     size: int
@@ -34,7 +33,7 @@ class FileVersion:
 
     @classmethod
     def of(cls, path: Path) -> "FileVersion | None":
-        """None where there is no file."""
+        """The version of the file at `path`; None if it does not exist."""
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -43,7 +42,7 @@ class FileVersion:
 
 
 def view_names() -> list[str]:
-    """The views, in the order of their files."""
+    """The names of all views, sorted."""
     return [file.name.removesuffix(".sql") for file in _view_files()]
 
 
@@ -54,11 +53,10 @@ def _view_files() -> list[Any]:
 
 
 def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
-    """Give the file every table and view of this version, with their comments and checks; whether
-    anything was missing.
+    """Add the missing tables, columns, checks and views of this version; return whether any was missing.
 
     The file may be new or of an earlier version. No row is lost. Raises WarehouseError for a file
-    that no earlier version made; its contents are not changed then.
+    that no earlier version wrote, before anything is changed.
     """
     columns: dict[str, set[str]] = {}
     for table_name, column in con.execute(
@@ -88,7 +86,7 @@ def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
 
 
 def _upgrade_views(con: "duckdb.DuckDBPyConnection") -> bool:
-    """Create the views that are missing or of another version; whether there was one."""
+    """Create the views that are missing or of another version; return whether there was one."""
     comments = dict(
         con.execute("select view_name, comment from duckdb_views() where not internal").fetchall()
     )
@@ -97,8 +95,7 @@ def _upgrade_views(con: "duckdb.DuckDBPyConnection") -> bool:
         name = file.name.removesuffix(".sql")
         text = file.read_text(encoding="utf-8")
         first_comment = re.match(r"--\s*(.+)", text)
-        # The digest in the comment tells a view that another version made: its file's text is
-        # another.
+        # The digest of the view's text shows whether another version created it.
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         comment = f"{first_comment.group(1) if first_comment else name} [{digest}]"
         if comments.get(name) != comment:
@@ -132,8 +129,9 @@ def _allowed_values(con: "duckdb.DuckDBPyConnection") -> dict[tuple[str, str], s
 
 
 def _recreate_with_checks(con: "duckdb.DuckDBPyConnection", table: Table, database: str) -> None:
-    """Give `table` the checks that it declares, in one transaction. DuckDB cannot change the checks
-    of an existing table.
+    """Create `table` again with its declared checks and its rows, in one transaction.
+
+    DuckDB cannot change the checks of an existing table.
     """
     import duckdb
 
@@ -148,7 +146,7 @@ def _recreate_with_checks(con: "duckdb.DuckDBPyConnection", table: Table, databa
     except duckdb.ConstraintException as error:
         con.rollback()
         raise WarehouseError(
-            f"{database} was made by a later version of relabel-assets: {first_line(error)}. "
+            f"{database} was written by a later version of relabel-assets: {first_line(error)}. "
             f"Install that version. Table {table.name} was not changed."
         ) from error
     except BaseException:
@@ -157,33 +155,30 @@ def _recreate_with_checks(con: "duckdb.DuckDBPyConnection", table: Table, databa
 
 
 def _refuse_foreign(database: str, columns: Mapping[Table, set[str]]) -> None:
-    """Check, before anything is changed, that an earlier version may have made these tables.
+    """Raise WarehouseError for tables that no earlier version wrote, before anything is changed.
 
-    Raises WarehouseError for an unknown column, and for one missing that every version had.
+    Such a table has an unknown column, or lacks a column that every version had.
     """
     for table, present in columns.items():
         declared = table.schema.columns()
         unknown = sorted(present - set(declared))
         if unknown:
             raise WarehouseError(
-                f"{database} was made by a later version of relabel-assets: table {table.name} has "
-                f"{', '.join(unknown)}. Install that version. Nothing was changed."
+                f"{database} was written by a later version of relabel-assets: table {table.name} "
+                f"has {', '.join(unknown)}. Install that version. Nothing was changed."
             )
         missing = [
             name for name, column in declared.items() if name not in present and not column.nullable
         ]
         if missing:
             raise WarehouseError(
-                f"{database}: table {table.name} has no {', '.join(missing)}, which "
-                "every version of "
-                f"relabel-assets gave it. {REMEDY}"
+                f"{database}: table {table.name} has no {', '.join(missing)}, which every version of "
+                f"relabel-assets writes. {REMEDY}"
             )
 
 
 def _added_columns(table: Table, present: set[str]) -> Iterator[str]:
-    """Statements that add the columns of a later version. They are nullable: the rows of before
-    have no value.
-    """
+    """Statements that add missing columns. All are nullable, because older rows have no value."""
     for name, column in table.schema.columns().items():
         if name not in present:
             yield f"alter table {table.name} add column {name} {_duckdb_type(column.dtype)}"
@@ -191,6 +186,7 @@ def _added_columns(table: Table, present: set[str]) -> Iterator[str]:
 
 
 def _table_statements(table: Table) -> Iterator[str]:
+    """Statements that create a table with its checks and comments."""
     columns = []
     for name, column in table.schema.columns().items():
         parts = [name, _duckdb_type(column.dtype)]

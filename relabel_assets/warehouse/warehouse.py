@@ -1,12 +1,12 @@
 """The warehouse: one DuckDB file, a table per asset, a partition per corpus.
 
-What belongs here: reading tables, and replacing a partition whole or not at all. What does not:
-opening files (connection.py), making tables and views (schema.py), the copies that readers open
-(replica.py), what the rows mean, and any computation while a connection is open.
+What belongs here: every access to the warehouse, short and under its lock. What does not: opening
+files (connection.py), the SQL of a partition (partition.py), tables and views (schema.py), copies for
+readers (replica.py), and the meaning of rows (tables/).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
-from relabel_assets.tables.table import Table
-from relabel_assets.tables.tables import MATERIALIZATIONS, TABLES
-from relabel_assets.warehouse.connection import READ_ONLY, first_line, locked, open_file, run_query
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.connection import READ_ONLY, locked, open_file, run_query
+from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
 from relabel_assets.warehouse.receipt import Receipt, content_hash
 from relabel_assets.warehouse.replica import ReaderCopies, copy_file
 from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
@@ -26,14 +26,7 @@ from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Receipt", "Warehouse", "content_hash"]
-
-# The labeler of a table of grades, and the column that names its model.
-_LABELERS = {
-    "teacher_labels": ("teacher", "teacher_model"),
-    "student_labels": ("student", "model_id"),
-}
-# Files whose tables and views this process found current, as they were when it closed them.
+# The version of each file that this process closed with all tables and views of this version.
 _CURRENT_SCHEMAS: dict[Path, FileVersion] = {}
 
 
@@ -64,8 +57,7 @@ class Warehouse(DuckDBResource):
     def get_connection(
         self, *, is_read_only: bool = False
     ) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A connection under the file lock, to the file as it is. Keep it for one read or one
-        write.
+        """A connection under the file lock, without an upgrade. Keep it for one read or one write.
 
         Raises WarehouseError where the file cannot be opened, read or written: held by another
         program, damaged, of a later version, in a read-only folder, on a full disk.
@@ -86,17 +78,17 @@ class Warehouse(DuckDBResource):
     def read(
         self, table: str, corpus: str, *, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
-        """The rows of `corpus` in `table`, in key order, without the corpus column; empty where
-        there are none.
-        """
+        """The rows of `corpus` in `table`, in key order, without the corpus column."""
         with self._upgraded() as con:
-            return _partition_rows(con, table, corpus, columns)
+            return partition_rows(con, table, corpus, columns)
 
     def read_batches(
         self, table: str, corpus: str, *, size: int = 20_000
     ) -> Iterator[pl.DataFrame]:
-        """The rows of `read`, `size` at a time, in order of the table's one key column. No
-        connection is held in between.
+        """The rows of `read`, `size` at a time. No connection is held between two batches.
+
+        The table has one key column beside corpus. The default of 20,000 documents is not measured:
+        tens of megabytes, and few queries for a large corpus.
         """
         (key,) = (name for name in TABLES[table].key if name != "corpus")
         columns = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
@@ -114,7 +106,10 @@ class Warehouse(DuckDBResource):
             after = batch[key][-1]
 
     def texts(self, corpus: str, column: str, ids: pl.Series) -> pl.DataFrame:
-        """The texts of ids, with their id column: no row for an unknown id."""
+        """The texts of queries or documents with these ids; `column` is query_id or doc_id.
+
+        An unknown id has no row.
+        """
         table, columns = {
             "query_id": ("synthetic_queries", "text"),
             "doc_id": ("seed_docs", ", ".join(DOCUMENT_COLUMNS)),
@@ -134,7 +129,7 @@ class Warehouse(DuckDBResource):
             return run_query(con, sql, params)
 
     def receipt(self, table: str, corpus: str) -> Receipt | None:
-        """What the partition was last made from; None where it has never been made."""
+        """The receipt of a partition; None before its first materialization."""
         return self.receipts().get((corpus, table))
 
     def receipts(self) -> dict[tuple[str, str], Receipt]:
@@ -142,7 +137,7 @@ class Warehouse(DuckDBResource):
         if not Path(self.database).exists():
             return {}
         with self._upgraded() as con:
-            return {(receipt.corpus, receipt.table_name): receipt for receipt in _receipts(con)}
+            return {(receipt.corpus, receipt.table_name): receipt for receipt in all_receipts(con)}
 
     def replace(
         self,
@@ -177,7 +172,7 @@ class Warehouse(DuckDBResource):
             inputs=inputs,
         )
         with self._upgraded() as con:
-            _replace_partition(con, TABLES[table], rows, receipt)
+            replace_partition(con, TABLES[table], rows, receipt)
             self._copies.publish(con, [(receipt, rows.drop("corpus"))])
         return receipt
 
@@ -188,24 +183,25 @@ class Warehouse(DuckDBResource):
             copy_file(Path(self.database), path)
 
     def read_replica(self, sql: str) -> pl.DataFrame:
-        """The result of `sql` on the read replica, which no run ever locks; on the warehouse where
-        there is none yet.
+        """The result of `sql` on the read replica, which no run locks, or else on the warehouse.
 
         Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
         """
         return self._copies.read(sql) if self.replica.exists() else self.query(sql)
 
     def is_published(self, receipt: Receipt) -> bool:
-        """Whether the copies that readers open hold the partition as the receipt says."""
+        """Whether the copies for readers hold the partition of this receipt."""
         return self._copies.is_current(receipt)
 
     def publish_all(self) -> None:
-        """Copy every partition for readers again."""
+        """Write the copies for readers again, of every partition."""
         self._publish(None)
 
     def republish_stale(self, receipts: Iterable[Receipt]) -> None:
-        """Copy those of these partitions that are not published: a process was killed after its
-        commit."""
+        """Write the missing copies for readers of these partitions.
+
+        They are missing where a process was killed after its commit.
+        """
         stale = {
             (receipt.corpus, receipt.table_name)
             for receipt in receipts
@@ -215,13 +211,13 @@ class Warehouse(DuckDBResource):
             self._publish(stale)
 
     def _publish(self, keys: set[tuple[str, str]] | None) -> None:
-        """Copy the partitions `keys`, (corpus, table) each, for readers; None is all of them."""
+        """Write the copies of the partitions `keys`, (corpus, table) each; None means all."""
         with self._upgraded() as con:
             self._copies.publish(
                 con,
                 (
-                    (receipt, _partition_rows(con, receipt.table_name, receipt.corpus))
-                    for receipt in _receipts(con)
+                    (receipt, partition_rows(con, receipt.table_name, receipt.corpus))
+                    for receipt in all_receipts(con)
                     if keys is None or (receipt.corpus, receipt.table_name) in keys
                 ),
             )
@@ -234,9 +230,8 @@ class Warehouse(DuckDBResource):
     def _upgraded(self) -> Iterator["duckdb.DuckDBPyConnection"]:
         """A connection to a file that has every table and view of this version.
 
-        Looking through the catalog takes longer than a small read, so a file is upgraded once a
-        process. It is looked through again where something else wrote it meanwhile: another
-        process, a restore.
+        Checking the catalog takes longer than a small read. So a process checks a file once, and
+        again after another process or a restore wrote it.
         """
         path = Path(self.database)
         with locked(path):
@@ -251,78 +246,7 @@ class Warehouse(DuckDBResource):
                 yield con
             finally:
                 con.close()
-            # Only now: closing may write. After an error the next access looks again.
+            # After closing, which may write. After an error the next access checks again.
             closed = FileVersion.of(path)
             if closed is not None:
                 _CURRENT_SCHEMAS[path] = closed
-
-
-def _replace_partition(
-    con: "duckdb.DuckDBPyConnection", table: Table, rows: pl.DataFrame, receipt: Receipt
-) -> None:
-    """Write rows, receipt and changed grades in one transaction."""
-    import duckdb
-
-    columns = {"files": pl.List(pl.String)}
-    written = MATERIALIZATIONS.validate(pl.DataFrame([vars(receipt)], schema_overrides=columns))
-    try:
-        con.begin()
-        if table.name in _LABELERS:
-            _record_changed_grades(con, table.name, rows, receipt)
-        con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
-        _insert(con, table.name, rows)
-        con.execute(
-            "delete from materializations where corpus = ? and table_name = ?",
-            [receipt.corpus, table.name],
-        )
-        _insert(con, "materializations", written)
-        con.commit()
-    except duckdb.Error as error:
-        with suppress(duckdb.Error):  # a full disk or a damaged file ends the connection
-            con.rollback()
-        raise WarehouseError(
-            f"table {table.name}, corpus {receipt.corpus}: {first_line(error)}. "
-            "The old rows were kept."
-        ) from error
-
-
-def _record_changed_grades(
-    con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame, receipt: Receipt
-) -> None:
-    """Add to grade_history every pair that is new or has another grade. Run it before the old rows
-    are deleted.
-    """
-    labeler, model = _LABELERS[table]
-    graded = rows.select("corpus", "query_id", "doc_id", "grade", model=model)
-    con.register("incoming", graded.to_arrow())
-    con.execute(
-        f"""insert into grade_history by name
-        select incoming.*, $labeler as labeler, $run_id as run_id, $at as noted_at
-        from incoming left join {table} as old
-            on (old.corpus, old.query_id, old.doc_id)
-                = (incoming.corpus, incoming.query_id, incoming.doc_id)
-        where old.query_id is null or old.grade is distinct from incoming.grade""",
-        {"labeler": labeler, "run_id": receipt.run_id, "at": receipt.written_at},
-    )
-    con.unregister("incoming")
-
-
-def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) -> None:
-    con.register("incoming", rows.to_arrow())
-    con.execute(f"insert into {table} by name select * from incoming")
-    con.unregister("incoming")
-
-
-def _receipts(con: "duckdb.DuckDBPyConnection") -> list[Receipt]:
-    rows = con.sql("select * from materializations").pl().to_dicts()
-    return [Receipt(**{**row, "files": tuple(row["files"])}) for row in rows]
-
-
-def _partition_rows(
-    con: "duckdb.DuckDBPyConnection", table: str, corpus: str, columns: Sequence[str] | None = None
-) -> pl.DataFrame:
-    """The rows of a partition in key order, without the corpus column."""
-    columns = columns or [name for name in TABLES[table].schema.column_names() if name != "corpus"]
-    order = ", ".join(name for name in TABLES[table].key if name != "corpus")
-    query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"
-    return con.sql(query, params={"corpus": corpus}).pl()

@@ -63,9 +63,9 @@ def test_documents_alone_become_labels_and_a_rerun_asks_about_new_ones_only(
         assert leaking_queries(queries) == []
         assert warehouse.read("teacher_labels", "bare")["status"].unique().to_list() == ["ok"]
         assert n_query_requests(server) == len(DOCUMENT_SUBJECTS)
-        asked = server.requests.total()
+        n_requests = server.requests.total()
         assert bring_up_to_date()[0] is None
-        assert server.requests.total() == asked
+        assert server.requests.total() == n_requests
         write_documents(home, ("coffee machines",))
         assert bring_up_to_date()[0].is_success  # type: ignore[union-attr]
         assert n_query_requests(server) == len(DOCUMENT_SUBJECTS) + 1

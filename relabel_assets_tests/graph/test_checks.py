@@ -83,9 +83,9 @@ def test_a_contract_check_fails_on_rows_that_break_its_rule(
     good = table_rows("teacher_labels", label(doc_id="d2")).with_columns(corpus=pl.lit("tiny"))
     assert checks.broken_rules(TABLES["teacher_labels"], good) == {}
     broken = table_rows("teacher_labels", *rows).with_columns(corpus=pl.lit("tiny"))
-    found = checks.broken_rules(TABLES["teacher_labels"], broken)
-    assert rule in found[check]
-    assert found[check][rule] == len(rows)
+    broken_rules = checks.broken_rules(TABLES["teacher_labels"], broken)
+    assert rule in broken_rules[check]
+    assert broken_rules[check][rule] == len(rows)
 
 
 def test_every_contract_check_has_rules_of_its_own() -> None:
@@ -110,8 +110,8 @@ def test_a_parent_in_another_corpus_does_not_count(warehouse: Warehouse) -> None
     documents = table_rows("seed_docs", document("d1"))
     warehouse.replace("seed_docs", "other", documents, input_hash=HASH)
     put(warehouse, "synthetic_queries", query("q1", seed_doc_id="d1"))
-    found = checks.missing_parents(warehouse, TABLES["synthetic_queries"], "tiny")
-    assert found == ["seed_doc_id not in seed_docs: 1 row"]
+    missing = checks.missing_parents(warehouse, TABLES["synthetic_queries"], "tiny")
+    assert missing == ["seed_doc_id not in seed_docs: 1 row"]
 
 
 def test_a_query_without_a_seed_document_misses_no_parent(warehouse: Warehouse) -> None:
@@ -175,8 +175,8 @@ def test_training_pairs_of_a_query_in_two_splits_are_reported_as_leaking(
             "select * replace ('benchmark' as split, null as seed_doc_id) from synthetic_queries "
             "where query_id = 'q1'"
         )
-    found = checks.leaking_training_pairs(warehouse, "tiny")
-    assert set(found) == {"pair (q1, d1) has a benchmark query"}
+    leaks = checks.leaking_training_pairs(warehouse, "tiny")
+    assert set(leaks) == {"pair (q1, d1) has a benchmark query"}
 
 
 @pytest.mark.parametrize(
@@ -240,24 +240,28 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("corpus", ["tiny"])
         done = job.execute_in_process(instance=instance, partition_key="tiny")
-    found = done.get_asset_check_evaluations()
-    return {f"{check.asset_key.to_user_string()}: {check.check_name}": check for check in found}
+    evaluations = done.get_asset_check_evaluations()
+    return {
+        f"{check.asset_key.to_user_string()}: {check.check_name}": check for check in evaluations
+    }
 
 
 def test_every_check_fails_on_broken_rows_with_a_reason(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_copy(monkeypatch, made.parent, tmp_path)
+    use_copy(monkeypatch, finished_home.parent, tmp_path)
     project = Project.from_environment()
     warehouse = Warehouse.at(project.home.warehouse)
-    before = run_checks(project, warehouse)
+    before_damage = run_checks(project, warehouse)
     may_fail = {"benchmark_report: student_is_as_good_as_teacher"}  # the tiny student is no good
-    assert {name for name, check in before.items() if not check.passed} <= may_fail
+    assert {name for name, check in before_damage.items() if not check.passed} <= may_fail
     store_broken_rows(warehouse)
     failed = {
         name: check for name, check in run_checks(project, warehouse).items() if not check.passed
     }
-    assert {name.split(": ")[1] for name in failed} == {name.split(": ")[1] for name in before}
+    assert {name.split(": ")[1] for name in failed} == {
+        name.split(": ")[1] for name in before_damage
+    }
     words = {
         "teacher_labels: not_null": "attempts|nullability: 8 rows",
         "teacher_labels: unique_key": "primary_key: 16 rows",
@@ -274,7 +278,9 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
         assert text in str(failed[name].metadata["first"].value), name
         assert text in str(failed[name].description), name
     severities = {name: failed[name].severity for name in words}
-    warnings = {name for name, found in severities.items() if found is dg.AssetCheckSeverity.WARN}
+    warnings = {
+        name for name, severity in severities.items() if severity is dg.AssetCheckSeverity.WARN
+    }
     assert warnings == {
         "seed_docs: nothing_set_aside",
         "teacher_labels: every_pair_is_graded",

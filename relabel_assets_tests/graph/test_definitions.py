@@ -49,7 +49,7 @@ import relabel_assets.definitions
 """
     done = python(code, RELABEL_AUTOMATION="nonsense", RELABEL_BACKFILL="nonsense")
     assert done.stdout.strip() == "the others are imported", done.stderr
-    assert "RELABEL_AUTOMATION is 'nonsense'. It is on or off; off if it is not set." in done.stderr
+    assert "RELABEL_AUTOMATION is 'nonsense'. Allowed: on or off. Default: off." in done.stderr
 
 
 def test_the_code_location_takes_its_settings_from_the_environment(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ print([name for name in ("torch", "openai", "transformers", "peft") if name in s
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("RELABEL_AUTOMATION", "yes", "RELABEL_AUTOMATION is 'yes'. It is on or off"),
-        ("RELABEL_BACKFILL", "none", "is 'none'. It is run_per_corpus or single_run; the first"),
+        ("RELABEL_AUTOMATION", "yes", "RELABEL_AUTOMATION is 'yes'. Allowed: on or off"),
+        ("RELABEL_BACKFILL", "none", "is 'none'. Allowed: run_per_corpus or single_run"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_is_allowed(
@@ -91,14 +91,17 @@ def test_absent_and_empty_settings_have_their_defaults(
 ) -> None:
     monkeypatch.delenv("RELABEL_AUTOMATION", raising=False)
     monkeypatch.setenv("RELABEL_BACKFILL", "")
-    found = settings_from_environment()
-    assert (found.automation, found.backfill) == ("off", "run_per_corpus")
+    settings = settings_from_environment()
+    assert (settings.automation, settings.backfill) == ("off", "run_per_corpus")
 
 
 def statuses(definitions: dg.Definitions) -> dict[str, str]:
     """The default status of each sensor and schedule."""
-    found: list[Any] = [*(definitions.sensors or []), *(definitions.schedules or [])]
-    return {each.name: each.default_status.value for each in found}
+    sensors_and_schedules: list[Any] = [
+        *(definitions.sensors or []),
+        *(definitions.schedules or []),
+    ]
+    return {each.name: each.default_status.value for each in sensors_and_schedules}
 
 
 def backfills(definitions: dg.Definitions) -> dict[str, str]:

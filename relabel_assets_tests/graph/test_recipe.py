@@ -54,8 +54,8 @@ def test_unfinished_work_is_not_fresh(project: Project) -> None:
 
 
 def test_a_missing_file_is_not_fresh(project: Project) -> None:
-    both = replace(RECEIPT, files=("models/tiny/m", "reports/tiny.html"))
-    assert not is_fresh(both, "a" * 64, project)
+    with_report = replace(RECEIPT, files=("models/tiny/m", "reports/tiny.html"))
+    assert not is_fresh(with_report, "a" * 64, project)
 
 
 def test_inputs_that_were_set_aside_leave_a_partition_fresh(project: Project) -> None:
@@ -76,12 +76,12 @@ def test_the_input_hash_depends_on_code_settings_files_and_upstream_rows(tmp_pat
     (tmp_path / "queries.jsonl").write_text("{}\n")
     folder, table = CorpusFolder("tiny", tmp_path), TABLES["reference_labels"]
 
-    def hash_of(made: Recipe, **content: str) -> str:
+    def hash_of(one: Recipe, **content: str) -> str:
         receipts = {
             ("tiny", name): replace(RECEIPT, table_name=name, content_hash=text)
             for name, text in content.items()
         }
-        return made.inputs(table, folder, receipts).hash
+        return one.inputs(table, folder, receipts).hash
 
     rows = {"seed_docs": "1" * 64, "synthetic_queries": "2" * 64}
     first = hash_of(recipe(), **rows)
@@ -103,6 +103,6 @@ def test_a_step_reads_declared_tables_only(project: Project, tmp_path: Path) -> 
     folder = CorpusFolder("tiny", tmp_path)
     step = Step(TABLES["reference_labels"], folder, warehouse, project, silent)
     assert step.read("seed_docs").is_empty()
-    for read in (step.read, step.read_batches, lambda name: step.read_column(name, "grade")):
+    for read_table in (step.read, step.read_batches, lambda name: step.read_column(name, "grade")):
         with pytest.raises(ValueError, match="reference_labels reads teacher_labels"):
-            read("teacher_labels")
+            read_table("teacher_labels")

@@ -32,24 +32,27 @@ def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
     """Plan, run and compare: row counts, untouched tables, other corpora, and the copies that
     readers open."""
     project, warehouse = runner.from_environment()
-    before, had = {name: warehouse.read(name, corpus) for name in tables}, warehouse.receipts()
-    planned = {found.table: found for found in plan(project, warehouse, corpus, tables)}
+    before, receipts_before = (
+        {name: warehouse.read(name, corpus) for name in tables},
+        warehouse.receipts(),
+    )
+    planned = {change.table: change for change in plan(project, warehouse, corpus, tables)}
     assert all(warehouse.read(name, corpus).equals(before[name]) for name in tables), (
         "a plan changes nothing"
     )
-    assert warehouse.receipts() == had
+    assert warehouse.receipts() == receipts_before
     outcome = runner.bring_up_to_date(project, warehouse, corpus, tables)
     assert outcome is None or outcome.is_success, outcome
-    has = warehouse.receipts()
+    receipts_after = warehouse.receipts()
     for name in tables:
         done = changes_between(TABLES[name], before[name], warehouse.read(name, corpus))
-        foretold = planned[name].changes if name in planned else Changes(0, 0, 0)
-        if foretold is not None and foretold.is_upper_bound:
-            assert (done.added, done.changed) <= (foretold.added, foretold.changed), name
-        elif foretold is not None:
-            assert done == foretold, (name, planned.get(name))
+        predicted = planned[name].changes if name in planned else Changes(0, 0, 0)
+        if predicted is not None and predicted.is_upper_bound:
+            assert (done.added, done.changed) <= (predicted.added, predicted.changed), name
+        elif predicted is not None:
+            assert done == predicted, (name, planned.get(name))
         if name not in planned:
-            assert has.get((corpus, name)) == had.get((corpus, name)), (
+            assert receipts_after.get((corpus, name)) == receipts_before.get((corpus, name)), (
                 f"{name} was made again, and the plan did not say so"
             )
         query = f"select * from {name} where corpus = '{corpus}' order by all"
@@ -58,9 +61,9 @@ def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
         file = (
             Path(warehouse.database).parent / PARQUET / name / f"corpus={corpus}" / "rows.parquet"
         )
-        assert pl.read_parquet(file).height == rows.height == has[corpus, name].n_rows
-    assert {key: receipt for key, receipt in has.items() if key[0] != corpus} == {
-        key: receipt for key, receipt in had.items() if key[0] != corpus
+        assert pl.read_parquet(file).height == rows.height == receipts_after[corpus, name].n_rows
+    assert {key: receipt for key, receipt in receipts_after.items() if key[0] != corpus} == {
+        key: receipt for key, receipt in receipts_before.items() if key[0] != corpus
     }
     assert stale_tables(project, warehouse, corpus, tables) == {}
     return planned
@@ -134,37 +137,45 @@ def test_a_plan_predicts_the_changed_rows_of_one_of_three_corpora(
     planned = run_beside_its_plan("tiny", LABELS)
     assert next(iter(planned)) == first
     assert reason in planned[first].reason
-    assert all(not found.changes.is_upper_bound for found in planned.values() if found.changes)
+    assert all(
+        not forecast.changes.is_upper_bound for forecast in planned.values() if forecast.changes
+    )
     if change is change_a_document:
         assert planned["seed_docs"].changes == Changes(0, 1, 0)
         assert planned["teacher_labels"].changes == Changes(0, 0, 0)
 
 
 def test_a_plan_predicts_whether_a_student_is_trained(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_copy(monkeypatch, made.parent, tmp_path)
+    use_copy(monkeypatch, finished_home.parent, tmp_path)
     project, warehouse = runner.from_environment()
     folder = tmp_path / "data" / "tiny"
-    whole = {name: (folder / name).read_text() for name in ("documents.jsonl", "queries.jsonl")}
+    original_files = {
+        name: (folder / name).read_text() for name in ("documents.jsonl", "queries.jsonl")
+    }
     # A benchmark query is in no training pair.
     edit(folder / "queries.jsonl", lambda rows: rows[15].update(text="what is the fire drill for"))
-    kept = {found.table: found for found in plan(project, warehouse, "tiny", list(TABLES))}
-    assert kept["student_model"].changes == Changes(0, 0, 0)
-    assert "stays" in kept["student_model"].note
-    assert kept["student_labels"].changes == Changes(0, 128, 0, is_upper_bound=True)
-    (folder / "queries.jsonl").write_text(whole["queries.jsonl"])
+    same_student = {
+        change.table: change for change in plan(project, warehouse, "tiny", list(TABLES))
+    }
+    assert same_student["student_model"].changes == Changes(0, 0, 0)
+    assert "stays" in same_student["student_model"].note
+    assert same_student["student_labels"].changes == Changes(0, 128, 0, is_upper_bound=True)
+    (folder / "queries.jsonl").write_text(original_files["queries.jsonl"])
     # Nor is its document, but a student knows the whole corpus.
     edit(folder / "documents.jsonl", lambda rows: rows[7].update(body="The fire drill is in May."))
-    another = {found.table: found for found in plan(project, warehouse, "tiny", list(TABLES))}
-    assert another["student_model"].changes == Changes(1, 1, 0)
-    (folder / "documents.jsonl").write_text(whole["documents.jsonl"])
+    other_student = {
+        change.table: change for change in plan(project, warehouse, "tiny", list(TABLES))
+    }
+    assert other_student["student_model"].changes == Changes(1, 1, 0)
+    (folder / "documents.jsonl").write_text(original_files["documents.jsonl"])
     assert plan(project, warehouse, "tiny", list(TABLES)) == []
     change_a_document(folder)
-    new = run_beside_its_plan("tiny", list(TABLES))
-    assert new["student_model"].changes == Changes(1, 1, 0)
-    assert new["student_labels"].changes == Changes(0, 128, 0)
-    assert "72 pairs" in new["student_model"].note
+    trained = run_beside_its_plan("tiny", list(TABLES))
+    assert trained["student_model"].changes == Changes(1, 1, 0)
+    assert trained["student_labels"].changes == Changes(0, 128, 0)
+    assert "72 pairs" in trained["student_model"].note
 
 
 @pytest.fixture
@@ -191,10 +202,10 @@ def test_a_plan_predicts_the_number_of_live_requests(
             (lambda: ask_live(home, base_url=server.base_url), 0),  # the ledger has every answer
         ):
             change()
-            asked = server.requests.total()
+            n_before = server.requests.total()
             planned = run_beside_its_plan("tiny", LABELS)["teacher_labels"]
             assert planned.changes == Changes(0, n_pairs or 128, 0)
-            assert server.requests.total() - asked == n_pairs
+            assert server.requests.total() - n_before == n_pairs
             assert n_pairs == 0 if planned.note == "" else n_asked(planned) == n_pairs
 
 
@@ -209,9 +220,9 @@ def test_a_plan_predicts_the_number_of_documents_that_get_queries(
         first = run_beside_its_plan("bare", LABELS)
         assert "asked about 12 documents" in first["synthetic_queries"].note
         assert "depend on the teacher's answers" in first["teacher_labels"].note
-        asked = server.requests.total()
+        n_before = server.requests.total()
         builders.write_documents(home, ("coffee machines",))
         planned = run_beside_its_plan("bare", LABELS)
         assert "asked about 1 document" in planned["synthetic_queries"].note
         assert planned["synthetic_queries"].changes == Changes(3, 0, 0, is_upper_bound=True)
-        assert server.requests.total() > asked
+        assert server.requests.total() > n_before

@@ -30,11 +30,11 @@ from relabel_assets_tests.builders import relabel
 
 
 @pytest.fixture
-def copy(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copy(finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of this test's own."""
-    shutil.copytree(made, tmp_path / "home")
+    shutil.copytree(finished_home, tmp_path / "home")
     monkeypatch.setenv("RELABEL_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("RELABEL_DATA", str(made.parent / "data"))
+    monkeypatch.setenv("RELABEL_DATA", str(finished_home.parent / "data"))
     return tmp_path / "home"
 
 
@@ -59,7 +59,7 @@ def test_a_restored_home_equals_the_one_that_was_backed_up(
 
 def test_a_backup_holds_rows_models_ledger_and_reports_and_no_scratch_files(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    kept = ("models/tiny/s1/student.json", "ledger/tiny/1.jsonl", "reports/tiny.html")
+    included = ("models/tiny/s1/student.json", "ledger/tiny/1.jsonl", "reports/tiny.html")
     left_out = (
         "models/tiny/.s2.half/student.json",
         "ledger/tiny/.1.jsonl.half",
@@ -69,12 +69,12 @@ def test_a_backup_holds_rows_models_ledger_and_reports_and_no_scratch_files(tmp_
         "parquet/seed_docs/rows.parquet",
         "labels.duckdb",
     )
-    for name in (*kept, *left_out):
+    for name in (*included, *left_out):
         (home.path / name).parent.mkdir(parents=True, exist_ok=True)
         (home.path / name).write_bytes(b"x")
     back_up(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
     with tarfile.open(tmp_path / "backup.tar.gz") as tar:
-        assert sorted(tar.getnames()) == sorted(("warehouse.duckdb", *kept))
+        assert sorted(tar.getnames()) == sorted(("warehouse.duckdb", *included))
     assert not list(home.path.glob(".backup-*"))
 
 
@@ -145,9 +145,9 @@ def test_doctor_names_a_dagster_state_that_cannot_be_read(tmp_path: Path) -> Non
     (tmp_path / "dagster").mkdir()
     (tmp_path / "dagster" / "dagster.yaml").touch()
     (tmp_path / "dagster" / "history").touch()  # Dagster keeps a folder of this name
-    found = problems(tmp_path, is_fixing=True)
-    assert list(found) == ["Dagster's state"]
-    assert f"move {tmp_path / 'dagster'} away" in found["Dagster's state"]
+    reported = problems(tmp_path, is_fixing=True)
+    assert list(reported) == ["Dagster's state"]
+    assert f"move {tmp_path / 'dagster'} away" in reported["Dagster's state"]
 
 
 def test_doctor_reports_a_missing_parquet_file_and_rewrites_it(tmp_path: Path) -> None:
@@ -193,15 +193,15 @@ def test_doctor_names_each_problem_and_repairs_the_safe_ones(copy: Path) -> None
     os.utime(half, (0, 0))
     (copy / "labels.duckdb").unlink()
     (copy / "reports" / "tiny.html").unlink()
-    found = relabel("doctor")
-    assert found.returncode == 6
-    for said in (
+    report = relabel("doctor")
+    assert report.returncode == 6
+    for message in (
         ".student.half",
         "copies for readers: labels.duckdb or parquet/ is behind",
         "missing: reports/tiny.html",
         "relabel run -c tiny -s benchmark",
     ):
-        assert said in found.stdout
+        assert message in report.stdout
     assert half.exists()
     repaired = relabel("doctor", "--fix")
     assert repaired.returncode == 6
@@ -213,10 +213,10 @@ def test_doctor_names_each_problem_and_repairs_the_safe_ones(copy: Path) -> None
 
 def test_doctor_names_a_damaged_warehouse_and_does_not_touch_it(copy: Path) -> None:
     (copy / "warehouse.duckdb").write_bytes(b"damaged" * 1000)
-    found = relabel("doctor", "--fix")
-    assert found.returncode == 6
-    assert "problem  warehouse" in found.stdout
-    assert "Traceback" not in found.stderr
+    report = relabel("doctor", "--fix")
+    assert report.returncode == 6
+    assert "problem  warehouse" in report.stdout
+    assert "Traceback" not in report.stderr
     assert (copy / "warehouse.duckdb").read_bytes() == b"damaged" * 1000
 
 
@@ -225,12 +225,12 @@ def test_doctor_names_changed_rows_and_a_student_without_its_settings(copy: Path
         con.execute("update teacher_labels set grade = 0 where query_id = 'q00' and doc_id = 'd0'")
         (path,) = con.execute("select path from student_model where is_current").fetchall()[0]
     (copy / path / "student.json").unlink()
-    found = relabel("doctor")
-    assert found.returncode == 6
-    assert "tiny / teacher_labels: its rows were changed after a run wrote them" in found.stdout
+    report = relabel("doctor")
+    assert report.returncode == 6
+    assert "tiny / teacher_labels: its rows were changed after a run wrote them" in report.stdout
     assert (
-        f"missing: {path}/student.json. Make it again: relabel run -c tiny -s "
-        "student_model+ --force" in found.stdout
+        f"missing: {path}/student.json. Compute it again: relabel run -c tiny -s "
+        "student_model+ --force" in report.stdout
     )
 
 
@@ -264,8 +264,8 @@ def test_the_next_run_publishes_what_a_killed_run_committed(copy: Path, file: st
     assert "problem  copies for readers" in relabel("doctor").stdout
     assert relabel("run", "-s", "teacher_labels").returncode == 0
     assert not list(copy.rglob("*.half"))
-    asked = "select count(*) from teacher_labels where rationale = 'again'"
-    assert warehouse.read_replica(asked).item() == rows.height
+    query = "select count(*) from teacher_labels where rationale = 'again'"
+    assert warehouse.read_replica(query).item() == rows.height
     assert pl.read_parquet(copy / "parquet" / "teacher_labels" / "**" / "*.parquet")[
         "rationale"
     ].unique().to_list() == ["again"]
@@ -297,7 +297,9 @@ def test_every_command_reports_a_home_that_cannot_be_created(
     (tmp_path / "file").touch()
     monkeypatch.setenv("RELABEL_HOME", str(tmp_path / "file" / "home"))
     done = relabel(*words)
-    assert (done.returncode, "RELABEL_HOME cannot be made" in done.stderr) == (6, True), done.stderr
+    assert (done.returncode, "RELABEL_HOME cannot be created" in done.stderr) == (6, True), (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -354,9 +356,9 @@ def test_a_run_with_nothing_to_do_marks_a_killed_run_as_failed(copy: Path) -> No
     done = relabel("run")
     assert (done.returncode, "up to date" in done.stdout) == (0, True), done.stdout + done.stderr
     with open_instance(Home(copy)) as instance:
-        found = instance.get_run_by_id(run.run_id)
-        assert found is not None
-        assert found.status == dg.DagsterRunStatus.FAILURE
+        stored_run = instance.get_run_by_id(run.run_id)
+        assert stored_run is not None
+        assert stored_run.status == dg.DagsterRunStatus.FAILURE
 
 
 def test_doctor_removes_leftovers_of_killed_processes_and_marks_their_runs_as_failed(
@@ -368,14 +370,14 @@ def test_doctor_removes_leftovers_of_killed_processes_and_marks_their_runs_as_fa
     at_work = copy / "scratch" / "bm25-at-work"
     at_work.mkdir()
     run = started_run("0" * 32, ended_process())
-    mine = started_run("1" * 32, os.getpid())
+    own_run = started_run("1" * 32, os.getpid())
     with open_instance(Home(copy)) as instance:
         instance.add_run(run)
-        instance.add_run(mine)
-    found = relabel("doctor")
-    assert "problem  scratch/bm25-left" in found.stdout
-    assert f"problem  run {run.run_id}" in found.stdout
-    assert mine.run_id not in found.stdout
+        instance.add_run(own_run)
+    report = relabel("doctor")
+    assert "problem  scratch/bm25-left" in report.stdout
+    assert f"problem  run {run.run_id}" in report.stdout
+    assert own_run.run_id not in report.stdout
     assert relabel("doctor", "--fix").returncode == 0
     assert (index.exists(), at_work.exists()) == (False, True)
     assert relabel("doctor").returncode == 0
@@ -403,9 +405,9 @@ def test_a_backup_is_consistent_while_a_run_adds_and_removes_files(
     finally:
         is_done.set()
         thread.join()
-    other = Home(tmp_path / "other")
-    restore(other, Warehouse.at(other.warehouse), tmp_path / "2.tar.gz")
+    restored = Home(tmp_path / "other")
+    restore(restored, Warehouse.at(restored.warehouse), tmp_path / "2.tar.gz")
     assert (
-        Warehouse.at(other.warehouse).receipts()
+        Warehouse.at(restored.warehouse).receipts()
         == Warehouse.at(copy / "warehouse.duckdb").receipts()
     )

@@ -1,0 +1,99 @@
+"""The SQL of one partition: selecting its rows, and replacing them in one transaction.
+
+What belongs here: statements on an open connection. What does not: opening it (connection.py), and
+the copies for readers after a write (replica.py).
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from relabel_assets.errors import WarehouseError
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import MATERIALIZATIONS, TABLES
+from relabel_assets.warehouse.connection import first_line
+from relabel_assets.warehouse.receipt import Receipt
+
+if TYPE_CHECKING:
+    import duckdb
+
+# The labeler of a table of grades, and the column that names its model.
+_LABELERS = {
+    "teacher_labels": ("teacher", "teacher_model"),
+    "student_labels": ("student", "model_id"),
+}
+
+
+def replace_partition(
+    con: "duckdb.DuckDBPyConnection", table: Table, rows: pl.DataFrame, receipt: Receipt
+) -> None:
+    """Write rows, receipt and changed grades in one transaction.
+
+    Raises WarehouseError after a failed write; the old rows are kept then.
+    """
+    import duckdb
+
+    dtypes = {"files": pl.List(pl.String)}
+    receipt_row = MATERIALIZATIONS.validate(pl.DataFrame([vars(receipt)], schema_overrides=dtypes))
+    try:
+        con.begin()
+        if table.name in _LABELERS:
+            _record_changed_grades(con, table.name, rows, receipt)
+        con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
+        _insert(con, table.name, rows)
+        con.execute(
+            "delete from materializations where corpus = ? and table_name = ?",
+            [receipt.corpus, table.name],
+        )
+        _insert(con, "materializations", receipt_row)
+        con.commit()
+    except duckdb.Error as error:
+        with suppress(duckdb.Error):  # a full disk or a damaged file ends the connection
+            con.rollback()
+        raise WarehouseError(
+            f"table {table.name}, corpus {receipt.corpus}: {first_line(error)}. "
+            "The old rows were kept."
+        ) from error
+
+
+def _record_changed_grades(
+    con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame, receipt: Receipt
+) -> None:
+    """Add new pairs and changed grades to grade_history, while the old rows are still in the table."""
+    labeler, model = _LABELERS[table]
+    graded = rows.select("corpus", "query_id", "doc_id", "grade", model=model)
+    con.register("incoming", graded.to_arrow())
+    con.execute(
+        f"""insert into grade_history by name
+        select incoming.*, $labeler as labeler, $run_id as run_id, $at as noted_at
+        from incoming left join {table} as old
+            on (old.corpus, old.query_id, old.doc_id)
+                = (incoming.corpus, incoming.query_id, incoming.doc_id)
+        where old.query_id is null or old.grade is distinct from incoming.grade""",
+        {"labeler": labeler, "run_id": receipt.run_id, "at": receipt.written_at},
+    )
+    con.unregister("incoming")
+
+
+def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) -> None:
+    con.register("incoming", rows.to_arrow())
+    con.execute(f"insert into {table} by name select * from incoming")
+    con.unregister("incoming")
+
+
+def all_receipts(con: "duckdb.DuckDBPyConnection") -> list[Receipt]:
+    """The receipts of all partitions."""
+    rows = con.sql("select * from materializations").pl().to_dicts()
+    return [Receipt(**{**row, "files": tuple(row["files"])}) for row in rows]
+
+
+def partition_rows(
+    con: "duckdb.DuckDBPyConnection", table: str, corpus: str, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """The rows of a partition in key order, without the corpus column."""
+    columns = columns or [name for name in TABLES[table].schema.column_names() if name != "corpus"]
+    order = ", ".join(name for name in TABLES[table].key if name != "corpus")
+    query = f"select {', '.join(columns)} from {table} where corpus = $corpus order by {order}"
+    return con.sql(query, params={"corpus": corpus}).pl()
