@@ -1,8 +1,8 @@
 """The `relabel` command: its list of commands, and its exit codes.
 
-What belongs here: the list and the exit codes. What does not: the commands (commands/), any
-computation (running/ and the rooms below it) and any printing (output.py). Modules that load
-Dagster are imported inside the commands that need them, so that `--help` is quick.
+What belongs here: the list and the exit codes. What does not: the commands (commands/), computation
+(running/ and other packages) and printing (output.py). Commands import modules that load Dagster in
+their bodies, so that `--help` is quick.
 """
 
 import os
@@ -30,20 +30,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Relevance labels in SQL, and a small model that grades like the large one that taught it.
+    help="""Relevance labels in SQL, and a small model that grades like its large teacher.
 
-A corpus is a folder of documents under `data/`. `relabel run` takes each corpus through the graph:
-documents, queries, candidates, teacher's labels, student, benchmark. Every step is a table of the
-warehouse.
+A corpus is a folder of documents under `data/`. `relabel run` computes the tables of each corpus:
+documents, queries, candidates, teacher labels, student, benchmark.
 
-First steps: `relabel corpora check` validates the folders, `relabel plan` shows what would change,
-`relabel run` makes it, and `relabel sql` queries the labels.
+First steps: `relabel corpora check` validates the folders, `relabel plan` shows the changes of a run,
+`relabel run` makes them, and `relabel sql` queries the labels.
 
-State lives in `RELABEL_HOME` (default `.relabel`). Corpora are read from `RELABEL_DATA` (default
-`data`).
+`RELABEL_HOME` (default `.relabel`) holds the state, `RELABEL_DATA` (default `data`) the corpora.
 
-Exit codes: 0 success; 1 a corpus failed; 2 wrong arguments. Errors by kind: 3 corpus folder,
-4 settings, 5 table contract, 6 warehouse, 7 teacher, 8 student. 130 stopped with Ctrl-C.
+Exit codes: 0 success, 1 a corpus failed, 2 wrong arguments, 3 corpus folder, 4 settings, 5 table
+contract, 6 warehouse, 7 teacher, 8 student, 130 stopped with Ctrl-C.
 """,
 )
 app.command()(run.run)
@@ -74,7 +72,7 @@ def _root(
 
 
 def main() -> None:
-    """The entry point. A RelabelError ends in its message and its exit code, Ctrl-C in 130."""
+    """Run the command. Exits with the code of a RelabelError, after its message, or 130 after Ctrl-C."""
     from rich.console import Console
     from rich.markup import escape
 

@@ -1,6 +1,6 @@
-"""Options that several commands share.
+"""The options that several commands share.
 
-What belongs here: their declarations, and the check of their values. What does not: the commands
+What belongs here: declarations and validation of these options. What does not: the commands
 (commands/).
 """
 
@@ -19,8 +19,8 @@ SelectOption = Annotated[
     typer.Option(
         "--select",
         "-s",
-        help="Tables, in Dagster's selection syntax: `teacher_labels`, `student_model+`, "
-        "`+student_labels`.",
+        help="Tables in Dagster's selection syntax: `teacher_labels`, `student_model+`, "
+        "`+student_labels`. Default: all.",
     ),
 ]
 
@@ -32,8 +32,7 @@ def chosen_corpora(requested: list[str] | None, data_path: str, names: list[str]
     """
     if not names:
         raise CorpusError(
-            f"no corpus in {data_path}. Make a folder there with documents in it, or "
-            "set RELABEL_DATA."
+            f"no corpus in {data_path}. Create a folder with documents there, or set RELABEL_DATA."
         )
     unknown = sorted(set(requested or []) - set(names))
     if unknown:

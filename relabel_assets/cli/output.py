@@ -45,25 +45,24 @@ def print_check(corpus: str, problems: Sequence[Problem]) -> None:
 
 
 def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
-    """Each table that would be made again: the reason, the changed rows, and what only the run
-    itself can tell."""
+    """Print a line for each stale table: its reason, its changed rows, and a note."""
     OUT.print(f"[bold]{corpus}[/]: {'' if planned else 'up to date'}")
     for table in planned:
         parts = [table.reason]
         changes = table.changes
         if changes:
             bound = "at most " if changes.is_upper_bound else ""
-            parts.append(
-                f"{bound}{changes.added:,} new, {changes.changed:,} changed, "
-                f"{changes.removed:,} removed rows"
+            counts = (
+                f"{changes.added:,} new, {changes.changed:,} changed, {changes.removed:,} removed"
             )
+            parts.append(f"{bound}{counts} rows")
         if table.note:
             parts.append(table.note)
         OUT.print(f"  {table.table}: {escape('; '.join(parts))}", highlight=False, soft_wrap=True)
 
 
 def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
-    """A row per corpus: the counts of its folder, or the error that makes it unusable."""
+    """Print a row per corpus: the counts of its folder, or the error that makes it unusable."""
     table = rich.table.Table(
         "corpus", "documents", "queries", "teacher", "reference", "description"
     )
@@ -87,7 +86,7 @@ def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """The failed steps and the failed checks of a run; nothing for a run without either."""
+    """Print the failed steps and the failed checks of a run."""
     for step, message in outcome.failures.items():
         ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
     for check, finding in outcome.findings.items():
@@ -97,8 +96,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 
 def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str]) -> None:
-    """The benchmark of each corpus, a row per labeler and a column per metric with its 95 %
-    interval; then the costs."""
+    """Print the benchmark of each corpus, a row per labeler and a column per metric; then the costs."""
     for corpus in corpora:
         rows = warehouse.read("benchmark_report", corpus)
         if rows.is_empty():
@@ -141,7 +139,7 @@ def print_next_steps(corpus: str) -> None:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """A line for each checked part of RELABEL_HOME: ok, repaired, or its problem."""
+    """Print a line for each check of RELABEL_HOME: ok, repaired, or its problem."""
     for finding in findings:
         if not finding.problem:
             verdict = "[green]ok[/]"
@@ -162,7 +160,7 @@ def print_backup(out: Path, sizes: dict[str, int]) -> None:
 
 
 def print_labeled(out: Path, counts: pl.DataFrame) -> None:
-    """The number of rows, and of those without a grade by reason."""
+    """Print the number of rows, and the number of rows without a grade by reason."""
     OUT.print(f"{counts['rows'].sum():,} rows in {out}", highlight=False, soft_wrap=True)
     for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
         ERR.print(f"  [yellow]{n_rows:,} without a grade: {reason}[/]", highlight=False)
@@ -170,10 +168,11 @@ def print_labeled(out: Path, counts: pl.DataFrame) -> None:
 
 def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
     spend = warehouse.query(
-        "select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) "
-        "as requests, "
-        "sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced from "
-        "teacher_spend group by all order by all"
+        """
+        select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests,
+            sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced
+        from teacher_spend group by all order by all
+        """
     ).filter(pl.col("corpus").is_in(list(corpora)))
     if spend.is_empty():
         return
@@ -181,9 +180,8 @@ def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
     for row in spend.iter_rows(named=True):
         if row["requests"]:
             paid = f"${row['cost_usd'] or 0:.4f} for {counted(row['requests'], 'request')}"
-            paid += (
-                f", {row['unpriced']:,} of them without a known price" if row["unpriced"] else ""
-            )
+            if row["unpriced"]:
+                paid += f", {row['unpriced']:,} of them without a known price"
         else:
             paid = "nothing paid: the teacher's grades were recorded"
         OUT.print(

@@ -19,14 +19,13 @@ from relabel_assets.plural import counted
 FORMATS = ("table", "csv", "json", "parquet")
 _ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 _TABLE_ROWS = 100  # a few screens; more rows are for a file
-_READABLE = 18  # characters: a narrower column would fold most words and numbers
+_READABLE = 18  # characters, not measured: a narrower column would fold most words and numbers
 
 
 def output_format(requested: str | None, out: Path | None) -> str:
     """The format of a query's result: `requested`, else by the ending of `out`, else a table.
 
-    Raises ConfigError for an unknown format, for Parquet on the terminal, and for a table in a
-    file.
+    Raises ConfigError for an unknown format, for Parquet without a file, and for a table in a file.
 
     >>> output_format(None, Path("labels.parquet"))
     'parquet'
@@ -36,8 +35,7 @@ def output_format(requested: str | None, out: Path | None) -> str:
         raise ConfigError(f"--format {requested!r} is unknown. Formats: {', '.join(FORMATS)}.")
     if chosen is None:
         raise ConfigError(
-            f"--out {out}: its ending names no format. Endings: {', '.join(_ENDINGS)}. "
-            "Or set --format."
+            f"--out {out}: its ending is unknown. Endings: {', '.join(_ENDINGS)}. Or set --format."
         )
     if out is None and chosen == "parquet":
         raise ConfigError("--format parquet needs a file: --out FILE.parquet.")
@@ -49,7 +47,7 @@ def output_format(requested: str | None, out: Path | None) -> str:
 
 
 def print_frame(frame: pl.DataFrame, chosen: str) -> None:
-    """A query's result as a table for people (the first 100 rows), CSV or one JSON object a line."""
+    """Print a query's result as a table of its first 100 rows, as CSV, or as JSON Lines."""
     if chosen == "table":
         _print_table(frame)
     else:
@@ -57,22 +55,24 @@ def print_frame(frame: pl.DataFrame, chosen: str) -> None:
 
 
 def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
-    """A query's result as a file, whole or not at all. Raises ConfigError where it cannot be
-    written."""
+    """Write a query's result to a file, whole or not at all.
+
+    Raises ConfigError if the file cannot be written.
+    """
     try:
         with whole(out) as scratch:
             if chosen == "parquet":
                 frame.write_parquet(scratch)
             else:
-                scratch.write_text(
-                    _csv(frame) if chosen == "csv" else frame.write_ndjson(), encoding="utf-8"
-                )
+                text = _csv(frame) if chosen == "csv" else frame.write_ndjson()
+                scratch.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--out {out} cannot be written: {error}.") from error
     ERR.print(f"{counted(frame.height, 'row')} in {out}", highlight=False)
 
 
 def _csv(frame: pl.DataFrame) -> str:
+    """The frame as CSV. Nested columns, which CSV lacks, become text."""
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     return frame.with_columns(
         pl.col(name).map_elements(_as_text, pl.String) for name in nested
@@ -100,13 +100,12 @@ def _print_table(frame: pl.DataFrame) -> None:
         _print_records(frame.columns, rows)
     if frame.height > _TABLE_ROWS:
         OUT.print(
-            f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All of them: "
-            "--format csv, or --out FILE."
+            f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All rows: --format csv, or --out FILE."
         )
 
 
 def _print_records(columns: list[str], rows: list[list[str]]) -> None:
-    """One block a row and one line a column, for more columns than fit side by side."""
+    """Print a block per row with a line per column, for more columns than fit side by side."""
     for number, row in enumerate(rows, start=1):
         OUT.rule(f"row {number}", align="left")
         record = rich.table.Table.grid(padding=(0, 2))

@@ -1,4 +1,4 @@
-"""Printed output of the teacher's commands: estimates, the ledger, files of requests.
+"""Printed output of the teacher's commands: estimates, the ledger, exports and imports.
 
 What belongs here: their formatting for a terminal. What does not: their computation (teacher/), and
 the output of other commands (output.py).
@@ -17,10 +17,12 @@ from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, ModelEs
 from relabel_assets.teacher.ledger.report import Group, LedgerReport
 
 _PROBLEMS_SHOWN = 20  # one screen
+_LEDGER_COLUMNS = ["corpus", "purpose", "model", "requests", "responses", "answers", "statuses"]
+_LEDGER_COLUMNS += ["prompt\ntokens", "completion\ntokens", "spent", "unpriced"]
 
 
 def print_recorded(corpus: str) -> None:
-    OUT.print(f"[bold]{corpus}[/]: the teacher is recorded: no requests, no costs")
+    OUT.print(f"[bold]{corpus}[/]: recorded teacher, no requests, no costs")
 
 
 def print_estimate(
@@ -31,7 +33,7 @@ def print_estimate(
     spent_usd: float,
     assumption: str,
 ) -> None:
-    """The estimate of grading, the source of each figure, and the state of the budgets."""
+    """Print the estimate of grading, the source of each figure, and the state of the budgets."""
     OUT.print(
         f"[bold]{corpus}[/]: {n_pairs:,} pairs, {estimate.n_requests:,} requests to "
         f"{_models(estimate)}"
@@ -48,20 +50,20 @@ def print_estimate(
 
 
 def print_queries_estimate(corpus: str, estimate: Estimate) -> None:
-    """The estimate of query writing, one request a seed document."""
+    """Print the estimate of query writing, one request per seed document."""
     OUT.print(
-        f"[bold]{corpus}[/]: queries of {estimate.n_requests:,} seed documents, "
+        f"[bold]{corpus}[/]: queries from {estimate.n_requests:,} seed documents, "
         f"{estimate.n_requests:,} requests to {_models(estimate)}"
     )
     _figures(estimate)
 
 
 def _figures(estimate: Estimate) -> bool:
-    """Print tokens, dollars and minutes; False if there is nothing to send."""
+    """Print tokens, dollars and minutes; return False if there is nothing to send."""
     _line(
         "answered",
-        f"{estimate.n_answered:,} answered by the ledger, pending in a batch or equal "
-        f"to another; {estimate.n_to_send:,} to send",
+        f"{estimate.n_answered:,} answered by the ledger, pending in a batch or equal to another; "
+        f"{estimate.n_to_send:,} to send",
     )
     if not estimate.n_to_send:
         return False
@@ -85,33 +87,30 @@ def _models(estimate: Estimate) -> str:
 
 
 def _source(part: ModelEstimate) -> str:
+    """The figures behind a model's estimate: measured on the ledger, or assumed."""
+    reply_tokens = part.completion_tokens / max(1, part.workload.n_to_send)
     if part.is_measured:
         return (
-            f"{part.model}: {part.bytes_per_token:.2f} bytes a token, "
-            f"{part.completion_tokens / max(1, part.workload.n_to_send):.0f} completion "
-            f"tokens and {part.latency_s:.1f} s a "
-            f"reply, measured on {part.n_replies_observed:,} replies in the ledger"
+            f"{part.model}: {part.bytes_per_token:.2f} bytes a token, {reply_tokens:.0f} completion "
+            f"tokens and {part.latency_s:.1f} s a reply, measured on {part.n_replies_observed:,} "
+            "replies in the ledger"
         )
     return (
-        f"{part.model}: {part.bytes_per_token:g} bytes a token, "
-        f"{part.completion_tokens / max(1, part.workload.n_to_send):.0f} completion tokens and "
-        f"{ASSUMED_LATENCY_S:g} s a reply, assumed: the ledger has too few replies of this model"
+        f"{part.model}: {part.bytes_per_token:g} bytes a token, {reply_tokens:.0f} completion tokens "
+        f"and {ASSUMED_LATENCY_S:g} s a reply, assumed: the ledger has too few replies of this model"
     )
 
 
 def _dollars(estimate: Estimate) -> str:
     if estimate.cost_usd is None or estimate.max_usd is None:
-        return (
-            f"unknown: no price for {', '.join(estimate.unpriced_models)}. Set "
-            "teacher.price_usd_per_million_tokens in corpus.yaml"
-        )
-    return (
-        f"${estimate.cost_usd:,.4f}; at most ${estimate.max_usd:,.4f}, if every reply has "
-        "its maximum length"
-    )
+        models = ", ".join(estimate.unpriced_models)
+        return f"unknown: no price for {models}. Set teacher.price_usd_per_million_tokens in corpus.yaml"
+    maximum = f"at most ${estimate.max_usd:,.4f}, if every reply has its maximum length"
+    return f"${estimate.cost_usd:,.4f}; {maximum}"
 
 
 def _budget(estimate: Estimate, config: TeacherConfig, spent_usd: float) -> list[str]:
+    """A line for each budget: its amount, and whether the estimate exceeds it."""
     lines = []
     for name, amount, before in (
         ("budget_usd", config.budget_usd, spent_usd),
@@ -120,55 +119,40 @@ def _budget(estimate: Estimate, config: TeacherConfig, spent_usd: float) -> list
         if amount is None:
             continue
         left = max(0.0, amount - before)
-        said = f"{name} is ${amount:,.4f}" + (
-            f", ${before:,.4f} spent, ${left:,.4f} left" if before else ""
-        )
+        line = f"{name} is ${amount:,.4f}"
+        if before:
+            line += f", ${before:,.4f} spent, ${left:,.4f} left"
         if estimate.cost_usd is None:
-            said += ": it cannot be enforced without a price, so grading will not start"
+            line += ": it cannot be enforced without a price, so grading will not start"
         elif estimate.cost_usd > left:
-            said += ": too low, the remaining pairs would get the status over_budget"
-        lines.append(said)
+            line += ": too low, the remaining pairs would get the status over_budget"
+        lines.append(line)
     return lines or ["none is set: spending has no limit"]
 
 
 def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> None:
-    """The ledger's size, the spend by corpus, purpose and model, and the lines that cannot be used."""
+    """Print the ledger's size, the spend by corpus, purpose and model, and the unusable lines."""
     size = (
-        f"{report.n_files:,} files, {report.n_bytes / 1e6:,.1f} MB, {report.n_lines:,} "
-        f"lines, {report.n_keys:,} keys"
+        f"{counted(report.n_files, 'file')}, {report.n_bytes / 1e6:,.1f} MB, "
+        f"{counted(report.n_lines, 'line')}, {counted(report.n_keys, 'key')}"
     )
     OUT.print(f"[bold]{folder}[/]: {size}", highlight=False, soft_wrap=True)
     if report.groups:
-        table = rich.table.Table(
-            "corpus",
-            "purpose",
-            "model",
-            "requests",
-            "responses",
-            "answers",
-            "statuses",
-            "prompt\ntokens",
-            "completion\ntokens",
-            "spent",
-            "unpriced",
-        )
+        table = rich.table.Table(*_LEDGER_COLUMNS)
         for names, group in sorted(report.groups.items()):
             table.add_row(*(name or "-" for name in names), *_cells(group))
         OUT.print(table)
     if report.n_unasked:
         OUT.print(
-            f"{report.n_unasked:,} responses have no request in the ledger: their "
-            "requests were sent by another tool."
+            f"{report.n_unasked:,} responses have no request in the ledger: another tool sent theirs."
         )
     print_problems(report.problems[:_PROBLEMS_SHOWN])
     if len(report.problems) > _PROBLEMS_SHOWN:
         OUT.print(f"  and {len(report.problems) - _PROBLEMS_SHOWN:,} more")
-    checked = (
-        "every key is the hash of its request"
-        if is_thorough
-        else "`relabel ledger --verify` also checks the keys"
-    )
-    OUT.print(f"{len(report.problems):,} lines cannot be used; {checked}", highlight=False)
+    keys = "every key is the hash of its request"
+    if not is_thorough:
+        keys = "`relabel ledger --verify` also checks the keys"
+    OUT.print(f"{counted(len(report.problems), 'unusable line')}; {keys}", highlight=False)
 
 
 def _cells(group: Group) -> list[str]:
@@ -195,14 +179,14 @@ def print_export(corpus: str, files: Sequence[tuple[Path, int]]) -> None:
 
 
 def print_import(result: ImportResult) -> None:
-    """The number of imported, known and refused lines, and the first refused ones."""
+    """Print the number of imported, known and refused lines, and the first refused ones."""
     added = (
         f"{counted(result.n_answers, 'answer')} and {counted(result.n_failures, 'failure')} "
         "added to the ledger"
     )
     refused = (
-        f"{counted(len(result.problems), 'line')} left out, {result.n_unknown:,} of them "
-        "responses to unknown requests"
+        f"{counted(len(result.problems), 'line')} skipped, {result.n_unknown:,} of them responses to "
+        "unknown requests"
     )
     OUT.print(
         f"{added}; {result.n_known:,} already existed; {refused}", highlight=False, soft_wrap=True

@@ -26,7 +26,7 @@ def no_proxy_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_estimates_before_candidates_before_sending_and_after_answers(home: Path) -> None:
-    assert "the teacher is recorded" in relabel("estimate").stdout
+    assert "recorded teacher" in relabel("estimate").stdout
     with TeacherServer().running() as server:
         ask_live(home, base_url=server.base_url, budget_usd=0.0001)
         before = relabel("estimate", "-c", "tiny").stdout
@@ -96,7 +96,7 @@ def test_the_ledger_command_counts_and_verifies_lines(home: Path) -> None:
     ):  # fmt: skip
         assert re.search(rf"{file.name}:{number}: .*{words}", done.stderr), done.stderr
     quick = relabel("ledger")
-    assert quick.returncode == 0 and "2 lines cannot be used" in quick.stdout
+    assert quick.returncode == 0 and "2 unusable lines" in quick.stdout
 
 
 def answer(line: str, **changes: object) -> str:
@@ -107,13 +107,13 @@ def answer(line: str, **changes: object) -> str:
         "request_id": "r",
         "body": {**reply, "id": request["custom_id"][:8]},
     }
-    made = {
+    line_of_response = {
         "id": "batch_req_1",
         "custom_id": request["custom_id"],
         "response": response,
         "error": None,
     }
-    return json.dumps(made | changes) + "\n"
+    return json.dumps(line_of_response | changes) + "\n"
 
 
 def test_exported_requests_answered_elsewhere_become_labels(home: Path, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_exported_requests_answered_elsewhere_become_labels(home: Path, tmp_path
     done = relabel("requests", "import", str(back))
     assert done.returncode == 7
     assert (
-        "0 answers and 0 failures added to the ledger; 100 already existed; 3 lines left out"
+        "0 answers and 0 failures added to the ledger; 100 already existed; 3 lines skipped"
         in done.stdout
     )
     assert (
@@ -162,9 +162,9 @@ def test_exported_requests_answered_elsewhere_become_labels(home: Path, tmp_path
         for line in lines[:100]
     )
 
-    again = tmp_path / "again.jsonl"
-    assert relabel("requests", "export", "-c", "tiny", "--out", str(again)).returncode == 0
-    missing = again.read_text().splitlines()
+    second_export = tmp_path / "again.jsonl"
+    assert relabel("requests", "export", "-c", "tiny", "--out", str(second_export)).returncode == 0
+    missing = second_export.read_text().splitlines()
     assert sorted(missing) == sorted(lines[100:])
     back.write_text("".join(answer(line) for line in missing))
     assert relabel("requests", "import", str(back)).returncode == 0
@@ -198,12 +198,12 @@ def test_an_estimate_includes_the_requests_that_write_queries(home: Path) -> Non
     folder = home / "data" / "plain"
     (folder / "documents").mkdir(parents=True)
     for number in range(6):
-        words = " ".join(f"word{number}x{place}" for place in range(60))
+        words = " ".join(f"word{number}x{number_of_word}" for number_of_word in range(60))
         (folder / "documents" / f"d{number}.md").write_text(f"# Title {number}\n\n{words}\n")
     (folder / "corpus.yaml").write_text(
         "teacher: {kind: openai, model: gpt-4o-mini}\nqueries: {per_document: 2}\n"
     )
-    found = relabel("estimate", "-c", "plain").stdout
-    assert "queries of 6 seed documents, 6 requests to gpt-4o-mini" in found
-    assert "360 completion" in found  # 6 replies of two queries of 30 tokens
-    assert "6 seed documents x 2 queries" in found
+    output = relabel("estimate", "-c", "plain").stdout
+    assert "queries from 6 seed documents, 6 requests to gpt-4o-mini" in output
+    assert "360 completion" in output  # 6 replies of two queries of 30 tokens
+    assert "6 seed documents x 2 queries" in output

@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="List the corpora, and check their 
 
 @app.command("list")
 def corpora_list() -> None:
-    """List the corpora in RELABEL_DATA with their numbers of documents, queries and grades."""
+    """List the corpora in RELABEL_DATA, with counts of documents, queries and grades."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
 
@@ -28,8 +28,7 @@ def corpora_check(
         list[str] | None, typer.Argument(help="Corpora, by name. Default: all.")
     ] = None,
 ) -> None:
-    """Check each corpus folder: every problem with its file, line and remedy. Exits with 3 if there
-    is a problem."""
+    """Print every problem of a corpus folder with its file, line and remedy. Exits with 3 if there is one."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
 

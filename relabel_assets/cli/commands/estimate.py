@@ -1,14 +1,13 @@
-"""Estimating what a live teacher will cost: `relabel estimate`."""
+"""The estimated cost of a live teacher: `relabel estimate`."""
 
 from relabel_assets.cli.options import CorpusOption, chosen_corpora
 
 
 def estimate(corpus: CorpusOption = None) -> None:
-    """Estimate requests, tokens, dollars and minutes of a live teacher. Sends nothing and needs no
-    network.
+    """Estimate requests, tokens, dollars and minutes of a live teacher, without sending a request.
 
-    Requests that the ledger answers already are not counted. A corpus without candidates is
-    estimated from a sample of its documents, and the output states that assumption.
+    Requests with an answer in the ledger cost nothing and are not counted. A corpus without candidates
+    is estimated from a sample of its documents. The output then states its assumption.
     """
     from relabel_assets.cli import output, output_teacher
     from relabel_assets.running import runner
@@ -40,8 +39,8 @@ def estimate(corpus: CorpusOption = None) -> None:
             )
             if stale:
                 assumption = (
-                    f"the candidates in the warehouse, although {', '.join(stale)} would be "
-                    "made again before grading"
+                    "the candidates now in the warehouse. A run would compute "
+                    f"{', '.join(stale)} again before grading"
                 )
             questions = GradingQuestions.for_corpus(folder, pairs)
             grading = teacher.estimate(questions, corpus=name)

@@ -1,4 +1,4 @@
-"""Labeling a file of pairs with the student: `relabel label`."""
+"""Grading a file of pairs with the student: `relabel label`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,46 +12,51 @@ def label(
     pairs: Annotated[
         Path,
         typer.Argument(
-            help="Parquet, CSV or JSON Lines with `query_id` or `query`, and `doc_id` or "
-            "`body` (and `title`, `author`, "
-            "`path`, `updated_at`, `doc_type`, where there are)."
+            help="The pairs: a .parquet, .csv or .jsonl file with the columns `query_id` or `query`, "
+            "and `doc_id` or `body`."
         ),
     ],
     corpus: Annotated[
-        str, typer.Option("--corpus", "-c", help="Whose student grades, and whose ids these are.")
+        str, typer.Option("--corpus", "-c", help="The corpus of the student and of the ids.")
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The labels file: .parquet, .csv or .jsonl.")
+        Path, typer.Option("--out", "-o", help="The file to write: .parquet, .csv or .jsonl.")
     ],
     engine: Annotated[
         Engine,
-        typer.Option(help="local: here; ray: on a Ray cluster (extra `ray`, docs/labeling.md)."),
+        typer.Option(
+            help="`local`: in this process. `ray`: on a Ray cluster (needs the extra `ray`, see "
+            "docs/labeling.md)."
+        ),
     ] = Engine.LOCAL,
     address: Annotated[
-        str, typer.Option(help="ray: the cluster's address, `auto` or `local`.")
+        str, typer.Option(help="With `ray`: the cluster's address, `auto` or `local`.")
     ] = "auto",
-    actors: Annotated[int, typer.Option(min=1, help="ray: how many students grade at once.")] = 1,
+    actors: Annotated[
+        int, typer.Option(min=1, help="With `ray`: the number of parallel students.")
+    ] = 1,
 ) -> None:
     """Grade every pair of a file with the corpus' current student.
 
-    A pair is a query, as `query_id` of the corpus or as a text in `query`, and a document, as
-    `doc_id` or as `body`:
+    Each row has a query and a document. The query is an id of the corpus (`query_id`) or a text
+    (`query`). The document is an id (`doc_id`) or a text (`body`, optionally with `title`, `author`,
+    `path`, `updated_at`, `doc_type`):
 
-        {"query": "parental leave", "title": "Leave", "body": "Parents may take ..."}
+        {"query": "parental leave", "body": "Parents may take 480 days."}
 
         {"query_id": "q17", "doc_id": "policies/leave.md"}
 
-    The file is read through before anything is graded, so a wrong line is named at once. Its labels
-    come in its order: row (from 0), query_id, doc_id, status, status_reason, grade, expected_grade,
-    grade_probs, model_id, model_hash.
+    The output has one row per pair, in the order of the input: row (from 0), query_id, doc_id, status,
+    status_reason, grade, expected_grade, grade_probs, model_id, model_hash.
 
-    Stop it whenever you like: the same command goes on where it stopped, with every row exactly
-    once. Until all rows are there they are in `OUT.parts`, which another file of pairs or another
-    student will not be mixed into.
+    The whole file is validated before grading starts. A stopped command continues when it is run again.
+    Finished rows are in `OUT.parts` until all rows are graded.
+
+    Examples:
 
         relabel label pairs.parquet -c support_desk -o labels.parquet
 
-        relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --address auto --actors 8
+        relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --actors 8
     """
     from relabel_assets.cli import output
     from relabel_assets.cli.commands.run import show_progress

@@ -14,8 +14,7 @@ def ledger(
         ),
     ] = False,
 ) -> None:
-    """Summarize the ledger of teacher requests: its size, the spend, and the lines that cannot be
-    used."""
+    """Summarize the ledger of teacher requests: its size, the spend and the unusable lines."""
     from relabel_assets.cli import output_teacher
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner

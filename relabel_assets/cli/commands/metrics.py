@@ -1,4 +1,4 @@
-"""Figures for monitoring: `relabel metrics`."""
+"""Metrics for monitoring: `relabel metrics`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +12,14 @@ def metrics(
         typer.Option(
             "--out",
             "-o",
-            help="Write to this file, for example for node_exporter's textfile collector.",
+            help="A file to write, for example for node_exporter's textfile collector. "
+            "Default: stdout.",
         ),
     ] = None,
 ) -> None:
     """Print rows, seconds, spend and benchmark of each corpus in Prometheus' text format.
 
-    `docs/operations.md` shows how to scrape it, and lists useful alerts.
+    `docs/operations.md` shows how to scrape the metrics, and lists useful alerts.
     """
     from relabel_assets.errors import ConfigError
     from relabel_assets.files import whole

@@ -1,5 +1,4 @@
-"""Grading elsewhere by files of requests and responses: `relabel requests export`, `relabel
-requests import`."""
+"""Grading with another tool: `relabel requests export` and `relabel requests import`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ import typer
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Export grading requests to a file, and import responses that another tool obtained.",
+    help="Export grading requests to a file, and import the responses of another tool.",
 )
 
 
@@ -19,7 +18,7 @@ def requests_export(
         Path, typer.Option("--out", "-o", help="The file to write, such as requests.jsonl.")
     ],
 ) -> None:
-    """Write every grading request without a usable answer in OpenAI's Batch format. Sends nothing."""
+    """Write the unanswered grading requests to a file in OpenAI's Batch format. Sends nothing."""
     from relabel_assets.cli import output_teacher
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import CorpusError
@@ -33,15 +32,14 @@ def requests_export(
     folder = corpora.open(name)
     if folder.teacher_kind == "recorded":
         raise CorpusError(
-            f"corpus {name!r} has a recorded teacher, which receives no requests. Set "
-            f"teacher: {{kind: openai}} in its "
-            "corpus.yaml to grade it with a live teacher."
+            f"corpus {name!r} has a recorded teacher, which receives no requests. "
+            "Set teacher: {kind: openai} in its corpus.yaml to grade it with a live teacher."
         )
     pairs = candidate_pairs(warehouse, name)
     if pairs.is_empty():
         raise CorpusError(
-            f"corpus {name!r} has no candidates yet. Make them first: relabel run -c "
-            f"{name} -s +bm25_candidates"
+            f"corpus {name!r} has no candidates yet. Run first: relabel run -c {name} "
+            "-s +bm25_candidates"
         )
     questions = GradingQuestions.for_corpus(folder, pairs)
     written = project.teacher().export(questions, corpus=name, out=out)
@@ -54,10 +52,10 @@ def requests_import(
         list[Path], typer.Argument(help="Files of responses, in OpenAI's Batch output format.")
     ],
 ) -> None:
-    """Add responses to the ledger, matched by custom_id. `relabel run` then makes grades of them.
+    """Add responses to the ledger, matched by custom_id. `relabel run` then turns them into grades.
 
-    Torn lines, foreign lines and responses to unknown requests are left out and counted; the exit
-    code is then 7.
+    Torn lines, foreign lines and responses to unknown requests are skipped and counted. If there are
+    any, the exit code is 7.
     """
     from relabel_assets.cli import output_teacher
     from relabel_assets.errors import TeacherError

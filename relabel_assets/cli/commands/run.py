@@ -21,21 +21,20 @@ def run(
     corpus: CorpusOption = None,
     select: SelectOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Make the rows again even if nothing changed.")
+        bool, typer.Option("--force", help="Compute the rows again even if no input changed.")
     ] = False,
     next_steps: Annotated[
-        bool, typer.Option("--next-steps", help="Print suggestions for what to do next.")
+        bool, typer.Option("--next-steps", help="Print suggested next commands.")
     ] = False,
     log_format: Annotated[
         LogFormat,
         typer.Option(
             "--log-format",
-            help="Format of the progress lines on stderr: text, or one JSON object a line.",
+            help="The progress lines on stderr: text, or one JSON object a line.",
         ),
     ] = LogFormat.TEXT,
 ) -> None:
-    """Bring every table of every corpus up to date with a Dagster run. Only what changed is made
-    again."""
+    """Bring the tables of each corpus up to date with a Dagster run. Unchanged tables are kept."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
 
@@ -67,11 +66,10 @@ def run(
 
 
 def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
-    """Show which tables `relabel run` would make again, why, and how many rows would change.
-    Changes nothing.
+    """Show the tables that `relabel run` would compute, with reasons and changed rows. Changes nothing.
 
-    Requests to a live teacher are counted after a look-up in its ledger. Changes that depend on a
-    teacher's answer or on a new student are named as unknown.
+    Requests with an answer in the ledger are not counted. Changes that depend on a new answer of the
+    teacher or on a new student are shown as unknown.
     """
     from relabel_assets.cli import output
     from relabel_assets.running import plan as planning
@@ -86,8 +84,7 @@ def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
 
 
 def report(corpus: CorpusOption = None) -> None:
-    """Print the benchmark of teacher, student, untrained base and BM25 against the reference
-    labels."""
+    """Print the benchmark of teacher, student, untrained base and BM25."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
 
@@ -103,13 +100,11 @@ def ui(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 3000)
     from relabel_assets.running.dagster_state import usable_instance
 
     project, _ = runner.from_environment()
-    with usable_instance(
-        project.home
-    ):  # create Dagster's state before several of its processes open it at once
+    # Create Dagster's state before several of its processes open it at once.
+    with usable_instance(project.home):
         pass
     os.environ.update(RELABEL_HOME=project.home_path, RELABEL_DATA=project.data_path)
-    # dagster dev puts its sockets and logs into a temporary folder of the working directory, so
-    # start it in RELABEL_HOME.
+    # dagster dev writes sockets and logs to a folder of the working directory: start it in RELABEL_HOME.
     os.chdir(project.home_path)
     module = ["-m", "relabel_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *module])

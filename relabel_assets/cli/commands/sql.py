@@ -14,19 +14,24 @@ _TABLES = """
     from duckdb_views() where not internal
     order by kind, name
 """
+# DuckDB's messages for a statement that writes or reads other files.
+_NOT_ALLOWED = ("read-only", "disabled by configuration", "through configuration")
 
 
 def sql(
     query: Annotated[
         str | None,
         typer.Argument(
-            help="One SQL statement; `-` reads it from stdin. Default: list the tables and views."
+            help="One SQL statement, or `-` for stdin. Default: list the tables and views."
         ),
     ] = None,
     output_format: Annotated[
         str | None,
         typer.Option(
-            "--format", "-f", help="table, csv, json (one object a line) or parquet (with --out)."
+            "--format",
+            "-f",
+            help="`table`, `csv`, `json` (one object a line) or `parquet` (with --out). "
+            "Default: `table`.",
         ),
     ] = None,
     out: Annotated[
@@ -34,21 +39,19 @@ def sql(
         typer.Option(
             "--out",
             "-o",
-            help="Write the result to this file; its ending (.csv, .json, .jsonl, .parquet) "
-            "sets the format.",
+            help="A file to write. Its ending (.csv, .json, .jsonl, .parquet) sets the format.",
         ),
     ] = None,
 ) -> None:
-    """Run a read-only SQL query on the labels. It reads the replica, `labels.duckdb`, so it never
-    waits for a run.
+    """Query the labels in SQL, read-only. Reads the replica, so it never waits for a run.
 
-    - `relabel sql` : the tables and views, with their meaning
+    - `relabel sql`: list the tables and views
 
-    - `relabel sql "describe labels"` : the columns of one table or view
+    - `relabel sql "describe labels"`: list the columns of a view
 
-    - `relabel sql "select * from latest_benchmark"` : the benchmark of each labeler
+    - `relabel sql "select * from latest_benchmark"`: the benchmark
 
-    - `relabel sql "select * from label_disagreements limit 5"` : disagreements with the teacher
+    - `relabel sql "select * from label_disagreements limit 5"`
 
     - `relabel sql "select * from labels where grade >= 2" --out labels.parquet`
 
@@ -69,14 +72,10 @@ def sql(
     try:
         frame = warehouse.read_replica(query or _TABLES)
     except WarehouseError as error:
-        if any(
-            words in str(error)
-            for words in ("read-only", "disabled by configuration", "through configuration")
-        ):
+        if any(words in str(error) for words in _NOT_ALLOWED):
             raise WarehouseError(
-                f"{error} `relabel sql` can only read the labels; --out FILE writes a "
-                "result. For anything else, open "
-                f"{warehouse.replica} in DuckDB."
+                f"{error} `relabel sql` can only read the labels; --out FILE writes a result. "
+                f"For anything else, open {warehouse.replica} in DuckDB."
             ) from error
         raise
     if out is None:

@@ -8,10 +8,10 @@ import typer
 
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Repair every problem whose repair loses nothing.")
+        bool, typer.Option("--fix", help="Repair the problems that can be repaired safely.")
     ] = False,
 ) -> None:
-    """Check RELABEL_HOME and print each problem with its remedy. Exits with 6 if a problem remains."""
+    """Check RELABEL_HOME and print each problem with its remedy. Exits with 6 if one remains."""
     from relabel_assets.cli import output
     from relabel_assets.errors import WarehouseError
     from relabel_assets.running import runner
@@ -39,7 +39,7 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `relabel backup` wrote.")],
 ) -> None:
-    """Restore a backup into RELABEL_HOME, which must not have a warehouse yet."""
+    """Restore a backup into a RELABEL_HOME that has no warehouse yet."""
     from relabel_assets.cli import output
     from relabel_assets.running import runner
     from relabel_assets.upkeep.backup import restore as restore_backup
