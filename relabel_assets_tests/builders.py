@@ -80,11 +80,11 @@ def write_corpus(folder: Path) -> Path:
                     "split": split,
                 }
             )
-            for other in range(len(SUBJECTS)):
-                grade = 3 if other == number else int(other == (number + 1) % 8)
-                labels.append({"query_id": query_id, "doc_id": f"d{other}", "grade": grade})
+            for document in range(len(SUBJECTS)):
+                grade = 3 if document == number else int(document == (number + 1) % 8)
+                labels.append({"query_id": query_id, "doc_id": f"d{document}", "grade": grade})
                 if split == "benchmark":
-                    qrels.append(f"{query_id} 0 d{other} {grade}")
+                    qrels.append(f"{query_id} 0 d{document} {grade}")
     (folder / "documents.jsonl").write_text(jsonl(documents))
     (folder / "queries.jsonl").write_text(jsonl(queries))
     (folder / "teacher_labels.jsonl").write_text(jsonl(labels))
@@ -140,9 +140,9 @@ def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
     document's title."""
     if body.get("response_format", {}).get("json_schema", {}).get("name") != "search_queries":
         return good_reply(true_grade(body))
-    said = body["messages"][-1]["content"]
-    title = re.search(r"<title>(.*)</title>", said)[1].lower()  # type: ignore[index]
-    intents = re.findall(r"^\d+\. (\w+)", said, re.MULTILINE)
+    prompt = body["messages"][-1]["content"]
+    title = re.search(r"<title>(.*)</title>", prompt)[1].lower()  # type: ignore[index]
+    intents = re.findall(r"^\d+\. (\w+)", prompt, re.MULTILINE)
     texts = [f"{title} approval steps", f"who handles {title} on fridays", title]
     return chat_body(
         json.dumps(
@@ -171,11 +171,11 @@ def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextlib.contextmanager
 def patch_argv(arguments: tuple[str, ...]) -> Iterator[None]:
-    before, sys.argv = sys.argv, ["relabel", *arguments]
+    argv, sys.argv = sys.argv, ["relabel", *arguments]
     try:
         yield
     finally:
-        sys.argv = before
+        sys.argv = argv
 
 
 def ask_live(home: Path, **teacher: object) -> None:

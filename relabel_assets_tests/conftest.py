@@ -11,7 +11,7 @@ from relabel_assets_tests.builders import write_corpus
 # Folders whose tests start servers, kill processes, drive a browser or need a third party.
 SLOW_FOLDERS = ("faults", "third_party", "browser")
 # Fixtures that run Dagster or a whole graph.
-SLOW_FIXTURES = {"home", "made"}
+SLOW_FIXTURES = {"home", "finished_home"}
 
 
 def pytest_configure() -> None:
@@ -41,13 +41,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the whole graph was run on the corpus `tiny`, which lies in ../data; for
     tests that only read."""
     from relabel_assets.running import runner
     from relabel_assets.tables.tables import TABLES
 
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("finished")
     write_corpus(folder / "data" / "tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RELABEL_HOME", str(folder / "home"))

@@ -2,6 +2,7 @@
 once."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -38,12 +39,12 @@ def run(corpus: str = "tiny", tables: list[str] | None = None) -> runner.Outcome
     return outcome
 
 
-def test_a_run_writes_every_table_and_its_files(made: Path) -> None:
-    warehouse = Warehouse.at(made / "warehouse.duckdb")
+def test_a_run_writes_every_table_and_its_files(finished_home: Path) -> None:
+    warehouse = Warehouse.at(finished_home / "warehouse.duckdb")
     assert {name for _, name in warehouse.receipts()} == set(TABLES)
     model = warehouse.read("student_model", "tiny").row(0, named=True)
-    assert (made / model["path"] / "model.safetensors").is_file()
-    assert "<html" in (made / "reports" / "tiny.html").read_text()
+    assert (finished_home / model["path"] / "model.safetensors").is_file()
+    assert "<html" in (finished_home / "reports" / "tiny.html").read_text()
     labels = warehouse.read("student_labels", "tiny")
     assert labels.height == warehouse.read("bm25_candidates", "tiny").height
     sums = labels.select(pl.col("grade_probs").list.sum()).to_series()
@@ -51,9 +52,9 @@ def test_a_run_writes_every_table_and_its_files(made: Path) -> None:
 
 
 def test_unchanged_tables_are_skipped_and_a_forced_run_reproduces_them(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_copy(monkeypatch, made.parent, tmp_path)
+    use_copy(monkeypatch, finished_home.parent, tmp_path)
     project, warehouse = runner.from_environment()
     before = warehouse.receipts()
     assert stale_tables(project, warehouse, "tiny", list(TABLES)) == {}
@@ -71,9 +72,9 @@ def test_unchanged_tables_are_skipped_and_a_forced_run_reproduces_them(
 
 
 def test_changed_and_removed_documents_reach_every_table(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_copy(monkeypatch, made.parent, tmp_path)
+    use_copy(monkeypatch, finished_home.parent, tmp_path)
     project, warehouse = runner.from_environment()
     file = tmp_path / "data" / "tiny" / "documents.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()][1:]
@@ -92,9 +93,9 @@ def test_changed_and_removed_documents_reach_every_table(
 
 
 def test_a_pair_without_a_recorded_grade_stays_ungraded(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_copy(monkeypatch, made.parent, tmp_path)
+    use_copy(monkeypatch, finished_home.parent, tmp_path)
     file = tmp_path / "data" / "tiny" / "teacher_labels.jsonl"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
     outcome = run(tables=UP_TO_LABELS)
@@ -121,7 +122,9 @@ def test_a_pair_without_a_recorded_grade_stays_ungraded(
         ),
     ],
 )
-def test_a_broken_corpus_fails_with_a_message(home: Path, break_it, message: str) -> None:
+def test_a_broken_corpus_fails_with_a_message(
+    home: Path, break_it: Callable[[Path], object], message: str
+) -> None:
     break_it(write_corpus(home / "data" / "broken"))
     outcome = run("broken")
     assert not outcome.is_success

@@ -62,13 +62,13 @@ def test_each_metric_has_its_own_margin() -> None:
 
 def test_other_metrics_slices_and_labelers_do_not_count() -> None:
     bad = difference(-0.5, -0.4)
-    others = [
+    unrelated = [
         bad | {"metric": "kappa"},
         bad | {"metric": "pairwise_strict"},
         bad | {"slice": "intent=keyword"},
         bad | {"labeler": "student"},
     ]
-    assert [result.outcome for result in results(difference(0.0, 0.1), *others)] == ["passed"]
+    assert [result.outcome for result in results(difference(0.0, 0.1), *unrelated)] == ["passed"]
 
 
 def test_an_undefined_difference_has_no_result() -> None:

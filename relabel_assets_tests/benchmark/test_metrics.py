@@ -81,8 +81,8 @@ def test_pairs_of_equal_grade_or_of_different_queries_do_not_count() -> None:
 
 def test_pairwise_pools_the_pairs_of_all_queries() -> None:
     # Three pairs, all right, and one pair that is wrong: 3 / 4, not the mean of 1 and 0.
-    both = pl.concat([pairs([2, 1, 0], [3, 2, 1], "a"), pairs([1, 0], [1, 2], "b")])
-    assert pairwise(both)["pairwise_half"] == pytest.approx(3 / 4)
+    two_queries = pl.concat([pairs([2, 1, 0], [3, 2, 1], "a"), pairs([1, 0], [1, 2], "b")])
+    assert pairwise(two_queries)["pairwise_half"] == pytest.approx(3 / 4)
 
 
 def test_kappa_by_hand() -> None:
@@ -148,16 +148,18 @@ def random_labels(
 def test_the_benchmark_equals_the_plain_metrics_over_all_queries(seed: int) -> None:
     scores, reference, queries = random_labels(seed)
     rows = measure(scores, reference, queries, n_resamples=50).rows
-    mine = (
+    student = (
         scores.filter(pl.col("labeler") == "student")
         .drop("labeler")
-        .rename({"grade": "given"})
+        .rename({"grade": "student_grade"})
         .join(reference, on=["query_id", "doc_id"])
     )
-    expected = {"ndcg@10": ndcg_at_10(mine), **pairwise(mine)}
+    expected = {"ndcg@10": ndcg_at_10(student), **pairwise(student)}
     expected |= {
-        "kappa": cohen_kappa_score(mine["grade"], mine["given"]),
-        "kappa_quadratic": cohen_kappa_score(mine["grade"], mine["given"], weights="quadratic"),
+        "kappa": cohen_kappa_score(student["grade"], student["student_grade"]),
+        "kappa_quadratic": cohen_kappa_score(
+            student["grade"], student["student_grade"], weights="quadratic"
+        ),
     }
     of_student = rows.filter((pl.col("labeler") == "student") & (pl.col("slice") == "all"))
     assert dict(of_student.select("metric", "value").iter_rows()) == pytest.approx(expected)

@@ -14,9 +14,9 @@ HOSTILE = "<script>alert('x')</script>"
 
 def labels(**grades: list[int]) -> pl.DataFrame:
     rows = [
-        (labeler, f"q{place % 3}", f"d{place}", float(grade), grade)
-        for labeler, given in grades.items()
-        for place, grade in enumerate(given)
+        (labeler, f"q{position % 3}", f"d{position}", float(grade), grade)
+        for labeler, labeler_grades in grades.items()
+        for position, grade in enumerate(labeler_grades)
     ]
     return pl.DataFrame(
         rows, schema=["labeler", "query_id", "doc_id", "score", "grade"], orient="row"
@@ -39,10 +39,10 @@ QUERIES = pl.DataFrame(
 
 @pytest.fixture(scope="module")
 def rows() -> pl.DataFrame:
-    given = labels(
+    all_labels = labels(
         teacher=TRUTH, student=[0, 1, 1, 3, 0, 1, 2, 2, 0], base=[0] * 9, bm25=[1, 0] * 4 + [1]
     )
-    return measure(given, REFERENCE, QUERIES, n_resamples=50).rows
+    return measure(all_labels, REFERENCE, QUERIES, n_resamples=50).rows
 
 
 def test_the_html_page_has_every_labeler_and_no_external_resource(rows: pl.DataFrame) -> None:

@@ -127,9 +127,9 @@ def main() -> None:
         def keep_reading(read: Callable[[Path], int]) -> None:
             while time.monotonic() < end:
                 try:
-                    seen = read(home)
+                    n_reads = read(home)
                     with lock:
-                        reads[0] += seen
+                        reads[0] += n_reads
                 except Exception as error:
                     with lock:
                         errors.append(f"reader: {type(error).__name__}: {error}")

@@ -147,11 +147,11 @@ def stability(folders: Sequence[Path], size: int, n_draws: int) -> None:
     means = table.group_by("kind", "documents", "is_stepped", maintain_order=True).agg(
         pl.col("asked", "moved").mean() * 100
     )
-    both = means.filter("is_stepped").join(
+    pairs_of_means = means.filter("is_stepped").join(
         means.filter(~pl.col("is_stepped")), on=["kind", "documents"]
     )
     print("pairs asked again, % of all pairs            | pairs whose bm25_score is another, %")
-    for kind, count, _, stepped, moved_stepped, _, plain, moved in both.iter_rows():
+    for kind, count, _, stepped, moved_stepped, _, plain, moved in pairs_of_means.iter_rows():
         print(
             f"{count:>4} {kind:<8} with steps {stepped:6.3f}  without {plain:6.3f}  "
             f"saved {plain - stepped:6.3f}"
@@ -176,10 +176,10 @@ def _changes(
     for count in N_CHANGES:
         rows = draw.choice(corpus.height, size=count, replace=False)
         ids = corpus["doc_id"][rows].to_list()
-        others = corpus["body"][draw.choice(corpus.height, size=count)].to_list()
+        donor_bodies = corpus["body"][draw.choice(corpus.height, size=count)].to_list()
         bodies = corpus["body"].to_list()
-        for row, other in zip(rows, others, strict=True):
-            words = other.split()
+        for row, donor_body in zip(rows, donor_bodies, strict=True):
+            words = donor_body.split()
             bodies[row] += " " + " ".join(words[: max(1, len(words) // 5)])
         yield Change("changed", count, corpus.with_columns(body=pl.Series(bodies)), tuple(ids))
         added = spare[draw.choice(spare.height, size=count, replace=False)]
@@ -207,9 +207,9 @@ def _from_folders(
     for path in folders:
         folder, prefix = Corpora(path.parent).open(path.name), pl.lit(f"{path.name}/")
         frames.append(folder.documents().frame.with_columns(doc_id=prefix + pl.col("doc_id")))
-        asked = folder.queries().frame.head(share)
+        folder_queries = folder.queries().frame.head(share)
         queries.append(
-            asked.select(
+            folder_queries.select(
                 query_id=prefix + pl.col("query_id"),
                 text="text",
                 seed_doc_id=pl.lit(None, pl.String),

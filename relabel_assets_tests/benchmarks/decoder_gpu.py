@@ -57,10 +57,10 @@ def main() -> None:
     )
     parser.add_argument("pairs", type=int)
     parser.add_argument("--tiny", action="store_true")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     words = AutoTokenizer.from_pretrained(base_path("embedded"))
     config = Phi3Config(
-        **(TINY if given.tiny else MINI),
+        **(TINY if arguments.tiny else MINI),
         vocab_size=len(words),
         max_position_embeddings=4096,
         pad_token_id=words.pad_token_id,
@@ -75,8 +75,8 @@ def main() -> None:
     _, model = reading(decoder)
     dtype = next(model.parameters()).dtype
     peak = matrix_peak(dtype)
-    decoder.scores(pairs(min(given.pairs, 64)))
-    frame = pairs(given.pairs)
+    decoder.scores(pairs(min(arguments.pairs, 64)))
+    frame = pairs(arguments.pairs)
     lengths = [len(row["input_ids"]) for row in decoder.tokenize(frame.to_dicts())]
     with Work(decoder) as work:
         started = time.perf_counter()
@@ -88,9 +88,9 @@ def main() -> None:
         f"{device()}, matrix peak {peak:.0f} GFLOP/s"
     )
     print(
-        f"{given.pairs} pairs of {sum(lengths) / len(lengths):.0f} tokens, "
-        f"{work.tokens / given.pairs:.0f} of them computed: "
-        f"{given.pairs / seconds:.1f} pairs/s, {60 * given.pairs / seconds:.0f} a minute"
+        f"{arguments.pairs} pairs of {sum(lengths) / len(lengths):.0f} tokens, "
+        f"{work.tokens / arguments.pairs:.0f} of them computed: "
+        f"{arguments.pairs / seconds:.1f} pairs/s, {60 * arguments.pairs / seconds:.0f} a minute"
     )
     print(
         f"share of the peak: {work.tokens * rate:.1%} of what was computed, "

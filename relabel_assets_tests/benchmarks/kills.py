@@ -76,11 +76,11 @@ class Way:
     whole_s: float = 0.0
     expected: Any = None
 
-    def is_same(self, found: Any) -> bool:
+    def is_same(self, result: Any) -> bool:
         return (
-            found.equals(self.expected)
-            if isinstance(found, pl.DataFrame)
-            else found == self.expected
+            result.equals(self.expected)
+            if isinstance(result, pl.DataFrame)
+            else result == self.expected
         )
 
 
@@ -138,15 +138,15 @@ class Place:
     def wrong(self) -> list[str]:
         """What the doctor finds, and what is left of the killed process."""
         project, warehouse = runner.from_environment()
-        found = [
+        faults = [
             f"{finding.subject}: {finding.problem}"
             for finding in examine(project, warehouse)
             if finding.problem
         ]
-        found += [f"half-written: {path}" for path in self.home.rglob("*.half")]
+        faults += [f"half-written: {path}" for path in self.home.rglob("*.half")]
         with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
             begun = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
-            found += [
+            faults += [
                 f"held for running: {run.run_id}"
                 for run in instance.get_runs(dg.RunsFilter(statuses=begun))
             ]
@@ -154,7 +154,7 @@ class Place:
             from relabel_assets.student import Labeler
 
             Labeler.load(project.home.path / path)
-        return found
+        return faults
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -189,35 +189,44 @@ def main() -> None:
         choices=sorted(set(TURNS)),
         help="what is killed, in turn",
     )
-    given = parser.parse_args()
-    draw, wrong, done, n_again = random.Random(given.seed), 0, Counter[str](), 0
+    arguments = parser.parse_args()
+    draw, wrong, done, n_again = random.Random(arguments.seed), 0, Counter[str](), 0
     server = TeacherServer(latency_s=0.05)
     with tempfile.TemporaryDirectory() as folder, server.running():
-        place = Place(Path(folder), server)
+        workspace = Place(Path(folder), server)
         ways = {
             "run": Way([*RELABEL, "run", "-c", "tiny"], list(TABLES)),
             "live": Way([*RELABEL, "run", "-c", "tiny", "-s", "*teacher_labels"], LABELS),
             "step": Way(DAGSTER, LABELS),
             "label": Way(
-                [*RELABEL, "label", str(place.pairs), "-c", "tiny", "-o", str(place.out)],
+                [*RELABEL, "label", str(workspace.pairs), "-c", "tiny", "-o", str(workspace.out)],
                 list(TABLES),
             ),
         }
         ways["worker"] = ways["step"]
-        undisturbed(place, ways, {"step" if turn == "worker" else turn for turn in given.turns})
-        for number in range(1, given.kills + 1):
-            turn = given.turns[number % len(given.turns)]
+        undisturbed(
+            workspace, ways, {"step" if turn == "worker" else turn for turn in arguments.turns}
+        )
+        for number in range(1, arguments.kills + 1):
+            turn = arguments.turns[number % len(arguments.turns)]
             way, killer = ways[turn], kill_a_step if turn == "step" else kill_group
-            place.begin(turn)
+            workspace.begin(turn)
             killed_after = _kill(way, killer, draw.uniform(0.25, 1.0) * way.whole_s)
-            had, asked = answers_in(place.home / "ledger"), server.requests.copy()
-            failed = place.again(way.tables)
-            if turn == "label" and not place.out.exists():  # else it ended before the kill
-                again = subprocess.run(way.command, check=False, capture_output=True, text=True)
-                failed += again.stderr[-600:] if again.returncode else ""
-            is_same = not failed and way.is_same(place.left(turn))
-            problems = place.wrong()
-            problems += [f"asked again: {key}" for key in had if server.requests[key] > asked[key]]
+            answers_before, requests_before = (
+                answers_in(workspace.home / "ledger"),
+                server.requests.copy(),
+            )
+            failed = workspace.again(way.tables)
+            if turn == "label" and not workspace.out.exists():  # else it ended before the kill
+                rerun = subprocess.run(way.command, check=False, capture_output=True, text=True)
+                failed += rerun.stderr[-600:] if rerun.returncode else ""
+            is_same = not failed and way.is_same(workspace.left(turn))
+            problems = workspace.wrong()
+            problems += [
+                f"asked again: {key}"
+                for key in answers_before
+                if server.requests[key] > requests_before[key]
+            ]
             repeated = server.requests.total() - len(server.requests) if turn == "live" else 0
             n_again += repeated
             if repeated > CONCURRENCY:
@@ -236,15 +245,15 @@ def main() -> None:
             if number % 10 == 0:
                 print(f"{number} kills, {wrong} wrong", flush=True)
     print(
-        f"{given.kills} SIGKILLs ({', '.join(f'{count} {turn}' for turn, count in done.items())}): "
-        f"{given.kills - wrong} reruns ended as undisturbed runs do; {n_again} requests "
+        f"{arguments.kills} SIGKILLs ({', '.join(f'{count} {turn}' for turn, count in done.items())}): "
+        f"{arguments.kills - wrong} reruns ended as undisturbed runs do; {n_again} requests "
         "that were on their way were sent again, "
         "none that was answered"
     )
     sys.exit(bool(wrong))
 
 
-def undisturbed(place: Place, ways: dict[str, Way], turns: set[str]) -> None:
+def undisturbed(workspace: Place, ways: dict[str, Way], turns: set[str]) -> None:
     """Run each way once without a kill: how long it takes, and what it leaves."""
     for turn in [
         turn
@@ -254,18 +263,18 @@ def undisturbed(place: Place, ways: dict[str, Way], turns: set[str]) -> None:
         way = ways[turn]
         if turn == "label":
             candidates = pl.read_parquet(
-                place.folder / "labelled" / "parquet" / "bm25_candidates" / "*" / "*.parquet"
+                workspace.folder / "labelled" / "parquet" / "bm25_candidates" / "*" / "*.parquet"
             )
             pairs = candidates.select("query_id", "doc_id")
-            pl.concat([pairs] * 20).with_row_index("row").write_parquet(place.pairs)
-        place.begin(turn)
+            pl.concat([pairs] * 20).with_row_index("row").write_parquet(workspace.pairs)
+        workspace.begin(turn)
         started = time.monotonic()
         subprocess.run(way.command, check=True, capture_output=True)
         way.whole_s = time.monotonic() - started
-        way.expected = place.left(turn)
+        way.expected = workspace.left(turn)
         print(f"{turn}: {way.whole_s:.1f} s undisturbed", flush=True)
         if turn == "run":
-            shutil.copytree(place.home, place.folder / "labelled")
+            shutil.copytree(workspace.home, workspace.folder / "labelled")
 
 
 def _kill(way: Way, killer: Callable[[subprocess.Popen[bytes]], None], after_s: float) -> float:

@@ -63,10 +63,10 @@ class Corpus:
     def pairs(self, first: int, end: int, *, distinct: bool) -> pl.DataFrame:
         rows = []
         for number in range(first, end):
-            turn, place = divmod(number, self.documents.height)
-            document = self.documents.row(place, named=True)
+            turn, position = divmod(number, self.documents.height)
+            document = self.documents.row(position, named=True)
             query = (number * 7 + turn) % self.queries.height
-            again = "" if distinct else str(turn // self.queries.height or "")
+            suffix = "" if distinct else str(turn // self.queries.height or "")
             if distinct and turn:
                 words = document["body"].split()
                 cut = 1 + (turn * 13) % max(1, len(words) - 1)
@@ -74,7 +74,7 @@ class Corpus:
                     "doc_id": f"{document['doc_id']}-{turn}",
                     "body": " ".join([*words[cut:], *words[:cut]]),
                 }
-            text = f"{self.queries['text'][query]} {again}".strip()
+            text = f"{self.queries['text'][query]} {suffix}".strip()
             rows.append(
                 document | {"query_id": text, "text": text, "grade": number % 4, "split": "train"}
             )
@@ -131,8 +131,8 @@ class Work:
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
-    found = work()
-    return time.perf_counter() - started, found
+    result = work()
+    return time.perf_counter() - started, result
 
 
 def made_student(folder: Path, corpus: Corpus, architecture: str, base: str) -> Path:
@@ -175,18 +175,18 @@ def whole_prompts(labeler: Labeler, folder: Path, pairs: pl.DataFrame) -> Callab
 
     @torch.inference_mode()
     def scores() -> np.ndarray:
-        found = []
+        expected = []
         for row in rows:
             logits = model(torch.tensor([row["input_ids"]]), logits_to_keep=1).logits[
                 0, -1, list(grader.digits)
             ]
-            found.append(
+            expected.append(
                 float(
                     torch.softmax(logits, -1)
                     @ torch.arange(len(grader.digits), dtype=torch.float32)
                 )
             )
-        return np.array(found)
+        return np.array(expected)
 
     return scores
 
@@ -231,25 +231,25 @@ def measure(
 ) -> Iterator[str]:
     distinct = case == "distinct"
     labeler = Labeler.load(folder)
-    asked = corpus.pairs(0, n_rival, distinct=distinct)
-    words = [(row["text"], document_text(row)) for row in asked.to_dicts()]
+    rival_pairs = corpus.pairs(0, n_rival, distinct=distinct)
+    words = [(row["text"], document_text(row)) for row in rival_pairs.to_dicts()]
     rival.predict(words[:32])
     rival_s, rival_scores = timed(lambda: rival.predict(words, activation_fn=torch.nn.Identity()))
     rival_rate = n_rival / rival_s
     yield f"CrossEncoder.predict: {rival_rate:.1f} pairs/s on {n_rival} pairs"
     if name == "cross_encoder":
         yield compared(
-            labeler, asked, rival_scores, "those of CrossEncoder.predict on the same folder"
+            labeler, rival_pairs, rival_scores, "those of CrossEncoder.predict on the same folder"
         )
     elif name == "decoder":
-        plain_s, scores = timed(whole_prompts(labeler, folder, asked))
+        plain_s, scores = timed(whole_prompts(labeler, folder, rival_pairs))
         yield f"plain transformers, a prompt at a time: {n_rival / plain_s:.1f} pairs/s"
-        yield compared(labeler, asked, scores, "those of whole prompts in fp32")
+        yield compared(labeler, rival_pairs, scores, "those of whole prompts in fp32")
     else:
         candidates = corpus.candidates
-        found = compared(labeler, candidates, in_fp32(folder, candidates), "its own in fp32")
-        yield f"{candidates.height:,} candidates: {found}"
-    labeler.grade(asked.head(64))
+        comparison = compared(labeler, candidates, in_fp32(folder, candidates), "its own in fp32")
+        yield f"{candidates.height:,} candidates: {comparison}"
+    labeler.grade(rival_pairs.head(64))
     _, model = reading(labeler.grader)
     peak = matrix_peak(next(model.parameters()).dtype)
     for n in sizes:
@@ -277,27 +277,29 @@ def main() -> None:
         "--only", nargs="*", default=["late_interaction", "cross_encoder", "decoder"]
     )
     parser.add_argument("--cases", nargs="*", default=["distinct", "shared"])
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     project, warehouse = runner.from_environment()
     queries, documents = (
-        warehouse.read(name, given.corpus) for name in ("synthetic_queries", "seed_docs")
+        warehouse.read(name, arguments.corpus) for name in ("synthetic_queries", "seed_docs")
     )
     documents = documents.select("doc_id", *DOCUMENT_COLUMNS)
-    candidates = warehouse.read("bm25_candidates", given.corpus).select("query_id", "doc_id")
+    candidates = warehouse.read("bm25_candidates", arguments.corpus).select("query_id", "doc_id")
     texts = queries.select("query_id", "text")
     corpus = Corpus(
         queries, documents, candidates.join(texts, on="query_id").join(documents, on="doc_id")
     )
-    student = warehouse.read("student_model", given.corpus).filter("is_current").row(0, named=True)
+    student = (
+        warehouse.read("student_model", arguments.corpus).filter("is_current").row(0, named=True)
+    )
     peaks = ", ".join(
         f"{str(dtype)[6:]} {matrix_peak(dtype):.0f}" for dtype in (torch.float32, torch.bfloat16)
     )
     print(
-        f"{given.corpus}: {documents.height} documents, {torch.get_num_threads()} threads, "
+        f"{arguments.corpus}: {documents.height} documents, {torch.get_num_threads()} threads, "
         f"matrix peak {peaks} GFLOP/s"
     )
     with tempfile.TemporaryDirectory() as scratch:
-        for name in given.only:
+        for name in arguments.only:
             if name == "late_interaction":
                 folder = project.home.path / student["path"]
                 rival = CrossEncoder(base_path(student["base_model"]), num_labels=1, max_length=512)
@@ -308,9 +310,9 @@ def main() -> None:
                 base = small_llama(Path(scratch) / "llama")
                 folder = made_student(Path(scratch) / name, corpus, name, base)
                 rival = CrossEncoder(base, num_labels=1, max_length=512)
-            for case in given.cases:
+            for case in arguments.cases:
                 for line in measure(
-                    name, case, folder, corpus, rival, given.pairs, given.rival_pairs
+                    name, case, folder, corpus, rival, arguments.pairs, arguments.rival_pairs
                 ):
                     print(f"{name}, {case}: {line}", flush=True)
 

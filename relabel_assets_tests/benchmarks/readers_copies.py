@@ -126,9 +126,9 @@ def count_broken_readers(folder: Path, writes_between_copies: int) -> int:
             file = folder / "read.duckdb"
             file.write_bytes(before[:HEADER] + after[HEADER:])
             n_broken += summary(file) != expected
-        whole = folder / "whole.duckdb"
-        whole.write_bytes(after)
-        expected = summary(whole)
+        complete = folder / "whole.duckdb"
+        complete.write_bytes(after)
+        expected = summary(complete)
         before = after
     return n_broken
 

@@ -83,15 +83,15 @@ def cross_validated(
         features[:, [FEATURE_NAMES.index(name) for name in names]],
         pairs["grade"].to_numpy(),
     )
-    scores, given = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64)
-    for train, rest in splits:
+    scores, assigned = np.zeros(len(grades)), np.zeros(len(grades), dtype=np.int64)
+    for train, held_out in splits:
         queries = pairs["query_id"][train].to_list()
         head = fit_head(columns[train], grades[train], queries, names=names, seed=SEED, prior=prior)
-        scores[rest] = head.scores(columns[rest])
+        scores[held_out] = head.scores(columns[held_out])
         points = cut_points(head.scores(columns[train]), grades[train], 4)
-        given[rest] = grades_from(scores[rest], points)
+        assigned[held_out] = grades_from(scores[held_out], points)
     return pairs.select("query_id", "doc_id").with_columns(
-        score=pl.Series(scores), grade=pl.Series(given)
+        score=pl.Series(scores), grade=pl.Series(assigned)
     )
 
 
@@ -101,9 +101,14 @@ def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Ite
     random, seeds = np.random.default_rng([SEED, draw]), np.unique(groups)
     shuffled = random.permutation(seeds)
     for fold in range(folds):
-        rest = shuffled[fold::folds]
-        known = random.permutation(np.setdiff1d(seeds, rest))[: round(share * len(seeds))]
-        yield np.flatnonzero(np.isin(groups, known)), np.flatnonzero(np.isin(groups, rest))
+        held_out = shuffled[fold::folds]
+        training_seeds = random.permutation(np.setdiff1d(seeds, held_out))[
+            : round(share * len(seeds))
+        ]
+        yield (
+            np.flatnonzero(np.isin(groups, training_seeds)),
+            np.flatnonzero(np.isin(groups, held_out)),
+        )
 
 
 def features_of(pairs: pl.DataFrame, corpus: pl.DataFrame) -> np.ndarray:
@@ -121,10 +126,10 @@ def print_variants(features: np.ndarray, pairs: pl.DataFrame, queries: pl.DataFr
         labels = cross_validated(features, pairs, variant, splits).select(
             pl.lit("student").alias("labeler"), pl.all()
         )
-        found = measure(labels, reference, queries).rows.filter(pl.col("slice") == "all")
+        metrics = measure(labels, reference, queries).rows.filter(pl.col("slice") == "all")
         cells = [
             f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
-            for row in found.iter_rows(named=True)
+            for row in metrics.iter_rows(named=True)
             if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic")
         ]
         print(f"  {variant:24} {'   '.join(cells)}", flush=True)
@@ -135,19 +140,19 @@ def print_learning_curve(features: np.ndarray, pairs: pl.DataFrame) -> None:
     for folds, share in CURVE:
         draws = []
         for draw in range(DRAWS):
-            found = cross_validated(
+            labels = cross_validated(
                 features, pairs, "all evidence", drawn_splits(groups, folds, share, draw)
             )
-            scored, given = (
-                pairs.select("query_id", "doc_id", "grade", score=found["score"]),
-                found["grade"],
+            scored, assigned = (
+                pairs.select("query_id", "doc_id", "grade", score=labels["score"]),
+                labels["grade"],
             )
             draws.append(
                 {
                     "ndcg@10": ndcg_at_10(scored),
                     "pairwise_half": pairwise(scored)["pairwise_half"],
-                    "kappa": kappa(grades, given),
-                    "kappa_quadratic": kappa(grades, given, weights="quadratic"),
+                    "kappa": kappa(grades, assigned),
+                    "kappa_quadratic": kappa(grades, assigned, weights="quadratic"),
                 }
             )
         cells = [
@@ -188,5 +193,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--learning-curve", action="store_true", help="metrics from fewer and from more queries"
     )
-    given = parser.parse_args()
-    main(given.corpora, with_curve=given.learning_curve)
+    arguments = parser.parse_args()
+    main(arguments.corpora, with_curve=arguments.learning_curve)

@@ -46,27 +46,31 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
         pairs["query_id"].unique(), key=lambda query: str(pl.Series([query]).hash(seed=7)[0])
     )
     is_held_out = pl.col("query_id").is_in(ids[::3])
-    known, held_out = pairs.filter(~is_held_out), pairs.filter(is_held_out)
+    train_pairs, held_out = pairs.filter(~is_held_out), pairs.filter(is_held_out)
     grades = []
     for name in names:
         started, on_dev = time.monotonic(), ""
         config = StudentConfig(**(settings | VARIANTS[name]))  # pydantic reads numbers from text
         if name == "base":
-            labeler = Labeler.untrained(known, config=config, rubric=rubric)
+            labeler = Labeler.untrained(train_pairs, config=config, rubric=rubric)
         else:
             with tempfile.TemporaryDirectory() as folder:
                 sample = corpus_sample(documents, config)
                 trained = train_student(
-                    known, corpus=sample, config=config, rubric=rubric, folder=Path(folder) / "s"
+                    train_pairs,
+                    corpus=sample,
+                    config=config,
+                    rubric=rubric,
+                    folder=Path(folder) / "s",
                 )
                 on_dev = "; dev by epoch: " + " ".join(
                     f"{epoch.dev_metric or 0:.3f}" for epoch in trained.history
                 )
                 labeler = Labeler.load(Path(folder) / "s")
         minutes = (time.monotonic() - started) / 60
-        found = labeler.grade(held_out)
+        labels = labeler.grade(held_out)
         grades.append(
-            found.select(
+            labels.select(
                 pl.lit(name).alias("labeler"), "query_id", "doc_id", "grade", score="expected_grade"
             )
         )
@@ -76,7 +80,7 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
     print(
         f"\n{corpus}: {held_out.height:,} pairs of {held_out['query_id'].n_unique()} "
         "held-out queries, "
-        f"{known.height:,} to learn from; against the teacher's grades"
+        f"{train_pairs.height:,} to learn from; against the teacher's grades"
     )
     for frame in grades:
         name = frame["labeler"][0]
@@ -98,9 +102,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of `student:`"
     )
-    given = parser.parse_args()
-    if unknown := set(given.students) - set(VARIANTS):
+    arguments = parser.parse_args()
+    if unknown := set(arguments.students) - set(VARIANTS):
         parser.error(f"no student is called {min(unknown)!r}: choose from {', '.join(VARIANTS)}")
-    if bad := [text for text in given.set if "=" not in text]:
+    if bad := [text for text in arguments.set if "=" not in text]:
         parser.error(f"--set {bad[0]!r} has no '=': --set epochs=1")
-    main(given.corpus, given.students, dict(text.split("=", 1) for text in given.set))
+    main(arguments.corpus, arguments.students, dict(text.split("=", 1) for text in arguments.set))

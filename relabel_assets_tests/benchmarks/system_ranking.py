@@ -52,18 +52,18 @@ def first_words(n: int, column: str) -> pl.Expr:
 def by_bm25(
     pairs: pl.DataFrame, documents: pl.DataFrame, rewrite: Callable[[Bm25, str], str] | None = None
 ) -> pl.Series:
-    found: dict[tuple[str, str], float] = {}
+    scores: dict[tuple[str, str], float] = {}
     with (
         tempfile.TemporaryDirectory() as scratch,
         bm25_index([documents], scratch=Path(scratch)) as bm25,
     ):
         for (query_id, text), group in pairs.group_by("query_id", "text"):
             words = rewrite(bm25, str(text)) if rewrite else str(text)
-            found |= {
+            scores |= {
                 (str(query_id), doc_id): score
                 for doc_id, score in bm25.scores(words, group["doc_id"]).items()
             }
-    return pl.Series([found[key] for key in pairs.select("query_id", "doc_id").iter_rows()])
+    return pl.Series([scores[key] for key in pairs.select("query_id", "doc_id").iter_rows()])
 
 
 def expanded(documents: pl.DataFrame) -> Callable[[Bm25, str], str]:
@@ -72,13 +72,13 @@ def expanded(documents: pl.DataFrame) -> Callable[[Bm25, str], str]:
 
     def rewrite(bm25: Bm25, text: str) -> str:
         best = [set(bodies[doc_id].lower().split()) for doc_id, _ in bm25.top(text, 3)]
-        both = {
+        shared_words = {
             word
-            for place, words in enumerate(best)
-            for other in best[:place]
-            for word in words & other
+            for position, words in enumerate(best)
+            for earlier in best[:position]
+            for word in words & earlier
         }
-        return " ".join([text, *sorted(both)])
+        return " ".join([text, *sorted(shared_words)])
 
     return rewrite
 
@@ -87,8 +87,8 @@ def fused(pairs: pl.DataFrame, *systems: pl.Series) -> pl.Series:
     ranked = pairs.select("query_id").with_columns(
         pl.Series(str(n), scores) for n, scores in enumerate(systems)
     )
-    places = [pl.col(str(n)).rank(descending=True).over("query_id") for n in range(len(systems))]
-    return ranked.select(pl.sum_horizontal(1 / (FUSED_AT + place) for place in places)).to_series()
+    ranks = [pl.col(str(n)).rank(descending=True).over("query_id") for n in range(len(systems))]
+    return ranked.select(pl.sum_horizontal(1 / (FUSED_AT + rank) for rank in ranks)).to_series()
 
 
 def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
@@ -103,26 +103,31 @@ def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[st
     encoder = load_encoder(base_path("embedded"), 192)
     scorer = QueryScorer(encoder)
 
-    read = dict(iter_encoded_documents(encoder, pairs, silent))
+    encoded_documents = dict(iter_encoded_documents(encoder, pairs, silent))
 
-    def by_cosine(pairs: pl.DataFrame, read: Mapping[str, EncodedDocument]) -> pl.Series:
+    def by_cosine(
+        pairs: pl.DataFrame, encoded_documents: Mapping[str, EncodedDocument]
+    ) -> pl.Series:
         texts = pairs["text"].unique().to_list()
         means = [vectors.mean(dim=0) for vectors, _ in scorer.encode_query_tokens(texts)]
         queries = dict(zip(texts, nn.functional.normalize(torch.stack(means), dim=-1), strict=True))
-        asked = pairs.select("text", "doc_id").iter_rows()
+        pair_keys = pairs.select("text", "doc_id").iter_rows()
         return pl.Series(
-            [float((read[doc_id].window_vectors @ queries[text]).max()) for text, doc_id in asked]
+            [
+                float((encoded_documents[doc_id].window_vectors @ queries[text]).max())
+                for text, doc_id in pair_keys
+            ]
         )
 
-    cosine = by_cosine(pairs, read)
+    cosine = by_cosine(pairs, encoded_documents)
     yield "cosine", cosine
-    yield "cosine of three words", by_cosine(short_queries, read)
+    yield "cosine of three words", by_cosine(short_queries, encoded_documents)
     of_beginnings = pairs.with_columns(body=first_words(20, "body"))
     yield (
         "cosine of beginnings",
         by_cosine(pairs, dict(iter_encoded_documents(encoder, of_beginnings, silent))),
     )
-    late = pl.Series(late_interaction_scores(scorer, read.items(), pairs))
+    late = pl.Series(late_interaction_scores(scorer, encoded_documents.items(), pairs))
     yield "late interaction", late
     yield "bm25 and cosine", fused(pairs, bm25, cosine)
     yield "bm25 and late interaction", fused(pairs, bm25, late)
@@ -134,8 +139,8 @@ def from_files(folder: Path, pairs: pl.DataFrame) -> Iterator[tuple[str, pl.Seri
         scores = {
             (row.query_id, row.doc_id): row.score for row in ir_measures.read_trec_run(str(file))
         }
-        asked = pairs.select("query_id", "doc_id").iter_rows()
-        yield file.stem, pl.Series([scores.get(key, last) for key in asked])
+        pair_keys = pairs.select("query_id", "doc_id").iter_rows()
+        yield file.stem, pl.Series([scores.get(key, last) for key in pair_keys])
 
 
 def taus(figures: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, float]:
@@ -156,10 +161,10 @@ def main() -> None:
     )
     parser.add_argument("corpus")
     parser.add_argument("--runs", type=Path, metavar="FOLDER")
-    given = parser.parse_args()
-    if given.runs and not any(path.is_file() for path in given.runs.glob("*")):
+    arguments = parser.parse_args()
+    if arguments.runs and not any(path.is_file() for path in arguments.runs.glob("*")):
         parser.error(
-            f"{given.runs} has no files: it should be a folder of trec_eval's run "
+            f"{arguments.runs} has no files: it should be a folder of trec_eval's run "
             "files, one a system"
         )
     project, warehouse = runner.from_environment()
@@ -171,7 +176,7 @@ def main() -> None:
         "reference_labels",
     )
     queries, documents, teacher, student, reference = (
-        warehouse.read(name, given.corpus) for name in names
+        warehouse.read(name, arguments.corpus) for name in names
     )
     benchmark = queries.filter(pl.col("split") == "benchmark")
     judged = median_grades(reference.join(benchmark, on="query_id", how="semi")).rename(
@@ -183,7 +188,7 @@ def main() -> None:
             on=["query_id", "doc_id"],
         )
     pairs = with_texts(judged.drop_nulls().sort("query_id", "doc_id"), queries, documents)
-    settings = project.corpora().open(given.corpus)
+    settings = project.corpora().open(arguments.corpus)
     base = Labeler.untrained(
         training_pairs(teacher, queries, documents),
         config=settings.config.student,
@@ -194,24 +199,24 @@ def main() -> None:
         ("reference", "teacher", "student", "base"),
         pairs["query_id"].unique().sort().to_list(),
     )
-    found: dict[str, list[list[float]]] = {name: [] for name in labelers}
+    ndcg_rows: dict[str, list[list[float]]] = {name: [] for name in labelers}
     print(
-        f"{given.corpus}: {pairs.height:,} judged pairs of {len(query_ids)} queries; "
+        f"{arguments.corpus}: {pairs.height:,} judged pairs of {len(query_ids)} queries; "
         "NDCG@10 by the "
         "grades of each labeler"
     )
     print(f"  {'':28}{''.join(f'{name:>11}' for name in labelers)}")
     for system, scores in (
-        from_files(given.runs, pairs) if given.runs else made_here(pairs, documents)
+        from_files(arguments.runs, pairs) if arguments.runs else made_here(pairs, documents)
     ):
         for name in labelers:
             of_query = ndcg_by_query(
                 pairs.select("query_id", "doc_id", grade=name).with_columns(score=scores)
             )
-            found[name].append([of_query.get(query_id, np.nan) for query_id in query_ids])
-        cells = "".join(f"{np.nanmean(found[name][-1]):11.3f}" for name in labelers)
+            ndcg_rows[name].append([of_query.get(query_id, np.nan) for query_id in query_ids])
+        cells = "".join(f"{np.nanmean(ndcg_rows[name][-1]):11.3f}" for name in labelers)
         print(f"  {system:28}{cells}", flush=True)
-    figures = {name: np.array(rows) for name, rows in found.items()}
+    figures = {name: np.array(rows) for name, rows in ndcg_rows.items()}
     exact, *drawn = (
         taus(figures, weights) for weights in resamples(len(query_ids), RESAMPLES, SEED)
     )

@@ -114,11 +114,11 @@ def main() -> None:
             profile.disable()
             pstats.Stats(profile).sort_stats("tottime").print_stats(35)
         replay_started = time.perf_counter()
-        again = Teacher(Path(folder)).grade(
+        replayed = Teacher(Path(folder)).grade(
             pairs_of(arguments.pairs), corpus="demo", config=config, rubric=default_rubric()
         )
         replay_s = time.perf_counter() - replay_started
-        assert (labels["status"] == "ok").sum() >= arguments.pairs - 1 and again.equals(labels)
+        assert (labels["status"] == "ok").sum() >= arguments.pairs - 1 and replayed.equals(labels)
     server.terminate()
     server.wait()
     ideal, speed = arguments.concurrency / arguments.latency_s, arguments.pairs / took_s

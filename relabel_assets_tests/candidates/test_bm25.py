@@ -112,9 +112,9 @@ def test_a_higher_score_comes_before_tied_documents_with_lower_ids(tmp_path: Pat
 
 def test_ranks_count_from_one_in_the_order_of_scores(tmp_path: Path) -> None:
     config = CandidatesConfig(bm25_top_k=10, random=0)
-    asked = queries(("q", "dog bird", None))
+    one_query = queries(("q", "dog bird", None))
     pairs = find_candidates(
-        [documents(BODIES)], asked, NONE_JUDGED, config=config, scratch=tmp_path
+        [documents(BODIES)], one_query, NONE_JUDGED, config=config, scratch=tmp_path
     )
     by_rank = pairs.sort("rank")
     assert by_rank["rank"].to_list() == [1, 2, 3]
@@ -155,10 +155,10 @@ def test_random_documents_depend_on_the_query_and_the_seed_only(tmp_path: Path) 
     config = CandidatesConfig(bm25_top_k=0, random=3)
 
     def drawn(*query_ids: str, seed: int = 13) -> dict[str, list[str]]:
-        asked = queries(*((query_id, "zzz", None) for query_id in query_ids))
+        zzz_queries = queries(*((query_id, "zzz", None) for query_id in query_ids))
         pairs = find_candidates(
             [many],
-            asked,
+            zzz_queries,
             NONE_JUDGED,
             config=config.model_copy(update={"seed": seed}),
             scratch=tmp_path,
@@ -191,8 +191,8 @@ def test_a_failure_leaves_no_index_behind(tmp_path: Path) -> None:
 
 
 def test_the_round_trip_finds_the_seed(tmp_path: Path) -> None:
-    asked = queries(("q1", "garden wall", "d4"), ("q2", "garden wall", "d1"))
-    assert retrievable([documents(BODIES)], asked, depth=3, scratch=tmp_path).to_list() == [
+    two_queries = queries(("q1", "garden wall", "d4"), ("q2", "garden wall", "d1"))
+    assert retrievable([documents(BODIES)], two_queries, depth=3, scratch=tmp_path).to_list() == [
         True,
         False,
     ]
@@ -203,12 +203,14 @@ MANY = {
     f"d{number:02}": f"{WORDS[number % 10]} {WORDS[number % 7]} text{number}"
     for number in range(40)
 }
-ASKED = queries(*((f"q{number}", word, None) for number, word in enumerate(WORDS)))
+MANY_QUERIES = queries(*((f"q{number}", word, None) for number, word in enumerate(WORDS)))
 
 
 def candidates(bodies: dict[str, str], tmp_path: Path) -> pl.DataFrame:
     config = CandidatesConfig(bm25_top_k=3, random=2)
-    return find_candidates([documents(bodies)], ASKED, NONE_JUDGED, config=config, scratch=tmp_path)
+    return find_candidates(
+        [documents(bodies)], MANY_QUERIES, NONE_JUDGED, config=config, scratch=tmp_path
+    )
 
 
 def test_a_longer_document_changes_no_pair_of_a_query_without_its_words(tmp_path: Path) -> None:
@@ -227,8 +229,8 @@ def test_a_new_document_replaces_few_random_ones_and_changes_no_score(
         candidates(MANY, tmp_path),
         candidates(MANY | {"new": "zebra giraffe"}, tmp_path),
     )
-    both = before.join(after, on=["query_id", "doc_id"], suffix="_after")
-    assert both["bm25_score"].equals(both["bm25_score_after"].alias("bm25_score"))
+    shared_pairs = before.join(after, on=["query_id", "doc_id"], suffix="_after")
+    assert shared_pairs["bm25_score"].equals(shared_pairs["bm25_score_after"].alias("bm25_score"))
     gone = before.join(after, on=["query_id", "doc_id"], how="anti")
     assert gone.height <= 3
     assert set(gone["source"]) <= {"random"}
@@ -236,9 +238,11 @@ def test_a_new_document_replaces_few_random_ones_and_changes_no_score(
 
 
 def test_random_documents_are_drawn_evenly(tmp_path: Path) -> None:
-    asked = queries(*((f"q{number}", "zzz", None) for number in range(2000)))
+    many_queries = queries(*((f"q{number}", "zzz", None) for number in range(2000)))
     config = CandidatesConfig(bm25_top_k=0, random=2)
-    pairs = find_candidates([documents(MANY)], asked, NONE_JUDGED, config=config, scratch=tmp_path)
+    pairs = find_candidates(
+        [documents(MANY)], many_queries, NONE_JUDGED, config=config, scratch=tmp_path
+    )
     counts = pairs["doc_id"].value_counts()["count"]
     assert counts.len() == 40
     # Binomial with mean 100 and standard deviation 10; 40 documents stay within five of it unless
@@ -247,9 +251,9 @@ def test_random_documents_are_drawn_evenly(tmp_path: Path) -> None:
 
 
 def test_a_filler_is_never_a_candidate(tmp_path: Path) -> None:
-    asked = queries(("q", "\U00010900 cat", None))
+    one_query = queries(("q", "\U00010900 cat", None))
     config = CandidatesConfig(random=10)
     pairs = find_candidates(
-        [documents(BODIES)], asked, NONE_JUDGED, config=config, scratch=tmp_path
+        [documents(BODIES)], one_query, NONE_JUDGED, config=config, scratch=tmp_path
     )
     assert set(pairs["doc_id"]) == set(BODIES)

@@ -306,10 +306,10 @@ def test_check_names_references_to_unknown_ids(tmp_path: Path) -> None:
             "reference_labels.qrels": "q9 0 d1 1\n",
         },
     )
-    found = " ".join(str(problem) for problem in Corpora(corpus.path.parent).check("c"))
-    assert "'gone'" in found
-    assert "'lost'" in found
-    assert "'q9'" in found
+    messages = " ".join(str(problem) for problem in Corpora(corpus.path.parent).check("c"))
+    assert "'gone'" in messages
+    assert "'lost'" in messages
+    assert "'q9'" in messages
 
 
 def test_a_fingerprint_depends_on_contents_and_names_and_not_on_times(tmp_path: Path) -> None:

@@ -80,12 +80,12 @@ def recorded(*pairs: tuple[str, str]) -> ReadRows:
     return ReadRows(pl.DataFrame(rows, schema=RECORDED, orient="row"))
 
 
-def known(labels: ReadRows) -> ReadRows:
+def with_one_known_pair(labels: ReadRows) -> ReadRows:
     return with_known_pairs(labels, pl.Series(["q1"]), pl.Series(["d1"]), file="f")
 
 
 def test_grades_of_unknown_queries_and_documents_are_left_out_and_counted() -> None:
-    labels = known(
+    labels = with_one_known_pair(
         recorded(("q1", "d1"), ("q1", "gone"), ("lost", "d1"), ("lost", "d2"), ("lost", "gone"))
     )
     assert labels.frame.select("query_id", "doc_id").rows() == [("q1", "d1")]
@@ -98,15 +98,17 @@ def test_grades_of_unknown_queries_and_documents_are_left_out_and_counted() -> N
 
 @pytest.mark.parametrize(("n_unknown", "n_problems"), [(19, 19), (20, 20), (21, 21), (30, 21)])
 def test_after_twenty_unknown_ids_the_rest_is_one_problem(n_unknown: int, n_problems: int) -> None:
-    labels = known(recorded(*(("q1", f"gone{number:02}") for number in range(n_unknown))))
+    labels = with_one_known_pair(
+        recorded(*(("q1", f"gone{number:02}") for number in range(n_unknown)))
+    )
     assert len(labels.problems) == n_problems
     if n_unknown > 20:
-        rest = f"{n_unknown - 20} more unknown doc_ids have {n_unknown - 20} grades."
-        assert labels.problems[-1].message == rest
+        remainder = f"{n_unknown - 20} more unknown doc_ids have {n_unknown - 20} grades."
+        assert labels.problems[-1].message == remainder
 
 
 def test_problems_of_reading_are_kept() -> None:
-    before = Problem("f", 3, "not JSON", "")
+    reading_problem = Problem("f", 3, "not JSON", "")
     labels = recorded(("q1", "gone"))
-    labels.problems.append(before)
-    assert known(labels).problems[0] == before
+    labels.problems.append(reading_problem)
+    assert with_one_known_pair(labels).problems[0] == reading_problem

@@ -72,10 +72,11 @@ def test_a_query_with_an_unknown_seed_document_is_left_out() -> None:
         {"query_id": "q2", "text": "b", "seed_doc_id": "gone"},
         {"query_id": "q3", "text": "c"},
     )
-    kept = with_known_seeds(rows, pl.Series(["d1"]), file="queries.jsonl")
-    assert kept.frame["query_id"].to_list() == ["q1", "q3"]
+    known_seeds = with_known_seeds(rows, pl.Series(["d1"]), file="queries.jsonl")
+    assert known_seeds.frame["query_id"].to_list() == ["q1", "q3"]
     assert [
-        "'q2'" in problem.message and "'gone'" in problem.message for problem in kept.problems
+        "'q2'" in problem.message and "'gone'" in problem.message
+        for problem in known_seeds.problems
     ] == [True]
 
 
@@ -83,10 +84,10 @@ def test_the_hash_covers_text_intent_persona_and_seed() -> None:
     """Pinned: another hash for the same query would make its labels count as changed."""
     base = ("parental leave", "keyword", None, "d1")
     assert content_hash(*base) == "7417c265288e379d5ae0ca928de922f01525ffb74de76a6b5139ceaf483c5700"
-    others = [
+    variants = [
         ("leave", "keyword", None, "d1"),
         ("parental leave", "question", None, "d1"),
         ("parental leave", "keyword", "a new employee", "d1"),
         ("parental leave", "keyword", None, None),
     ]
-    assert len({content_hash(*other) for other in [base, *others]}) == 5
+    assert len({content_hash(*values) for values in [base, *variants]}) == 5

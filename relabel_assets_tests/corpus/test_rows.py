@@ -39,10 +39,10 @@ def test_a_byte_order_mark_is_ignored(first: bytes) -> None:
 
 
 def test_only_a_last_line_without_a_newline_is_torn() -> None:
-    _, (whole,) = read(b'{"a":\n')
+    _, (malformed,) = read(b'{"a":\n')
     _, (torn,) = read(b'{"a":')
     assert "ends in the middle" in torn.message
-    assert "ends in the middle" not in whole.message
+    assert "ends in the middle" not in malformed.message
 
 
 def test_a_line_over_the_limit_is_not_parsed() -> None:

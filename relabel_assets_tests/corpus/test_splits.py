@@ -22,7 +22,7 @@ CONFIG = QueriesConfig()
 def words(number: int) -> str:
     """Three words that no other number has: texts that are not near duplicates."""
     return " ".join(
-        hashlib.sha256(f"{number}:{place}".encode()).hexdigest()[:8] for place in range(3)
+        hashlib.sha256(f"{number}:{position}".encode()).hexdigest()[:8] for position in range(3)
     )
 
 

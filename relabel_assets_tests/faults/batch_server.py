@@ -111,20 +111,20 @@ class BatchServer:
             "status": "processed",
         }
 
-    def _create(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _create(self, request: dict[str, Any]) -> dict[str, Any]:
         number = len(self.batches) + 1
-        lines = [json.loads(line) for line in self.files[asked["input_file_id"]][1].splitlines()]
+        lines = [json.loads(line) for line in self.files[request["input_file_id"]][1].splitlines()]
         counts = {"total": len(lines), "completed": 0, "failed": 0}
         batch = {
             "id": f"batch_{number}",
             "object": "batch",
-            "endpoint": asked["endpoint"],
+            "endpoint": request["endpoint"],
             "created_at": number,
             "completion_window": "24h",
             "status": "in_progress",
-            "input_file_id": asked["input_file_id"],
+            "input_file_id": request["input_file_id"],
             "request_counts": counts,
-            "metadata": asked.get("metadata"),
+            "metadata": request.get("metadata"),
         }
         self.batches[batch["id"]] = batch
         failure = self.whole_batch_fails(number)
@@ -133,7 +133,8 @@ class BatchServer:
             return batch
         for line in lines:
             assert (
-                line["custom_id"] == request_key(line["body"]) and line["url"] == asked["endpoint"]
+                line["custom_id"] == request_key(line["body"])
+                and line["url"] == request["endpoint"]
             )
             self.requests[line["custom_id"]] += 1
             self.bodies[line["custom_id"]] = line["body"]

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from relabel_assets_tests.builders import answers_in, assert_no_wrong_grade, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, true_grade
@@ -28,12 +29,12 @@ builders.grade(Path(sys.argv[2]), server, builders.make_pairs(int(sys.argv[3])),
 """
 
 
-def test_recorded_answers_are_not_requested_again_after_kills(tmp_path):
+def test_recorded_answers_are_not_requested_again_after_kills(tmp_path: Path) -> None:
     chance = random.Random(3)
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
     with TeacherServer(latency_s=0.02).running() as server:
         for _ in range(N_KILLS):
-            had, asked = answers_in(tmp_path), server.requests.copy()
+            answers_before, requests_before = answers_in(tmp_path), server.requests.copy()
             arguments = [
                 sys.executable,
                 "-c",
@@ -46,19 +47,19 @@ def test_recorded_answers_are_not_requested_again_after_kills(tmp_path):
             assert child.stdout is not None and child.stdout.readline() == b"ready\n"
             # By requests, not by the clock: a busy machine may need a second to send the first.
             more = chance.randint(1, 2 * N_PAIRS // N_KILLS)
-            while child.poll() is None and server.requests.total() < asked.total() + more:
+            while child.poll() is None and server.requests.total() < requests_before.total() + more:
                 time.sleep(0.005)
             time.sleep(chance.uniform(0, 0.05))
             child.kill()
             child.wait()
             child.stdout.close()
-            assert all(server.requests[key] == asked[key] for key in had)
-        had, asked = answers_in(tmp_path), server.requests.copy()
+            assert all(server.requests[key] == requests_before[key] for key in answers_before)
+        answers_before, requests_before = answers_in(tmp_path), server.requests.copy()
         labels = grade(tmp_path, server, make_pairs(N_PAIRS))
-        assert all(server.requests[key] == asked[key] for key in had)
-        assert len(had) > 0
+        assert all(server.requests[key] == requests_before[key] for key in answers_before)
+        assert len(answers_before) > 0
         print(
-            f"{N_KILLS} kills; {len(had)} of {N_PAIRS} answers were in the ledger "
+            f"{N_KILLS} kills; {len(answers_before)} of {N_PAIRS} answers were in the ledger "
             "before the last run"
         )
         assert labels["status"].to_list() == ["ok"] * N_PAIRS
@@ -69,18 +70,18 @@ def test_recorded_answers_are_not_requested_again_after_kills(tmp_path):
         assert true_grade(server.bodies[labels["request_key"][0]]) == labels["grade"][0]
 
 
-def test_a_torn_last_line_costs_one_request(tmp_path):
+def test_a_torn_last_line_costs_one_request(tmp_path: Path) -> None:
     with TeacherServer().running() as server:
         grade(tmp_path, server, make_pairs(20))
         (file,) = tmp_path.glob("**/*.jsonl")
-        whole = file.read_bytes()
-        file.write_bytes(whole[:-25])
-        asked = sum(server.requests.values())
+        content = file.read_bytes()
+        file.write_bytes(content[:-25])
+        n_requests = sum(server.requests.values())
         labels = grade(tmp_path, server, make_pairs(20))
         assert labels["status"].to_list() == ["ok"] * 20
-        assert sum(server.requests.values()) == asked + 1
+        assert sum(server.requests.values()) == n_requests + 1
         assert grade(tmp_path, server, make_pairs(20)).equals(labels)
-        assert sum(server.requests.values()) == asked + 1
+        assert sum(server.requests.values()) == n_requests + 1
         torn = [raw for raw in file.read_bytes().splitlines() if not _is_json(raw)]
         assert len(torn) == 1
 

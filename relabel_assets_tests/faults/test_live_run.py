@@ -55,12 +55,12 @@ def test_a_stopped_run_resumes_from_the_ledger(home: Path, stop: signal.Signals)
         output, _ = child.communicate(timeout=60)
         assert child.returncode == 130, output
         assert b"Traceback" not in output, output.decode()
-        had, asked = answers_in(ledger), server.requests.copy()
-        assert 20 <= len(had) < N_PAIRS
+        answers_before, requests_before = answers_in(ledger), server.requests.copy()
+        assert 20 <= len(answers_before) < N_PAIRS
         server.latency_s = 0.0
         assert make("teacher_labels").is_success  # type: ignore[union-attr]
         assert statuses() == {"ok": N_PAIRS}
-        assert all(server.requests[key] == asked[key] for key in had)
+        assert all(server.requests[key] == requests_before[key] for key in answers_before)
         assert set(answers_in(ledger).values()) == {1}
 
 

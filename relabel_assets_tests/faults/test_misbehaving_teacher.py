@@ -2,6 +2,7 @@
 grade is wrong."""
 
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -18,12 +19,12 @@ ENDS_OTHERWISE = {"refusal": "refused"}
 
 
 @pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch):
+def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_good_reply_after_one_fault_is_a_grade(fault, tmp_path):
+def test_a_good_reply_after_one_fault_is_a_grade(fault: str, tmp_path: Path) -> None:
     with TeacherServer(lambda body, key, nth: fault if nth == 1 else None).running() as server:
         labels = grade(
             tmp_path,
@@ -37,7 +38,7 @@ def test_a_good_reply_after_one_fault_is_a_grade(fault, tmp_path):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_permanent_fault_becomes_a_reason_and_no_grade(fault, tmp_path):
+def test_a_permanent_fault_becomes_a_reason_and_no_grade(fault: str, tmp_path: Path) -> None:
     with TeacherServer(lambda body, key, nth: fault).running() as server:
         labels = grade(
             tmp_path,
@@ -57,14 +58,14 @@ def test_a_permanent_fault_becomes_a_reason_and_no_grade(fault, tmp_path):
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES)
-def test_replies_of_different_servers_are_all_parsed(difference, tmp_path):
+def test_replies_of_different_servers_are_all_parsed(difference: str, tmp_path: Path) -> None:
     with TeacherServer(lambda body, key, nth: difference).running() as server:
         labels = grade(tmp_path, server, make_pairs(3))
         assert labels["status"].to_list() == ["ok"] * 3
         assert_no_wrong_grade(labels, server)
 
 
-def test_two_thousand_pairs_with_thirty_percent_faults(tmp_path):
+def test_two_thousand_pairs_with_thirty_percent_faults(tmp_path: Path) -> None:
     quick = tuple(fault for fault in FAULTS if fault not in ("hang", "slow body"))
     pairs = make_pairs(2000)
     with TeacherServer(choose_at_random(0.3, quick, seed=7)).running() as server:
@@ -77,14 +78,16 @@ def test_two_thousand_pairs_with_thirty_percent_faults(tmp_path):
         assert labels["attempts"].sum() == sum(server.requests.values())
 
         asked_before = server.requests.copy()
-        again = grade(tmp_path, server, pairs)
+        second_labels = grade(tmp_path, server, pairs)
         graded = labels.filter(pl.col("status") == "ok")
         for key in graded["request_key"]:
             assert server.requests[key] == asked_before[key]
-        assert again.filter(pl.Series(labels["status"] == "ok")).equals(graded)
+        assert second_labels.filter(pl.Series(labels["status"] == "ok")).equals(graded)
 
 
-def test_the_ledger_has_every_attempt_and_no_key(tmp_path, capfd):
+def test_the_ledger_has_every_attempt_and_no_key(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with TeacherServer(
         choose_at_random(0.5, ("500", "429", "reset", "word"), seed=1)
     ).running() as server:

@@ -24,16 +24,19 @@ def test_a_changed_folder_requests_all_tables_once(
     home: Path,
 ) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        definitions, asked = build_definitions(Project.from_environment()), list[set[str]]()
+        definitions, requested_tables = (
+            build_definitions(Project.from_environment()),
+            list[set[str]](),
+        )
 
         def tick(cursor: Any) -> Any:
-            found = dg.evaluate_automation_conditions(
+            result = dg.evaluate_automation_conditions(
                 defs=definitions, instance=instance, cursor=cursor
             )
-            asked.append(
-                {name for name in TABLES if found.get_requested_partitions(dg.AssetKey(name))}
+            requested_tables.append(
+                {name for name in TABLES if result.get_requested_partitions(dg.AssetKey(name))}
             )
-            return found.cursor
+            return result.cursor
 
         automation_cursor = tick(None)
         _, cursor = look_at_folders(instance, None)
@@ -50,15 +53,15 @@ def test_a_changed_folder_requests_all_tables_once(
         automation_cursor = tick(automation_cursor)
         run(instance, "refresh_labels")  # a night in which nothing changed
         tick(automation_cursor)
-    assert asked == [set(), set(TABLES), set(), set(TABLES), set(), set(), set()]
+    assert requested_tables == [set(), set(TABLES), set(), set(TABLES), set(), set(), set()]
 
 
 def test_schedules_request_a_run_of_every_corpus(home: Path) -> None:
     with dg.DagsterInstance.local_temp(str(home)) as instance:
         instance.add_dynamic_partitions("corpus", ["one", "two"])
         for schedule in automation.schedules("off"):
-            found = list(schedule(dg.build_schedule_context(instance=instance)))
-            assert [request.partition_key for request in found] == ["one", "two"]
+            requests = list(schedule(dg.build_schedule_context(instance=instance)))
+            assert [request.partition_key for request in requests] == ["one", "two"]
 
 
 def test_refresh_labels_trains_no_student(home: Path) -> None:
@@ -99,6 +102,6 @@ def test_a_failed_run_is_reported_with_its_steps_and_cost(home: Path) -> None:
         (sensor,) = (each for each in automation.sensors("off") if each.name == "failed_runs")
         sensor(context)
     (line,) = (project.home.path / "failures.jsonl").read_text().splitlines()
-    found = json.loads(line)
-    assert (found["corpus"], found["cost_usd"]) == ("tiny", 0.0)
-    assert "seed_docs" in found["failed"]
+    failure = json.loads(line)
+    assert (failure["corpus"], failure["cost_usd"]) == ("tiny", 0.0)
+    assert "seed_docs" in failure["failed"]

@@ -42,20 +42,20 @@ def single_run(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
 def test_a_broken_corpus_fails_no_other_corpus_of_the_same_run(corpora: Path) -> None:
     project, warehouse = runner.from_environment()
     broken = corpora / "data" / "two" / "documents.jsonl"
-    whole = broken.read_text()
+    content = broken.read_text()
     broken.write_text("{\n")
     with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
         add_partitions(instance, ["one", "two", "three"])
         failed = single_run(instance)
         assert not failed.success
         (step,) = (event for event in failed.all_events if event.is_step_failure)
-        said = step.step_failure_data.user_failure_data.description
-        assert said.startswith("two: corpus 'two' has no document that can be used")
+        description = step.step_failure_data.user_failure_data.description
+        assert description.startswith("two: corpus 'two' has no document that can be used")
         assert {corpus for corpus, table in warehouse.receipts() if table == "seed_docs"} == {
             "one",
             "three",
         }
-        broken.write_text(whole)
+        broken.write_text(content)
         done = single_run(instance)
         assert done.success
         assert all(check.passed for check in done.get_asset_check_evaluations())
@@ -82,8 +82,8 @@ def test_a_check_in_one_run_over_many_corpora_names_the_corpus(corpora: Path) ->
         add_partitions(instance, ["one", "two", "three"])
         done = single_run(instance)
         assert done.success
-        found = {check.check_name: check for check in done.get_asset_check_evaluations()}
-        check = found["every_pair_is_graded"]
+        evaluations = {check.check_name: check for check in done.get_asset_check_evaluations()}
+        check = evaluations["every_pair_is_graded"]
         assert (
             check.passed,
             "two: 1 pairs not_recorded" in str(check.metadata["first"].value),
@@ -148,12 +148,15 @@ def test_a_stopped_backfill_resumes_from_the_ledger(
         output, _ = child.communicate(timeout=60)
         assert child.returncode == 130, output.decode()
         server.latency_s = 0.0
-        had, asked = answers_in(corpora / "home" / "ledger"), server.requests.copy()
+        answers_before, requests_before = (
+            answers_in(corpora / "home" / "ledger"),
+            server.requests.copy(),
+        )
         done = subprocess.run(
             run, capture_output=True, text=True, check=False, env=os.environ.copy()
         )
         assert done.returncode == 0, done.stderr
-        assert all(server.requests[key] == asked[key] for key in had)
+        assert all(server.requests[key] == requests_before[key] for key in answers_before)
         # Only what was on its way at the stop may be sent again; the corpora's texts are alike, and
         # share their answers.
         assert server.requests.total() - len(server.requests) <= 4
@@ -168,11 +171,11 @@ def test_processes_that_create_dagsters_state_at_once_leave_it_usable(home: Path
         "open_instance(Home.from_environment()).dispose()"
     )
     command = [sys.executable, "-W", "ignore", "-c", script]
-    begun = [
+    processes = [
         subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ.copy()) for _ in range(4)
     ]
-    for process in begun:
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said.decode()[-800:]
+    for process in processes:
+        _, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr.decode()[-800:]
     with open_instance(project.home) as instance:
         assert instance.get_runs() == []

@@ -18,11 +18,11 @@ NO_QUERY, NO_DOCUMENT = (
 def texts(column: str, ids: pl.Series) -> pl.DataFrame:
     """A corpus of query q1 and document d1."""
     document = dict.fromkeys(DOCUMENT_COLUMNS) | {"title": "Known", "body": "Known rules."}
-    known = {
+    rows = {
         "query_id": {"query_id": "q1", "text": "known query"},
         "doc_id": {"doc_id": "d1", **document},
     }
-    return pl.DataFrame([known[column]]).filter(pl.col(column).is_in(ids.implode()))
+    return pl.DataFrame([rows[column]]).filter(pl.col(column).is_in(ids.implode()))
 
 
 def chunk(*rows: dict[str, str]) -> pl.DataFrame:
@@ -37,8 +37,12 @@ def test_a_row_without_texts_gets_the_texts_of_its_ids() -> None:
 
 def test_a_rows_own_texts_override_the_texts_of_its_ids() -> None:
     row = {"query_id": "q1", "query": "own query", "doc_id": "d1", "body": "Own rules."}
-    (found,) = with_texts(chunk(row), texts).to_dicts()
-    assert (found["text"], found["title"], found["body"]) == ("own query", None, "Own rules.")
+    (with_own,) = with_texts(chunk(row), texts).to_dicts()
+    assert (with_own["text"], with_own["title"], with_own["body"]) == (
+        "own query",
+        None,
+        "Own rules.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from relabel_assets_tests.builders import relabel
 
 
 @pytest.fixture(autouse=True)
-def tiny(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RELABEL_HOME", str(made))
-    monkeypatch.setenv("RELABEL_DATA", str(made.parent / "data"))
+def tiny(finished_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELABEL_HOME", str(finished_home))
+    monkeypatch.setenv("RELABEL_DATA", str(finished_home.parent / "data"))
 
 
 @pytest.fixture
-def known(made: Path) -> pl.DataFrame:
-    return Warehouse.at(made / "warehouse.duckdb").query(
+def expected(finished_home: Path) -> pl.DataFrame:
+    return Warehouse.at(finished_home / "warehouse.duckdb").query(
         "select query_id, text as query, doc_id, title, body, author, grade, "
         "expected_grade, model_id "
         "from student_labels join synthetic_queries using (corpus, query_id) "
@@ -35,40 +35,40 @@ def label(pairs: Path, out: Path) -> pl.DataFrame:
     )
 
 
-def assert_same(found: pl.DataFrame, known: pl.DataFrame) -> None:
-    assert found["row"].to_list() == list(range(known.height))
-    assert found["grade"].to_list() == known["grade"].to_list()
-    assert found["expected_grade"].to_list() == pytest.approx(
-        known["expected_grade"].to_list(), abs=1e-4
+def assert_same(labels: pl.DataFrame, expected: pl.DataFrame) -> None:
+    assert labels["row"].to_list() == list(range(expected.height))
+    assert labels["grade"].to_list() == expected["grade"].to_list()
+    assert labels["expected_grade"].to_list() == pytest.approx(
+        expected["expected_grade"].to_list(), abs=1e-4
     )
-    assert set(found["model_id"]) == set(known["model_id"])
-    assert set(found["status"]) == {"ok"}
+    assert set(labels["model_id"]) == set(expected["model_id"])
+    assert set(labels["status"]) == {"ok"}
 
 
 def test_pairs_of_ids_have_the_grades_of_the_student_labels_table(
-    known: pl.DataFrame, tmp_path: Path
+    expected: pl.DataFrame, tmp_path: Path
 ) -> None:
-    known.select("query_id", "doc_id").write_parquet(tmp_path / "pairs.parquet")
-    found = label(tmp_path / "pairs.parquet", tmp_path / "labels.parquet")
-    assert_same(found, known)
-    assert found["grade_probs"].list.sum().to_list() == pytest.approx([1.0] * found.height)
-    assert found["model_hash"].str.len_chars().unique().to_list() == [64]
+    expected.select("query_id", "doc_id").write_parquet(tmp_path / "pairs.parquet")
+    labels = label(tmp_path / "pairs.parquet", tmp_path / "labels.parquet")
+    assert_same(labels, expected)
+    assert labels["grade_probs"].list.sum().to_list() == pytest.approx([1.0] * labels.height)
+    assert labels["model_hash"].str.len_chars().unique().to_list() == [64]
 
 
-def test_texts_have_the_grades_of_their_ids(known: pl.DataFrame, tmp_path: Path) -> None:
-    known.select("query", "title", "body", "author").write_csv(tmp_path / "pairs.csv")
-    assert_same(label(tmp_path / "pairs.csv", tmp_path / "labels.jsonl"), known)
-    known.select("query", "title", "body", "author", doc_id=pl.lit("the same")).write_ndjson(
+def test_texts_have_the_grades_of_their_ids(expected: pl.DataFrame, tmp_path: Path) -> None:
+    expected.select("query", "title", "body", "author").write_csv(tmp_path / "pairs.csv")
+    assert_same(label(tmp_path / "pairs.csv", tmp_path / "labels.jsonl"), expected)
+    expected.select("query", "title", "body", "author", doc_id=pl.lit("the same")).write_ndjson(
         tmp_path / "pairs.jsonl"
     )
-    assert_same(label(tmp_path / "pairs.jsonl", tmp_path / "labels.csv"), known)
+    assert_same(label(tmp_path / "pairs.jsonl", tmp_path / "labels.csv"), expected)
 
 
 def test_rows_without_a_grade_are_written_with_a_reason(
-    known: pl.DataFrame, tmp_path: Path
+    expected: pl.DataFrame, tmp_path: Path
 ) -> None:
     rows = [
-        *known.select("query_id", "doc_id").head(2).to_dicts(),
+        *expected.select("query_id", "doc_id").head(2).to_dicts(),
         {"query_id": "q00", "doc_id": "nowhere"},
         {"query_id": None, "doc_id": "d0"},
     ]
@@ -77,9 +77,9 @@ def test_rows_without_a_grade_are_written_with_a_reason(
         "label", str(tmp_path / "pairs.jsonl"), "-c", "tiny", "-o", str(tmp_path / "labels.parquet")
     )
     assert "1 without a grade: the document is not known" in done.stderr
-    found = pl.read_parquet(tmp_path / "labels.parquet")
-    assert found["status"].to_list() == ["ok", "ok", "set_aside", "set_aside"]
-    assert found["grade"].is_null().to_list() == [False, False, True, True]
+    labels = pl.read_parquet(tmp_path / "labels.parquet")
+    assert labels["status"].to_list() == ["ok", "ok", "set_aside", "set_aside"]
+    assert labels["grade"].is_null().to_list() == [False, False, True, True]
 
 
 def test_an_unusable_pairs_file_is_refused_before_labeling(tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ def test_an_unwritable_labels_file_is_refused(out: str, tmp_path: Path) -> None:
 
 
 def test_ids_and_texts_may_be_mixed_and_repeated_rows_are_kept(
-    known: pl.DataFrame, tmp_path: Path
+    expected: pl.DataFrame, tmp_path: Path
 ) -> None:
-    row = known.row(0, named=True)
+    row = expected.row(0, named=True)
     document = {name: row[name] for name in ("title", "body", "author")}
     rows = [
         {"query": row["query"], "doc_id": row["doc_id"]},
@@ -122,11 +122,11 @@ def test_ids_and_texts_may_be_mixed_and_repeated_rows_are_kept(
         {"query_id": row["query_id"], "doc_id": row["doc_id"]},
         {"query": row["query"], "doc_id": "x", **document},
     ]
-    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(some) + "\n" for some in rows * 3))
-    found = label(tmp_path / "pairs.jsonl", tmp_path / "labels.parquet")
-    assert found["row"].to_list() == list(range(12))
-    assert found["grade"].to_list() == [row["grade"]] * 12
-    assert found["expected_grade"].to_list() == pytest.approx(
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in rows * 3))
+    labels = label(tmp_path / "pairs.jsonl", tmp_path / "labels.parquet")
+    assert labels["row"].to_list() == list(range(12))
+    assert labels["grade"].to_list() == [row["grade"]] * 12
+    assert labels["expected_grade"].to_list() == pytest.approx(
         [row["expected_grade"]] * 12, abs=1e-4
     )
 
@@ -136,6 +136,6 @@ def test_a_body_of_five_megabytes_is_graded(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text(
         f'query,body\nparental leave,"{body}"\nparental leave,lunch\n'
     )
-    found = label(tmp_path / "pairs.csv", tmp_path / "labels.csv")
-    assert found["status"].to_list() == ["ok", "ok"]
-    assert found["expected_grade"][0] > found["expected_grade"][1]
+    labels = label(tmp_path / "pairs.csv", tmp_path / "labels.csv")
+    assert labels["status"].to_list() == ["ok", "ok"]
+    assert labels["expected_grade"][0] > labels["expected_grade"][1]

@@ -1,4 +1,4 @@
-"""Homes for tests that change what the session's shared home `made` holds.
+"""Homes for tests that change what the session's `finished_home` holds.
 
 What belongs here: copies, and the environment that names them. What does not: making tables.
 """

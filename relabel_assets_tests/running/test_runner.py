@@ -98,9 +98,9 @@ def test_the_pool_slots_of_a_killed_run_are_freed(home: Path) -> None:
     outcome = runner.bring_up_to_date(project, warehouse, "tiny", tables)
     assert outcome is not None and outcome.is_success
     with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
-        found = instance.get_run_by_id(run.run_id)
-        assert found is not None
-        assert found.status == dg.DagsterRunStatus.FAILURE
+        stored_run = instance.get_run_by_id(run.run_id)
+        assert stored_run is not None
+        assert stored_run.status == dg.DagsterRunStatus.FAILURE
 
 
 def test_commands_end_with_their_exit_code_and_message(home: Path) -> None:
@@ -108,8 +108,8 @@ def test_commands_end_with_their_exit_code_and_message(home: Path) -> None:
     done = relabel("run", "-c", "tiny", "-s", "seed_docs")
     assert (done.returncode, "tiny / seed_docs: 8 rows" in done.stderr) == (0, True), done.stderr
     assert relabel("sql", "select count(*) as n from seed_docs", "-f", "csv").stdout == "n\n8\n"
-    found = json.loads(relabel("sql", "select [1, 2] as l", "-f", "json").stdout)
-    assert found == {"l": [1, 2]}
+    row = json.loads(relabel("sql", "select [1, 2] as l", "-f", "json").stdout)
+    assert row == {"l": [1, 2]}
     assert "tiny" in relabel("corpora", "list").stdout
     assert relabel("corpora", "check").returncode == 0
     assert "never made" in relabel("plan").stdout
@@ -122,6 +122,6 @@ def test_commands_end_with_their_exit_code_and_message(home: Path) -> None:
         (("sql", "select 1", "-f", "xml"), 4, "Formats"),
     ):
         failed = relabel(*arguments)
-        said = failed.stderr + failed.stdout
-        assert (failed.returncode, message in said) == (code, True), said
-        assert "Traceback" not in said
+        output = failed.stderr + failed.stdout
+        assert (failed.returncode, message in output) == (code, True), output
+        assert "Traceback" not in output

@@ -99,8 +99,8 @@ def test_bf16_scores_are_close_to_fp32_and_a_reload_reproduces_the_cut_points(
     base = tmp_path / "base"
     save_decoder(base, "qwen") if architecture == "decoder" else save_encoder(base, "bert")
     folder = tmp_path / "s"
-    given: dict[str, Any] = {"architecture": architecture, "precision": "bf16"}
-    config = StudentConfig(base_model=str(base), max_length=48, epochs=1, **given)
+    settings: dict[str, Any] = {"architecture": architecture, "precision": "bf16"}
+    config = StudentConfig(base_model=str(base), max_length=48, epochs=1, **settings)
     trained = train_student(pairs(), config=config, rubric=RUBRIC, folder=folder)
     scores = Labeler.load(folder).grader.scores(pairs())
     # The cut points came from scores that were read as a reload reads them.
@@ -123,10 +123,10 @@ def test_texts_above_the_models_maximum_length_are_scored(
     tmp_path: Path, architecture: Any
 ) -> None:
     base = save_encoder(tmp_path / "base", "bert", room=39)
-    given = StudentConfig(
+    config = StudentConfig(
         base_model=str(base), architecture=architecture, precision="fp32", max_length=512, epochs=0
     )
-    train_student(pairs(words=200), config=given, rubric=RUBRIC, folder=tmp_path / "s")
+    train_student(pairs(words=200), config=config, rubric=RUBRIC, folder=tmp_path / "s")
     grader = Labeler.load(tmp_path / "s").grader
     assert np.isfinite(grader.scores(pairs(words=200))).all()
 
@@ -142,9 +142,9 @@ def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
 
 def test_code_in_a_model_folder_is_never_run_and_no_setting_allows_it(tmp_path: Path) -> None:
     base, ran = save_encoder(tmp_path / "base", "bert"), tmp_path / "ran"
-    about = json.loads((base / "config.json").read_text())
-    about |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}
-    (base / "config.json").write_text(json.dumps(about))
+    config = json.loads((base / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}
+    (base / "config.json").write_text(json.dumps(config))
     (base / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass Own: pass\n")
     with pytest.raises(StudentError, match="cannot be loaded"):
         Labeler.untrained(pairs(), config=StudentConfig(base_model=str(base)), rubric=RUBRIC)
@@ -168,7 +168,7 @@ def test_lora_adapts_every_linear_layer_except_the_last(tmp_path: Path, name: st
         epochs=0,
     )
     train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
-    about = json.loads((tmp_path / "s" / ADAPTER / "adapter_config.json").read_text())
+    adapter_config = json.loads((tmp_path / "s" / ADAPTER / "adapter_config.json").read_text())
     expected = {
         "qwen": {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"},
         "llama": {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"},
@@ -176,8 +176,8 @@ def test_lora_adapts_every_linear_layer_except_the_last(tmp_path: Path, name: st
         "bert": {"query", "key", "value", "dense"},
         "modernbert": {"Wqkv", "Wi", "Wo", "dense"},
     }[name]
-    found = {target.rpartition(".")[2] for target in about["target_modules"]}
-    assert found == expected
+    adapted_layers = {target.rpartition(".")[2] for target in adapter_config["target_modules"]}
+    assert adapted_layers == expected
 
 
 def test_a_preset_fills_absent_settings() -> None:

@@ -75,9 +75,9 @@ def test_reliability_by_hand() -> None:
     # in each of the last two.
     at_least = np.array([0.11, 0.15, 0.85, 0.95, 1.0])
     probs = np.stack([1 - at_least, at_least], axis=1)
-    found = reliability(probs, [0, 1, 1, 1, 1])
+    bins = reliability(probs, [0, 1, 1, 1, 1])
     expected = [(0.13, 0.5, 0.4), (0.85, 1.0, 0.2), (0.975, 1.0, 0.4)]  # 1.0 is in the bin of .95
-    assert [pytest.approx(row) for row in expected] == found
+    assert [pytest.approx(row) for row in expected] == bins
     error = 0.4 * 0.37 + 0.2 * 0.15 + 0.4 * 0.025
     assert expected_calibration_error(probs, [0, 1, 1, 1, 1]) == pytest.approx(error)
 

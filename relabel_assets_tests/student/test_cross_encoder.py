@@ -54,7 +54,7 @@ def test_a_cross_encoder_is_trained_saved_and_reloaded_with_the_same_scores(
         for kind in (AutoModelForSequenceClassification, AutoTokenizer)
     )
     row = pairs().row(5, named=True)
-    given = words(
+    inputs = words(
         row["text"],
         document_text(row),
         truncation="longest_first",
@@ -62,7 +62,7 @@ def test_a_cross_encoder_is_trained_saved_and_reloaded_with_the_same_scores(
         return_tensors="pt",
     )
     with torch.inference_mode():
-        assert model(**given).logits.item() == pytest.approx(scores[5], abs=1e-5)
+        assert model(**inputs).logits.item() == pytest.approx(scores[5], abs=1e-5)
 
 
 def test_a_cross_encoder_grades_the_same_in_sentence_transformers(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_the_merged_model_computes_what_base_and_adapter_compute(tmp_path: Path)
     ids = torch.tensor([[5, 6, 7]])
     with torch.inference_mode():
         expected = adapted(ids).last_hidden_state
-        before = BertModel.from_pretrained(base).eval()(ids).last_hidden_state
+        base_output = BertModel.from_pretrained(base).eval()(ids).last_hidden_state
         save_merged(adapted, AutoTokenizer.from_pretrained(base), tmp_path / "s")
         merged = BertModel.from_pretrained(tmp_path / "s").eval()(ids).last_hidden_state
     assert torch.allclose(merged, expected, atol=1e-5)
-    assert not torch.allclose(merged, before, atol=1e-3)
+    assert not torch.allclose(merged, base_output, atol=1e-3)
     assert (tmp_path / "s" / ADAPTER / "adapter_model.safetensors").is_file()

@@ -16,8 +16,8 @@ LATE = StudentConfig()
 
 def documents(n: int, words: int = 10) -> pl.DataFrame:
     rows = [{"doc_id": f"d{number}", "body": " ".join(["word"] * words)} for number in range(n)]
-    others = [pl.lit(None, pl.String).alias(name) for name in DOCUMENT_COLUMNS if name != "body"]
-    return pl.DataFrame(rows).with_columns(others)
+    absent = [pl.lit(None, pl.String).alias(name) for name in DOCUMENT_COLUMNS if name != "body"]
+    return pl.DataFrame(rows).with_columns(absent)
 
 
 def taken(frame: pl.DataFrame) -> list[str]:

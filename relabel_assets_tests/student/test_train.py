@@ -78,8 +78,8 @@ def test_dev_grades_fit_the_saved_cut_points_and_not_the_measured_ones(
         grade=pl.when(is_dev).then("grade").otherwise(pl.col("grade").clip(0, 1))
     )
     trained = train_student(rows, config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
-    given = Labeler.load(tmp_path / "s").grade(rows.filter(is_dev))
-    assert given["grade"].to_list() == [0, 0, 0, 3]
+    labels = Labeler.load(tmp_path / "s").grade(rows.filter(is_dev))
+    assert labels["grade"].to_list() == [0, 0, 0, 3]
     measured = trained.settings.figures["kappa_quadratic"]
     assert measured is not None
     assert measured < 1, "no train pair has a 3, so that what is measured cannot give one"

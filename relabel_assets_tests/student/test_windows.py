@@ -12,16 +12,16 @@ def test_a_window_has_at_most_80_words_and_a_document_at_least_a_window(
     n_words: int, n_windows: int
 ) -> None:
     words = [f"w{n}" for n in range(n_words)]
-    found = windows({"title": "T", "body": " ".join(words)})
-    assert len(found) == n_windows
-    assert [word for text in found for word in text.split("\n")[1].split()] == words
+    texts = windows({"title": "T", "body": " ".join(words)})
+    assert len(texts) == n_windows
+    assert [word for text in texts for word in text.split("\n")[1].split()] == words
 
 
 def test_every_window_is_under_the_header() -> None:
-    found = windows(
+    texts = windows(
         {"title": "T", "body": "word " * 200, "author": None, "updated_at": "2026-01-01"}
     )
-    assert [text.split("\n")[0] for text in found] == ["T | 2026-01-01"] * 3
+    assert [text.split("\n")[0] for text in texts] == ["T | 2026-01-01"] * 3
     assert windows({"title": "only", "body": ""}) == windows({"title": "only"}) == ["only\n"]
 
 

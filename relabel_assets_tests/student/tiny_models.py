@@ -75,25 +75,25 @@ def tokenizer(kind: str) -> PreTrainedTokenizerFast:
         "sep_token": "[SEP]",
         "mask_token": "[MASK]",
     }
-    found = Tokenizer(models.BPE())
-    found.pre_tokenizer = pre_tokenizers.Sequence(
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
-    found.decoder = decoders.ByteLevel()
+    bpe.decoder = decoders.ByteLevel()
     texts = [*pairs()["body"], student_prompt(RUBRIC).system]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    found.train_from_iterator(
+    bpe.train_from_iterator(
         texts,
         trainers.BpeTrainer(
             vocab_size=500, special_tokens=list(special.values()), initial_alphabet=alphabet
         ),
     )
     if kind == "encoder":
-        ends = [("[CLS]", found.token_to_id("[CLS]")), ("[SEP]", found.token_to_id("[SEP]"))]
-        found.post_processor = processors.TemplateProcessing(
+        ends = [("[CLS]", bpe.token_to_id("[CLS]")), ("[SEP]", bpe.token_to_id("[SEP]"))]
+        bpe.post_processor = processors.TemplateProcessing(
             single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ends
         )
     wanted = (
@@ -101,12 +101,12 @@ def tokenizer(kind: str) -> PreTrainedTokenizerFast:
         if kind == "decoder"
         else {"pad_token", "cls_token", "sep_token", "mask_token"}
     )
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=found, **{name: token for name, token in special.items() if name in wanted}
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, **{name: token for name, token in special.items() if name in wanted}
     )
     if kind == "encoder":
-        made.model_input_names = ["input_ids", "attention_mask"]
-    return made
+        fast.model_input_names = ["input_ids", "attention_mask"]
+    return fast
 
 
 def save_decoder(folder: Path, name: str, *, template: bool = False, window: int = 4096) -> Path:

@@ -5,13 +5,14 @@ import pytest
 
 from relabel_assets.errors import ContractError
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS, DOCUMENT_METADATA, SeedDocs
+from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES, upstream
 
 EVERY_TABLE = [*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY]
 
 
 @pytest.mark.parametrize("table", EVERY_TABLE, ids=lambda table: table.name)
-def test_every_table_and_column_has_a_description_of_one_line(table) -> None:  # type: ignore[no-untyped-def]
+def test_every_table_and_column_has_a_description_of_one_line(table: Table) -> None:
     columns = table.schema.columns()
     assert next(iter(columns)) == "corpus"
     for text in (
@@ -31,11 +32,11 @@ def test_a_documents_columns_are_those_of_seed_docs_in_order() -> None:
 def test_tables_come_after_the_tables_they_read() -> None:
     names = list(TABLES)
     for table in TABLES.values():
-        assert all(names.index(read) < names.index(table.name) for read in table.reads)
+        assert all(names.index(parent) < names.index(table.name) for parent in table.reads)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
-def test_references_and_sources_name_columns_that_exist(table) -> None:  # type: ignore[no-untyped-def]
+def test_references_and_sources_name_columns_that_exist(table: Table) -> None:
     for reference in table.references:
         assert set(reference.columns) <= set(table.schema.column_names())
         assert set(reference.parent_columns) <= set(TABLES[reference.parent].schema.column_names())

@@ -4,7 +4,7 @@ import pytest
 
 from relabel_assets.teacher.decision import REREADS, Decision, Tries, decide
 from relabel_assets.teacher.exchange import ParsedReply
-from relabel_assets.teacher.verdict import Verdict
+from relabel_assets.teacher.verdict import Action, Verdict
 
 OK = ParsedReply("ok", value=2)
 REFUSED = ParsedReply("refused", "the model refused")
@@ -28,13 +28,15 @@ UNREADABLE = ParsedReply("unparseable", "not JSON")
         ("exhausted", Tries(), None, Decision("stop", "failed", "why")),
     ],
 )
-def test_each_verdict_leads_to_its_decision(action, tries, parsed, decision):
+def test_each_verdict_leads_to_its_decision(
+    action: Action, tries: Tries, parsed: ParsedReply | None, decision: Decision
+) -> None:
     assert REREADS == 2
     verdict = Verdict(action, None if action == "use" else "why")
     assert decide(verdict, tries, max_retries=5, parsed=parsed) == decision
 
 
-def test_max_retries_also_limits_unreadable_replies():
+def test_max_retries_also_limits_unreadable_replies() -> None:
     used = Verdict("use")
     assert decide(used, Tries(0, 1), max_retries=1, parsed=UNREADABLE).step == "ask_again"
     assert decide(used, Tries(0, 2), max_retries=1, parsed=UNREADABLE).step == "end"
@@ -42,7 +44,7 @@ def test_max_retries_also_limits_unreadable_replies():
     assert decide(Verdict("retry", "busy"), Tries(1), max_retries=0).step == "end"
 
 
-def test_the_two_kinds_of_tries_are_counted_apart():
+def test_the_two_kinds_of_tries_are_counted_apart() -> None:
     tries = Tries()
     for verdict, parsed in [
         (Verdict("retry", "busy"), None),

@@ -14,21 +14,21 @@ WORKLOAD = Workload(
 
 
 def test_an_estimate_without_a_ledger_uses_assumptions() -> None:
-    found = estimate([WORKLOAD], {}, PRICE, UNLIMITED)
-    assert (found.n_requests, found.n_answered, found.n_to_send) == (1000, 400, 600)
-    assert (found.prompt_tokens, found.completion_tokens) == (600_000, 600 * 60)
-    assert found.cost_usd == pytest.approx(0.6 * 2 + 0.036 * 10)
-    assert found.max_usd == pytest.approx(0.6 * 2 + 0.24 * 10)
-    assert found.minutes == pytest.approx(600 * 2 / 10 / 60)
-    (model,) = found.models
+    total = estimate([WORKLOAD], {}, PRICE, UNLIMITED)
+    assert (total.n_requests, total.n_answered, total.n_to_send) == (1000, 400, 600)
+    assert (total.prompt_tokens, total.completion_tokens) == (600_000, 600 * 60)
+    assert total.cost_usd == pytest.approx(0.6 * 2 + 0.036 * 10)
+    assert total.max_usd == pytest.approx(0.6 * 2 + 0.24 * 10)
+    assert total.minutes == pytest.approx(600 * 2 / 10 / 60)
+    (model,) = total.models
     assert (model.model, model.is_measured, model.bytes_per_token) == ("m", False, 4)
 
 
 def test_observed_usage_replaces_assumptions() -> None:
-    found = estimate([WORKLOAD], {"m": ObservedUsage(50, 1.25, 20, 0.5)}, PRICE, UNLIMITED)
-    assert (found.prompt_tokens, found.completion_tokens) == (750_000, 12_000)
-    assert found.minutes == pytest.approx(600 * 0.5 / 10 / 60)
-    (model,) = found.models
+    total = estimate([WORKLOAD], {"m": ObservedUsage(50, 1.25, 20, 0.5)}, PRICE, UNLIMITED)
+    assert (total.prompt_tokens, total.completion_tokens) == (750_000, 12_000)
+    assert total.minutes == pytest.approx(600 * 0.5 / 10 / 60)
+    (model,) = total.models
     assert (model.is_measured, model.bytes_per_token, model.n_replies_observed) == (True, 3.2, 50)
 
 
@@ -37,21 +37,21 @@ def test_observed_usage_replaces_assumptions() -> None:
 )
 def test_too_few_replies_do_not_replace_assumptions(n_replies: int, is_measured: bool) -> None:
     observed = {"m": ObservedUsage(n_replies, 1.25, 20, 0.5)}
-    found = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
-    assert found.models[0].is_measured == is_measured
-    assert found.prompt_tokens == (750_000 if is_measured else 600_000)
-    assert found.models[0].n_replies_observed == n_replies
+    total = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
+    assert total.models[0].is_measured == is_measured
+    assert total.prompt_tokens == (750_000 if is_measured else 600_000)
+    assert total.models[0].n_replies_observed == n_replies
 
 
 def test_queries_have_longer_replies_than_grades() -> None:
-    found = estimate([WORKLOAD], {}, PRICE, UNLIMITED, assumed_completion_tokens=90)
-    assert found.completion_tokens == 600 * 90
+    total = estimate([WORKLOAD], {}, PRICE, UNLIMITED, assumed_completion_tokens=90)
+    assert total.completion_tokens == 600 * 90
 
 
 def test_the_maximum_cost_is_never_below_the_expected_cost() -> None:
     observed = {"m": ObservedUsage(50, 1.0, 500, 0.5)}  # replies longer than max_completion_tokens
-    found = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
-    assert found.max_usd == found.cost_usd == pytest.approx(0.6 * 2 + 0.3 * 10)
+    total = estimate([WORKLOAD], observed, PRICE, UNLIMITED)
+    assert total.max_usd == total.cost_usd == pytest.approx(0.6 * 2 + 0.3 * 10)
 
 
 @pytest.mark.parametrize(
@@ -67,32 +67,32 @@ def test_the_maximum_cost_is_never_below_the_expected_cost() -> None:
 def test_the_tightest_limit_sets_the_minutes(
     limits: dict[str, float], minutes: float, bottleneck: str
 ) -> None:
-    found = estimate([WORKLOAD], {}, PRICE, UNLIMITED.model_copy(update=limits))
-    assert (found.minutes, found.bottleneck) == (pytest.approx(minutes), bottleneck)
+    total = estimate([WORKLOAD], {}, PRICE, UNLIMITED.model_copy(update=limits))
+    assert (total.minutes, total.bottleneck) == (pytest.approx(minutes), bottleneck)
 
 
 def test_estimates_of_models_are_added() -> None:
     other = Workload("other", n_requests=10, n_answered=4, prompt_tokens=6000)
     prices = PRICE | {"other": Price(100.0, 1000.0, 1.0)}
-    found = estimate([WORKLOAD, other], {}, prices, UNLIMITED)
-    assert (found.n_requests, found.n_answered, found.n_to_send) == (1010, 404, 606)
-    assert (found.prompt_tokens, found.completion_tokens) == (606_000, 606 * 60)
-    assert found.cost_usd == pytest.approx(1.56 + 0.6 + 0.36)
-    assert found.max_usd == pytest.approx(3.6 + 0.6 + 0.36)
-    assert found.minutes == pytest.approx(606 * 2 / 10 / 60)
+    total = estimate([WORKLOAD, other], {}, prices, UNLIMITED)
+    assert (total.n_requests, total.n_answered, total.n_to_send) == (1010, 404, 606)
+    assert (total.prompt_tokens, total.completion_tokens) == (606_000, 606 * 60)
+    assert total.cost_usd == pytest.approx(1.56 + 0.6 + 0.36)
+    assert total.max_usd == pytest.approx(3.6 + 0.6 + 0.36)
+    assert total.minutes == pytest.approx(606 * 2 / 10 / 60)
 
 
 def test_an_unknown_price_makes_the_total_unknown() -> None:
     other = Workload("other", n_requests=10, prompt_tokens=1000, max_completion_tokens=10)
-    found = estimate([WORKLOAD, other], {}, PRICE, UNLIMITED)
-    assert (found.cost_usd, found.max_usd, found.unpriced_models) == (None, None, ["other"])
+    total = estimate([WORKLOAD, other], {}, PRICE, UNLIMITED)
+    assert (total.cost_usd, total.max_usd, total.unpriced_models) == (None, None, ["other"])
 
 
 def test_a_model_with_nothing_to_send_needs_no_price() -> None:
     answered = Workload("other", n_requests=10, n_answered=10)
-    found = estimate([WORKLOAD, answered], {}, PRICE, UNLIMITED)
-    assert found.cost_usd == pytest.approx(1.56)
-    assert (found.max_usd, found.unpriced_models) == (pytest.approx(3.6), [])
+    total = estimate([WORKLOAD, answered], {}, PRICE, UNLIMITED)
+    assert total.cost_usd == pytest.approx(1.56)
+    assert (total.max_usd, total.unpriced_models) == (pytest.approx(3.6), [])
 
 
 def test_a_workload_counts_requests_with_and_without_an_answer() -> None:
@@ -110,5 +110,5 @@ def test_a_sample_is_scaled() -> None:
 @pytest.mark.parametrize("mode", ["batch", "offline"])
 def test_only_a_live_teacher_has_minutes(mode: str) -> None:
     config = TeacherConfig.model_validate({"mode": mode})
-    found = estimate([WORKLOAD], {}, PRICE, config)
-    assert (found.minutes, found.bottleneck) == (None, f"teacher.mode is {mode}")
+    total = estimate([WORKLOAD], {}, PRICE, config)
+    assert (total.minutes, total.bottleneck) == (None, f"teacher.mode is {mode}")

@@ -18,7 +18,7 @@ def test_cached_tokens_cost_less_than_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("usage", "found"),
+    ("usage", "expected"),
     [
         ({"prompt_tokens": 5, "completion_tokens": 3}, Usage(5, 3, 0)),
         ({"prompt_tokens": 0, "completion_tokens": 0}, Usage(0, 0, 0)),
@@ -44,8 +44,8 @@ def test_cached_tokens_cost_less_than_others() -> None:
         ([], None),
     ],
 )  # fmt: skip
-def test_a_usage_is_valid_counts_or_none(usage: object, found: Usage | None) -> None:
-    assert read_usage({"usage": usage}) == found
+def test_a_usage_is_valid_counts_or_none(usage: object, expected: Usage | None) -> None:
+    assert read_usage({"usage": usage}) == expected
 
 
 @pytest.mark.parametrize("body", [None, "text", [], {}])

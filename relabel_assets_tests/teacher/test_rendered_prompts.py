@@ -65,5 +65,5 @@ def test_request_keys_are_stable() -> None:
 def test_the_hash_of_prompt_and_rubric_is_stable() -> None:
     prompt_hash = "387a8d73c75a1070009ac543d2a43977c8cb23af3e0a4eda1ee640e298543883"
     assert grading_prompt_hash(grading_prompt(), default_rubric()) == prompt_hash
-    other = default_rubric().model_copy(update={"guidance": ()})
-    assert grading_prompt_hash(grading_prompt(), other) != prompt_hash
+    without_guidance = default_rubric().model_copy(update={"guidance": ()})
+    assert grading_prompt_hash(grading_prompt(), without_guidance) != prompt_hash

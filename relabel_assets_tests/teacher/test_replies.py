@@ -46,7 +46,7 @@ def test_a_body_without_a_message_is_quoted_in_the_reason(body: object, reason: 
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "expected"),
     [
         ('{"a": 1}', {"a": 1}),
         (' \n{"a": 1}\n', {"a": 1}),
@@ -68,9 +68,9 @@ def test_a_body_without_a_message_is_quoted_in_the_reason(body: object, reason: 
     ],
 )
 def test_only_object_parses_the_single_json_object_of_a_text(
-    content: str, found: dict[str, object] | None
+    content: str, expected: dict[str, object] | None
 ) -> None:
-    assert only_object(content) == found
+    assert only_object(content) == expected
 
 
 def test_a_reason_quotes_a_reply_in_one_line_of_200_characters() -> None:

@@ -1,6 +1,7 @@
 """The teacher's limits, money and early stops, over real HTTP."""
 
 import asyncio
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -17,11 +18,11 @@ PRICE = {
 
 
 @pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch):
+def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def test_a_wrong_key_stops_after_one_request(tmp_path):
+def test_a_wrong_key_stops_after_one_request(tmp_path: Path) -> None:
     server = TeacherServer(lambda body, key, nth: "401")
     server.answers["401"] = lambda grade: (
         401,
@@ -34,7 +35,9 @@ def test_a_wrong_key_stops_after_one_request(tmp_path):
     assert KEY not in str(raised.value)
 
 
-def test_a_missing_key_and_address_is_an_error(tmp_path, monkeypatch):
+def test_a_missing_key_and_address_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     config = make_config(TeacherServer()).model_copy(update={"base_url": None})
@@ -44,7 +47,7 @@ def test_a_missing_key_and_address_is_an_error(tmp_path, monkeypatch):
         )
 
 
-def test_an_endpoint_that_is_down_stops_the_run_and_the_next_run_resumes(tmp_path):
+def test_an_endpoint_that_is_down_stops_the_run_and_the_next_run_resumes(tmp_path: Path) -> None:
     server = TeacherServer(
         lambda body, key, nth: "503" if sum(server.requests.values()) > 20 else None
     )
@@ -57,7 +60,7 @@ def test_an_endpoint_that_is_down_stops_the_run_and_the_next_run_resumes(tmp_pat
         assert set(grade(tmp_path, server, make_pairs(500))["status"]) == {"ok"}
 
 
-def test_a_run_budget_is_never_exceeded(tmp_path):
+def test_a_run_budget_is_never_exceeded(tmp_path: Path) -> None:
     with TeacherServer(latency_s=0.01).running() as server:
         labels = grade(tmp_path, server, make_pairs(200), run_budget_usd=0.5, **PRICE)
         assert set(labels["status"]) == {"ok", "over_budget"}
@@ -65,7 +68,7 @@ def test_a_run_budget_is_never_exceeded(tmp_path):
         assert labels.filter(labels["status"] == "over_budget")["grade"].null_count() > 100
 
 
-def test_a_corpus_budget_includes_spending_in_the_ledger(tmp_path):
+def test_a_corpus_budget_includes_spending_in_the_ledger(tmp_path: Path) -> None:
     with TeacherServer().running() as server:
         grade(tmp_path, server, make_pairs(40), **PRICE)
         labels = grade(tmp_path, server, make_pairs(80), budget_usd=0.4, **PRICE)
@@ -74,7 +77,7 @@ def test_a_corpus_budget_includes_spending_in_the_ledger(tmp_path):
         assert "over_budget" in set(labels["status"])
 
 
-def test_a_budget_without_a_price_is_refused_before_the_first_request(tmp_path):
+def test_a_budget_without_a_price_is_refused_before_the_first_request(tmp_path: Path) -> None:
     with TeacherServer().running() as server:
         with pytest.raises(ConfigError, match="price"):
             grade(tmp_path, server, make_pairs(3), budget_usd=1.0)
@@ -82,8 +85,8 @@ def test_a_budget_without_a_price_is_refused_before_the_first_request(tmp_path):
 
 
 def test_a_server_without_json_schema_gets_a_weaker_dialect(
-    tmp_path,
-):
+    tmp_path: Path,
+) -> None:
     server = TeacherServer(lambda body, key, nth: "400" if "response_format" in body else None)
     server.answers["400"] = lambda grade: (400, {}, error_body("response_format is not supported"))
     with server.running():
@@ -98,7 +101,7 @@ def test_a_server_without_json_schema_gets_a_weaker_dialect(
         assert sum(server.requests.values()) == 32
 
 
-def test_identical_pairs_send_one_request(tmp_path):
+def test_identical_pairs_send_one_request(tmp_path: Path) -> None:
     pairs = make_pairs(1)
     copies = [pairs.with_columns(doc_id=pl.lit(f"copy {i}")) for i in range(3)]
     with TeacherServer(latency_s=0.02).running() as server:
@@ -106,7 +109,7 @@ def test_identical_pairs_send_one_request(tmp_path):
         assert len(labels) == 3 and sum(server.requests.values()) == 1
 
 
-def test_votes_and_a_panel_have_a_consensus(tmp_path):
+def test_votes_and_a_panel_have_a_consensus(tmp_path: Path) -> None:
     with TeacherServer().running() as server:
         labels = grade(tmp_path, server, make_pairs(3), votes=3, panel=["other"])
         assert sum(server.requests.values()) == 18
@@ -114,7 +117,7 @@ def test_votes_and_a_panel_have_a_consensus(tmp_path):
         assert labels["rationale"].str.starts_with("[6 of 6]").all()
 
 
-def test_log_probabilities_become_grade_probs(tmp_path):
+def test_log_probabilities_become_grade_probs(tmp_path: Path) -> None:
     tokens = [{"token": '{"rationale": "r", "grade": ', "logprob": 0.0, "top_logprobs": []}]
     top = [{"token": "2", "logprob": -0.5108256}, {"token": "3", "logprob": -0.9162907}]
     tokens += [
@@ -132,7 +135,7 @@ def test_log_probabilities_become_grade_probs(tmp_path):
     assert row["expected_grade"] == pytest.approx(2.4, abs=1e-6)
 
 
-def test_grading_works_inside_a_running_event_loop(tmp_path):
+def test_grading_works_inside_a_running_event_loop(tmp_path: Path) -> None:
     async def inside() -> list[str]:
         return grade(tmp_path, server, make_pairs(5))["status"].to_list()
 
@@ -140,7 +143,7 @@ def test_grading_works_inside_a_running_event_loop(tmp_path):
         assert asyncio.run(inside()) == ["ok"] * 5
 
 
-def test_the_request_rate_and_the_concurrency_limit_hold(tmp_path):
+def test_the_request_rate_and_the_concurrency_limit_hold(tmp_path: Path) -> None:
     with TeacherServer(latency_s=0.01).running() as server:
         labels = grade(
             tmp_path, server, make_pairs(12), requests_per_minute=6000.0, max_concurrency=3

@@ -99,7 +99,7 @@ def test_a_busy_endpoint_sets_the_wait(status_code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
+    ("body", "expected"),
     [
         (error("E7", "a\n b"), ("E7", "a b")),
         (error(429, "m"), (None, "m")),  # codes that are numbers repeat the status
@@ -113,8 +113,8 @@ def test_a_busy_endpoint_sets_the_wait(status_code: int) -> None:
         ("  plain\ntext ", (None, "plain text")),
     ],
 )
-def test_errors_of_any_shape_are_parsed(body: object, found: tuple[str | None, str]) -> None:
-    assert error_of(body) == found
+def test_errors_of_any_shape_are_parsed(body: object, expected: tuple[str | None, str]) -> None:
+    assert error_of(body) == expected
 
 
 @pytest.mark.parametrize("body", ["x" * 999, {"error": "x" * 999}, error(message="x" * 999)])

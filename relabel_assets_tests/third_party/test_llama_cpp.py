@@ -101,22 +101,22 @@ def test_llama_cpp_grades_and_no_answer_is_requested_twice(server: str, tmp_path
         query_id=pl.lit("q"), text=pl.lit("when does the canteen open")
     )
     teacher = Teacher(tmp_path)
-    asked = [
+    both_labels = [
         teacher.grade(
             pairs, corpus="tiny", config=config(server, is_logprobs=True), rubric=default_rubric()
         )
         for _ in range(2)
     ]
-    for labels in asked:
+    for labels in both_labels:
         assert set(labels["status"]) <= {"ok", "failed", "unparseable"}
         assert labels.filter(pl.col("status") == "ok")["grade"].is_between(0, 3).all()
         assert (
             labels.filter(pl.col("status") != "ok")["grade"].null_count()
             == (labels["status"] != "ok").sum()
         )
-    assert (asked[0]["status"] == "ok").sum() >= 6
-    first = asked[0].filter(pl.col("status") == "ok").select("doc_id", "grade", "request_key")
-    assert first.join(asked[1], on=["doc_id", "grade", "request_key"], how="anti").is_empty()
+    assert (both_labels[0]["status"] == "ok").sum() >= 6
+    first = both_labels[0].filter(pl.col("status") == "ok").select("doc_id", "grade", "request_key")
+    assert first.join(both_labels[1], on=["doc_id", "grade", "request_key"], how="anti").is_empty()
     assert not report(teacher.ledger, is_thorough=True).problems
 
 

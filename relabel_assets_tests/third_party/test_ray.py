@@ -40,16 +40,18 @@ label_file(pairs, out, engine=engine, texts=lambda column, ids: pl.DataFrame(), 
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    yield found
+    ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield ray_cluster
     ray.shutdown()
-    found.shutdown()
+    ray_cluster.shutdown()
 
 
-def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluster: Any) -> None:
+def test_a_lost_node_loses_and_repeats_no_row(
+    finished_home: Path, tmp_path: Path, cluster: Any
+) -> None:
     node = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    student = next((made / "models" / "tiny").iterdir())
+    student = next((finished_home / "models" / "tiny").iterdir())
     queries = [
         f"rules about {word} {number}"
         for word in ("leave", "badges", "salary")
@@ -61,7 +63,7 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
     ]
     rows = [{"query_id": q, "query": q, "doc_id": b, "body": b} for q in queries for b in bodies]
     pl.DataFrame(rows).write_parquet(tmp_path / "pairs.parquet")
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "texts": lambda column, ids: pl.DataFrame(),
         "model_id": "m",
         "model_hash": "h",
@@ -77,24 +79,32 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
 
     threading.Thread(target=kill_after_a_part, daemon=True).start()
     engine = on_ray(student, address=cluster.address, n_actors=2)
-    label_file(tmp_path / "pairs.parquet", tmp_path / "out.parquet", engine=engine, **given)
+    label_file(tmp_path / "pairs.parquet", tmp_path / "out.parquet", engine=engine, **settings)
     assert killed.wait(30)
-    found = pl.read_parquet(tmp_path / "out.parquet")
-    assert found["row"].to_list() == list(range(len(rows)))
+    labels = pl.read_parquet(tmp_path / "out.parquet")
+    assert labels["row"].to_list() == list(range(len(rows)))
     label_file(
         tmp_path / "pairs.parquet",
         tmp_path / "here.parquet",
         engine=in_process(Labeler.load(student)),
-        **given,
+        **settings,
     )
     here = pl.read_parquet(tmp_path / "here.parquet")
-    assert found["grade"].to_list() == here["grade"].to_list()
+    assert labels["grade"].to_list() == here["grade"].to_list()
     # A driver that is killed after some batches: a rerun grades the others alone.
-    again = tmp_path / "again.parquet"
+    rerun_out = tmp_path / "again.parquet"
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, student, tmp_path / "pairs.parquet", again, cluster.address]
+        [
+            sys.executable,
+            "-c",
+            DRIVER,
+            student,
+            tmp_path / "pairs.parquet",
+            rerun_out,
+            cluster.address,
+        ]
     )
-    parts = again.with_name("again.parquet.parts")
+    parts = rerun_out.with_name("again.parquet.parts")
     while len(list(parts.glob("[0-9]*.parquet"))) < 3 and driver.poll() is None:
         time.sleep(0.02)
     driver.kill()
@@ -107,9 +117,9 @@ def test_a_lost_node_loses_and_repeats_no_row(made: Path, tmp_path: Path, cluste
         on_ray(student, address=cluster.address, n_actors=1)(chunks, on_done)
         times.update({part: part.stat().st_mtime_ns for part in before})
 
-    label_file(tmp_path / "pairs.parquet", again, engine=watched, **given)
+    label_file(tmp_path / "pairs.parquet", rerun_out, engine=watched, **settings)
     assert times == before
-    assert pl.read_parquet(again)["row"].to_list() == list(range(len(rows)))
+    assert pl.read_parquet(rerun_out)["row"].to_list() == list(range(len(rows)))
 
 
 def test_a_missing_cluster_is_an_error(tmp_path: Path) -> None:

@@ -60,11 +60,11 @@ def write_ledger(folder: Path) -> None:
 
 
 def test_metrics_report_rows_seconds_spend_and_benchmark(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = shutil.copytree(made, tmp_path / "home")
+    home = shutil.copytree(finished_home, tmp_path / "home")
     monkeypatch.setenv("RELABEL_HOME", str(home))
-    monkeypatch.setenv("RELABEL_DATA", str(made.parent / "data"))
+    monkeypatch.setenv("RELABEL_DATA", str(finished_home.parent / "data"))
     write_ledger(home / "ledger")
     out = tmp_path / "relabel.prom"
     printed, written = relabel("metrics"), relabel("metrics", "--out", str(out))
@@ -72,23 +72,23 @@ def test_metrics_report_rows_seconds_spend_and_benchmark(
         printed.stderr + written.stderr
     )
     assert samples(out.read_text()) == samples(printed.stdout)
-    found = samples(printed.stdout)
+    values = samples(printed.stdout)
 
     def value(name: str, **labels: str) -> float:
-        return found[name, frozenset({"corpus": "tiny", **labels}.items())]
+        return values[name, frozenset({"corpus": "tiny", **labels}.items())]
 
     assert value("relabel_rows", table="student_labels") == 128
     assert 0 < value("relabel_made_in_seconds", table="student_labels") < 600
-    asked = {"purpose": "grading", "model": "gpt"}
-    assert value("relabel_teacher_requests_total", **asked) == 2
+    grading = {"purpose": "grading", "model": "gpt"}
+    assert value("relabel_teacher_requests_total", **grading) == 2
     assert [
-        value("relabel_teacher_responses_total", **asked, status=status)
+        value("relabel_teacher_responses_total", **grading, status=status)
         for status in ("200", "429")
     ] == [1, 1]
-    assert value("relabel_teacher_tokens_total", **asked, kind="prompt") == 100
-    assert value("relabel_teacher_cost_usd_total", **asked) == 0.02
+    assert value("relabel_teacher_tokens_total", **grading, kind="prompt") == 100
+    assert value("relabel_teacher_cost_usd_total", **grading) == 0.02
     assert value("relabel_benchmark", labeler="teacher", metric="ndcg@10") == 1
-    assert found["relabel_runs", frozenset({("status", "success")})] == 1
+    assert values["relabel_runs", frozenset({("status", "success")})] == 1
     below_a_file = out / "x.prom"
     assert "cannot be written" in relabel("metrics", "--out", str(below_a_file)).stderr
 

@@ -29,19 +29,21 @@ def test_there_are_twenty_queries() -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_worked_query_runs(made: Path, query: str) -> None:
-    found = Warehouse.at(made / "warehouse.duckdb").read_replica(query)
-    assert found.width > 0
-    assert found.height > 0 or any(words in query for words in MAY_BE_EMPTY)
+def test_a_worked_query_runs(finished_home: Path, query: str) -> None:
+    rows = Warehouse.at(finished_home / "warehouse.duckdb").read_replica(query)
+    assert rows.width > 0
+    assert rows.height > 0 or any(words in query for words in MAY_BE_EMPTY)
 
 
-def test_the_copies_equal_the_warehouse(made: Path) -> None:
-    warehouse = Warehouse.at(made / "warehouse.duckdb")
+def test_the_copies_equal_the_warehouse(finished_home: Path) -> None:
+    warehouse = Warehouse.at(finished_home / "warehouse.duckdb")
     for table in TABLES:
         rows = warehouse.query(f"select * from {table} order by all")
         assert rows.height
         assert warehouse.read_replica(f"select * from {table} order by all").equals(rows)
-        files = pl.read_parquet(made / PARQUET / table / "**" / "*.parquet", hive_partitioning=True)
+        files = pl.read_parquet(
+            finished_home / PARQUET / table / "**" / "*.parquet", hive_partitioning=True
+        )
         assert files.height == rows.height
         assert set(files.columns) == set(rows.columns)
 
@@ -165,14 +167,14 @@ def test_readers_neither_wait_nor_fail_while_the_warehouse_is_written(tmp_path: 
     rows = documents(50)
     warehouse.replace("seed_docs", "tiny", rows, input_hash="0" * 64)
     is_done = threading.Event()
-    seen: list[int] = []
+    counts: list[int] = []
     errors: list[duckdb.Error] = []
 
     def read() -> None:
         while not is_done.is_set():
             try:
                 con = duckdb.connect(str(tmp_path / REPLICA), read_only=True)
-                seen.append(con.execute("select count(*) from seed_docs").fetchall()[0][0])
+                counts.append(con.execute("select count(*) from seed_docs").fetchall()[0][0])
                 con.close()
             except duckdb.Error as error:
                 errors.append(error)
@@ -186,8 +188,8 @@ def test_readers_neither_wait_nor_fail_while_the_warehouse_is_written(tmp_path: 
     for reader in readers:
         reader.join()
     assert not errors
-    assert set(seen) <= {49, 50}
-    assert len(seen) > 3
+    assert set(counts) <= {49, 50}
+    assert len(counts) > 3
     assert not list(tmp_path.glob(".*.half"))
 
 
@@ -202,11 +204,11 @@ def test_a_copy_that_fails_costs_no_rows(tmp_path: Path, caplog: pytest.LogCaptu
 
 
 def test_sql_writes_files_and_refuses_contradicting_formats(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RELABEL_HOME", str(made))
+    monkeypatch.setenv("RELABEL_HOME", str(finished_home))
     query = "select doc_id, grade_probs from student_labels order by all"
-    expected = Warehouse.at(made / "warehouse.duckdb").read_replica(query)
+    expected = Warehouse.at(finished_home / "warehouse.duckdb").read_replica(query)
     for ending in ("parquet", "csv", "jsonl"):
         assert relabel("sql", query, "--out", str(tmp_path / f"x.{ending}")).returncode == 0
     assert pl.read_parquet(tmp_path / "x.parquet").equals(expected)
@@ -227,7 +229,7 @@ def test_sql_writes_files_and_refuses_contradicting_formats(
     below_a_file = tmp_path / "x.csv" / "y.csv"
     assert relabel("sql", query, "--out", str(below_a_file)).returncode == 4
     with pytest.raises(WarehouseError):
-        Warehouse.at(made / "warehouse.duckdb").read_replica("delete from seed_docs")
+        Warehouse.at(finished_home / "warehouse.duckdb").read_replica("delete from seed_docs")
 
 
 @pytest.mark.parametrize(
@@ -246,8 +248,10 @@ def test_sql_writes_files_and_refuses_contradicting_formats(
         "set access_mode = 'READ_WRITE'",
     ],
 )
-def test_sql_reads_labels_and_nothing_else(made: Path, tmp_path: Path, attempt: str) -> None:
-    warehouse = Warehouse.at(made / "warehouse.duckdb")
+def test_sql_reads_labels_and_nothing_else(
+    finished_home: Path, tmp_path: Path, attempt: str
+) -> None:
+    warehouse = Warehouse.at(finished_home / "warehouse.duckdb")
     before = warehouse.replica.read_bytes()
     with pytest.raises(WarehouseError):
         warehouse.read_replica(attempt.format(file=tmp_path / "x.duckdb"))
@@ -265,17 +269,17 @@ def test_sql_reads_labels_and_nothing_else(made: Path, tmp_path: Path, attempt: 
     ],
 )
 def test_sql_that_cannot_be_run_ends_with_an_error_message(
-    made: Path, monkeypatch: pytest.MonkeyPatch, query: str, message: str
+    finished_home: Path, monkeypatch: pytest.MonkeyPatch, query: str, message: str
 ) -> None:
-    monkeypatch.setenv("RELABEL_HOME", str(made))
+    monkeypatch.setenv("RELABEL_HOME", str(finished_home))
     done = relabel("sql", query)
     assert done.returncode in (4, 6) and message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_sql_without_a_query_lists_tables_and_prints_wide_rows_as_blocks(
-    made: Path, monkeypatch: pytest.MonkeyPatch
+    finished_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RELABEL_HOME", str(made))
+    monkeypatch.setenv("RELABEL_HOME", str(finished_home))
     listed = relabel("sql", "--format", "csv").stdout
     assert {line.split(",")[0] for line in listed.splitlines()} >= {*TABLES, *view_names()}
     wide = relabel("sql", "select * from latest_benchmark where labeler = 'teacher'").stdout

@@ -144,16 +144,16 @@ def test_the_content_hash_ignores_volatile_columns_alone() -> None:
         con.execute(EARLIER[-1].read_text())
         rows = con.sql("select * from teacher_labels").pl()
     table = TABLES["teacher_labels"]
-    before = content_hash(table, rows)
+    original_hash = content_hash(table, rows)
     volatile = {name: pl.lit(None, rows.schema[name]) for name in ("latency_s", "labeled_at")}
-    assert content_hash(table, rows.with_columns(**volatile)) == before
+    assert content_hash(table, rows.with_columns(**volatile)) == original_hash
     assert set(table.schema.column_names()) - set(table.stable_columns) == set(volatile)
     for name in table.stable_columns:
         is_text = rows.schema[name] == pl.String
-        other = pl.lit("other") if is_text else pl.lit(None, rows.schema[name])
-        changed = rows.with_columns(other.alias(name))
+        other_value = pl.lit("other") if is_text else pl.lit(None, rows.schema[name])
+        changed = rows.with_columns(other_value.alias(name))
         if not changed.equals(rows):
-            assert content_hash(table, changed) != before, name
+            assert content_hash(table, changed) != original_hash, name
 
 
 def test_batches_are_the_table_in_order(warehouse: Warehouse) -> None:
@@ -217,7 +217,7 @@ def test_a_damaged_file_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             "create table seed_docs (corpus varchar, doc_id varchar)",
@@ -227,7 +227,7 @@ def test_a_damaged_file_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_of_an_unknown_version_is_refused_unchanged(
-    warehouse: Warehouse, change: str, said: str
+    warehouse: Warehouse, change: str, message: str
 ) -> None:
     if "alter" in change:
         warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
@@ -240,9 +240,9 @@ def test_a_file_of_an_unknown_version_is_refused_unchanged(
         with duckdb.connect(warehouse.database) as con:
             con.execute(change)
     before = Path(warehouse.database).read_bytes()
-    with pytest.raises(WarehouseError, match=said):
+    with pytest.raises(WarehouseError, match=message):
         warehouse.receipts()
-    with pytest.raises(WarehouseError, match=said):
+    with pytest.raises(WarehouseError, match=message):
         warehouse.replace("student_labels", "c", labels("q2"), input_hash=HASH)
     assert Path(warehouse.database).read_bytes() == before
 
@@ -350,13 +350,15 @@ def declared_before(file: str, table: str, column: str, values: str) -> None:
     """Give `column` of `table` the check of a version that allowed other `values`."""
     with duckdb.connect(file) as con:
         con.begin()
-        (made,) = con.execute(
+        (declared,) = con.execute(
             "select sql from duckdb_tables() where table_name = ?", [table]
         ).fetchone()  # type: ignore[misc]
-        was = re.sub(rf"CHECK\(\({column} IN \([^)]*\)\)\)", f"CHECK({column} IN ({values}))", made)
-        assert was != made
+        redeclared = re.sub(
+            rf"CHECK\(\({column} IN \([^)]*\)\)\)", f"CHECK({column} IN ({values}))", declared
+        )
+        assert redeclared != declared
         con.execute(f"alter table {table} rename to kept")
-        con.execute(was)
+        con.execute(redeclared)
         con.execute(f"insert into {table} by name select * from kept")
         con.execute("drop table kept")
         con.commit()
@@ -419,8 +421,8 @@ def test_grade_history_records_only_changed_grades(warehouse: Warehouse) -> None
     warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="second")
     mixed = pl.concat([labels("q1", grade=3), labels("q2", "q3")])
     warehouse.replace("student_labels", "one", mixed, input_hash=HASH, run_id="third")
-    found = warehouse.query("select query_id, grade_before, grade, run_id from grade_changes")
-    assert found.rows() == [("q1", 2, 3, "third")]
+    changes = warehouse.query("select query_id, grade_before, grade, run_id from grade_changes")
+    assert changes.rows() == [("q1", 2, 3, "third")]
     assert warehouse.query("select count(*) as n from grade_history").item() == 4
     lineage = warehouse.query(
         "select query_id, run_id, graded_run_id, model from label_lineage order by query_id"
@@ -454,23 +456,23 @@ def test_lineage_joins_a_grade_with_its_prompts_runs_and_documents(warehouse: Wa
             "'writer', prompt_hash = 'p'"
         )
     warehouse.receipts()
-    found = warehouse.query("select * from label_lineage where labeler = 'student'").row(
+    row = warehouse.query("select * from label_lineage where labeler = 'student'").row(
         0, named=True
     )
     assert {
-        name: found[name] for name in ("model", "prompt_hash", "document_hash", "training_set_hash")
+        name: row[name] for name in ("model", "prompt_hash", "document_hash", "training_set_hash")
     } == {
         "model": "m1",
         "prompt_hash": "a" * 64,
         "document_hash": "a" * 64,
         "training_set_hash": "a" * 64,
     }
-    assert (found["query_source"], found["query_model"], found["query_prompt_hash"]) == (
+    assert (row["query_source"], row["query_model"], row["query_prompt_hash"]) == (
         "synthetic",
         "writer",
         "p",
     )
-    assert (found["graded_run_id"], found["student_run_id"], found["query_run_id"]) == (
+    assert (row["graded_run_id"], row["student_run_id"], row["query_run_id"]) == (
         "run-3",
         "run-3",
         "run-1",

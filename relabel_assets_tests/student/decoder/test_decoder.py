@@ -35,13 +35,13 @@ def test_a_decoder_is_trained_saved_merged_and_reloaded_with_the_same_scores(
     assert [
         AutoTokenizer.from_pretrained(tmp_path / "s").decode(row["input_ids"]) for row in rows[:2]
     ] == [labeler.grader.tokenizer.decode(row["input_ids"]) for row in rows[:2]]
-    for place in (0, 7, 15):
+    for row_number in (0, 7, 15):
         with torch.inference_mode():
-            logits = model(torch.tensor([rows[place]["input_ids"]])).logits[
+            logits = model(torch.tensor([rows[row_number]["input_ids"]])).logits[
                 0, -1, list(labeler.grader.digits)
             ]
         expected = float(torch.softmax(logits, dim=-1) @ torch.arange(4.0))
-        assert scores[place] == pytest.approx(expected, abs=1e-5)
+        assert scores[row_number] == pytest.approx(expected, abs=1e-5)
     assert labeler.grade(pairs())["grade"].null_count() == 0
 
 
@@ -55,9 +55,9 @@ def test_a_decoders_prompt_has_the_rubric_and_escapes_documents(tmp_path: Path) 
     text = grader.tokenizer.decode(grader.tokenize([hostile])[0]["input_ids"])
     assert all(grade.meaning in text for grade in RUBRIC.grades)
     assert text.count("</document>") == 1
-    whole = len(grader.tokenize([{"text": "", "title": None, "body": ""}])[0]["input_ids"])
+    n_empty = len(grader.tokenize([{"text": "", "title": None, "body": ""}])[0]["input_ids"])
     assert (
-        len(grader.tokenize([hostile])[0]["input_ids"]) <= whole + 48 + 8
+        len(grader.tokenize([hostile])[0]["input_ids"]) <= n_empty + 48 + 8
     )  # the escape of a delimiter is some tokens more
 
 

@@ -143,13 +143,13 @@ def test_progress_is_reported_after_each_chunk(
     calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
 
     def progress(step: str, done: int, total: int, note: str = "") -> None:
-        told.append((done, total))
+        reports.append((done, total))
 
     list(iter_encoded_documents(ENCODER, pairs("a", "b", "c"), progress))
-    assert told == [(2, 3), (3, 3)]
+    assert reports == [(2, 3), (3, 3)]
 
 
 def rows(frame: pl.DataFrame, *order: str) -> list[list[int]]:
@@ -179,17 +179,17 @@ def test_a_chunk_ends_at_the_maximum_number_of_documents(monkeypatch: pytest.Mon
 
 
 def test_missing_values_are_computed_in_one_call_each_text_once() -> None:
-    asked: list[list[str]] = []
+    computed: list[list[str]] = []
     cache: LRUCache[str, str] = LRUCache(10)
 
     def compute(texts: list[str]) -> list[str]:
-        asked.append(texts)
+        computed.append(texts)
         return [text.upper() for text in texts]
 
     assert get_or_compute(["b", "a", "b"], cache, compute) == ["B", "A", "B"]
     assert get_or_compute(["a", "c"], cache, compute) == ["A", "C"]
     assert get_or_compute(["a"], cache, compute) == ["A"]
-    assert asked == [["b", "a"], ["c"]]
+    assert computed == [["b", "a"], ["c"]]
 
 
 def test_more_texts_than_the_cache_holds_all_get_values() -> None:

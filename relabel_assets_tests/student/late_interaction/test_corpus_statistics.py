@@ -103,19 +103,19 @@ def test_feedback_by_hand() -> None:
         [torch.stack([EAST, EAST]), torch.stack([NORTH])], counts, words
     )
     diagonal = torch.tensor([sqrt(0.5), sqrt(0.5)])
-    east, both = windows.feedback(torch.stack([EAST, diagonal]))
+    east, diagonal_feedback = windows.feedback(torch.stack([EAST, diagonal]))
     # Weights of the windows to the east are exp(20), of the one to the north exp(0); the other way
     # about for negative.
     north = exp(-20)
     assert east.mean.tolist() == pytest.approx([1.0, north / 2], abs=1e-9)
     assert east.negative_mean.tolist() == pytest.approx([2 * north, 1.0], abs=1e-9)
     # All cosines with the diagonal are equal, and so are the weights: (2, 1) / sqrt(5).
-    assert both.mean.tolist() == pytest.approx([2 / sqrt(5), 1 / sqrt(5)])
-    assert both.negative_mean.tolist() == pytest.approx([2 / sqrt(5), 1 / sqrt(5)])
+    assert diagonal_feedback.mean.tolist() == pytest.approx([2 / sqrt(5), 1 / sqrt(5)])
+    assert diagonal_feedback.negative_mean.tolist() == pytest.approx([2 / sqrt(5), 1 / sqrt(5)])
     weights = dict(zip(east.word_ids.tolist(), east.word_weights.tolist(), strict=True))
     assert weights[1] / weights[2] == pytest.approx((1 + log(2)) / 2.0)
     assert weights.get(3, 0.0) == pytest.approx(0.0, abs=1e-6)
-    assert np.linalg.norm(both.word_weights) == pytest.approx(1.0)
+    assert np.linalg.norm(diagonal_feedback.word_weights) == pytest.approx(1.0)
     # Cosines of three windows with the mean are 1, 1 and 0; of two documents with the words 1 and
     # 0.
     assert east.background_mean.tolist() == pytest.approx([2 / 3, 1 / 2], abs=1e-6)
@@ -127,11 +127,11 @@ def test_a_cosine_higher_by_a_tenth_weighs_exp_2_times_as_much() -> None:
     windows = FeedbackWindows(
         torch.stack([near, far]), np.array([0, 1]), count_matrix([{}, {}], 4), EQUAL_WORDS
     )
-    (found,) = windows.feedback(EAST[None])
+    (query_feedback,) = windows.feedback(EAST[None])
     mean = (exp(2) * near + far) / (exp(2) + 1)
     negative = (near + exp(2) * far) / (1 + exp(2))
-    assert found.mean.tolist() == pytest.approx((mean / mean.norm()).tolist(), abs=1e-5)
-    assert found.negative_mean.tolist() == pytest.approx(
+    assert query_feedback.mean.tolist() == pytest.approx((mean / mean.norm()).tolist(), abs=1e-5)
+    assert query_feedback.negative_mean.tolist() == pytest.approx(
         (negative / negative.norm()).tolist(), abs=1e-5
     )
 
@@ -141,8 +141,8 @@ def test_only_the_nearest_windows_give_feedback(monkeypatch: pytest.MonkeyPatch)
         [EAST[None], NORTH[None]], [Counter({1: 1}), Counter({2: 1})], EQUAL_WORDS
     )
     monkeypatch.setattr(feedback, "_N_NEAREST", 1)
-    (found,) = windows.feedback(EAST[None])
-    assert found.negative_mean.tolist() == pytest.approx([1.0, 0.0]), (
+    (query_feedback,) = windows.feedback(EAST[None])
+    assert query_feedback.negative_mean.tolist() == pytest.approx([1.0, 0.0]), (
         "the window to the north is not looked at"
     )
 
@@ -151,9 +151,9 @@ def test_only_the_heaviest_words_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(feedback, "_N_WORDS", 2)
     words = WordStatistics(np.array([1.0, 3.0, 2.0, 4.0]), 1.0)
     windows = FeedbackWindows.from_documents([EAST[None]], [Counter([0, 1, 2, 3])], words)
-    (found,) = windows.feedback(EAST[None])
-    assert found.word_ids.tolist() == [1, 3]
-    assert found.word_weights.tolist() == pytest.approx([3 / 5, 4 / 5])
+    (query_feedback,) = windows.feedback(EAST[None])
+    assert query_feedback.word_ids.tolist() == [1, 3]
+    assert query_feedback.word_weights.tolist() == pytest.approx([3 / 5, 4 / 5])
 
 
 def test_more_queries_than_a_chunk_each_have_their_own_feedback(
@@ -161,15 +161,15 @@ def test_more_queries_than_a_chunk_each_have_their_own_feedback(
 ) -> None:
     monkeypatch.setattr(feedback, "_QUERIES_PER_CHUNK", 2)
     windows = FeedbackWindows.from_documents([torch.stack([EAST, NORTH])], [Counter()], EQUAL_WORDS)
-    found = windows.feedback(torch.stack([EAST, NORTH, EAST]))
-    assert [one.mean.argmax().item() for one in found] == [0, 1, 0]
+    feedbacks = windows.feedback(torch.stack([EAST, NORTH, EAST]))
+    assert [one.mean.argmax().item() for one in feedbacks] == [0, 1, 0]
 
 
 def test_feedback_from_documents_without_words_is_finite() -> None:
     windows = FeedbackWindows.from_documents([EAST[None]], [Counter()], EQUAL_WORDS)
-    (found,) = windows.feedback(NORTH[None])
-    assert np.isfinite(found.word_weights).all()
-    assert found.background_std.tolist() == [MIN_STD, MIN_STD]
+    (query_feedback,) = windows.feedback(NORTH[None])
+    assert np.isfinite(query_feedback.word_weights).all()
+    assert query_feedback.background_std.tolist() == [MIN_STD, MIN_STD]
 
 
 def test_a_background_has_a_maximum_number_of_documents_drawn_by_the_seed(
@@ -199,13 +199,13 @@ def test_saved_statistics_load_unchanged_and_a_torn_file_is_refused(tmp_path: Pa
         words,
     )
     save_corpus_statistics(tmp_path, CorpusStatistics(words, background, windows))
-    read = read_corpus_statistics(tmp_path)
-    assert (read.words.idf.tolist(), read.words.mean_length) == (words.idf.tolist(), 7.5)
-    assert torch.equal(read.background.token_vectors, background.token_vectors)
-    assert (read.background.word_ids, list(read.background.lengths)) == ([[1, 2], []], [1, 1])
-    assert torch.equal(read.feedback.vectors, windows.vectors)
-    assert read.feedback.document_of_window.tolist() == [0, 0, 1]
-    assert read.feedback.word_counts.toarray().tolist() == [[0, 2, 0, 1], [0, 0, 0, 0]]
+    loaded = read_corpus_statistics(tmp_path)
+    assert (loaded.words.idf.tolist(), loaded.words.mean_length) == (words.idf.tolist(), 7.5)
+    assert torch.equal(loaded.background.token_vectors, background.token_vectors)
+    assert (loaded.background.word_ids, list(loaded.background.lengths)) == ([[1, 2], []], [1, 1])
+    assert torch.equal(loaded.feedback.vectors, windows.vectors)
+    assert loaded.feedback.document_of_window.tolist() == [0, 0, 1]
+    assert loaded.feedback.word_counts.toarray().tolist() == [[0, 2, 0, 1], [0, 0, 0, 0]]
     file = tmp_path / STATISTICS_FILE
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(StudentError, match=r"evidence\.safetensors cannot be read"):

@@ -35,7 +35,14 @@ def spied_decays(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
     fits: list[tuple[int, float]] = []
     fit = module._fit_weights
 
-    def spy(features, grades, queries, prior, decay, seed):  # type: ignore[no-untyped-def]
+    def spy(
+        features: NDArray,
+        grades: NDArray,
+        queries: list[str],
+        prior: NDArray,
+        decay: float,
+        seed: int,
+    ) -> tuple[NDArray, NDArray]:
         fits.append((len(features), decay))
         return fit(features, grades, queries, prior, decay, seed)
 
@@ -141,8 +148,10 @@ def test_the_held_out_loss_uses_weights_fitted_to_the_other_queries() -> None:
     for row in (np.argmin(is_held_out), np.argmax(is_held_out)):
         changed = grades.copy()
         changed[row] = 3 - changed[row]
-        other = module._held_out_loss(features, changed, queries, prior, is_held_out, 1e-3, 1)
-        assert other != loss
+        changed_loss = module._held_out_loss(
+            features, changed, queries, prior, is_held_out, 1e-3, 1
+        )
+        assert changed_loss != loss
     fitted, _ = module._fit_weights(
         features[~is_held_out], grades[~is_held_out],
         [query for query in queries if query not in ("q0", "q1")], prior, 1e-3, 1,
@@ -179,7 +188,14 @@ def test_the_prior_is_rescaled_to_standardized_features(
     directions = []
     fit = module._fit_weights
 
-    def spy(features, grades, queries, prior, decay, seed):  # type: ignore[no-untyped-def]
+    def spy(
+        features: NDArray,
+        grades: NDArray,
+        queries: list[str],
+        prior: NDArray,
+        decay: float,
+        seed: int,
+    ) -> tuple[NDArray, NDArray]:
         directions.append(prior.tolist())
         return fit(features, grades, queries, prior, decay, seed)
 

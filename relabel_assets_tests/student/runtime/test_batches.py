@@ -39,9 +39,9 @@ def test_a_row_longer_than_the_limit_is_a_batch_of_its_own() -> None:
 @given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200))
 def test_every_row_is_in_one_batch_and_batches_fit(lengths: list[int], max_tokens: int) -> None:
     batches = list(batches_by_length(lengths, max_tokens))
-    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     for batch in batches:
-        size = len(batch) * max(lengths[place] for place in batch)
+        size = len(batch) * max(lengths[row] for row in batch)
         assert size <= max_tokens or len(batch) == 1
 
 

@@ -35,18 +35,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def made(kind: str, **more: Any) -> Any:
+def random_model(kind: str, **more: Any) -> Any:
     torch.manual_seed(5)
     config, model = FAMILY[kind]
-    found = model(config(**SIZES | more)).eval()
+    network = model(config(**SIZES | more)).eval()
     for parameter in (
-        found.parameters()
+        network.parameters()
     ):  # as made, biases are zero and norms one: nothing would tell them apart
         parameter.data += 0.2 * torch.randn_like(parameter)
-    return found
+    return network
 
 
-def given(lengths: tuple[int, ...]) -> dict[str, torch.Tensor]:
+def padded_batch(lengths: tuple[int, ...]) -> dict[str, torch.Tensor]:
     torch.manual_seed(6)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     return {"input_ids": torch.randint(5, 99, mask.shape), "attention_mask": mask.long()}
@@ -57,25 +57,27 @@ def given(lengths: tuple[int, ...]) -> dict[str, torch.Tensor]:
 def test_a_fused_model_computes_what_transformers_computes(
     kind: str, lengths: tuple[int, ...]
 ) -> None:
-    model, batch = made(kind), given(lengths)
+    model, batch = random_model(kind), padded_batch(lengths)
     with torch.inference_mode():
-        reader = InferenceCopy("fp32")(model)
-        assert sum(isinstance(module, FusedLayer) for module in reader.modules()) == 2
+        inference = InferenceCopy("fp32")(model)
+        assert sum(isinstance(module, FusedLayer) for module in inference.modules()) == 2
         is_text = batch["attention_mask"].bool()
-        ours, theirs = (read(**batch).last_hidden_state[is_text] for read in (reader, model))
+        ours, theirs = (
+            run_model(**batch).last_hidden_state[is_text] for run_model in (inference, model)
+        )
     assert torch.allclose(ours, theirs, atol=1e-5)
 
 
 def test_the_inference_copy_follows_training_and_leaves_the_model_unchanged() -> None:
-    model, batch, reader = made("bert"), given((6, 3)), InferenceCopy("fp32")
-    kept = {name: value.clone() for name, value in model.state_dict().items()}
-    before = reader(model)(**batch).last_hidden_state
-    assert reader(model) is reader(model)
-    assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
+    model, batch, inference_copy = random_model("bert"), padded_batch((6, 3)), InferenceCopy("fp32")
+    original = {name: value.clone() for name, value in model.state_dict().items()}
+    before = inference_copy(model)(**batch).last_hidden_state
+    assert inference_copy(model) is inference_copy(model)
+    assert all(torch.equal(value, original[name]) for name, value in model.state_dict().items())
     adapted = get_peft_model(
         model, LoraConfig(target_modules=["query", "dense"], init_lora_weights=False)
     )
-    changed = reader(adapted)(**batch).last_hidden_state
+    changed = inference_copy(adapted)(**batch).last_hidden_state
     assert not torch.allclose(changed, before, atol=1e-3)
     assert torch.allclose(changed, adapted.eval()(**batch).last_hidden_state, atol=1e-4)
 
@@ -84,18 +86,18 @@ def test_a_classifier_in_bf16_has_fused_layers_and_a_head_in_fp32() -> None:
     torch.manual_seed(7)
     model, batch = (
         BertForSequenceClassification(BertConfig(**SIZES, num_labels=1)).eval(),
-        given((6, 3)),
+        padded_batch((6, 3)),
     )
     with torch.inference_mode():
-        read = InferenceCopy("bf16")(model)
-        assert any(isinstance(module, FusedLayer) for module in read.modules())
-        ours, theirs = read(**batch).logits, model(**batch).logits
+        inference = InferenceCopy("bf16")(model)
+        assert any(isinstance(module, FusedLayer) for module in inference.modules())
+        ours, theirs = inference(**batch).logits, model(**batch).logits
     assert ours.dtype == torch.float32
     assert torch.allclose(ours, theirs, atol=2e-2)
 
 
 def test_layers_with_another_activation_or_a_causal_mask_are_not_fused() -> None:
-    assert not can_fuse(made("bert", hidden_act="relu"))
-    assert not can_fuse(made("bert", is_decoder=True))
+    assert not can_fuse(random_model("bert", hidden_act="relu"))
+    assert not can_fuse(random_model("bert", is_decoder=True))
     llama = LlamaModel(LlamaConfig(**SIZES))
     assert InferenceCopy("fp32")(llama) is llama

@@ -16,16 +16,16 @@ from relabel_assets_tests.student.tiny_models import SIZES, pairs, save_decoder,
 
 
 def learner(kind: str, base: Path, precision: str) -> Learner:
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "base_model": str(base),
         "precision": precision,
         "method": "full",
         "max_length": 64,
     }
     if kind == "decoder":
-        config = StudentConfig(architecture="decoder", **given)
+        config = StudentConfig(architecture="decoder", **settings)
         return decoder_learner.DigitLearner.start(config, default_rubric(), pairs())
-    config = StudentConfig(architecture="cross_encoder", **given)
+    config = StudentConfig(architecture="cross_encoder", **settings)
     torch.manual_seed(1)  # of the fresh head
     return CrossEncoder.to_train(config).learner(config, pairs(), 4)
 
@@ -66,29 +66,29 @@ def test_a_training_step_in_bf16_has_nearly_the_gradients_of_fp32(
 def test_activation_checkpointing_computes_layers_twice_and_gives_the_same_gradients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, gradients, n_read = save_decoder(tmp_path, "llama"), [], []
+    folder, gradients, n_calls = save_decoder(tmp_path, "llama"), [], []
     for large in (decoder_learner.CHECKPOINT_FROM, 0):
         monkeypatch.setattr(decoder_learner, "CHECKPOINT_FROM", large)
         learns: Any = learner("decoder", folder, "bf16")
         calls: list[int] = []
         learns.grader.model.model.layers[0].mlp.register_forward_pre_hook(
-            lambda *given, calls=calls: calls.append(1)
+            lambda *args, calls=calls: calls.append(1)
         )
         gradients.append(step(learns)[1])
-        n_read.append(len(calls))
-    assert n_read[1] == 2 * n_read[0]
+        n_calls.append(len(calls))
+    assert n_calls[1] == 2 * n_calls[0]
     assert torch.equal(*gradients)
 
 
 def test_mixed_precision_casts_products_only_and_ends_after_an_interrupt() -> None:
-    linear, given = torch.nn.Linear(4, 4), torch.ones(2, 4)
+    linear, vectors = torch.nn.Linear(4, 4), torch.ones(2, 4)
     with mixed_precision(torch.float32):
-        assert linear(given).dtype == torch.float32
+        assert linear(vectors).dtype == torch.float32
     with pytest.raises(KeyboardInterrupt), mixed_precision(torch.bfloat16):
-        assert linear(given).dtype == torch.bfloat16
+        assert linear(vectors).dtype == torch.bfloat16
         assert linear.weight.dtype == torch.float32
         raise KeyboardInterrupt
-    assert linear(given).dtype == torch.float32
+    assert linear(vectors).dtype == torch.float32
     assert not torch.is_autocast_enabled("cpu")
     assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
     assert torch.backends.cuda.flash_sdp_enabled()
@@ -124,15 +124,15 @@ def test_auto_is_bf16_only_on_a_gpu_with_bf16_hardware(
 ) -> None:
     on_a_cpu(monkeypatch, amx=not in_hardware)  # the CPU does not matter beside a GPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    asked: list[bool] = []
+    emulation_flags: list[bool] = []
 
     def is_supported(including_emulation: bool = True) -> bool:
-        asked.append(including_emulation)
+        emulation_flags.append(including_emulation)
         return in_hardware
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
     assert dtype_of("auto") == (torch.bfloat16 if in_hardware else torch.float32)
-    assert asked == [False]
+    assert emulation_flags == [False]
 
 
 def test_a_named_precision_holds_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:

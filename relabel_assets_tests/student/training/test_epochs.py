@@ -1,4 +1,4 @@
-"""Which epoch is kept."""
+"""Which epoch is best."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def history(*dev_metrics: float | None) -> list[Epoch]:
 
 
 @pytest.mark.parametrize(
-    ("dev_metrics", "kept"),
+    ("dev_metrics", "best"),
     [
         ((0.5, 0.7, 0.6), 1),
         ((0.5, 0.7, 0.7), 1),  # of equal epochs the first
@@ -26,6 +26,6 @@ def history(*dev_metrics: float | None) -> list[Epoch]:
     ],
 )
 def test_the_first_of_equally_good_epochs_is_kept(
-    dev_metrics: tuple[float | None, ...], kept: int
+    dev_metrics: tuple[float | None, ...], best: int
 ) -> None:
-    assert best_epoch(history(*dev_metrics)).number == kept
+    assert best_epoch(history(*dev_metrics)).number == best

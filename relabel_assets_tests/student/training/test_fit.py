@@ -61,21 +61,21 @@ class OneWeight:
 
 
 def query(name: str, *grades: float) -> GradedQuery:
-    documents = [f"{name}-{place}" for place in range(len(grades))]
+    documents = [f"{name}-{position}" for position in range(len(grades))]
     return GradedQuery(name, documents, torch.tensor(grades))
 
 
 @pytest.mark.parametrize(
-    ("dev_metrics", "kept"),
+    ("dev_metrics", "best"),
     [((0.5, 0.7, 0.7, 0.6), 1), ((0.7, 0.7, 0.7), 0), ((0.1, 0.2, 0.3), 2), ((None,) * 3, 2)],
 )
 def test_the_final_weights_are_those_of_the_reported_epoch(
-    dev_metrics: tuple[float | None, ...], kept: int
+    dev_metrics: tuple[float | None, ...], best: int
 ) -> None:
     learner = OneWeight()
-    assert learner.fit(*dev_metrics, queries=[query("leave", 3.0)]) == kept
+    assert learner.fit(*dev_metrics, queries=[query("leave", 3.0)]) == best
     assert len(set(learner.weights)) == len(dev_metrics), "every epoch has another weight"
-    assert learner.weight == learner.weights[kept]
+    assert learner.weight == learner.weights[best]
 
 
 def test_zero_epochs_leave_the_model_unchanged() -> None:
@@ -91,9 +91,9 @@ def test_every_epoch_visits_every_query_once_in_a_new_order() -> None:
     names = [sample.text for sample in learner.seen]
     assert sorted(names[:20]) == sorted(names[20:]) == sorted(q.text for q in queries)
     assert names[:20] != names[20:]
-    again = OneWeight()
-    again.fit(None, None, None, queries=queries)
-    assert names == [sample.text for sample in again.seen]
+    same_seed = OneWeight()
+    same_seed.fit(None, None, None, queries=queries)
+    assert names == [sample.text for sample in same_seed.seen]
 
 
 def test_a_query_with_many_documents_is_split_into_parts_with_every_grade() -> None:

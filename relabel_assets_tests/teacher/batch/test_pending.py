@@ -1,6 +1,7 @@
 """The file of pending batches: as before on disk, replaced whole, durable, and never guessed at."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +22,11 @@ ON_DISK = """[
 
 
 @pytest.fixture
-def pending(tmp_path):
+def pending(tmp_path: Path) -> PendingBatches:
     return PendingBatches(tmp_path, "demo")
 
 
-def test_the_state_file_has_a_stable_format_and_loads_back(pending):
+def test_the_state_file_has_a_stable_format_and_loads_back(pending: PendingBatches) -> None:
     batch = pending.update(pending.put(BATCH), file_id="file-1")
     assert (pending.folder / "state.json").read_text() == ON_DISK
     batch = pending.update(batch, batch_id="batch_1")
@@ -36,7 +37,9 @@ def test_the_state_file_has_a_stable_format_and_loads_back(pending):
     assert [path.name for path in pending.folder.iterdir()] == ["state.json"]
 
 
-def test_every_update_is_flushed_to_disk(pending, monkeypatch):
+def test_every_update_is_flushed_to_disk(
+    pending: PendingBatches, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flushed, fsync = [], os.fsync
     monkeypatch.setattr(
         os, "fsync", lambda descriptor: (flushed.append(descriptor), fsync(descriptor))
@@ -45,7 +48,7 @@ def test_every_update_is_flushed_to_disk(pending, monkeypatch):
     assert len(flushed) == 2  # the file and the folder that names it
 
 
-def test_sweeping_removes_the_files_of_unknown_batches_alone(pending):
+def test_sweeping_removes_the_files_of_unknown_batches_alone(pending: PendingBatches) -> None:
     pending.put(BATCH)
     pending.path_of("3f2a").write_bytes(b'{"custom_id": "k1"}\n{"custom_id": "k2"}\n')
     pending.path_of("dead").write_bytes(b'{"custom_id": "k3"}\n')
@@ -56,7 +59,7 @@ def test_sweeping_removes_the_files_of_unknown_batches_alone(pending):
 
 
 @pytest.mark.parametrize("text", ["[{", '[{"tag": 1, "colour": 2}]', "5"])
-def test_an_unreadable_state_file_is_an_error(text, pending):
+def test_an_unreadable_state_file_is_an_error(text: str, pending: PendingBatches) -> None:
     pending.folder.mkdir(parents=True)
     (pending.folder / "state.json").write_text(text)
     with pytest.raises(TeacherError, match="says which batches are out"):

@@ -1,6 +1,9 @@
 """Files of requests: within the limits, each request once in the ledger, and never half a file."""
 
 import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +14,8 @@ from relabel_assets.teacher.batch.request_files import (
     keys_in,
     write_request_files,
 )
+from relabel_assets.teacher.ledger.asked import asked_before, asked_keys
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.report import asked_before, asked_keys
 from relabel_assets.teacher.requests import Outgoing, Request
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
 
@@ -24,11 +27,13 @@ def outgoing(number: int, length: int = 10) -> Outgoing:
     )
 
 
-def write(folder, requests, limits=API_LIMITS, **arguments):
+def write(
+    folder: Path, requests: Iterable[Outgoing], limits: FileLimits = API_LIMITS, **arguments: Any
+) -> list[tuple[Path, int]]:
     return write_request_files(requests, lambda n: folder / f"{n}.jsonl", limits, **arguments)
 
 
-def test_a_line_has_the_four_members_of_the_batch_api():
+def test_a_line_has_the_four_members_of_the_batch_api() -> None:
     one = outgoing(1)
     line = json.loads(batch_line(one))
     assert line == {
@@ -45,7 +50,9 @@ def test_a_line_has_the_four_members_of_the_batch_api():
 @pytest.mark.parametrize(
     ("n", "sizes"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3]), (7, [3, 3, 1])]
 )
-def test_files_hold_at_most_the_maximum_number_of_requests(n, sizes, tmp_path):
+def test_files_hold_at_most_the_maximum_number_of_requests(
+    n: int, sizes: list[int], tmp_path: Path
+) -> None:
     requests = [outgoing(number) for number in range(n)]
     files = write(tmp_path, iter(requests), FileLimits(n_requests=3))
     assert [n_requests for _, n_requests in files] == sizes
@@ -53,7 +60,9 @@ def test_files_hold_at_most_the_maximum_number_of_requests(n, sizes, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path, _ in files]
 
 
-def test_files_hold_at_most_the_maximum_bytes_and_a_larger_request_goes_alone(tmp_path):
+def test_files_hold_at_most_the_maximum_bytes_and_a_larger_request_goes_alone(
+    tmp_path: Path,
+) -> None:
     requests = [outgoing(1), outgoing(2), outgoing(3), outgoing(4, 5000), outgoing(5)]
     two = len(batch_line(requests[0])) + len(batch_line(requests[1]))
     files = write(tmp_path, requests, FileLimits(n_bytes=two))
@@ -62,10 +71,10 @@ def test_files_hold_at_most_the_maximum_bytes_and_a_larger_request_goes_alone(tm
     assert [n_requests for _, n_requests in files] == [1, 1, 1, 1, 1]
 
 
-def test_all_requests_of_a_file_are_recorded_before_it_gets_its_name(tmp_path):
+def test_all_requests_of_a_file_are_recorded_before_it_gets_its_name(tmp_path: Path) -> None:
     recorded = []
 
-    def record(requests):
+    def record(requests: list[Outgoing]) -> None:
         assert not list(tmp_path.glob("*.jsonl"))
         recorded.extend(one.key for one in requests)
 
@@ -73,8 +82,8 @@ def test_all_requests_of_a_file_are_recorded_before_it_gets_its_name(tmp_path):
     assert len(set(recorded)) == len(recorded) == 1203
 
 
-def test_a_full_disk_leaves_no_partial_file(tmp_path):
-    def record(requests):
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
+    def record(requests: list[Outgoing]) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(TeacherError, match="No space left on device"):
@@ -82,7 +91,7 @@ def test_a_full_disk_leaves_no_partial_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_request_is_recorded_once(tmp_path):
+def test_each_request_is_recorded_once(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     log = AskedLog(ledger, "demo", "grading", "host")
     log.record([outgoing(1), outgoing(2), outgoing(1)])
@@ -91,9 +100,9 @@ def test_each_request_is_recorded_once(tmp_path):
     lines = [raw for file in ledger.files() for _, raw in ledger.lines(file)]
     assert len(lines) == 3
     assert asked_keys(ledger) == {bytes.fromhex(outgoing(number).key) for number in (1, 2, 3)}
-    asked = asked_before(ledger, {outgoing(3).key, "ff" * 32})
-    assert list(asked) == [outgoing(3).key]
-    metadata = asked[outgoing(3).key].metadata
+    asked_lines = asked_before(ledger, {outgoing(3).key, "ff" * 32})
+    assert list(asked_lines) == [outgoing(3).key]
+    metadata = asked_lines[outgoing(3).key].metadata
     assert (metadata.corpus, metadata.purpose, metadata.model, metadata.endpoint) == (
         "demo",
         "grading",

@@ -2,12 +2,14 @@
 left out."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.batch.request_files import AskedLog
-from relabel_assets.teacher.batch.response_files import import_responses
+from relabel_assets.teacher.batch.response_files import ImportResult, import_responses
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.prices import Price
 from relabel_assets_tests.faults.teacher_server import good_reply
@@ -18,14 +20,14 @@ KEYS = [outgoing(number).key for number in range(4)]
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(tmp_path: Path) -> Ledger:
     ledger = Ledger(tmp_path / "ledger")
     AskedLog(ledger, "demo", "grading", "host").record([outgoing(0), outgoing(1)])
     AskedLog(ledger, "other", "queries", "host").record([outgoing(2)])
     return ledger
 
 
-def response(key, grade=2, status=200):
+def response(key: str, grade: int = 2, status: int = 200) -> dict[str, Any]:
     body = {
         "status_code": status,
         "request_id": "r",
@@ -34,7 +36,9 @@ def response(key, grade=2, status=200):
     return {"custom_id": key, "id": "b", "error": None, "response": body}
 
 
-def take(ledger, tmp_path, *values, price=PRICE):
+def take(
+    ledger: Ledger, tmp_path: Path, *values: object, price: Price | None = PRICE
+) -> ImportResult:
     file = tmp_path / "results.jsonl"
     raws = [
         value if isinstance(value, bytes) else json.dumps(value).encode() + b"\n"
@@ -44,7 +48,9 @@ def take(ledger, tmp_path, *values, price=PRICE):
     return import_responses(ledger, [file], lambda corpus, model: price)
 
 
-def test_responses_go_to_the_corpus_that_asked_with_their_cost(ledger, tmp_path):
+def test_responses_go_to_the_corpus_that_asked_with_their_cost(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     result = take(
         ledger, tmp_path, response(KEYS[0]), response(KEYS[2], 1), response(KEYS[1], status=500)
     )
@@ -60,7 +66,9 @@ def test_responses_go_to_the_corpus_that_asked_with_their_cost(ledger, tmp_path)
     assert line.response.body == good_reply(1) and line.response.request_id == "r"
 
 
-def test_a_repeated_answer_counts_once_and_a_new_answer_or_failure_counts(ledger, tmp_path):
+def test_a_repeated_answer_counts_once_and_a_new_answer_or_failure_counts(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     first = response(KEYS[0])
     result = take(
         ledger, tmp_path, first, first, response(KEYS[0], 3), response(KEYS[0], status=500)
@@ -87,8 +95,8 @@ def test_a_repeated_answer_counts_once_and_a_new_answer_or_failure_counts(ledger
     ],
 )
 def test_a_foreign_line_is_left_out_and_its_neighbours_are_imported(
-    value, message, n_unknown, ledger, tmp_path
-):
+    value: object, message: str, n_unknown: int, ledger: Ledger, tmp_path: Path
+) -> None:
     last = (
         [value]
         if isinstance(value, bytes) and not value.endswith(b"\n")
@@ -100,12 +108,14 @@ def test_a_foreign_line_is_left_out_and_its_neighbours_are_imported(
     assert (result.n_answers, result.n_unknown) == (len(last), n_unknown)
 
 
-def test_without_a_price_tokens_are_counted_and_dollars_are_not(ledger, tmp_path):
+def test_without_a_price_tokens_are_counted_and_dollars_are_not(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     result = take(ledger, tmp_path, response(KEYS[0]), price=None)
     assert result.usd == 0.0 and ledger.spend("demo").unpriced == {"m": (700, 20)}
 
 
-def test_more_lines_than_one_flush_are_imported(ledger, tmp_path):
+def test_more_lines_than_one_flush_are_imported(ledger: Ledger, tmp_path: Path) -> None:
     requests = [outgoing(number) for number in range(100, 1301)]
     AskedLog(ledger, "demo", "grading", "host").record(requests)
     result = take(ledger, tmp_path, *(response(one.key) for one in requests))
@@ -113,6 +123,6 @@ def test_more_lines_than_one_flush_are_imported(ledger, tmp_path):
     assert all(list(ledger.answers(one.key)) for one in requests)
 
 
-def test_a_missing_responses_file_is_an_error(ledger, tmp_path):
+def test_a_missing_responses_file_is_an_error(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(TeacherError, match=r"nowhere.jsonl cannot be read"):
         import_responses(ledger, [tmp_path / "nowhere.jsonl"], lambda corpus, model: None)

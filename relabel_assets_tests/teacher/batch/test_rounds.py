@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -48,7 +50,13 @@ def make_config(base_url: str, **settings: object) -> TeacherConfig:
     )
 
 
-def grade(folder, server, pairs, retry_settings=IMPATIENT, **settings):
+def grade(
+    folder: Path,
+    server: BatchServer,
+    pairs: pl.DataFrame,
+    retry_settings: RetrySettings = IMPATIENT,
+    **settings: object,
+) -> pl.DataFrame:
     teacher = Teacher(folder, retry_settings=retry_settings)
     config = make_config(server.base_url, **settings)
     labels = teacher.grade(pairs, corpus="demo", config=config, rubric=default_rubric())
@@ -62,11 +70,11 @@ def assert_no_wrong_grade(labels: pl.DataFrame, server: BatchServer) -> None:
 
 
 @pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch):
+def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def test_results_in_any_order_become_grades(tmp_path):
+def test_results_in_any_order_become_grades(tmp_path: Path) -> None:
     with BatchServer().running() as server:
         labels = grade(tmp_path, server, make_pairs(100), **PRICE)
         assert labels["status"].to_list() == ["ok"] * 100
@@ -74,8 +82,8 @@ def test_results_in_any_order_become_grades(tmp_path):
         assert server.uploads == [40, 40, 20] and set(server.requests.values()) == {1}
         assert labels["cost_usd"].sum() == pytest.approx(100 * 0.0072)
         assert server.authorizations == {f"Bearer {KEY}"}
-        again = grade(tmp_path, server, make_pairs(100), **PRICE)
-        assert again.equals(labels) and len(server.uploads) == 3
+        second_labels = grade(tmp_path, server, make_pairs(100), **PRICE)
+        assert second_labels.equals(labels) and len(server.uploads) == 3
     assert ledger_report.report(Teacher(tmp_path).ledger, is_thorough=True).problems == []
     assert json.loads((tmp_path / "demo.batches" / "state.json").read_text()) == []
     assert [path.name for path in (tmp_path / "demo.batches").iterdir()] == ["state.json"]
@@ -84,7 +92,7 @@ def test_results_in_any_order_become_grades(tmp_path):
     )
 
 
-def test_only_expired_failed_and_missing_lines_are_requested_again(tmp_path):
+def test_only_expired_failed_and_missing_lines_are_requested_again(tmp_path: Path) -> None:
     fates = {0: "expired", 1: "500", 2: "429", 3: "missing", 4: "word", 5: None}
     with BatchServer(
         lambda body, key, nth: fates[int(key, 16) % 6] if nth == 1 else None
@@ -105,7 +113,9 @@ def test_only_expired_failed_and_missing_lines_are_requested_again(tmp_path):
         ("refusal", "refused", 1),
     ],
 )
-def test_a_permanent_fault_becomes_a_reason_and_no_grade(fate, status, n_asked, tmp_path):
+def test_a_permanent_fault_becomes_a_reason_and_no_grade(
+    fate: str, status: str, n_asked: int, tmp_path: Path
+) -> None:
     with BatchServer(lambda body, key, nth: fate).running() as server:
         row = grade(tmp_path, server, make_pairs(1)).row(0, named=True)
         assert (row["grade"], row["status"]) == (None, status) and row["status_reason"]
@@ -113,7 +123,9 @@ def test_a_permanent_fault_becomes_a_reason_and_no_grade(fate, status, n_asked, 
 
 
 @pytest.mark.parametrize(("fate", "n_asked"), [("word", 3), ("expired", 6), ("500", 6)])
-def test_unreadable_replies_are_requested_again_at_most_twice(fate, n_asked, tmp_path):
+def test_unreadable_replies_are_requested_again_at_most_twice(
+    fate: str, n_asked: int, tmp_path: Path
+) -> None:
     with BatchServer(lambda body, key, nth: fate).running() as server:
         grade(tmp_path, server, make_pairs(1), max_retries=5)
         assert list(server.requests.values()) == [n_asked]
@@ -123,14 +135,14 @@ def copies_of_one_pair(n: int) -> pl.DataFrame:
     return pl.concat([make_pairs(1).with_columns(doc_id=pl.lit(f"copy {i}")) for i in range(n)])
 
 
-def test_duplicates_in_a_round_do_not_use_up_its_tries(tmp_path):
+def test_duplicates_in_a_round_do_not_use_up_its_tries(tmp_path: Path) -> None:
     with BatchServer(lambda body, key, nth: "word").running() as server:
         labels = grade(tmp_path, server, copies_of_one_pair(4), max_retries=5)
         assert labels["status"].to_list() == ["unparseable"] * 4
         assert list(server.requests.values()) == [3]
 
 
-def test_a_result_counts_once_while_the_budget_holds_its_request_back(tmp_path):
+def test_a_result_counts_once_while_the_budget_holds_its_request_back(tmp_path: Path) -> None:
     with BatchServer(lambda body, key, nth: "word").running() as server:
         budget = {"run_budget_usd": 0.02, "max_completion_tokens": 500, **PRICE}
         labels = grade(tmp_path, server, copies_of_one_pair(4), max_retries=5, **budget)
@@ -138,7 +150,9 @@ def test_a_result_counts_once_while_the_budget_holds_its_request_back(tmp_path):
         assert labels["status"].to_list() == ["over_budget"] * 4
 
 
-def test_a_spent_quota_stops_after_the_round_and_the_next_run_resumes(tmp_path, monkeypatch):
+def test_a_spent_quota_stops_after_the_round_and_the_next_run_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spent = error_body("check your plan", "insufficient_quota")
     monkeypatch.setitem(ANSWERS, "spent", lambda grade: (429, {}, spent))
     fates = {0: "spent", 1: "429", 2: None}
@@ -155,7 +169,7 @@ def test_a_spent_quota_stops_after_the_round_and_the_next_run_resumes(tmp_path, 
         assert set(grade(tmp_path, server, make_pairs(30))["status"]) == {"ok"}
 
 
-def test_a_failed_batch_has_a_reason_and_one_above_the_limit_is_sent_later(tmp_path):
+def test_a_failed_batch_has_a_reason_and_one_above_the_limit_is_sent_later(tmp_path: Path) -> None:
     server = BatchServer()
     server.whole_batch_fails = lambda nth: (
         {"code": "token_limit_exceeded", "message": "busy"} if nth == 2 else None
@@ -172,11 +186,13 @@ def test_a_failed_batch_has_a_reason_and_one_above_the_limit_is_sent_later(tmp_p
         assert labels["status_reason"][0].startswith("the batch failed: no such model, [key]")
 
 
-def test_switching_to_a_weaker_dialect_costs_one_batch(tmp_path, monkeypatch):
+def test_switching_to_a_weaker_dialect_costs_one_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     complaint = error_body("response_format json_schema is not supported")
     monkeypatch.setitem(ANSWERS, "no schema", lambda grade: (400, {}, complaint))
 
-    def fate(body, key, nth):
+    def fate(body: dict[str, Any], key: str, nth: int) -> str | None:
         return "no schema" if body["response_format"]["type"] == "json_schema" else None
 
     with BatchServer(fate).running() as server:
@@ -186,7 +202,7 @@ def test_switching_to_a_weaker_dialect_costs_one_batch(tmp_path, monkeypatch):
         assert server.uploads == [30, 30, 5]
 
 
-def test_a_budget_is_never_exceeded_and_released_reservations_are_used(tmp_path):
+def test_a_budget_is_never_exceeded_and_released_reservations_are_used(tmp_path: Path) -> None:
     with BatchServer().running() as server:
         labels = grade(tmp_path, server, make_pairs(200), budget_usd=0.5, **PRICE)
         spent = labels["cost_usd"].sum()
@@ -210,13 +226,13 @@ batch.grade(Path(sys.argv[2]), server, batch.make_pairs(100))
 """
 
 
-def start(folder, server) -> subprocess.Popen[bytes]:
+def start(folder: Path, server: BatchServer) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", GRADING, str(server.port), str(folder)], env=os.environ.copy()
     )
 
 
-def test_a_killed_run_resumes_its_pending_batches(tmp_path):
+def test_a_killed_run_resumes_its_pending_batches(tmp_path: Path) -> None:
     with BatchServer(n_looks=1_000_000).running() as server:
         child = start(tmp_path, server)
         while len(server.batches) < 3 and child.poll() is None:
@@ -238,7 +254,7 @@ def test_a_killed_run_resumes_its_pending_batches(tmp_path):
 @pytest.mark.parametrize(
     "lost", ["the batch's id", "the answer to create", "results half read", "before the upload"]
 )
-def test_a_crash_at_any_step_loses_and_repeats_no_request(lost, tmp_path):
+def test_a_crash_at_any_step_loses_and_repeats_no_request(lost: str, tmp_path: Path) -> None:
     state = tmp_path / "demo.batches" / "state.json"
     with BatchServer(n_looks=3).running() as server:
         if lost == "the answer to create":
@@ -271,7 +287,7 @@ def test_a_crash_at_any_step_loses_and_repeats_no_request(lost, tmp_path):
         assert json.loads(state.read_text()) == []
 
 
-def crash_after(folder, server, step):
+def crash_after(folder: Path, server: BatchServer, step: str) -> list[dict[str, Any]]:
     """Kill a run as soon as the server has seen `step`, and put the state back to before it was
     written down."""
     state = folder / "demo.batches" / "state.json"
@@ -292,16 +308,16 @@ def crash_after(folder, server, step):
     return shipments
 
 
-def test_an_endpoint_without_a_batch_api_is_an_error(tmp_path):
-    with BatchServer().running() as other:
-        config = make_config(other.base_url.replace("/v1", "/elsewhere"))
+def test_an_endpoint_without_a_batch_api_is_an_error(tmp_path: Path) -> None:
+    with BatchServer().running() as server:
+        config = make_config(server.base_url.replace("/v1", "/elsewhere"))
         with pytest.raises(TeacherError, match="has no Batch API"):
             Teacher(tmp_path, retry_settings=IMPATIENT).grade(
                 make_pairs(1), corpus="demo", config=config, rubric=default_rubric()
             )
 
 
-def test_a_damaged_state_file_is_an_error_and_stays_unchanged(tmp_path):
+def test_a_damaged_state_file_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
     (tmp_path / "demo.batches").mkdir()
     (tmp_path / "demo.batches" / "state.json").write_text('[{"tag": "')
     with (

@@ -47,6 +47,6 @@ def test_probabilities_are_the_mean_of_the_replies() -> None:
 
 def test_without_probabilities_of_every_reply_the_vote_shares_are_used() -> None:
     replies = [GradeReply(0, None, (0.9, 0.1, 0.0, 0.0)), *[GradeReply(2, None)] * 3]
-    found = consensus(replies, 4)
-    assert found.grade_probs == [0.25, 0.0, 0.75, 0.0]
-    assert found.expected_grade == pytest.approx(1.5)
+    label = consensus(replies, 4)
+    assert label.grade_probs == [0.25, 0.0, 0.75, 0.0]
+    assert label.expected_grade == pytest.approx(1.5)

@@ -19,11 +19,11 @@ def logprobs(tokens: list[str], alternatives: list[tuple[object, object]]) -> di
 
 
 def test_probabilities_come_from_the_grades_own_token_and_sum_to_one() -> None:
-    given = logprobs(TOKENS, [("2", 0.6), ("1", 0.3), ("x", 0.1)])
-    for number, token in enumerate(given["content"]):  # type: ignore[arg-type]
+    reply_logprobs = logprobs(TOKENS, [("2", 0.6), ("1", 0.3), ("x", 0.1)])
+    for number, token in enumerate(reply_logprobs["content"]):  # type: ignore[arg-type]
         if number != 5:
             token["top_logprobs"] = [{"token": "0", "logprob": 0.0}]
-    assert grade_probs(given, 2, 4) == pytest.approx((0.0, 1 / 3, 2 / 3, 0.0))
+    assert grade_probs(reply_logprobs, 2, 4) == pytest.approx((0.0, 1 / 3, 2 / 3, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,10 @@ def test_the_grades_token_is_located_in_any_tokenization(tokens: list[str]) -> N
 
 
 def test_spellings_of_a_digit_are_added_up() -> None:
-    given = logprobs(['{"grade":', " 2"], [(" 2", 0.4), ("2", 0.2), (' "2"', 0.1), (" 3}", 0.3)])
-    assert grade_probs(given, 2, 4) == pytest.approx((0.0, 0.0, 0.7, 0.3))
+    reply_logprobs = logprobs(
+        ['{"grade":', " 2"], [(" 2", 0.4), ("2", 0.2), (' "2"', 0.1), (" 3}", 0.3)]
+    )
+    assert grade_probs(reply_logprobs, 2, 4) == pytest.approx((0.0, 0.0, 0.7, 0.3))
 
 
 @pytest.mark.parametrize(
@@ -68,13 +70,13 @@ def test_alternatives_must_be_grades(
     alternatives: list[tuple[object, object]], is_clear: bool
 ) -> None:
     alternatives = [(token, 0 if prob == 0.0 else prob) for token, prob in alternatives]
-    found = grade_probs(logprobs(['{"grade": ', "2"], alternatives), 2, 4)
-    assert (found is not None) == is_clear
-    assert found is None or sum(found) == pytest.approx(1)
+    probs = grade_probs(logprobs(['{"grade": ', "2"], alternatives), 2, 4)
+    assert (probs is not None) == is_clear
+    assert probs is None or sum(probs) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "reply_logprobs",
     [
         None,
         [],
@@ -95,5 +97,5 @@ def test_alternatives_must_be_grades(
         },
     ],
 )
-def test_a_reply_without_usable_logprobs_has_no_probabilities(given: object) -> None:
-    assert grade_probs(given, 2, 4) is None
+def test_a_reply_without_usable_logprobs_has_no_probabilities(reply_logprobs: object) -> None:
+    assert grade_probs(reply_logprobs, 2, 4) is None

@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.teacher.exchange import ParsedReply
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.writer import LedgerWriter
 from relabel_assets.teacher.teacher import Teacher
@@ -19,7 +22,9 @@ from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply
 from relabel_assets_tests.teacher.ledger.test_ledger import lines_of
 
 
-def test_a_response_is_flushed_before_it_is_visible(tmp_path, monkeypatch):
+def test_a_response_is_flushed_before_it_is_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger, flushed = Ledger(tmp_path), []
     key, raw = lines_of(1)
     fsync = os.fsync
@@ -39,7 +44,9 @@ def test_a_response_is_flushed_before_it_is_visible(tmp_path, monkeypatch):
     assert len(flushed) == 3  # the folder only once
 
 
-def test_a_response_that_cannot_be_flushed_is_not_visible(tmp_path, monkeypatch):
+def test_a_response_that_cannot_be_flushed_is_not_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = Ledger(tmp_path)
     key, raw = lines_of(1)
 
@@ -53,7 +60,9 @@ def test_a_response_that_cannot_be_flushed_is_not_visible(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_no_reply_is_parsed_before_it_is_on_the_disk(tmp_path, monkeypatch):
+def test_no_reply_is_parsed_before_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     durable, fsync, n_read = b"", os.fsync, 0
 
@@ -62,7 +71,7 @@ def test_no_reply_is_parsed_before_it_is_on_the_disk(tmp_path, monkeypatch):
         fsync(descriptor)
         durable = b"".join(file.read_bytes() for file in tmp_path.glob("demo/*.jsonl"))
 
-    def behave(body):
+    def behave(body: dict[str, Any]) -> dict[str, Any]:
         grade = true_grade(body)
         return good_reply(grade) | {"id": f"chatcmpl-{hash(str(body))}"}
 
@@ -70,7 +79,7 @@ def test_no_reply_is_parsed_before_it_is_on_the_disk(tmp_path, monkeypatch):
 
     read_grade = module.read_grade
 
-    def read(body, n_grades):
+    def read(body: dict[str, Any], n_grades: int) -> ParsedReply:
         nonlocal n_read
         n_read += 1
         assert body["id"].encode() in durable
@@ -88,7 +97,9 @@ def test_no_reply_is_parsed_before_it_is_on_the_disk(tmp_path, monkeypatch):
     assert set(labels["status"]) == {"ok"} and n_read == 40
 
 
-def test_commit_returns_after_its_append_and_waiting_lines_share_one_append(tmp_path, monkeypatch):
+def test_commit_returns_after_its_append_and_waiting_lines_share_one_append(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger, appended, release = Ledger(tmp_path), [], threading.Event()
     append = ledger.append
 
@@ -117,7 +128,9 @@ def test_commit_returns_after_its_append_and_waiting_lines_share_one_append(tmp_
     assert list(ledger.answers(lines_of(5)[0]))
 
 
-def test_a_failed_append_is_raised_by_every_commit_in_it(tmp_path, monkeypatch):
+def test_a_failed_append_is_raised_by_every_commit_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = Ledger(tmp_path)
 
     def fail(corpus: str, lines: list[bytes]) -> None:
@@ -146,7 +159,7 @@ with Ledger(Path(sys.argv[1])).sending_for("demo"):
 
 
 @pytest.mark.slow
-def test_a_lock_covers_one_corpus_and_ends_with_its_killed_process(tmp_path):
+def test_a_lock_covers_one_corpus_and_ends_with_its_killed_process(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"held\n"
     entered = threading.Event()
@@ -167,13 +180,13 @@ def test_a_lock_covers_one_corpus_and_ends_with_its_killed_process(tmp_path):
     assert (tmp_path / "demo.lock").read_bytes() == b""
 
 
-def test_an_append_waits_for_another_process_that_is_appending(tmp_path):
+def test_an_append_waits_for_another_process_that_is_appending(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.append("demo", [lines_of(1)[1]])
     (file,) = ledger.files()
     thread = threading.Thread(target=ledger.append, args=("demo", [lines_of(2)[1]]), daemon=True)
-    with file.open("r+b") as other:
-        filelock.lock_descriptor(other.fileno())
+    with file.open("r+b") as locked:
+        filelock.lock_descriptor(locked.fileno())
         thread.start()
         thread.join(0.3)
         assert thread.is_alive() and not list(ledger.answers(lines_of(2)[0]))
@@ -181,7 +194,7 @@ def test_an_append_waits_for_another_process_that_is_appending(tmp_path):
     assert list(ledger.answers(lines_of(2)[0]))
 
 
-def test_a_sender_that_waited_for_the_lock_sees_new_answers(tmp_path):
+def test_a_sender_that_waited_for_the_lock_sees_new_answers(tmp_path: Path) -> None:
     writer, reader = Ledger(tmp_path), Ledger(tmp_path)
     reader.refresh()
     key, raw = lines_of(1)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +56,7 @@ for number in range(int(sys.argv[2]), int(sys.argv[3])):
 
 
 @pytest.mark.slow
-def test_concurrent_appends_leave_every_line_whole(tmp_path):
+def test_concurrent_appends_leave_every_line_whole(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     children = [subprocess.Popen([*command, str(n * 60), str((n + 1) * 60)]) for n in range(4)]
     assert [child.wait(60) for child in children] == [0, 0, 0, 0]
@@ -69,7 +70,7 @@ def test_concurrent_appends_leave_every_line_whole(tmp_path):
     assert (report.n_lines, report.n_keys, report.problems) == (480, 240, [])
 
 
-def test_foreign_lines_are_reported_and_skipped(tmp_path):
+def test_foreign_lines_are_reported_and_skipped(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     key, raw = lines_of(1)
     ledger.append("demo", [raw])
@@ -91,7 +92,7 @@ def test_foreign_lines_are_reported_and_skipped(tmp_path):
     assert [problem.line for problem in ledger_report.report(ledger).problems] == [1, 2, 3, 4, 5, 6]
 
 
-def test_response_files_of_other_tools_are_read_in_place(tmp_path):
+def test_response_files_of_other_tools_are_read_in_place(tmp_path: Path) -> None:
     key, _ = lines_of(1)
     result = {
         "id": "batch_req_1",
@@ -107,9 +108,11 @@ def test_response_files_of_other_tools_are_read_in_place(tmp_path):
 
 
 @pytest.mark.parametrize("n_kept", [1, 20, -25])
-def test_a_torn_last_line_is_skipped_and_not_joined_to_the_next(tmp_path, n_kept):
+def test_a_torn_last_line_is_skipped_and_not_joined_to_the_next(
+    tmp_path: Path, n_kept: int
+) -> None:
     ledger = Ledger(tmp_path)
-    (torn, raw), (whole, other) = lines_of(1), lines_of(2)
+    (torn_key, raw), (key, next_raw) = lines_of(1), lines_of(2)
     ledger.append("demo", [raw])
     (file,) = ledger.files()
     start = raw.index(b"\n") + 1
@@ -117,29 +120,31 @@ def test_a_torn_last_line_is_skipped_and_not_joined_to_the_next(tmp_path, n_kept
     ledger = Ledger(tmp_path)
     ledger.refresh()
     assert ledger.notices == [] and not list(
-        ledger.answers(torn)
+        ledger.answers(torn_key)
     )  # another process may be writing it
-    ledger.append("demo", [other])
-    assert len(ledger.notices) == 1 and len(list(ledger.answers(whole))) == 1
+    ledger.append("demo", [next_raw])
+    assert len(ledger.notices) == 1 and len(list(ledger.answers(key))) == 1
     (problem,) = ledger_report.report(ledger).problems
     assert problem.line == 2
 
 
-def test_a_last_line_that_lacks_only_its_newline_is_completed_by_the_next_append(tmp_path):
+def test_a_last_line_that_lacks_only_its_newline_is_completed_by_the_next_append(
+    tmp_path: Path,
+) -> None:
     ledger = Ledger(tmp_path)
-    (key, raw), (_, other) = lines_of(1), lines_of(2)
+    (key, raw), (_, next_raw) = lines_of(1), lines_of(2)
     ledger.append("demo", [raw])
     (file,) = ledger.files()
     file.write_bytes(raw[:-1])
     ledger = Ledger(tmp_path)
-    ledger.append("demo", [other])
+    ledger.append("demo", [next_raw])
     assert (
         len(list(ledger.answers(key))) == 1
         and ledger_report.report(ledger, is_thorough=True).problems == []
     )
 
 
-def test_a_torn_line_in_the_middle_hides_no_other_line(tmp_path):
+def test_a_torn_line_in_the_middle_hides_no_other_line(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     keys = []
     for number in range(3):
@@ -172,7 +177,7 @@ except TeacherError as error:
 
 
 @pytest.mark.slow
-def test_a_full_disk_stops_sending_and_keeps_recorded_answers(tmp_path):
+def test_a_full_disk_stops_sending_and_keeps_recorded_answers(tmp_path: Path) -> None:
     with TeacherServer(latency_s=0.001).running() as server:
         command = [sys.executable, "-c", FULL_DISK, str(server.port), str(tmp_path)]
         done = subprocess.run(
@@ -185,17 +190,17 @@ def test_a_full_disk_stops_sending_and_keeps_recorded_answers(tmp_path):
         assert "the ledger cannot be written" in done.stdout and "Free the disk" in done.stdout, (
             done.stderr
         )
-        recorded, asked = answers_in(tmp_path), server.requests.copy()
+        recorded, requests_before = answers_in(tmp_path), server.requests.copy()
         assert 5 < len(recorded) < 100
         assert (
-            sum(asked.values()) - len(recorded) <= 2 * 4
+            sum(requests_before.values()) - len(recorded) <= 2 * 4
         )  # in flight when the disk was found full
         labels = grade(tmp_path, server, make_pairs(200))
         assert labels["status"].to_list() == ["ok"] * 200
-        assert all(server.requests[key] == asked[key] for key in recorded)
+        assert all(server.requests[key] == requests_before[key] for key in recorded)
         assert set(answers_in(tmp_path).values()) == {1}
 
 
 @pytest.fixture(autouse=True)
-def no_key(monkeypatch):
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")

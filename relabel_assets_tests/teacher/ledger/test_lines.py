@@ -45,14 +45,14 @@ FAILURE_ON_DISK = (
 
 
 @pytest.fixture(autouse=True)
-def one_id(monkeypatch):
+def one_id(monkeypatch: pytest.MonkeyPatch) -> None:
     class Id:
         hex = "ID"
 
     monkeypatch.setattr(lines.uuid, "uuid4", Id)
 
 
-def test_lines_have_a_stable_byte_format():
+def test_lines_have_a_stable_byte_format() -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "é"}]}
     assert request_line(KEY, body, METADATA).decode() == REQUEST_ON_DISK
     answer = Response(200, {"choices": []}, request_id="req_1")
@@ -61,7 +61,7 @@ def test_lines_have_a_stable_byte_format():
     assert response_line(KEY, failure, METADATA).decode() == FAILURE_ON_DISK
 
 
-def test_a_line_parses_back_and_its_start_has_all_fields_except_the_body():
+def test_a_line_parses_back_and_its_start_has_all_fields_except_the_body() -> None:
     answer = Response(200, {"choices": []}, request_id="req_1")
     raw = response_line(KEY, answer, BILLED)
     assert read_line(raw) == Line(KEY, BILLED, answer)
@@ -84,7 +84,7 @@ def test_a_line_parses_back_and_its_start_has_all_fields_except_the_body():
         (Response(), False, "none"),
     ],
 )
-def test_an_answer_is_a_2xx(response, is_answer, outcome):
+def test_an_answer_is_a_2xx(response: Response, is_answer: bool, outcome: str) -> None:
     assert (response.is_answer, response.outcome) == (is_answer, outcome)
     assert Line(KEY, METADATA, response).is_answer is is_answer
     assert not Line(KEY, METADATA).is_answer and Line(KEY, METADATA).is_request
@@ -104,14 +104,16 @@ def test_an_answer_is_a_2xx(response, is_answer, outcome):
         ("<html>", Price(10.0, 50.0, 5.0), (None, None), None),
     ],
 )
-def test_a_response_is_billed_by_its_usage(body, price, tokens, usd):
+def test_a_response_is_billed_by_its_usage(
+    body: object, price: Price | None, tokens: tuple[int | None, int | None], usd: float | None
+) -> None:
     billed = BILLED.of_response(body, price)
     assert (billed.prompt_tokens, billed.completion_tokens, billed.cost_usd) == (*tokens, usd)
     assert billed.latency_s is None and billed.model == "m"
 
 
 @pytest.mark.parametrize("n_kept", [1, 30, 70, 200, -2, -1])
-def test_a_torn_line_is_not_a_line(n_kept):
+def test_a_torn_line_is_not_a_line(n_kept: int) -> None:
     raw = response_line(
         KEY, Response(200, {"choices": [{"message": {"content": "x" * 300}}]}), METADATA
     )
@@ -132,11 +134,11 @@ def test_a_torn_line_is_not_a_line(n_kept):
         None,
     ],
 )
-def test_foreign_json_is_not_a_line(value):
+def test_foreign_json_is_not_a_line(value: object) -> None:
     assert read_line(json.dumps(value).encode()) is None
 
 
-def test_members_of_a_wrong_type_are_left_out():
+def test_members_of_a_wrong_type_are_left_out() -> None:
     relabel = {
         "corpus": 5,
         "model": "m",
@@ -146,13 +148,13 @@ def test_members_of_a_wrong_type_are_left_out():
     }
     line = read_line(json.dumps({"custom_id": KEY, "relabel": relabel, "response": None}).encode())
     assert line == Line(KEY, RequestMetadata(model="m", cost_usd=0.5), Response())
-    other = read_line(
+    line_without_metadata = read_line(
         json.dumps({"custom_id": KEY, "relabel": 3, "response": {"status_code": "200"}}).encode()
     )
-    assert other == Line(KEY, RequestMetadata(), Response())
+    assert line_without_metadata == Line(KEY, RequestMetadata(), Response())
 
 
-def test_members_in_another_order_are_parsed():
+def test_members_in_another_order_are_parsed() -> None:
     raw = (
         json.dumps({"response": {"status_code": 200, "body": 1}, "error": None, "custom_id": KEY})
         + "\n"

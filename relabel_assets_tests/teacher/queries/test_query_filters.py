@@ -46,13 +46,13 @@ def test_copied_words_are_whole_words() -> None:
     assert reason_to_reject("one two three four five six seven", document) is None
 
 
-def kept(*replies: tuple[dict, list[WantedQuery], list[WrittenQuery]]) -> tuple:
+def filter_replies(*replies: tuple[dict, list[WantedQuery], list[WrittenQuery]]) -> tuple:
     return kept_queries(replies, teacher_model="m", prompt_hash="h")
 
 
 def test_equal_and_near_duplicate_queries_are_kept_once() -> None:
     wanted = [WantedQuery("keyword", "a manager"), WantedQuery("keyword", None)]
-    found, rejected = kept(
+    queries, rejected = filter_replies(
         (
             DOCUMENT,
             wanted,
@@ -70,34 +70,36 @@ def test_equal_and_near_duplicate_queries_are_kept_once() -> None:
             ],
         ),
     )
-    assert found["text"].to_list() == ["baby leave weeks", "who approves it"]
-    assert found["seed_doc_id"].to_list() == ["d1", "d2"]
-    assert found["persona"].to_list() == ["a manager", None]
+    assert queries["text"].to_list() == ["baby leave weeks", "who approves it"]
+    assert queries["seed_doc_id"].to_list() == ["d1", "d2"]
+    assert queries["persona"].to_list() == ["a manager", None]
     assert rejected == {"nearly another query": 2}
 
 
 def test_queries_beyond_the_requested_number_are_left_out() -> None:
     written = [WrittenQuery("messy", text) for text in ("leav rules", "office keys", "parking")]
-    found, rejected = kept((DOCUMENT, [WantedQuery("messy")], written))
-    assert found["text"].to_list() == ["leav rules"]
+    queries, rejected = filter_replies((DOCUMENT, [WantedQuery("messy")], written))
+    assert queries["text"].to_list() == ["leav rules"]
     assert rejected == {"more than asked for": 2}
 
 
 def test_fewer_queries_than_requested_are_kept() -> None:
-    found, rejected = kept((DOCUMENT, [WantedQuery("messy")] * 3, [WrittenQuery("messy", "leav")]))
-    assert (found.height, dict(rejected)) == (1, {})
+    queries, rejected = filter_replies(
+        (DOCUMENT, [WantedQuery("messy")] * 3, [WrittenQuery("messy", "leav")])
+    )
+    assert (queries.height, dict(rejected)) == (1, {})
 
 
 def test_reasons_are_counted() -> None:
     written = [WrittenQuery("messy", text) for text in ("?", "this page", "!", "fine")]
-    found, rejected = kept((DOCUMENT, [WantedQuery("messy")] * 4, written))
-    assert found["text"].to_list() == ["fine"]
+    queries, rejected = filter_replies((DOCUMENT, [WantedQuery("messy")] * 4, written))
+    assert queries["text"].to_list() == ["fine"]
     assert rejected == {"empty": 2, "speaks of the document": 1}
 
 
 def test_a_row_has_its_intent_model_and_prompt() -> None:
     wanted, written = [WantedQuery("keyword", "a manager")], [WrittenQuery("messy", "leav rules")]
-    (row,) = kept((DOCUMENT, wanted, written))[0].to_dicts()
+    (row,) = filter_replies((DOCUMENT, wanted, written))[0].to_dicts()
     assert row["intent"] == "messy"  # what the teacher says it wrote, not what was asked for
     assert (row["teacher_model"], row["prompt_hash"], row["split"]) == ("m", "h", None)
     assert len(row["content_hash"]) == 64
@@ -109,11 +111,11 @@ def test_an_id_depends_on_the_document_and_the_text() -> None:
     ids = []
     for document, wanted in ((DOCUMENT, WantedQuery("messy")), (DOCUMENT, WantedQuery("keyword", "x")),
                              (OTHER, WantedQuery("messy"))):  # fmt: skip
-        ids += kept((document, [wanted], written))[0]["query_id"].to_list()
+        ids += filter_replies((document, [wanted], written))[0]["query_id"].to_list()
     assert ids[0] == ids[1] != ids[2]
     assert ids[0] == "s47d62e560e20189"
 
 
 def test_no_replies_give_an_empty_frame() -> None:
-    found, rejected = kept()
-    assert (found.columns, found.height, dict(rejected)) == (list(COLUMNS), 0, {})
+    queries, rejected = filter_replies()
+    assert (queries.columns, queries.height, dict(rejected)) == (list(COLUMNS), 0, {})

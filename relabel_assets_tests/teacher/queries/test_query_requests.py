@@ -91,8 +91,10 @@ def test_intents_have_their_shares() -> None:
 def test_intents_depend_on_the_document_and_the_seed_only() -> None:
     config = QueriesConfig(per_document=5)
     assert wanted_queries("d7", config) == wanted_queries("d7", config)
-    others = [wanted_queries("d7", QueriesConfig(per_document=5, seed=seed)) for seed in range(9)]
-    assert any(other != wanted_queries("d7", config) for other in others)
+    other_seeds = [
+        wanted_queries("d7", QueriesConfig(per_document=5, seed=seed)) for seed in range(9)
+    ]
+    assert any(wanted != wanted_queries("d7", config) for wanted in other_seeds)
     only = QueriesConfig(per_document=4, intents={"messy": 1.0})
     assert wanted_queries("d", only) == [WantedQuery("messy", None)] * 4
 
@@ -123,8 +125,8 @@ def request(wanted: list[WantedQuery], **settings: object) -> object:
 def test_queries_are_numbered_in_the_requested_order() -> None:
     wanted = [WantedQuery("messy"), WantedQuery("keyword", "a\nmanager"), WantedQuery("question")]
     content = request(wanted).messages[-1]["content"]
-    asked = "Write these 3 queries:\n1. messy\n2. keyword, typed by: a manager\n3. question"
-    assert content.endswith(asked)
+    expected = "Write these 3 queries:\n1. messy\n2. keyword, typed by: a manager\n3. question"
+    assert content.endswith(expected)
 
 
 def test_a_reply_has_room_for_every_query() -> None:

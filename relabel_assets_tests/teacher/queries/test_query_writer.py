@@ -57,7 +57,7 @@ def test_queries_are_in_document_order_and_a_rerun_sends_no_request(
         estimate = teacher.estimate(questions(config), corpus="demo")
         assert (estimate.n_to_send, estimate.completion_tokens) == (4, 4 * 2 * 30)
         written = write_queries(teacher, questions(config), corpus="demo", progress=progress)
-        again = write_queries(teacher, questions(config), corpus="demo")
+        rerun = write_queries(teacher, questions(config), corpus="demo")
         assert sum(server.requests.values()) == 4
         assert teacher.estimate(questions(config), corpus="demo").n_answered == 4
     assert written.queries["seed_doc_id"].to_list() == [
@@ -71,7 +71,7 @@ def test_queries_are_in_document_order_and_a_rerun_sends_no_request(
         "d3",
     ]
     assert written.queries["text"][0] == "travel expenses approval steps"
-    assert again.queries.equals(written.queries)
+    assert rerun.queries.equals(written.queries)
     assert reports == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 

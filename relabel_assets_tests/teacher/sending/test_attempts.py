@@ -1,6 +1,8 @@
 """The tries of one request, end to end against a server on the loopback."""
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.slow  # servers and processes
 
 
 @pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch):
+def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
@@ -28,19 +30,21 @@ def key_in_environment(monkeypatch):
     ("fault", "status", "n_asked"),
     [("wrong schema", "unparseable", 3), ("500", "failed", 6), ("refusal", "refused", 1)],
 )
-def test_the_number_of_retries_depends_on_the_kind_of_failure(fault, status, n_asked, tmp_path):
+def test_the_number_of_retries_depends_on_the_kind_of_failure(
+    fault: str, status: str, n_asked: int, tmp_path: Path
+) -> None:
     with TeacherServer(lambda body, key, nth: fault).running() as server:
         (row,) = grade(tmp_path, server, make_pairs(1), max_retries=5).iter_rows(named=True)
         assert (row["status"], row["grade"]) == (status, None)
         assert row["attempts"] == sum(server.requests.values()) == n_asked
 
 
-def test_billed_tokens_correct_the_estimated_tokens(tmp_path):
+def test_billed_tokens_correct_the_estimated_tokens(tmp_path: Path) -> None:
     """A reply is announced with some hundred tokens and billed with 72,000: at ten such replies a
     second, twelve take more than a second."""
     times, n_pairs = [], 12
 
-    def behave(body):
+    def behave(body: dict[str, Any]) -> dict[str, Any]:
         times.append(time.monotonic())
         usage = {"prompt_tokens": 70_000, "completion_tokens": 2_000}
         return good_reply(true_grade(body)) | {"usage": usage}
@@ -64,7 +68,7 @@ QUOTA_SPENT = {
 
 
 @pytest.mark.parametrize("name", QUOTA_SPENT)
-def test_a_spent_quota_stops_the_run_and_the_next_run_resumes(name, tmp_path):
+def test_a_spent_quota_stops_the_run_and_the_next_run_resumes(name: str, tmp_path: Path) -> None:
     server = TeacherServer(
         lambda body, key, nth: name if sum(server.requests.values()) > 20 else None
     )
@@ -77,9 +81,9 @@ def test_a_spent_quota_stops_the_run_and_the_next_run_resumes(name, tmp_path):
             config=make_config(server, max_concurrency=4),
             rubric=default_rubric(),
         )
-        asked = server.requests.copy()
-        assert sum(asked.values()) <= 20 + 4  # those in flight when the first answer said so
-        assert max(asked.values()) == 1  # and none of them again
+        requests = server.requests.copy()
+        assert sum(requests.values()) <= 20 + 4  # those in flight when the first answer said so
+        assert max(requests.values()) == 1  # and none of them again
         failed = labels.filter(labels["status"] == "failed")
         assert set(labels["status"]) == {"ok", "failed"} and len(failed) == 180
         assert failed["status_reason"].str.contains("quota or money is spent").sum() >= 176
@@ -89,13 +93,13 @@ def test_a_spent_quota_stops_the_run_and_the_next_run_resumes(name, tmp_path):
         assert all(server.requests[key] == 1 for key in labels["request_key"][:20])
 
 
-def test_a_busy_endpoint_does_not_stop_the_run(tmp_path):
+def test_a_busy_endpoint_does_not_stop_the_run(tmp_path: Path) -> None:
     with TeacherServer(lambda body, key, nth: "429" if nth <= 2 else None).running() as server:
         assert set(grade(tmp_path, server, make_pairs(20), max_retries=2)["status"]) == {"ok"}
         assert set(server.requests.values()) == {3}
 
 
-def test_an_endpoint_that_asks_for_a_long_wait_stops_the_run(tmp_path):
+def test_an_endpoint_that_asks_for_a_long_wait_stops_the_run(tmp_path: Path) -> None:
     server = TeacherServer(lambda body, key, nth: "wait")
     server.answers["wait"] = lambda grade: (429, {"retry-after": "3600"}, error_body("tomorrow"))
     with server.running():
@@ -105,7 +109,7 @@ def test_an_endpoint_that_asks_for_a_long_wait_stops_the_run(tmp_path):
     assert RetrySettings().longest_retry_after_s < 3600
 
 
-def test_one_denial_fails_its_request_and_three_in_a_row_stop_the_run(tmp_path):
+def test_one_denial_fails_its_request_and_three_in_a_row_stop_the_run(tmp_path: Path) -> None:
     server = TeacherServer(lambda body, key, nth: "404" if "document 5." in str(body) else None)
     server.answers["404"] = lambda grade: (404, {}, error_body("no such deployment"))
     with server.running():

@@ -1,5 +1,10 @@
 """What the ledger answers, how a request ends, and what people are told."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.teacher.exchange import Exchange, ParsedReply
 from relabel_assets.teacher.ledger.ledger import Ledger
@@ -12,7 +17,7 @@ REQUEST = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, 13
 TEXT = Dialect("text", "max_tokens")
 
 
-def read(body):
+def read(body: Any) -> ParsedReply:
     return (
         ParsedReply("ok", value=body["grade"])
         if "grade" in body
@@ -20,7 +25,7 @@ def read(body):
     )
 
 
-def context_of(folder) -> SendingContext:
+def context_of(folder: Path) -> SendingContext:
     ledger = Ledger(folder)
     return SendingContext(
         TeacherConfig(kind="openai", model="m"),
@@ -38,7 +43,7 @@ def record(context: SendingContext, outgoing: Outgoing, *responses: Response) ->
     context.ledger.append("demo", [response_line(outgoing.key, one, metadata) for one in responses])
 
 
-def test_an_unanswered_request_is_sent_in_the_current_dialect(tmp_path):
+def test_an_unanswered_request_is_sent_in_the_current_dialect(tmp_path: Path) -> None:
     context = context_of(tmp_path)
     outgoing = context.find(7, REQUEST)
     assert (
@@ -48,7 +53,7 @@ def test_an_unanswered_request_is_sent_in_the_current_dialect(tmp_path):
     )
 
 
-def test_the_latest_usable_answer_is_replayed(tmp_path):
+def test_the_latest_usable_answer_is_replayed(tmp_path: Path) -> None:
     context = context_of(tmp_path)
     outgoing = Outgoing.of(REQUEST)
     record(
@@ -71,7 +76,7 @@ def test_the_latest_usable_answer_is_replayed(tmp_path):
     )
 
 
-def test_an_answer_in_another_dialect_is_replayed_under_its_own_key(tmp_path):
+def test_an_answer_in_another_dialect_is_replayed_under_its_own_key(tmp_path: Path) -> None:
     context = context_of(tmp_path)
     record(context, Outgoing.of(REQUEST, TEXT), Response(200, {"grade": 3}))
     record(
@@ -82,7 +87,7 @@ def test_an_answer_in_another_dialect_is_replayed_under_its_own_key(tmp_path):
     assert exchange.key == Outgoing.of(REQUEST, TEXT).key != Outgoing.of(REQUEST).key
 
 
-def test_a_request_with_only_unusable_answers_is_sent_again(tmp_path):
+def test_a_request_with_only_unusable_answers_is_sent_again(tmp_path: Path) -> None:
     context = context_of(tmp_path)
     record(context, Outgoing.of(REQUEST), Response(200, {}), Response(error_code="timeout"))
     outgoing = context.find(0, REQUEST)
@@ -91,7 +96,7 @@ def test_a_request_with_only_unusable_answers_is_sent_again(tmp_path):
     assert (exchange.attempts, exchange.is_replayed, exchange.line) == (2, False, None)
 
 
-def test_exchanges_are_counted_by_status(tmp_path):
+def test_exchanges_are_counted_by_status(tmp_path: Path) -> None:
     context = context_of(tmp_path)
     outgoing = Outgoing.of(REQUEST)
     context.count(context.ended(0, outgoing, "ok", None, is_replayed=True))
@@ -100,7 +105,7 @@ def test_exchanges_are_counted_by_status(tmp_path):
     assert context.counts == {"ok": 2, "replayed": 1, "failed": 1}
 
 
-def test_the_first_stop_reason_is_kept(tmp_path):
+def test_the_first_stop_reason_is_kept(tmp_path: Path) -> None:
     context = context_of(tmp_path)
     context.stop("the endpoint is down")
     context.stop("the quota is spent")
@@ -110,12 +115,12 @@ def test_the_first_stop_reason_is_kept(tmp_path):
     ]
 
 
-def test_a_request_is_hashed_once_per_dialect(monkeypatch):
+def test_a_request_is_hashed_once_per_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
     from relabel_assets.teacher import requests
 
     n_hashed, request_key = 0, requests.request_key
 
-    def counted(body):
+    def counted(body: dict[str, Any]) -> str:
         nonlocal n_hashed
         n_hashed += 1
         return request_key(body)

@@ -28,12 +28,12 @@ def answered(folder: Path, *answers: tuple[str, str, str]) -> Ledger:
     return ledger
 
 
-def test_a_new_model_gets_the_default_dialect(tmp_path):
+def test_a_new_model_gets_the_default_dialect(tmp_path: Path) -> None:
     dialects = Dialects(answered(tmp_path, ("other", "here", TEXT.name)), "here")
     assert dialects.known("m") == [Dialect()]
 
 
-def test_the_last_answered_dialect_of_this_endpoint_comes_first(tmp_path):
+def test_the_last_answered_dialect_of_this_endpoint_comes_first(tmp_path: Path) -> None:
     ledger = answered(
         tmp_path,
         ("m", "here", NO_SEED.name),
@@ -49,13 +49,13 @@ def test_the_last_answered_dialect_of_this_endpoint_comes_first(tmp_path):
     ]
 
 
-def test_dialects_of_other_endpoints_are_looked_up_and_not_sent(tmp_path):
+def test_dialects_of_other_endpoints_are_looked_up_and_not_sent(tmp_path: Path) -> None:
     ledger = answered(tmp_path, ("m", "there", TEXT.name))
     assert Dialects(ledger, "here").known("m") == [Dialect(), TEXT]
 
 
 @pytest.mark.parametrize(
-    ("complaint", "before", "after"),
+    ("complaint", "earlier", "weakened"),
     [
         ("unknown field seed", (), Dialect(is_seed=False)),  # named: leave it out
         (
@@ -72,19 +72,23 @@ def test_dialects_of_other_endpoints_are_looked_up_and_not_sent(tmp_path):
         ),  # another request found out
     ],
 )
-def test_a_refusal_that_names_a_field_weakens_the_dialect(complaint, before, after, tmp_path):
+def test_a_refusal_that_names_a_field_weakens_the_dialect(
+    complaint: str, earlier: tuple[str, ...], weakened: Dialect | None, tmp_path: Path
+) -> None:
     dialects, notices = Dialects(Ledger(tmp_path), "here"), []
     outgoing = Outgoing.of(REQUEST, dialects.current("m"))
-    if "answered" in before:
+    if "answered" in earlier:
         dialects.mark_answered("m", outgoing.dialect)
-    if "conceded" in before:
+    if "conceded" in earlier:
         assert dialects.concede(outgoing, "unsupported: temperature", lambda notice: None)
-    assert dialects.concede(outgoing, complaint, notices.append) is (after is not None)
-    assert dialects.current("m") == (after or Dialect())
-    assert bool(notices) is (after is not None and not before)
+    assert dialects.concede(outgoing, complaint, notices.append) is (weakened is not None)
+    assert dialects.current("m") == (weakened or Dialect())
+    assert bool(notices) is (weakened is not None and not earlier)
 
 
-def test_a_concession_names_both_dialects_and_keeps_the_old_one_for_look_ups(tmp_path):
+def test_a_concession_names_both_dialects_and_keeps_the_old_one_for_look_ups(
+    tmp_path: Path,
+) -> None:
     dialects, notices = Dialects(Ledger(tmp_path), "here"), []
     dialects.concede(Outgoing.of(REQUEST), "no seed, please", notices.append)
     assert dialects.known("m") == [NO_SEED, Dialect()]

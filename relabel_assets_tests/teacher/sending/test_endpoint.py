@@ -3,9 +3,12 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
@@ -27,7 +30,7 @@ class Recorder:
         self.port = 0
 
     @contextmanager
-    def running(self):
+    def running(self) -> Iterator["Recorder"]:
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,7 +53,7 @@ class Recorder:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, format, *args) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -67,7 +70,7 @@ class Recorder:
             thread.join(10)
 
 
-def grade(folder, n, **settings):
+def grade(folder: Path, n: int, **settings: object) -> pl.DataFrame:
     config = TeacherConfig.model_validate(
         {"kind": "openai", "requests_per_minute": None, "tokens_per_minute": None, **settings}
     )
@@ -76,7 +79,7 @@ def grade(folder, n, **settings):
 
 
 @pytest.fixture(autouse=True)
-def no_environment(monkeypatch):
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "OPENAI_API_KEY",
         "AZURE_OPENAI_API_KEY",
@@ -86,7 +89,9 @@ def no_environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_an_azure_request_has_a_deployment_a_version_and_an_api_key_header(tmp_path, monkeypatch):
+def test_an_azure_request_has_a_deployment_a_version_and_an_api_key_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-key-0123456789")
     with Recorder(refuses=("max_completion_tokens",)).running() as server:
         settings = {
@@ -110,7 +115,9 @@ def test_an_azure_request_has_a_deployment_a_version_and_an_api_key_header(tmp_p
             grade(tmp_path / "other", 1, **settings)
 
 
-def test_azure_without_a_key_or_an_address_is_an_error(tmp_path, monkeypatch):
+def test_azure_without_a_key_or_an_address_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(TeacherError, match="AZURE_OPENAI_API_KEY is not set"):
         grade(
             tmp_path,
@@ -125,7 +132,7 @@ def test_azure_without_a_key_or_an_address_is_an_error(tmp_path, monkeypatch):
         grade(tmp_path, 1, model="m", api="azure", api_version="2024-10-21")
 
 
-def test_the_token_rate_limit_holds_at_any_concurrency(tmp_path):
+def test_the_token_rate_limit_holds_at_any_concurrency(tmp_path: Path) -> None:
     """The server bills 720 tokens a reply, so at 720 x 20 tokens a second no more than 20 replies a
     second may come."""
     per_second, n = 20, 30

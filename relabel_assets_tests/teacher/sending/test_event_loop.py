@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.slow  # servers and processes
 NAME = contextvars.ContextVar("name", default="nobody")
 
 
-def inside_a_running_loop(work):
+def inside_a_running_loop(work: Coroutine[Any, Any, None]) -> None:
     async def main() -> None:
         run_to_end(work)
 
@@ -30,23 +32,25 @@ def inside_a_running_loop(work):
 
 
 @pytest.mark.parametrize("run", [run_to_end, inside_a_running_loop])
-def test_work_completes_with_the_callers_context(run):
-    seen = []
+def test_work_completes_with_the_callers_context(
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    contexts = []
 
     async def work() -> None:
         await asyncio.sleep(0.001)
-        seen.append((NAME.get(), threading.current_thread() is threading.main_thread()))
+        contexts.append((NAME.get(), threading.current_thread() is threading.main_thread()))
 
     token = NAME.set("teacher")
     try:
         run(work())
     finally:
         NAME.reset(token)
-    assert seen == [("teacher", run is run_to_end)]
+    assert contexts == [("teacher", run is run_to_end)]
 
 
 @pytest.mark.parametrize("run", [run_to_end, inside_a_running_loop])
-def test_an_error_of_the_work_is_raised(run):
+def test_an_error_of_the_work_is_raised(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
     async def work() -> None:
         await asyncio.sleep(0)
         raise ValueError("the disk is full")
@@ -55,7 +59,7 @@ def test_an_error_of_the_work_is_raised(run):
         run(work())
 
 
-def test_ctrl_c_inside_a_running_loop_lets_the_work_finish_writing():
+def test_ctrl_c_inside_a_running_loop_lets_the_work_finish_writing() -> None:
     written = []
 
     async def work() -> None:
@@ -67,12 +71,12 @@ def test_ctrl_c_inside_a_running_loop_lets_the_work_finish_writing():
                 await asyncio.sleep(0.01)
                 written.append(number)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             inside_a_running_loop(work())
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
     assert written == [0, 1, 2]
 
 
@@ -95,7 +99,9 @@ run_to_end(work())
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)]
 )
-def test_a_signal_ends_the_process_after_the_work_has_finished_writing(signum, code):
+def test_a_signal_ends_the_process_after_the_work_has_finished_writing(
+    signum: signal.Signals, code: int
+) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

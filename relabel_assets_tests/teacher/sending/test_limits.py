@@ -36,24 +36,24 @@ def starts_of(
     return run(main())
 
 
-def test_requests_start_evenly_from_the_first_on():
+def test_requests_start_evenly_from_the_first_on() -> None:
     assert starts_of(60, [1] * 5) == pytest.approx([0, 1, 2, 3, 4])
 
 
-def test_a_large_request_holds_back_the_next_one():
+def test_a_large_request_holds_back_the_next_one() -> None:
     assert starts_of(60, [10, 1, 1]) == pytest.approx([0, 10, 11])
 
 
-def test_without_a_limit_nothing_waits():
+def test_without_a_limit_nothing_waits() -> None:
     assert starts_of(None, [1e9] * 3) == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("correction", "second"), [(5, 15), (-4, 6), (-100, 0)])
-def test_a_correction_moves_the_next_turn(correction, second):
+def test_a_correction_moves_the_next_turn(correction: float, second: float) -> None:
     assert starts_of(60, [10, 1], {0: correction}) == pytest.approx([0, second])
 
 
-def test_a_correction_shortens_a_wait_that_has_begun():
+def test_a_correction_shortens_a_wait_that_has_begun() -> None:
     async def main() -> float:
         limiter = RateLimiter(60)
         await limiter.wait(100)
@@ -66,7 +66,7 @@ def test_a_correction_shortens_a_wait_that_has_begun():
     assert run(main()) == pytest.approx(10.4, abs=0.26)
 
 
-def test_a_correction_before_the_first_wait_changes_nothing():
+def test_a_correction_before_the_first_wait_changes_nothing() -> None:
     async def main() -> float:
         limiter = RateLimiter(60)
         limiter.correct(1000)
@@ -77,7 +77,7 @@ def test_a_correction_before_the_first_wait_changes_nothing():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_rate_is_exceeded_by_at_most_one_second_of_burst(seed):
+def test_the_rate_is_exceeded_by_at_most_one_second_of_burst(seed: int) -> None:
     chance = random.Random(seed)
 
     async def main() -> list[tuple[float, float]]:
@@ -102,7 +102,7 @@ def test_the_rate_is_exceeded_by_at_most_one_second_of_burst(seed):
             assert units <= 10 * (started[last][0] - started[first][0] + 1.0) + 1e-6
 
 
-def test_an_idle_limiter_saves_up_at_most_one_second():
+def test_an_idle_limiter_saves_up_at_most_one_second() -> None:
     async def main() -> list[float]:
         limiter, starts = RateLimiter(60 * 10), []
         await limiter.wait(1)
@@ -127,7 +127,7 @@ async def fail(breaker: CircuitBreaker, n: int = 1) -> None:
         breaker.leave(await breaker.enter(), False)
 
 
-def test_the_breaker_opens_after_failures_in_a_row_and_probes_after_each_wait():
+def test_the_breaker_opens_after_failures_in_a_row_and_probes_after_each_wait() -> None:
     async def main() -> None:
         breaker = CircuitBreaker(3, (1.0, 2.0, 4.0))
         await fail(breaker, 2)
@@ -147,7 +147,7 @@ def test_the_breaker_opens_after_failures_in_a_row_and_probes_after_each_wait():
     run(main())
 
 
-def test_a_success_resets_the_failure_count_and_a_busy_endpoint_does_not():
+def test_a_success_resets_the_failure_count_and_a_busy_endpoint_does_not() -> None:
     async def main() -> None:
         breaker = CircuitBreaker(2, (1.0,))
         for result in (False, True, False, None, None):
@@ -159,7 +159,7 @@ def test_a_success_resets_the_failure_count_and_a_busy_endpoint_does_not():
     run(main())
 
 
-def test_a_successful_probe_closes_the_breaker_and_resets_the_waits():
+def test_a_successful_probe_closes_the_breaker_and_resets_the_waits() -> None:
     async def main() -> None:
         breaker = CircuitBreaker(1, (1.0, 2.0))
         await fail(breaker)
@@ -173,7 +173,7 @@ def test_a_successful_probe_closes_the_breaker_and_resets_the_waits():
     run(main())
 
 
-def test_one_probe_runs_at_a_time_and_its_success_releases_the_others():
+def test_one_probe_runs_at_a_time_and_its_success_releases_the_others() -> None:
     async def main() -> None:
         breaker = CircuitBreaker(1, (1.0, 2.0))
         await fail(breaker)
@@ -187,7 +187,7 @@ def test_one_probe_runs_at_a_time_and_its_success_releases_the_others():
     run(main())
 
 
-def test_a_cancelled_probe_lets_the_next_one_in():
+def test_a_cancelled_probe_lets_the_next_one_in() -> None:
     async def main() -> None:
         breaker = CircuitBreaker(1, (1.0,))
         await fail(breaker)
@@ -215,13 +215,15 @@ def test_a_cancelled_probe_lets_the_next_one_in():
     ],
 )
 def test_the_limit_is_the_smaller_of_the_two_budgets(
-    run_budget, corpus_budget, spent_before, limit
-):
+    run_budget: float | None, corpus_budget: float | None, spent_before: float, limit: float | None
+) -> None:
     assert Budget.limit(run_budget, corpus_budget, spent_before) == limit
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 50])
-def test_requests_in_flight_cannot_overshoot_and_release_their_reservations(concurrency):
+def test_requests_in_flight_cannot_overshoot_and_release_their_reservations(
+    concurrency: int,
+) -> None:
     """Each can cost 1.0 and costs 0.4: with 5.0, eleven go, whatever the concurrency."""
 
     async def main() -> tuple[float, int]:
@@ -245,7 +247,7 @@ def test_requests_in_flight_cannot_overshoot_and_release_their_reservations(conc
     )  # a twelfth could cost 1.0, and 0.6 is left
 
 
-def test_a_request_that_fits_exactly_is_sent_and_a_cent_more_is_not():
+def test_a_request_that_fits_exactly_is_sent_and_a_cent_more_is_not() -> None:
     async def main() -> list[bool]:
         answers = []
         for most in (1.0, 1.01):
@@ -255,7 +257,7 @@ def test_a_request_that_fits_exactly_is_sent_and_a_cent_more_is_not():
     assert run(main()) == [True, False]
 
 
-def test_a_request_waits_for_those_in_flight_and_an_unknown_cost_counts_as_zero():
+def test_a_request_waits_for_those_in_flight_and_an_unknown_cost_counts_as_zero() -> None:
     async def main() -> None:
         budget = Budget(1.0)
         assert await budget.reserve(0.7)
@@ -268,7 +270,7 @@ def test_a_request_waits_for_those_in_flight_and_an_unknown_cost_counts_as_zero(
     run(main())
 
 
-def test_without_a_budget_spending_is_counted_and_nothing_is_refused():
+def test_without_a_budget_spending_is_counted_and_nothing_is_refused() -> None:
     async def main() -> float:
         budget = Budget(None)
         assert await budget.reserve(1e9) and budget.holds(1e9)
@@ -281,7 +283,7 @@ def test_without_a_budget_spending_is_counted_and_nothing_is_refused():
 # The most a request can cost
 
 
-def test_the_most_a_request_can_cost_by_hand():
+def test_the_most_a_request_can_cost_by_hand() -> None:
     request = Request("m", ({"role": "user", "content": "x" * 384},), "s", {}, 0.0, None, 1000)
     outgoing = Outgoing.of(request)
     price = Price(input=10.0, output=20.0, cached_input=1.0)

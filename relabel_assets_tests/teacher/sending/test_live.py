@@ -1,5 +1,8 @@
 """The queue of live sending: the first request alone, the rest together, duplicates once."""
 
+from pathlib import Path
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -10,14 +13,14 @@ pytestmark = pytest.mark.slow  # a server on the loopback
 
 
 @pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch):
+def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def test_the_first_request_goes_alone_and_the_others_together(tmp_path):
+def test_the_first_request_goes_alone_and_the_others_together(tmp_path: Path) -> None:
     in_flight = []
 
-    def choose(body, key, nth):
+    def choose(body: dict[str, Any], key: str, nth: int) -> str | None:
         in_flight.append(server.in_flight)  # when a request is answered
 
     server = TeacherServer(choose, latency_s=0.2)
@@ -30,7 +33,9 @@ def test_the_first_request_goes_alone_and_the_others_together(tmp_path):
 
 @pytest.mark.parametrize("n_workers", [1, 4])
 @pytest.mark.parametrize(("fault", "status"), [("refusal", "refused"), (None, "ok")])
-def test_duplicates_share_one_request_and_its_result(fault, status, n_workers, tmp_path):
+def test_duplicates_share_one_request_and_its_result(
+    fault: str | None, status: str, n_workers: int, tmp_path: Path
+) -> None:
     copies = [make_pairs(1).with_columns(doc_id=pl.lit(f"copy {n}")) for n in range(5)]
     with TeacherServer(lambda body, key, nth: fault, latency_s=0.02).running() as server:
         labels = grade(tmp_path, server, pl.concat(copies), max_concurrency=n_workers)
