@@ -1,4 +1,4 @@
-"""The decision after a response: the request ends, is sent again, or the run stops.
+"""The decision after a response: end the request, send it again, or stop the run.
 
 What belongs here: that decision, on plain values. What does not: the verdict on an HTTP status
 (verdict.py), and acting on the decision (sending/attempts.py, batch/rounds.py).
@@ -10,11 +10,10 @@ from typing import Literal
 from relabel_assets.teacher.exchange import ExchangeStatus, ParsedReply
 from relabel_assets.teacher.verdict import Verdict
 
-# How often a request is sent again for a reply that cannot be parsed. A cut or garbled reply is
-# mostly fine the second time; a model that misses the schema three times misses it the tenth time
-# too, and every reply is paid for.
+# How often a request is sent again after a reply that cannot be parsed. Not measured: a cut or garbled
+# reply is mostly fine the second time. A model that missed the schema three times rarely fits it
+# later, and every reply costs money.
 REREADS = 2
-
 
 Step = Literal["end", "ask_again", "back_off", "concede", "deny", "stop"]
 _STEPS: dict[str, Step] = {
@@ -27,8 +26,7 @@ _STEPS: dict[str, Step] = {
 
 @dataclass(frozen=True)
 class Tries:
-    """How often one request came back without a usable reply in this run. The two counts have
-    limits of their own."""
+    """How often one request failed in this run. Each count has a limit of its own."""
 
     n_unanswered: int = 0  # no response, or the endpoint was busy or down
     n_unreadable: int = 0  # a reply that could not be parsed
@@ -44,13 +42,14 @@ class Tries:
 
 @dataclass(frozen=True)
 class Decision:
-    """`step` is one of
+    """What to do with a request after a response. `step` is one of
 
-    end        the request ends with `status` and `reason` ask_again  send it again at once: the
-    endpoint is well, the reply was unreadable back_off   send it again after a wait concede    send
-    it again in a weaker dialect; where there is none, it ends with `status` and `reason` deny
-    it ends, and the endpoint denies access: live sending stops when nothing was answered before
-    stop       it ends, and nothing more is sent: the account has no money or quota left
+    end        end it with `status` and `reason`
+    ask_again  send it again at once: the endpoint works, but the reply could not be parsed
+    back_off   send it again after a wait
+    concede    send it again in a weaker dialect; without one, end it with `status` and `reason`
+    deny       end it: the endpoint denies access. Live sending stops if nothing was answered yet
+    stop       end it and send nothing more: the account has no money or quota left
     """
 
     step: Step
@@ -61,8 +60,7 @@ class Decision:
 def decide(
     verdict: Verdict, tries: Tries, max_retries: int, parsed: ParsedReply | None = None
 ) -> Decision:
-    """What follows from a response with `verdict`, where `tries` counts it already. `parsed` is its
-    reply, if usable.
+    """The decision after a response with `verdict`. `tries` includes it; `parsed` is its reply.
 
     >>> decide(Verdict("retry", "HTTP 429"), Tries(n_unanswered=1), max_retries=4).step
     'back_off'

@@ -1,9 +1,8 @@
-"""A document as the text that a model is shown: its title, its metadata and its body, each cut to a
-length.
+"""The text of a document in a prompt: title, metadata and body, each cut to a length.
 
-What belongs here: the values of the placeholders title, metadata and body, alike for grading and
-for writing queries. What does not: which passages of a long body are kept (excerpt.py), and the
-words around the values (prompts/).
+What belongs here: the values of the placeholders title, metadata and body, for grading and for
+writing queries. What does not: which passages of a long body are kept (excerpt.py), and the words
+around the values (prompts/).
 """
 
 from collections.abc import Mapping
@@ -12,9 +11,9 @@ from typing import Any
 from relabel_assets.tables.schemas import DOCUMENT_METADATA
 from relabel_assets.teacher.excerpt import excerpt
 
-# Characters of a title, a piece of metadata or a persona. Real titles and paths are shorter; what
-# is longer is a whole paragraph in the wrong field, which would fill the prompt uncut:
-# max_document_tokens limits the body alone.
+# Characters of a title, a piece of metadata or a persona. Not measured: real titles and paths are
+# shorter. A paragraph in the wrong field would fill the prompt: max_document_tokens limits only the
+# body.
 LONGEST_LINE = 300
 
 
@@ -23,8 +22,8 @@ def document_values(
 ) -> dict[str, str]:
     """The values of a prompt's placeholders title, metadata and body.
 
-    `document`: title, body and DOCUMENT_METADATA, any but body None. Of a body over `max_tokens`,
-    the passages nearest to `query` are shown; without a query, those nearest to the title.
+    `document`: title, body and DOCUMENT_METADATA; all but body may be None. A body over `max_tokens`
+    is cut to the passages that share most words with `query`, or with the title without a query.
 
     >>> document_values({"body": "Ask HR.", "author": "Ana", "path": None}, 50, query="leave")
     {'title': '(no title)', 'metadata': 'author: Ana', 'body': 'Ask HR.'}
@@ -41,7 +40,7 @@ def document_values(
 
 
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
-    """`text` in one line; where it is longer than `longest` characters, cut and marked.
+    """`text` in one line, cut after `longest` characters and then marked with [...].
 
     >>> one_line("paid\\n  leave"), one_line("paid leave", 4)
     ('paid leave', 'paid [...]')

@@ -1,9 +1,10 @@
-"""What asking a teacher will take, before anything is sent: requests, tokens, dollars and minutes.
+"""An estimate before anything is sent: requests, tokens, dollars and minutes.
 
-What belongs here: the arithmetic, on counts and on what earlier replies used. What does not: which
-requests there are (questions.py) and reading the ledger (ledger/report.py). There is no tokenizer:
-tokens are UTF-8 bytes over a number of bytes a token, observed in the ledger where it can be,
-assumed where it cannot. Retries are not counted.
+What belongs here: the arithmetic, on counts and on the usage of earlier replies. What does not: the
+requests (questions.py) and reading the ledger (ledger/report.py).
+
+There is no tokenizer: tokens are UTF-8 bytes divided by bytes per token. That number comes from the
+ledger, or is assumed while the ledger has few replies. Retries are not counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,15 @@ from relabel_assets.teacher.requests import BYTES_PER_TOKEN
 
 ASSUMED_COMPLETION_TOKENS = 60.0  # a grade and one short sentence
 ASSUMED_LATENCY_S = 2.0  # a hosted model on a prompt of a few thousand tokens
-MIN_REPLIES = 5  # fewer say little about the next one
+MIN_REPLIES = 5  # not measured: the mean of fewer replies may be far off
 
 
 @dataclass(frozen=True)
 class ObservedUsage:
-    """What replies of one model in the ledger used, in the mean. `token_ratio`: billed prompt
-    tokens over those that requests.py estimates from bytes."""
+    """The mean usage of one model's replies in the ledger.
+
+    `token_ratio`: billed prompt tokens over the prompt tokens that requests.py estimates from bytes.
+    """
 
     n_replies: int
     token_ratio: float
@@ -35,8 +38,11 @@ class ObservedUsage:
 
 @dataclass(frozen=True)
 class Workload:
-    """The requests to one model. `prompt_tokens` (estimated from their bytes) and
-    `max_completion_tokens` (what the requests allow) are of those to send."""
+    """The requests to one model.
+
+    `prompt_tokens` (estimated from bytes) and `max_completion_tokens` (the limit in the requests)
+    are sums over the requests to send.
+    """
 
     model: str
     n_requests: int = 0
@@ -49,11 +55,11 @@ class Workload:
         return self.n_requests - self.n_answered
 
     def with_answered(self) -> "Workload":
-        """With one more request, which the ledger answers."""
+        """The workload with one more request that the ledger answers."""
         return replace(self, n_requests=self.n_requests + 1, n_answered=self.n_answered + 1)
 
     def with_unanswered(self, prompt_tokens: int, max_completion_tokens: int) -> "Workload":
-        """With one more request, which is to be sent."""
+        """The workload with one more request to send."""
         return replace(
             self,
             n_requests=self.n_requests + 1,
@@ -62,7 +68,7 @@ class Workload:
         )
 
     def scaled(self, n_requests: int) -> "Workload":
-        """As if its mean request were sent `n_requests` times: for pairs that are not chosen yet."""
+        """The workload of `n_requests` requests like its mean one: for pairs not chosen yet."""
         factor = n_requests / max(1, self.n_requests)
         return Workload(
             self.model,
@@ -74,9 +80,10 @@ class Workload:
 
 @dataclass(frozen=True)
 class ModelEstimate:
-    """The figures of one model. Dollars are None where the price is unknown; `max_usd` is for
-    replies as long as max_completion_tokens allows. `is_measured`: tokens and latency are from the
-    ledger, not assumed."""
+    """The estimate for one model. Dollars are None where the price is unknown.
+
+    `max_usd` is the cost if every reply is as long as max_completion_tokens allows.
+    """
 
     workload: Workload
     prompt_tokens: int
@@ -93,13 +100,16 @@ class ModelEstimate:
 
     @property
     def is_measured(self) -> bool:
+        """Whether tokens and latency come from the ledger, not from assumptions."""
         return self.n_replies_observed >= MIN_REPLIES
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """All models together. `minutes` is None in batch mode, where the endpoint decides;
-    `bottleneck` says what sets it."""
+    """The estimate for all models. `bottleneck` names the limit that sets `minutes`.
+
+    `minutes` is None unless requests are sent live: a batch takes as long as the endpoint likes.
+    """
 
     models: tuple[ModelEstimate, ...]
     minutes: float | None
@@ -135,12 +145,12 @@ class Estimate:
 
     @property
     def unpriced_models(self) -> list[str]:
-        """Models to be asked whose price is unknown."""
+        """The models whose price is unknown."""
         return [model.model for model in self.models if model.cost_usd is None]
 
 
 def _total(costs: Sequence[float | None]) -> float | None:
-    """The sum; None where one is unknown: an unknown cost is not 0."""
+    """The sum, or None if one cost is unknown: an unknown cost is not 0."""
     total = 0.0
     for cost in costs:
         if cost is None:
@@ -157,7 +167,7 @@ def estimate(
     *,
     assumed_completion_tokens: float = ASSUMED_COMPLETION_TOKENS,
 ) -> Estimate:
-    """The estimate of `workloads`, from what was `observed` of each model and its price.
+    """The estimate for `workloads`, from the `observed` usage of each model and its price.
 
     >>> workload = Workload("m", n_requests=100, prompt_tokens=50_000)
     >>> price = Price(input=2.0, output=10.0, cached_input=1.0)
@@ -178,7 +188,7 @@ def estimate(
 
 
 def _minutes(models: Sequence[ModelEstimate], config: TeacherConfig) -> dict[str, float]:
-    """What each limit alone would take."""
+    """The minutes that each limit alone would take."""
     n_to_send = sum(model.workload.n_to_send for model in models)
     n_tokens = sum(model.prompt_tokens + model.completion_tokens for model in models)
     busy_s = sum(model.workload.n_to_send * model.latency_s for model in models)

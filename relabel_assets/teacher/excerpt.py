@@ -1,14 +1,13 @@
-"""Cutting a document that is too long for a teacher, by a rule anyone can follow.
+"""An excerpt of a document's body that is too long for a prompt.
 
 What belongs here: choosing passages. What does not: the title and the metadata, which are always
 shown (document_text.py), and the estimate of tokens (requests.py).
 
-The rule. A body that fits is shown whole. Otherwise it is split into passages at blank lines (and,
-where a paragraph is long, at line ends, sentence ends and finally anywhere), of at most
-PASSAGE_BYTES. The first passage is always kept. The others are taken in the order of how many of
-the query's words they hold, each word weighted by how few passages of this document hold it,
-earlier ones first among equals, as long as they fit. They are shown in the document's own order,
-with a line [...] wherever something was left out.
+A body that fits is shown whole. A longer one is split into passages of at most PASSAGE_BYTES: at
+blank lines, and a long paragraph at line ends, sentence ends, spaces or anywhere. The first passage
+is always kept. The others are ranked by the query's words in them; a word weighs more if few
+passages have it. They are kept in that order, earlier ones first at a tie, as long as they fit. The
+excerpt shows them in the document's order, with a line [...] for each gap.
 """
 
 import math
@@ -17,13 +16,13 @@ from collections import Counter
 
 from relabel_assets.teacher.requests import BYTES_PER_TOKEN
 
-PASSAGE_BYTES = 800  # a paragraph or two: enough to be understood by itself, and several fit in
+PASSAGE_BYTES = 800  # not measured: a paragraph or two, which can be understood alone; several fit
 GAP = "[...]"
 _SEPARATOR = "\n\n"
 _WORD = re.compile(r"[^\W_]+")
-# Kana, Han and Hangul: words without spaces between them.
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-# Where a text is split and how the pieces are joined again, the most natural place first.
+# Kana, Han and Hangul: many words, with no space between them.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# (where a text is split, what joins the pieces again), the most natural break first.
 _BREAKS = (
     (re.compile(r"\n\s*\n"), "\n\n"),
     (re.compile(r"\n"), "\n"),
@@ -33,7 +32,7 @@ _BREAKS = (
 
 
 def excerpt(body: str, query: str, max_tokens: int) -> str:
-    """`body` in at most `max_tokens` estimated tokens. The same arguments give the same text.
+    """`body` in at most `max_tokens` estimated tokens. Equal arguments give equal text.
 
     >>> body = "All about leave.\\n\\n" + "Other things. " * 9 + "\\n\\nSick leave needs a note."
     >>> excerpt(body, "sick leave", max_tokens=25)
@@ -54,6 +53,7 @@ def excerpt(body: str, query: str, max_tokens: int) -> str:
 
 
 def _with_gaps(passages: list[str], kept: set[int]) -> str:
+    """The kept passages as one text, with GAP for the others."""
     parts: list[str] = []
     for position in sorted(kept):
         if position > 0 and position - 1 not in kept:
@@ -65,7 +65,7 @@ def _with_gaps(passages: list[str], kept: set[int]) -> str:
 
 
 def _by_nearness(passages: list[str], query: str) -> list[int]:
-    """The positions of `passages`: the first one, then those that share most with `query`."""
+    """The positions of `passages`: the first, then those with most of the query's words."""
     query_words = set(_words(query))
     shared = [query_words & set(_words(passage)) for passage in passages]
     n_passages_with = Counter(word for words in shared for word in words)
@@ -79,13 +79,13 @@ def _by_nearness(passages: list[str], query: str) -> list[int]:
 
 
 def _words(text: str) -> list[str]:
-    """Lower-cased words without a plural s; pairs of characters where words have no spaces between
-    them."""
+    """Lower-cased words without a plural s. Text without spaces gives pairs of characters."""
     words: list[str] = []
     for word in _WORD.findall(text.lower()):
-        if _WIDE.search(word):
+        if _UNSPACED.search(word):
             words.extend(word[start : start + 2] for start in range(max(1, len(word) - 1)))
         else:
+            # Up to three letters, the s is part of the word: "gas", "bus".
             words.append(word[:-1] if len(word) > 3 and word.endswith("s") else word)
     return words
 
@@ -97,9 +97,9 @@ def _passages(text: str, max_bytes: int, level: int = 0) -> list[str]:
     if level == len(_BREAKS):
         length = max(1, max_bytes // 4)  # no character has more than four bytes
         return [text[start : start + length] for start in range(0, len(text), length)]
-    place, glue = _BREAKS[level]
+    separator, glue = _BREAKS[level]
     pieces: list[str] = []
-    for part in place.split(text):
+    for part in separator.split(text):
         if not part.strip():
             continue
         if pieces and _size(pieces[-1] + glue + part) <= max_bytes:

@@ -1,7 +1,7 @@
-"""The end of a request to a teacher, and its parsed reply.
+"""An exchange with the teacher: how a request ended, and its parsed reply.
 
-What belongs here: the values that the sending engine hands to its caller. What does not: sending
-(sender.py) and parsing itself (replies.py).
+What belongs here: the values that sending returns to its caller. What does not: sending (sender.py)
+and parsing (replies.py).
 """
 
 from collections.abc import Callable
@@ -16,8 +16,7 @@ ExchangeStatus = Literal["ok", "refused", "unparseable", "failed", "over_budget"
 
 @dataclass(frozen=True)
 class ParsedReply:
-    """An answer's body, parsed by the caller's `read`. `value` is the caller's own, and only there
-    if ok.
+    """The body of an answer, parsed by the caller's `read`. `value` is None unless the status is ok.
 
     >>> ParsedReply("ok", value=2).value
     2
@@ -30,14 +29,13 @@ class ParsedReply:
 
 @dataclass(frozen=True)
 class Exchange:
-    """How a request ended. `line` is its response in the ledger and `parsed` its reply; None where
-    there is none.
+    """How a request ended. `line` is its response in the ledger, `parsed` its reply.
 
-    `attempts` and `cost_usd` are of all requests ever sent under `key`, so that they stay the same
-    when the ledger answers.
+    `attempts` and `cost_usd` count all requests ever sent under `key`. So they are the same when the
+    ledger answers.
     """
 
-    index: int  # position of the request among those that were given
+    index: int  # position in the caller's requests
     request: Request
     key: str
     status: ExchangeStatus
@@ -50,4 +48,4 @@ class Exchange:
 
 
 Read = Callable[[Any], ParsedReply]  # parses the body of a 2xx response
-OnExchange = Callable[[Exchange], None]  # called once for every request, when it has ended
+OnExchange = Callable[[Exchange], None]  # called once for every request, when it ends

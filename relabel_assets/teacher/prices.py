@@ -1,9 +1,8 @@
-"""What a response cost: the usage an endpoint reports, times a price from corpus.yaml or from
-genai-prices.
+"""The cost of a response: its usage times a price from corpus.yaml or from genai-prices.
 
-What belongs here: reading usage, finding a price, multiplying. What does not: budgets
-(sending/spend.py) and estimates before anything is sent (estimate.py). No network: genai-prices
-carries its list with it.
+What belongs here: parsing usage, looking up a price, multiplying. What does not: budgets
+(sending/limits.py) and estimates before anything is sent (estimate.py). There is no network:
+genai-prices is installed with its list.
 """
 
 from collections.abc import Mapping
@@ -12,16 +11,15 @@ from typing import Any
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 
-_BATCH_DISCOUNT = (
-    0.5  # what OpenAI and Azure bill for a batch, over the price of the same requests one by one
-)
-# Long-context prices hold above some length, which is far above this one.
+# OpenAI and Azure bill a request in a batch at half the price of the same request sent alone.
+_BATCH_DISCOUNT = 0.5
+# The length of the prompt that genai-prices is asked about: far below every long-context price.
 _SHORT_PROMPT_TOKENS = 1000
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one response; `cached_tokens` are part of `prompt_tokens`."""
+    """Tokens of one response. `prompt_tokens` include `cached_tokens`."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -29,8 +27,7 @@ class Usage:
 
 
 def read_usage(body: Any) -> Usage | None:
-    """The usage in a response's body; None where the server gives none, or something else than
-    counts.
+    """The usage in the body of a response; None unless it has counts of tokens.
 
     >>> read_usage({"usage": {"prompt_tokens": 700, "completion_tokens": 20}})
     Usage(prompt_tokens=700, completion_tokens=20, cached_tokens=0)
@@ -48,6 +45,7 @@ def read_usage(body: Any) -> Usage | None:
 
 
 def _count(value: Any) -> int | None:
+    """`value` if it is a whole number from 0; else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
@@ -60,7 +58,8 @@ class Price:
     cached_input: float
 
     def cost_usd(self, usage: Usage) -> float:
-        """
+        """The cost of a response with `usage`.
+
         >>> Price(input=2.0, output=10.0, cached_input=1.0).cost_usd(Usage(1_000_000, 100_000, 500_000))
         2.5
         """
@@ -74,12 +73,10 @@ class Price:
 
 
 def price_of(config: TeacherConfig, model: str, base_url: str | None = None) -> Price | None:
-    """The price of `model`: corpus.yaml's; else genai-prices' for the endpoint at `base_url`; else
-    None.
+    """The price of `model` from corpus.yaml, else from genai-prices for `base_url`, else None.
 
-    In batch mode, genai-prices' is halved, as OpenAI and Azure bill batches; corpus.yaml's is taken
-    as it is. A model at an endpoint that genai-prices does not know has no price, whatever its
-    name: it may be anything behind it.
+    In batch mode, the price from genai-prices is halved; the one from corpus.yaml is not. A model at
+    an endpoint that genai-prices does not list has no price: any model may have that name there.
 
     >>> price_of(TeacherConfig(), "gpt-4o")
     Price(input=2.5, output=10.0, cached_input=1.25)

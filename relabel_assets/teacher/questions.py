@@ -1,9 +1,8 @@
-"""What a teacher is asked for a corpus: the requests, as often as they are gone through, and the
-reading of their answers.
+"""The questions to a teacher about a corpus: requests, and the parser of their replies.
 
-What belongs here: one class for each purpose, how a corpus' folder makes one, and a sample of pairs
-where no candidates are chosen yet. What does not: sending them (sender.py), and what an answer
-becomes (teacher.py, query_writer.py).
+What belongs here: one class for each purpose, made from a corpus folder; and a sample of pairs for
+a corpus without candidates. What does not: sending (sender.py), and what becomes of an answer
+(teacher.py, queries/query_writer.py).
 """
 
 from collections.abc import Iterator
@@ -34,14 +33,18 @@ from relabel_assets.teacher.queries.query_requests import (
 )
 from relabel_assets.teacher.requests import Request
 
-_SAMPLE_SIZE = 200  # documents: their mean length is within a few percent of the corpus'
+# Documents. If their lengths vary as much as their mean, its standard error is 7 %.
+_SAMPLE_SIZE = 200
 _ASSUMED_QUERY = "what is the policy on expenses for remote staff"  # as long as most questions
-_ASSUMED_TOKENS_A_QUERY = 30.0  # its words, its intent and the JSON around them
+# Not measured: the words of a query, its intent and the JSON around them.
+_ASSUMED_TOKENS_A_QUERY = 30.0
 
 
 class Questions(Protocol):
-    """Requests for one purpose. `models` are those that are asked; `assumed_completion_tokens` are
-    of a reply, for an estimate before there is any."""
+    """The requests for one purpose. Iterating gives the same requests every time.
+
+    `assumed_completion_tokens`: the length of a reply, for an estimate before the first reply.
+    """
 
     purpose: str
     config: TeacherConfig
@@ -52,12 +55,11 @@ class Questions(Protocol):
         """The requests, in the same order each time."""
 
     def read(self, body: Any) -> ParsedReply:
-        """What the body of a 2xx response says."""
+        """The parsed reply in the body of a 2xx response."""
 
 
 class GradingQuestions:
-    """The requests that grade `pairs` (query_id, text, doc_id, DOCUMENT_COLUMNS), `n_per_pair` for
-    each, in order."""
+    """Requests to grade `pairs` (query_id, text, doc_id, DOCUMENT_COLUMNS), `n_per_pair` for each."""
 
     purpose = "grading"
     assumed_completion_tokens = ASSUMED_COMPLETION_TOKENS
@@ -72,7 +74,7 @@ class GradingQuestions:
 
     @classmethod
     def for_corpus(cls, folder: CorpusFolder, pairs: pl.DataFrame) -> "GradingQuestions":
-        """By the settings, rubric and prompt of the corpus. Raises ConfigError for a wrong prompt."""
+        """Questions with the corpus' settings, rubric and prompt. Raises ConfigError for a bad one."""
         return cls(pairs, folder.config.teacher, folder.rubric, folder.grading_prompt)
 
     def __iter__(self) -> Iterator[Request]:
@@ -84,9 +86,10 @@ class GradingQuestions:
 
 
 class QueryQuestions:
-    """The requests that have queries written about the seed documents among `documents` (the
-    columns of seed_docs), one request each. `seeds` are these documents, `wanted` what to write
-    about each."""
+    """Requests to write queries, one for each seed document among `documents` (rows of seed_docs).
+
+    `seeds` are the rows of the seed documents; `wanted` are the queries to write about each.
+    """
 
     purpose = "queries"
 
@@ -101,7 +104,7 @@ class QueryQuestions:
 
     @classmethod
     def for_corpus(cls, folder: CorpusFolder, documents: pl.DataFrame) -> "QueryQuestions":
-        """By the settings and prompt of the corpus. Raises ConfigError for a wrong prompt."""
+        """Questions with the corpus' settings and prompt. Raises ConfigError for a bad one."""
         config = folder.config
         return cls(documents, config.teacher, config.queries, folder.queries_prompt)
 
@@ -115,16 +118,15 @@ class QueryQuestions:
 
 @dataclass(frozen=True)
 class AssumedPairs:
-    """For a corpus without candidates: a sample of pairs, how many pairs there may be, and what
-    that assumes."""
+    """The pairs of a corpus whose candidates are not chosen yet, for an estimate."""
 
-    sample: pl.DataFrame
+    sample: pl.DataFrame  # pairs of an assumed query with documents
     n_pairs: int
-    assumption: str
+    assumption: str  # how n_pairs and the sample were chosen, for people
 
     @classmethod
     def for_corpus(cls, folder: CorpusFolder) -> "AssumedPairs":
-        """Raises CorpusError where the corpus has no documents that can be used."""
+        """The assumed pairs of a corpus. Raises CorpusError for one without usable documents."""
         documents, candidates = folder.documents().frame, folder.config.candidates
         n_queries, source = _n_queries(folder, documents.height)
         per_query = candidates.bm25_top_k + candidates.include_seed + candidates.random
@@ -140,7 +142,7 @@ class AssumedPairs:
 
 
 def _n_queries(folder: CorpusFolder, n_documents: int) -> tuple[int, str]:
-    """How many queries the corpus has or would have, and where they come from."""
+    """The number of queries that the corpus has or will get, and their source in words."""
     if folder.has_queries:
         n_queries = folder.queries().frame.height
         return n_queries, f"{n_queries:,} queries of queries.jsonl"

@@ -1,12 +1,12 @@
-"""What a model wrote in its reply, and the one JSON object in it; or why there is nothing to read.
+"""Replies of any kind: the text that a model wrote, and the one JSON object in it.
 
-What belongs here: reading a response's body, strictly, whatever was asked. What does not: what the
-object says (grading/grade_replies.py, queries/query_requests.py), HTTP statuses (verdict.py), and
-what becomes of a reply that cannot be read (sending/attempts.py).
+What belongs here: strict parsing of a response's body, for every kind of question. What does not:
+the members of the object (grading/grade_replies.py, queries/query_requests.py), HTTP statuses
+(verdict.py), and what happens after a reply that cannot be parsed (decision.py).
 
-Prose or a code fence around the object is passed over, as long as there is no second object and no
-piece of one: a reply that quotes an object out of the document and breaks off inside its own must
-not be read by the quote.
+Prose or a code fence around the object is ignored, unless it has a second object or a part of one.
+For a reply may quote an object from the document and then be cut inside its own. Its grade must not
+come from the quote.
 """
 
 import json
@@ -18,15 +18,15 @@ from relabel_assets.teacher.exchange import ParsedReply
 
 _THINKING = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _BRACKETS = re.compile(r"[{}\[\]]")
-_MAX_QUOTE = 200  # characters: enough to see what kind of reply it was, and a reason stays a line
+# Characters of a reply in a reason: enough to recognize it, and the reason stays short. Not measured.
+_MAX_QUOTE = 200
 
 
 def reply_content(body: Any) -> str | ParsedReply:
-    """The text a model wrote; or, where there is none to read, why: refused, cut off, or no reply
-    at all.
+    """The text that a model wrote, or a ParsedReply with the reason why there is none.
 
-    Takes what servers send: content as a text or as a list of parts, null beside a refusal, fields
-    of their own.
+    Servers differ: content may be a text, a list of parts, or null beside a refusal. Other fields
+    are ignored.
 
     >>> reply_content({"choices": [{"message": {"content": "hello"}}]})
     'hello'
@@ -55,7 +55,7 @@ def reply_content(body: Any) -> str | ParsedReply:
 
 
 def _parts(content: Any, kind: str) -> str:
-    """The texts of `kind` (text, refusal) in a list of parts; empty for anything else."""
+    """The joined texts of `kind` (text, refusal) in a list of parts; empty for anything else."""
     if isinstance(content, str) or not isinstance(content, Sequence):
         return ""
     parts = (part.get(kind) for part in content if isinstance(part, Mapping))
@@ -63,8 +63,9 @@ def _parts(content: Any, kind: str) -> str:
 
 
 def only_object(text: str) -> dict[str, Any] | None:
-    """The one JSON object in `text`, whatever prose stands around it; None if there is none,
-    another, or part of one.
+    """The only JSON object in `text`, which may have prose around it.
+
+    None without an object, with two, or with one and a part of another.
 
     >>> only_object('Sure: {"grade": 2}.')
     {'grade': 2}
@@ -79,6 +80,7 @@ def only_object(text: str) -> dict[str, Any] | None:
 
 
 def _object_in_prose(text: str) -> dict[str, Any] | None:
+    """The object at the first brace of `text`, if no other bracket is around it."""
     start = text.find("{")
     if start < 0 or "<think>" in text[:start]:
         return None
@@ -90,9 +92,10 @@ def _object_in_prose(text: str) -> dict[str, Any] | None:
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members as a dict. Raises ValueError for a name that occurs twice."""
     members = dict(pairs)
-    if len(members) != len(pairs):  # two grades in one object: neither can be trusted
-        raise ValueError("a member is given twice")
+    if len(members) != len(pairs):  # of two grades in one object, neither can be trusted
+        raise ValueError("a member occurs twice")
     return members
 
 
@@ -104,7 +107,7 @@ def _as_text(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` in quotes and one line, cut where it is long, as a reason shows it.
+    """`text` for a reason: in quotes, in one line, cut after 200 characters.
 
     >>> quoted("a\\nb"), len(quoted("x" * 1000))
     ("'a b'", 205)

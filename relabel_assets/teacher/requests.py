@@ -1,8 +1,7 @@
-"""Requests to a teacher: what is asked, the body that is sent, and the key it has in the ledger.
+"""Requests to a teacher: bodies, dialects, ledger keys and estimated tokens.
 
-What belongs here: bodies of chat.completions requests, their dialects, their key and the estimate
-of their tokens. What does not: what the messages say (grading/, queries/) and sending them
-(sender.py).
+What belongs here: chat.completions requests of any kind. What does not: the text of their messages
+(grading/, queries/) and sending them (sender.py).
 """
 
 import hashlib
@@ -16,9 +15,8 @@ from typing import Any, Literal
 from relabel_assets.corpus.teacher_config import TeacherConfig
 
 URL = "/v1/chat/completions"
-BYTES_PER_TOKEN = (
-    4  # of UTF-8: close for English prose; high by a third for code, low for some other languages
-)
+# Of UTF-8. It fits English prose. Code has a third more tokens; some languages have fewer.
+BYTES_PER_TOKEN = 4
 _MESSAGE_OVERHEAD_TOKENS = 4  # role and separators around each message, as OpenAI counts them
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]
@@ -26,8 +24,7 @@ ResponseFormat = Literal["json_schema", "json_object", "text"]
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a server understands. The default is what OpenAI understands; a refusal takes one thing
-    away at a time."""
+    """The request fields that a server accepts. The default is OpenAI's."""
 
     response_format: ResponseFormat = "json_schema"
     token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
@@ -36,52 +33,41 @@ class Dialect:
     is_logprobs: bool = True
 
     def without(self, complaint: str, body: Mapping[str, Any]) -> "Dialect | None":
-        """The dialect to try after a server refused `body` (400 or 422) with `complaint`; None if
-        it names no field.
+        """The dialect without the field that `complaint` names; None if it names none of `body`.
+
+        A server complains when it rejects `body` with HTTP 400 or 422.
 
         >>> Dialect().without("unknown field: seed", {"seed": 13}).is_seed
         False
         """
         words = set(re.findall(r"[a-z_]+", complaint.lower()))
-        if words & {
-            "context",
-            "large",
-            "long",
-        }:  # about this prompt's size, not about what the server understands
+        if words & {"context", "large", "long"}:  # the prompt is too long: no dialect helps
             return None
         weaker: ResponseFormat = "json_object" if self.response_format == "json_schema" else "text"
+        response_format_names = {"response_format", "json_schema", "json_object"}
+        # (field of the body, its names in complaints, the change to the dialect)
         concessions: tuple[tuple[str, set[str], dict[str, Any]], ...] = (
-            (
-                "response_format",
-                {"response_format", "json_schema", "json_object"},
-                {"response_format": weaker},
-            ),
+            ("response_format", response_format_names, {"response_format": weaker}),
             ("max_completion_tokens", {"max_completion_tokens"}, {"token_limit": "max_tokens"}),
             ("logprobs", {"logprobs", "top_logprobs"}, {"is_logprobs": False}),
             ("temperature", {"temperature"}, {"is_temperature": False}),
             ("seed", {"seed"}, {"is_seed": False}),
         )
-        changes = (
-            change for field, names, change in concessions if field in body and words & names
-        )
-        change = next(changes, None)
-        return None if change is None else replace(self, **change)
+        for field_name, names, change in concessions:
+            if field_name in body and words & names:
+                return replace(self, **change)
+        return None
 
     @property
     def name(self) -> str:
-        """For the ledger, and back by `dialect_named`."""
-        dropped = [
-            field
-            for field in ("temperature", "seed", "logprobs")
-            if not getattr(self, f"is_{field}")
-        ]
-        return " ".join(
-            [self.response_format, self.token_limit, *(f"no_{field}" for field in dropped)]
-        )
+        """The name in the ledger, which dialect_named parses."""
+        optional = ("temperature", "seed", "logprobs")
+        dropped = [f"no_{word}" for word in optional if not getattr(self, f"is_{word}")]
+        return " ".join([self.response_format, self.token_limit, *dropped])
 
 
 def dialect_named(name: str) -> Dialect | None:
-    """The dialect whose `name` this is; None for anything else.
+    """The dialect with this `name`; None for any other text.
 
     >>> dialect_named("text max_tokens no_seed")
     Dialect(response_format='text', token_limit='max_tokens', is_temperature=True, is_seed=False,
@@ -101,7 +87,7 @@ def dialect_named(name: str) -> Dialect | None:
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a teacher. `schema` is the JSON schema that the reply's content must fit."""
+    """One question to a teacher. `schema` is the JSON schema of the reply's content."""
 
     model: str
     messages: tuple[Mapping[str, str], ...]
@@ -113,7 +99,7 @@ class Request:
     is_logprobs: bool = False
 
     def body(self, dialect: Dialect = Dialect()) -> dict[str, Any]:
-        """The whole body of the request, as `dialect` puts it."""
+        """The whole body of the request in `dialect`."""
         messages = [dict(message) for message in self.messages]
         body: dict[str, Any] = {"model": self.model, "messages": messages}
         if dialect.response_format == "json_schema":
@@ -134,14 +120,14 @@ class Request:
             body["seed"] = self.seed
         body[dialect.token_limit] = self.max_completion_tokens
         if self.is_logprobs and dialect.is_logprobs:
+            # Not measured: room for ten grades. The key of a request depends on this number.
             body |= {"logprobs": True, "top_logprobs": 10}
         return body
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A request as it is sent in one dialect. Body and key are computed once, here; live sending,
-    batches and exported files all take them from here.
+    """A request in one dialect, with its body and key. Whatever is sent or exported is one of these.
 
     >>> request = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, None, 50)
     >>> outgoing = Outgoing.of(request)
@@ -155,19 +141,19 @@ class Outgoing:
     dialect: Dialect
     key: str
     body: dict[str, Any] = field(repr=False)
-    # The same request in the other dialects that were needed so far.
+    # The same request in every dialect that was needed so far.
     _versions: dict[Dialect, "Outgoing"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, request: Request, dialect: Dialect = Dialect()) -> "Outgoing":
-        """`request` as it is sent in `dialect`."""
+        """`request` in `dialect`."""
         body = request.body(dialect)
         outgoing = cls(request, dialect, request_key(body), body)
         outgoing._versions[dialect] = outgoing
         return outgoing
 
     def in_dialect(self, dialect: Dialect) -> "Outgoing":
-        """The same request in `dialect`; computed the first time."""
+        """The same request in `dialect`, computed once."""
         if dialect not in self._versions:
             other = self.of(self.request, dialect)
             self._versions[dialect] = other
@@ -176,7 +162,7 @@ class Outgoing:
 
     @cached_property
     def prompt_tokens(self) -> int:
-        """Tokens of the prompt, estimated."""
+        """Estimated tokens of the prompt."""
         return estimate_prompt_tokens(self.body)
 
 
@@ -192,7 +178,7 @@ def request_from_config(
     temperature: float | None = None,
     is_logprobs: bool = False,
 ) -> Request:
-    """A request with the corpus's own model, temperature and seed, where nothing else is said.
+    """A request with the corpus' model, temperature and token limit, unless other ones are given.
 
     >>> config = TeacherConfig(model="m", seed=13)
     >>> message = {"role": "user", "content": "grade"}
@@ -212,7 +198,7 @@ def request_from_config(
 
 
 def canonical_json(value: Any) -> bytes:
-    """UTF-8 JSON that is the same for equal values: keys in order, no spaces.
+    """JSON in UTF-8 that is the same for equal values: sorted keys, no spaces.
 
     >>> canonical_json({"b": 1, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
@@ -223,8 +209,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def request_key(body: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of the whole body, 64 hex digits: the custom_id of its lines in
-    the ledger.
+    """The custom_id of a request in the ledger: SHA-256 of its body's canonical JSON, in hex.
 
     >>> request_key({"model": "m", "seed": 1}) == request_key({"seed": 1, "model": "m"})
     True
@@ -233,8 +218,7 @@ def request_key(body: Mapping[str, Any]) -> str:
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of `text`, estimated without a tokenizer: UTF-8 bytes over BYTES_PER_TOKEN, rounded
-    up.
+    """Estimated tokens of `text`: UTF-8 bytes over BYTES_PER_TOKEN, rounded up.
 
     >>> estimate_tokens("annual leave")
     3
@@ -243,7 +227,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def estimate_prompt_tokens(body: Mapping[str, Any]) -> int:
-    """Prompt tokens of a request body, estimated; the schema counts, as endpoints bill it.
+    """Estimated prompt tokens of a request body. The schema counts, because endpoints bill it.
 
     >>> estimate_prompt_tokens({"messages": [{"role": "user", "content": "annual leave"}]})
     7

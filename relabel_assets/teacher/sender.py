@@ -1,8 +1,8 @@
-"""Sending many requests: each one once, and none that the ledger can answer.
+"""Sending requests: each one once, and none that the ledger answers.
 
-What belongs here: choosing live, batch or offline, the lock of the corpus, prices and the budget.
-What does not: what is asked and what an answer means (the caller's `read`: grading and query
-writing use this alike), live sending (sending/live.py) and batches (batch/rounds.py).
+What belongs here: the choice of live, batch or offline; the lock of the corpus; prices and the
+budget. What does not: the questions and the parser of their replies (questions.py), live sending
+(sending/live.py) and batches (batch/rounds.py).
 """
 
 from collections import Counter
@@ -30,10 +30,10 @@ _OFFLINE = "not sent: teacher.mode is offline. `relabel requests export` writes 
 
 
 class Sender:
-    """Sends for one corpus and one `purpose` (grading, queries).
+    """Sends the requests of one corpus and one `purpose` (grading, queries).
 
-    While it sends and after: `counts` by status, and of `sent` and `replayed`; `budget.spent_usd`
-    of this run; `notices` for people.
+    `counts` has the number of exchanges by status, and of requests "sent" and "replayed".
+    `budget.spent_usd` is the spend of this run. `notices` are messages for people.
     """
 
     def __init__(
@@ -50,19 +50,18 @@ class Sender:
         self.counts: Counter[str] = Counter()
         self.notices = Notices()
         self.budget = Budget(None)
-        self.wait_note: Callable[[str], None] = lambda note: None  # told the reason for a long wait
+        self.wait_note: Callable[[str], None] = lambda note: None  # gets the reason for a long wait
 
     def send(self, requests: Iterable[Request], read: Read, on_exchange: OnExchange) -> None:
-        """Call `on_exchange` once for every request, in whatever order they end. `read` parses the
-        body of an answer.
+        """Call `on_exchange` once for every request, when it ends. `read` parses an answer's body.
 
         Raises ConfigError, before anything is sent, for a budget with a model whose price is
-        unknown; TeacherError where the endpoint denies access or the ledger cannot be written.
-        Whatever ends it, all that was received is in the ledger.
+        unknown. Raises TeacherError if the endpoint denies access or the ledger cannot be written.
+        Even then, all received responses are in the ledger.
         """
         if (
             self.config.mode == "offline"
-        ):  # sends nothing, so it needs no lock: another run may be sending
+        ):  # no lock: nothing is sent, and another run may be sending
             self.ledger.refresh()
             self._answer_offline(requests, read, on_exchange)
             return
@@ -73,8 +72,9 @@ class Sender:
             self.budget = Budget(self._limit_usd(prices))
             context = self._context(read, prices)
             if self.config.mode == "batch":
-                again = list(requests) if isinstance(requests, Iterator) else requests
-                BatchRounds(context, again).run(on_exchange)
+                # Every round iterates over all requests.
+                repeatable = list(requests) if isinstance(requests, Iterator) else requests
+                BatchRounds(context, repeatable).run(on_exchange)
                 return
             self._refuse_while_a_batch_is_pending(context)
             run_to_end(send_live(context, requests, on_exchange))
@@ -82,9 +82,10 @@ class Sender:
     def look_up(
         self, requests: Iterable[Request], read: Read
     ) -> Iterator[tuple[Request, Outgoing | None]]:
-        """Every request with what would be sent for it now: None where the ledger answers it, where
-        it is in a pending batch, or the same as one before it. Sends nothing, waits for no other
-        process."""
+        """Each request with the Outgoing that would be sent for it now. Sends nothing, needs no lock.
+
+        None if the ledger answers it, a pending batch has it, or an earlier request is the same.
+        """
         self.ledger.refresh()
         context = self._context(read, {})
         asked = PendingBatches(self.ledger.folder, self.corpus).keys()
@@ -97,7 +98,7 @@ class Sender:
                 yield request, outgoing
 
     def prices(self) -> dict[str, Price | None]:
-        """The price of every model of the corpus; None where it is unknown."""
+        """The price of each model of the corpus; None if it is unknown."""
         base_url = base_url_of(self.config)
         models = (self.config.model, *self.config.panel)
         return {model: price_of(self.config, model, base_url) for model in models}
@@ -137,14 +138,13 @@ class Sender:
             is_pending = not shipping.collect(is_patient=False)
         if is_pending:
             raise TeacherError(
-                f"a batch of corpus {self.corpus!r} is out, and asking live would pay "
-                "for its requests again. Set "
-                "teacher.mode back to batch until it has come in, or delete "
+                f"a batch of corpus {self.corpus!r} is out, and asking live would pay for its "
+                "requests again. Set teacher.mode back to batch until it has come in, or delete "
                 f"{shipping.pending.folder} to give it up."
             )
 
     def _limit_usd(self, prices: dict[str, Price | None]) -> float | None:
-        """What this run may spend. Earlier spending without a price is counted at today's."""
+        """The most that this run may spend. Earlier unpriced replies are counted at today's price."""
         config = self.config
         if config.run_budget_usd is None and config.budget_usd is None:
             return None
@@ -153,9 +153,8 @@ class Sender:
             raise ConfigError(
                 f"corpus {self.corpus!r} has a budget, and the price of {', '.join(unpriced)} at "
                 f"{endpoint_name(config)} is unknown, so it cannot be kept. Set "
-                "teacher.price_usd_per_million_tokens: "
-                "{input: ..., output: ...} in corpus.yaml (0 and 0 for a server of your "
-                "own), or remove the budget."
+                "teacher.price_usd_per_million_tokens: {input: ..., output: ...} in corpus.yaml "
+                "(0 and 0 for a server of your own), or remove the budget."
             )
         spend = self.ledger.spend(self.corpus)
         before_usd = spend.usd

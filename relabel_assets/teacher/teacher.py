@@ -1,9 +1,8 @@
-"""The teacher: a language model behind any OpenAI-compatible endpoint, and the ledger of all it was
-asked.
+"""The teacher: a language model behind an OpenAI-compatible endpoint, with its ledger.
 
-What belongs here: grading pairs with it, estimating what any questions will take, and writing their
-requests to files. What does not: HTTP, limits and retries (sending/), batches (batch/), what is
-asked (questions.py), the rows of grades (grading/), and having it write queries (queries/).
+What belongs here: grading pairs, and for any questions the estimate and the export of requests to
+files. What does not: HTTP, limits and retries (sending/), batches (batch/), the questions
+(questions.py), the rows of grades (grading/) and writing queries (queries/).
 """
 
 import time
@@ -31,15 +30,14 @@ from relabel_assets.teacher.sending.endpoint import endpoint_name
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits, RetrySettings
 
 STEP = "teacher_labels"
-_SECONDS_BETWEEN_REPORTS = 1.0  # as often as a person can read them, whatever the speed
+_SECONDS_BETWEEN_REPORTS = 1.0  # a person cannot read them faster
 
 
 class Teacher:
-    """Grades pairs. Holds no key: the endpoint's client reads OPENAI_API_KEY when something is
-    sent.
+    """Grades pairs. Holds no API key: the endpoint's client reads it when something is sent.
 
-    `notices` has what the last call had to say to people: an unknown price, a weaker dialect, an
-    early stop.
+    `notices` has the last call's messages for people: an unknown price, a weaker dialect, an early
+    stop.
     """
 
     def __init__(self, ledger_dir: Path, *, retry_settings: RetrySettings | None = None) -> None:
@@ -60,13 +58,12 @@ class Teacher:
         prompt: Prompt | None = None,
         progress: Progress = silent,
     ) -> pl.DataFrame:
-        """The columns of teacher_labels minus corpus, one row a pair, in order.
+        """One row of teacher_labels, without corpus, for each of `pairs`, in order.
 
-        `pairs`: query_id, text, doc_id and DOCUMENT_COLUMNS. What the ledger can answer is not
+        `pairs`: query_id, text, doc_id and DOCUMENT_COLUMNS. Requests that the ledger answers are not
         sent. A pair without a grade has a status and a reason, and is asked again next time. Works
-        inside a running event loop too. Raises ConfigError for a budget that cannot be kept,
-        TeacherError where the teacher cannot be asked at all; whatever was answered by then is in
-        the ledger.
+        inside a running event loop too. Raises ConfigError for a budget that cannot be kept, and
+        TeacherError if the teacher cannot be asked. Answers received before are in the ledger.
         """
         questions = GradingQuestions(pairs, config, rubric, prompt or grading_prompt())
         sender = self.sender(questions, corpus)
@@ -81,8 +78,10 @@ class Teacher:
     def estimate(
         self, questions: Questions, *, corpus: str, n_pairs: int | None = None
     ) -> Estimate:
-        """What asking `questions` will take, without network. With `n_pairs`, they are a sample for
-        so many pairs that are not chosen yet, and the ledger does not answer them."""
+        """The estimate for asking `questions`, without network.
+
+        With `n_pairs`, `questions` are a sample of so many pairs, and the ledger answers none.
+        """
         config, sender = questions.config, self.sender(questions, corpus)
         workloads = {model: Workload(model) for model in questions.models}
         for request, outgoing in sender.look_up(questions, questions.read):
@@ -108,11 +107,11 @@ class Teacher:
     def export(
         self, questions: Questions, *, corpus: str, out: Path, limits: FileLimits = API_LIMITS
     ) -> list[tuple[Path, int]]:
-        """Write the requests that the ledger cannot answer to `out` (and `out` with .2, .3, ...
-        where one file may not hold them), in the Batch API's format: (file, requests) of each. The
-        ledger learns what was asked.
+        """Write the requests that the ledger cannot answer to files: (file, number of requests) each.
 
-        Raises TeacherError where a file cannot be written.
+        They are in the Batch API's format. The first file is `out`; if `limits` need more, they are
+        `out` with .2, .3, ... The ledger records the requests. Raises TeacherError if a file cannot
+        be written.
         """
 
         def numbered(number: int) -> Path:
@@ -125,7 +124,7 @@ class Teacher:
         return write_request_files(missing, numbered, limits, log.record)
 
     def sender(self, questions: Questions, corpus: str) -> Sender:
-        """What sends `questions` of `corpus`, through this ledger."""
+        """A sender for `questions` about `corpus`, with this ledger."""
         return Sender(
             self.ledger,
             questions.config,
@@ -136,7 +135,7 @@ class Teacher:
 
 
 class _LabelCollector:
-    """Collects the exchanges of one call into rows, and reports how far it is."""
+    """Collects the exchanges of one call into rows, and reports progress."""
 
     def __init__(self, questions: GradingQuestions, sender: Sender, progress: Progress) -> None:
         self._questions, self._sender, self._progress = questions, sender, progress
@@ -151,7 +150,7 @@ class _LabelCollector:
         self._progress(STEP, self._statuses.total(), len(self.rows), note)
 
     def take(self, exchange: Exchange) -> None:
-        """A pair's row is made when the last of its requests has ended, in whatever order they end."""
+        """Add an exchange. The last one of a pair, in any order, makes its row."""
         questions = self._questions
         row = exchange.index // questions.n_per_pair
         pending = self._pending.setdefault(row, [])
@@ -173,8 +172,7 @@ class _LabelCollector:
             self.report()
 
     def report(self) -> None:
-        """Pairs a second, spend, failures by status and time left; pairs from the ledger do not
-        count in the speed."""
+        """Report pairs a second, time left, spend and failures. Replayed pairs do not count as speed."""
         self._reported = time.monotonic()
         done, total = self._statuses.total(), len(self.rows)
         took_s, n_sent = self._reported - self._started, done - self._n_replayed

@@ -1,8 +1,7 @@
-"""What to do about a response before anyone reads it: use it, try again, give the request up, or
-stop the run.
+"""The verdict on a response by its status and errors, before its reply is parsed.
 
-What belongs here: the rules, on plain values. What does not: doing it (sending/attempts.py), and
-what a usable reply says (replies.py).
+What belongs here: the rules, on plain values. What does not: what follows (decision.py), and
+parsing the reply (replies.py).
 """
 
 import email.utils
@@ -22,21 +21,21 @@ _DENIED = (401, 403, 404)  # no key, no right, no such model or address
 
 @dataclass(frozen=True)
 class Verdict:
-    """`action` is one of
+    """The kind of a response. `action` is one of
 
-    use        a 2xx with a body worth reading
-    retry      the endpoint could not answer now: 408, 409, 425, 429, 5xx, no response, an error
-               or something else than JSON inside a 2xx
-    refused    the endpoint's content filter turned the request down
-    rejected   the endpoint does not take this request: 400, 413, 422 and whatever else;
-               trying again would not help
+    use        a 2xx with a reply to parse
+    retry      the endpoint could not answer now: 408, 409, 425, 429, 5xx, no response, or a 2xx
+               with an error or without JSON
+    refused    the endpoint's content filter refused the request
+    rejected   the endpoint does not accept this request: 400, 413, 422 and all other statuses;
+               sending it again would not help
     denied     no key, no right, no such model or address: 401, 403, 404
     exhausted  the account has no money or quota left: 402, or a 429 that says so
     """
 
     action: Action
     reason: str | None = None
-    is_down: bool = False  # speaks for an endpoint that is down, not for one that is busy
+    is_down: bool = False  # a sign that the endpoint is down, not just busy
     retry_after_s: float | None = None
 
 
@@ -78,8 +77,7 @@ def _judge_error(status_code: int, body: Any, headers: Mapping[str, str]) -> Ver
     if status_code in _BUSY:
         return Verdict("retry", reason, retry_after_s=retry_after_s(headers))
     if status_code >= 500:
-        # llama.cpp answers 500 where the reply was cut and so does not fit the schema: that is this
-        # request's own
+        # llama.cpp answers 500 if a cut reply does not fit the schema. Then the endpoint is not down.
         is_down = "model produced output" not in reason.lower()
         return Verdict("retry", reason, is_down, retry_after_s(headers))
     if status_code in _DENIED:
@@ -88,8 +86,7 @@ def _judge_error(status_code: int, body: Any, headers: Mapping[str, str]) -> Ver
 
 
 def error_of(body: Any) -> tuple[str | None, str]:
-    """(code, message) of an error body, in any of the shapes servers use; the message cut to
-    MAX_MESSAGE.
+    """(code, message) of an error body in any server's shape. The message is cut to MAX_MESSAGE.
 
     >>> error_of({"error": {"code": "rate_limit_exceeded", "message": "slow down"}})
     ('rate_limit_exceeded', 'slow down')
@@ -112,7 +109,7 @@ def _cut(message: str) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from retry-after-ms or Retry-After (seconds or a date); None without either.
+    """Seconds to wait by retry-after-ms or Retry-After (seconds or a date); None without either.
 
     >>> retry_after_s({"retry-after": "2"}), retry_after_s({"retry-after-ms": "250"}), retry_after_s({})
     (2.0, 0.25, None)

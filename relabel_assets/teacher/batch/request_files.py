@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
+from relabel_assets.teacher.ledger.asked import asked_keys
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import RequestMetadata, now, request_line
-from relabel_assets.teacher.ledger.report import asked_keys
 from relabel_assets.teacher.requests import URL, Outgoing, canonical_json
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
 

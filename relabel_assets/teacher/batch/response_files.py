@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relabel_assets.errors import Problem, TeacherError
+from relabel_assets.teacher.ledger.asked import asked_before
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import (
     Line,
@@ -19,7 +20,6 @@ from relabel_assets.teacher.ledger.lines import (
     read_line,
     response_line,
 )
-from relabel_assets.teacher.ledger.report import asked_before
 from relabel_assets.teacher.prices import Price
 
 _LINES_AT_A_TIME = 500  # appended to the ledger with one flush

@@ -1,7 +1,7 @@
-"""One grade out of several readable replies about the same pair.
+"""The consensus of several replies about the same pair: one grade.
 
-What belongs here: the vote, and the probabilities that come with it. What does not: how many
-replies must be readable (grading.py), and reading them (grade_replies.py).
+What belongs here: the vote and its probabilities. What does not: how many replies must be readable
+(grading.py), and parsing them (grade_replies.py).
 """
 
 from collections import Counter
@@ -13,8 +13,11 @@ from relabel_assets.teacher.grading.grade_replies import GradeReply
 
 @dataclass(frozen=True)
 class Consensus:
-    """What the replies say together. `grade_probs` and `expected_grade`, their mean, are None for a
-    single reply without log probabilities."""
+    """The grade of all replies together.
+
+    `expected_grade` is the mean grade by `grade_probs`. Both are None for a single reply without log
+    probabilities.
+    """
 
     grade: int
     rationale: str | None
@@ -23,9 +26,9 @@ class Consensus:
 
 
 def consensus(replies: Sequence[GradeReply], n_grades: int) -> Consensus:
-    """The most frequent grade; among equally frequent ones the lowest, because a document that is
-    not clearly better should not pass for better. The rationale is the first one given for that
-    grade.
+    """The most frequent grade, with the first rationale for it. At a tie, the lowest grade wins.
+
+    For a document that is not clearly better should not count as better.
 
     >>> replies = [GradeReply(3, "a"), GradeReply(1, "b"), GradeReply(3, "c"), GradeReply(3, "d")]
     >>> consensus(replies, n_grades=4)
@@ -42,11 +45,10 @@ def consensus(replies: Sequence[GradeReply], n_grades: int) -> Consensus:
 
 
 def _mean_probs(replies: Sequence[GradeReply], n_grades: int) -> list[float] | None:
-    """The mean of the replies' probabilities; the shares of their votes, where any reply gives
-    none."""
-    given = [reply.grade_probs for reply in replies if reply.grade_probs is not None]
-    if len(given) == len(replies):
-        return [sum(column) / len(given) for column in zip(*given, strict=True)]
+    """The mean of the replies' probabilities, or the shares of their votes if a reply has none."""
+    probs = [reply.grade_probs for reply in replies if reply.grade_probs is not None]
+    if len(probs) == len(replies):
+        return [sum(column) / len(probs) for column in zip(*probs, strict=True)]
     if len(replies) == 1:
         return None
     votes = Counter(reply.grade for reply in replies)

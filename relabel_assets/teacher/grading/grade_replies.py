@@ -1,11 +1,11 @@
-"""What a reply to a grading request says: a grade, or why there is none.
+"""Replies to a grading request: their JSON schema and their parser.
 
-What belongs here: the schema of the reply and its reading. What does not: finding the object in it
+What belongs here: the grade and the rationale of one reply. What does not: finding the object in it
 (teacher/replies.py), and probabilities from its tokens (log_probs.py).
 
 A grade is an integer of the rubric: a JSON number with an integer value (3, 3.0) or a string of
-digits ("3"). Nothing else is: no word ("three"), no boolean, no fraction, nothing out of range, no
-number found in prose.
+one digit ("3"). A word ("three"), a boolean, a fraction, a number out of range or a number in prose
+is not a grade.
 """
 
 import json
@@ -20,8 +20,7 @@ from relabel_assets.teacher.replies import only_object, quoted, reply_content
 
 @dataclass(frozen=True)
 class GradeReply:
-    """A readable reply. `grade_probs` has one probability a grade and sums to 1; None without log
-    probabilities."""
+    """A parsed reply. `grade_probs` sums to 1 over the grades; None without log probabilities."""
 
     grade: int
     rationale: str | None
@@ -29,7 +28,7 @@ class GradeReply:
 
 
 def grade_reply_schema(n_grades: int) -> dict[str, Any]:
-    """The JSON schema of a reply, in the part of JSON schema that strict endpoints take.
+    """The JSON schema of a reply, in the subset that endpoints accept as strict.
 
     >>> grade_reply_schema(4)["properties"]["grade"]
     {'type': 'integer', 'enum': [0, 1, 2, 3]}
@@ -49,7 +48,7 @@ def grade_reply_schema(n_grades: int) -> dict[str, Any]:
 
 
 def read_grade(body: Any, n_grades: int) -> ParsedReply:
-    """What the body of a 2xx response says; `value` is a GradeReply where the status is ok.
+    """The parsed reply in the body of a 2xx response. `value` is a GradeReply if the status is ok.
 
     >>> read_grade({"choices": [{"message": {"content": '{"rationale": "r", "grade": 2}'}}]}, 4).value
     GradeReply(grade=2, rationale='r', grade_probs=None)
@@ -64,8 +63,8 @@ def read_grade(body: Any, n_grades: int) -> ParsedReply:
         return ParsedReply("unparseable", f"not one JSON object with a grade: {quoted(content)}")
     grade, rationale = _grade(reply["grade"], n_grades), reply.get("rationale")
     if grade is None:
-        given, allowed = json.dumps(reply["grade"]), f"whole numbers from 0 to {n_grades - 1}"
-        return ParsedReply("unparseable", f"{quoted(given)} is not a grade: grades are {allowed}")
+        written, allowed = json.dumps(reply["grade"]), f"whole numbers from 0 to {n_grades - 1}"
+        return ParsedReply("unparseable", f"{quoted(written)} is not a grade: grades are {allowed}")
     if not isinstance(rationale, str | None):
         return ParsedReply("unparseable", f"the rationale is not a text: {quoted(content)}")
     rationale = " ".join((rationale or "").split()) or None
@@ -74,6 +73,7 @@ def read_grade(body: Any, n_grades: int) -> ParsedReply:
 
 
 def _grade(value: Any, n_grades: int) -> int | None:
+    """`value` as a grade; None if it is not one."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]\s*", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:

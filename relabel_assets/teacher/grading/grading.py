@@ -1,9 +1,8 @@
-"""Grading: what a teacher is asked about a (query, document) pair, and the row that its replies
-become.
+"""Grading requests for (query, document) pairs, and the rows of teacher_labels from their replies.
 
-What belongs here: putting a pair into the prompt, one request for every model and vote, and the row
-of teacher_labels. What does not: sending (sender.py), reading one reply (grade_replies.py), and the
-vote among several (consensus.py).
+What belongs here: rendering the prompt for a pair, one request for each model and vote, and the row
+of a pair. What does not: sending (teacher/sender.py), parsing one reply (grade_replies.py), and the
+consensus of several (consensus.py).
 """
 
 import datetime as dt
@@ -29,7 +28,8 @@ LABEL_SCHEMA = {
     for name, column in TABLES["teacher_labels"].schema.columns().items()
     if name != "corpus"
 }
-_LONGEST_QUERY = 2000  # characters: room for a pasted mail or error message, and not for a document
+# Characters. Not measured: room for a pasted mail or error message, but not for a document.
+_LONGEST_QUERY = 2000
 
 
 def grading_prompt_hash(prompt: Prompt, rubric: Rubric) -> str:
@@ -46,8 +46,9 @@ def grading_prompt_hash(prompt: Prompt, rubric: Rubric) -> str:
 def grading_messages(
     pair: Mapping[str, Any], prompt: Prompt, rubric: Rubric, max_document_tokens: int
 ) -> tuple[dict[str, str], ...]:
-    """The chat messages for `pair`: text, title, body and DOCUMENT_METADATA, any but text and body
-    None.
+    """The chat messages that ask for the grade of `pair`.
+
+    `pair`: text, title, body and DOCUMENT_METADATA; all but text and body may be None.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> from relabel_assets.prompts.teacher_prompts import grading_prompt
@@ -62,7 +63,7 @@ def grading_messages(
 
 
 def n_requests_per_pair(config: TeacherConfig) -> int:
-    """One request for every model and vote.
+    """The number of requests for a pair: one for each model and vote.
 
     >>> n_requests_per_pair(TeacherConfig(votes=3, panel=["gpt-4.1", "o3"]))
     9
@@ -73,8 +74,9 @@ def n_requests_per_pair(config: TeacherConfig) -> int:
 def grading_requests(
     pair: Mapping[str, Any], prompt: Prompt, rubric: Rubric, config: TeacherConfig
 ) -> list[Request]:
-    """One request for every model and vote, in the same order each time. Votes differ in their
-    seed, and so in their key.
+    """One request for each model and vote, always in the same order.
+
+    Votes have different seeds, and therefore different keys.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> from relabel_assets.prompts.teacher_prompts import grading_prompt
@@ -109,10 +111,10 @@ def teacher_label(
     prompt_hash: str,
     n_grades: int,
 ) -> dict[str, Any]:
-    """The row of `pair`, from the exchanges of all its requests in order. Keys: LABEL_SCHEMA.
+    """The row of `pair` (LABEL_SCHEMA), from the exchanges of all its requests in order.
 
-    More than half of the replies must be readable: their consensus is the grade. Else there is no
-    grade, and the status is that of the first request without one.
+    If more than half of the replies are readable, their consensus is the grade. Else the row has the
+    status of the first request without a grade.
 
     >>> request = request_from_config(TeacherConfig(), [], schema_name="s", schema={})
     >>> failed = Exchange(0, request, "key", "failed", "HTTP 503 (5 attempts)", attempts=5, cost_usd=None)
@@ -156,13 +158,13 @@ def _present(values: Iterable[Any]) -> list[Any]:
 
 
 def _sum(values: Iterable[Any]) -> Any:
-    """The sum of the values that are there; None where none is: an unknown cost is not 0."""
+    """The sum of the values that are not None; None without any: an unknown cost is not 0."""
     present = _present(values)
     return sum(present) if present else None
 
 
 def label_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Rows as a frame with the columns of teacher_labels minus corpus.
+    """`rows` as a frame with the columns of teacher_labels without corpus.
 
     >>> label_frame([]).columns[:3]
     ['query_id', 'doc_id', 'grade']

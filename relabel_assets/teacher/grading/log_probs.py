@@ -1,8 +1,7 @@
-"""Probabilities of the grades, from the log probabilities that an endpoint gives with a reply's
-tokens.
+"""Probabilities of the grades, computed from the log probabilities of a reply's tokens.
 
-What belongs here: finding the grade's own token and sharing its alternatives out among the grades.
-What does not: the grade itself, which is read from the text (replies.py).
+What belongs here: finding the token of the grade, and the probability of each grade among its
+alternatives. What does not: the grade itself, which comes from the text (grade_replies.py).
 """
 
 import math
@@ -10,18 +9,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Of the probability at the grade's place: below, the alternatives are mostly not grades.
-_MIN_SHARE = 0.5
+# The least that the grades' probabilities may sum to: below it, most alternatives are not grades.
+_MIN_TOTAL = 0.5
+_MAX_TOTAL = 1.01  # rounding of several log probabilities may pass 1
 _AT_GRADE = re.compile(r'"grade"\s*:\s*"?\s*$')
-_AROUND_DIGIT = '"}, \n:'  # what a token may have beside the digit, in JSON
+_AROUND_DIGIT = '"}, \n:'  # characters of JSON that a token may have beside the digit
 
 
 def grade_probs(logprobs: Any, grade: int, n_grades: int) -> tuple[float, ...] | None:
-    """A probability for each grade, from the alternatives to the grade's own token: the first digit
-    after `"grade"`.
+    """The probability of each grade, from the alternatives to the first digit after `"grade"`.
 
-    None where `logprobs` (of a choice) has no tokens, they do not fit the text, or the alternatives
-    are mostly not grades.
+    `logprobs` is that of a choice. None if it has no tokens, none of them is `grade`, or most
+    alternatives are not grades.
 
     >>> alternatives = [{"token": "2", "logprob": -0.25}, {"token": "1", "logprob": -1.5}]
     >>> token = {"token": "2", "top_logprobs": alternatives}
@@ -48,7 +47,7 @@ def _digit(token: str) -> str:
 
 
 def _shares(alternatives: Any, n_grades: int) -> tuple[float, ...] | None:
-    """The probability of each grade among `alternatives`, summing to 1."""
+    """The probability of each grade among `alternatives`, scaled to sum to 1."""
     masses = [0.0] * n_grades
     for alternative in alternatives if isinstance(alternatives, Sequence) else ():
         logprob = alternative.get("logprob") if isinstance(alternative, Mapping) else None
@@ -57,5 +56,5 @@ def _shares(alternatives: Any, n_grades: int) -> tuple[float, ...] | None:
         digit = _digit(str(alternative["token"])) if "token" in alternative else ""
         if re.fullmatch("[0-9]", digit) and int(digit) < n_grades:
             masses[int(digit)] += math.exp(logprob)
-    total = math.fsum(masses)  # 1.01: rounding of several alternatives may pass 1
-    return tuple(mass / total for mass in masses) if _MIN_SHARE <= total <= 1.01 else None
+    total = math.fsum(masses)
+    return tuple(mass / total for mass in masses) if _MIN_TOTAL <= total <= _MAX_TOTAL else None

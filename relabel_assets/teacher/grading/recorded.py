@@ -1,7 +1,7 @@
-"""The recorded teacher: grades that were given elsewhere, joined to the pairs that want one.
+"""The recorded teacher: grades from a file, joined to the pairs.
 
-What belongs here: the join, and which recorded grades count. What does not: reading
-teacher_labels.jsonl (corpus/), and asking a live teacher (teacher.py).
+What belongs here: the join, and which recorded grades count. What does not: parsing
+teacher_labels.jsonl (corpus/grades.py), and asking a language model (teacher/teacher.py).
 """
 
 import polars as pl
@@ -13,11 +13,11 @@ from relabel_assets.teacher.grading.grading import LABEL_SCHEMA
 def grade_recorded(
     pairs: pl.DataFrame, recorded_labels: pl.DataFrame, rubric: Rubric
 ) -> pl.DataFrame:
-    """One row a pair, in order: the columns of teacher_labels minus corpus.
+    """One row of teacher_labels, without corpus, for each of `pairs`, in order.
 
-    `pairs` has query_id and doc_id; `recorded_labels` query_id, doc_id, grade and, optionally,
-    rationale and model. A pair without a recorded grade, or whose grade is not in `rubric`, is
-    not_recorded. Of two records of a pair, the first counts.
+    `pairs`: query_id and doc_id. `recorded_labels`: query_id, doc_id, grade and, optionally,
+    rationale and model. The status is not_recorded for a pair without a recorded grade, or with one
+    that is not in `rubric`. Of two records of a pair, the first counts.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> pairs = pl.DataFrame({"query_id": ["q", "q"], "doc_id": ["a", "b"]})

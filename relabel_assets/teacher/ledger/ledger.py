@@ -1,11 +1,11 @@
-"""The ledger: every teacher request and response, appended and flushed to disk before it is used.
+"""The ledger: every teacher request and response, on the disk before it is used.
 
-What belongs here: appending lines safely beside other processes, finding what is recorded under a
-key, and who may send for a corpus. What does not: the lines' format (lines.py), what a reply means
-(replies.py), the figures that people read (report.py).
+What belongs here: appending lines while other processes do, looking up a key, and the lock for
+sending. What does not: the format of a line (lines.py), parsing replies (teacher/replies.py) and
+statistics (report.py).
 
-One file per corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files are only ever appended to.
-Any other *.jsonl below the folder is read too, so results made elsewhere can be put beside them.
+There is one file for each corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files only grow.
+Any other *.jsonl below the folder is read too, so results from elsewhere can be put there.
 """
 
 import datetime as dt
@@ -23,32 +23,31 @@ from relabel_assets.errors import TeacherError
 from relabel_assets.files import flush_folder
 from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
 
+# How often to try a lock that another process holds.
 _APPEND_POLL_S = 0.005  # an append takes milliseconds
 _SENDING_POLL_S = 0.2  # a run takes minutes
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the ledger has under one key. `cost_usd` is the sum of known costs; `places` are its
-    answers."""
+    """The responses of one key. `cost_usd` is the sum of known costs."""
 
     attempts: int = 0
     cost_usd: float | None = None
-    places: tuple[tuple[int, int], ...] = ()  # (number of the file, offset of the line)
+    places: tuple[tuple[int, int], ...] = ()  # of its answers: (number of the file, offset)
 
 
 @dataclass
 class Spend:
-    """What a corpus has cost so far. `unpriced` counts (model, prompt tokens, completion tokens)
-    without a price."""
+    """The cost of a corpus so far."""
 
     usd: float = 0.0
+    # (prompt tokens, completion tokens) of the replies without a price, by model
     unpriced: dict[str, tuple[int, int]] | None = None
 
 
 class Ledger:
-    """The ledger in `folder`. The index (about 300 bytes a key) is built on first use; `refresh`
-    adds what is new."""
+    """The ledger in `folder`. `refresh` builds its index (about 300 bytes a key) and updates it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -64,21 +63,21 @@ class Ledger:
     # reading
 
     def refresh(self) -> None:
-        """Read what was appended since the last time, by this process or another."""
+        """Add the lines that any process appended since the last refresh to the index."""
         with self._lock:
             for file in self.files():
                 self._read_file(file)
 
     def files(self) -> list[Path]:
-        """Every file of the ledger, in a fixed order."""
+        """Every file of the ledger, sorted by path."""
         return sorted(self.folder.glob("**/*.jsonl"))
 
     def history(self, key: str) -> History:
-        """Attempts, cost and answers under `key`, as of the last refresh or append."""
+        """Attempts, cost and answers of `key`, as of the last refresh or append."""
         return self._histories.get(bytes.fromhex(key), History())
 
     def answers(self, key: str) -> Iterator[Line]:
-        """The answers (2xx) recorded under `key`, newest first, whole."""
+        """The answers (2xx) of `key` with their bodies, newest first."""
         for number, offset in reversed(self.history(key).places):
             with self._files[number].open("rb") as file:
                 file.seek(offset)
@@ -87,21 +86,19 @@ class Ledger:
                 yield line
 
     def spend(self, corpus: str) -> Spend:
-        """What all requests for `corpus` have cost, whatever their purpose and model."""
+        """The cost of all requests for `corpus`, of every purpose and model."""
         return self._spend.get(corpus, Spend())
 
     def dialects(self, model: str, endpoint: str | None = None) -> list[str]:
-        """Names of the dialects in which `model` has answered (at `endpoint`, if given), the latest
-        first."""
+        """The names of the dialects that `model` answered in, latest first; at `endpoint`, if given."""
         names: dict[str, None] = {}  # in order of their latest answer
-        for (known_model, known_endpoint), answered in self._dialects.items():
-            if known_model == model and endpoint in (None, known_endpoint):
-                names |= answered
+        for (indexed_model, indexed_endpoint), dialects in self._dialects.items():
+            if indexed_model == model and endpoint in (None, indexed_endpoint):
+                names |= dialects
         return list(reversed(names))
 
     def lines(self, file: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(offset, raw line with its newline) of `file` from `start`; a last line without a newline
-        comes as it is."""
+        """(offset, raw line) of `file` from `start`. A raw line ends in a newline unless it is torn."""
         with file.open("rb") as opened:
             opened.seek(start)
             offset = start
@@ -110,15 +107,14 @@ class Ledger:
                 offset += len(raw)
 
     def _read_file(self, file: Path) -> None:
+        """Index the lines of `file` that are new."""
         if file not in self._numbers:
             self._numbers[file] = len(self._files)
             self._files.append(file)
         number = self._numbers[file]
         for offset, raw in self.lines(file, self._read_until.get(number, 0)):
             if not raw.endswith(b"\n"):
-                # Torn, or another process is writing it. If nobody completes it, the next append
-                # ends it.
-                return
+                return  # torn, or still being written; the next append ends a torn line
             self._read_until[number] = offset + len(raw)
             line = read_start(raw)
             if line is None:
@@ -157,10 +153,9 @@ class Ledger:
     # writing
 
     def append(self, corpus: str, lines: Iterable[bytes]) -> None:
-        """Append whole lines to today's file of `corpus` and wait until they are on the disk; then
-        they can be found.
+        """Append whole lines to today's file of `corpus`, flush them to the disk, and index them.
 
-        Raises TeacherError if the disk does not take them.
+        Raises TeacherError if they cannot be written.
         """
         data = b"".join(lines)
         if not data:
@@ -170,10 +165,9 @@ class Ledger:
             self._write(file, data)
         except OSError as error:
             raise TeacherError(
-                f"the ledger cannot be written: {error.strerror or error} ({file}). "
-                "Nothing more is sent, because a "
-                "response that is not recorded would be paid for again. Free the disk "
-                "or mend the folder, and run again."
+                f"the ledger cannot be written: {error.strerror or error} ({file}). Nothing more is "
+                "sent, because a response that is not recorded would be paid for again. Free the "
+                "disk or repair the folder, and run again."
             ) from error
         with self._lock:
             self._read_file(file)
@@ -187,7 +181,7 @@ class Ledger:
             filelock.lock_descriptor(descriptor, poll_interval=_APPEND_POLL_S)
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                # A process died inside its last line: do not join ours to it.
+                # A process died inside its last line. Ours must not become part of it.
                 data = b"\n" + data
             view = memoryview(data)
             while view:
@@ -200,11 +194,10 @@ class Ledger:
 
     @contextmanager
     def sending_for(self, corpus: str) -> Iterator[None]:
-        """Be the only process that sends for `corpus`, so that two runs do not both pay for the
-        same request.
+        """Hold the lock for sending for `corpus`, so that two runs do not pay for the same request.
 
-        Waits for another process to finish, and reads what it recorded. The lock ends with the
-        process, even by SIGKILL: it is on an open file, which the system closes.
+        Waits for another process to finish, then indexes its lines. The lock is on an open file,
+        which the system closes when the process ends, even by SIGKILL.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.folder / f"{corpus}.lock", poll_interval=_SENDING_POLL_S):

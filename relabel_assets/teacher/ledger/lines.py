@@ -1,14 +1,13 @@
 """The lines of the ledger: OpenAI's Batch format, with our own metadata under "relabel".
 
-What belongs here: writing a line and reading one back. What does not: files (ledger.py), and what a
-reply means (replies.py).
+What belongs here: writing and parsing a line. What does not: files (ledger.py), and parsing the
+reply in it (teacher/replies.py).
 
     {"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "relabel": {...}, "body": {...}}
     {"custom_id": key, "id": "...", "relabel": {...}, "error": null | {...},
      "response": null | {"status_code", "request_id", "body"}}
 
-The long member comes last, so that an index can be built from the short ones before it without
-parsing the rest.
+The long member comes last, so that the index is built without parsing it.
 """
 
 import datetime as dt
@@ -28,28 +27,23 @@ _LONG_MEMBERS = (b',"response":', b',"body":')
 
 @dataclass(frozen=True)
 class RequestMetadata:
-    """What a line says under "relabel". Money in US dollars, NULL where the price is unknown; times
-    in UTC.
-
-    The names of the fields are the keys on disk.
-    """
+    """The members of a line under "relabel". The names of the fields are the keys on disk."""
 
     corpus: str = ""
     purpose: str = ""  # grading | queries
     model: str = ""
     endpoint: str = ""  # host and port only: an address may carry a secret
     dialect: str = ""
-    at: str = ""  # ISO 8601: when the request was sent, when the response arrived
+    at: str = ""  # ISO 8601, UTC: when the request was sent, when the response arrived
     latency_s: float | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    cost_usd: float | None = None
+    cost_usd: float | None = None  # None where the price is unknown
 
     def of_response(
         self, body: Any, price: Price | None, latency_s: float | None = None
     ) -> "RequestMetadata":
-        """The metadata of a response with `body` that arrived now: its tokens, and their cost at
-        `price`."""
+        """The metadata of a response with `body` that arrived now, with its tokens and their cost."""
         usage = read_usage(body)
         return replace(
             self,
@@ -63,7 +57,7 @@ class RequestMetadata:
 
 @dataclass(frozen=True)
 class Response:
-    """What came back for a request. `status_code` is None if nothing did: then the error says why.
+    """The response to a request. Without one, `status_code` is None and the error has the reason.
 
     >>> Response(200, {"choices": []}).is_answer, Response(503).is_answer
     (True, False)
@@ -79,12 +73,12 @@ class Response:
 
     @property
     def is_answer(self) -> bool:
-        """Whether an endpoint answered the request with a 2xx: then `body` is worth reading."""
+        """Whether the status is a 2xx: then `body` may have a reply."""
         return self.status_code is not None and 200 <= self.status_code < 300
 
     @property
     def outcome(self) -> str:
-        """The HTTP status, or what kept a response from coming: timeout, connection, ..."""
+        """The HTTP status as text, or the code of the error: timeout, connection, ..."""
         if self.status_code is not None:
             return str(self.status_code)
         return self.error_code or "none"
@@ -126,7 +120,13 @@ def request_line(key: str, body: Mapping[str, Any], metadata: RequestMetadata) -
     {'corpus': 'demo', 'purpose': 'grading'}
     """
     return _dump(
-        {"custom_id": key, "method": "POST", "url": URL, "relabel": _known(metadata), "body": body}
+        {
+            "custom_id": key,
+            "method": "POST",
+            "url": URL,
+            "relabel": _present(metadata),
+            "body": body,
+        }
     )
 
 
@@ -145,9 +145,8 @@ def response_line(key: str, response: Response, metadata: RequestMetadata) -> by
         }
     if response.error_code is not None:
         error = {"code": response.error_code, "message": response.error_message or ""}
-    # The status is written twice: an index reads only the start of a line, and `response` comes
-    # last.
-    relabel = {"status_code": response.status_code, **_known(metadata)}
+    # The status is written twice: the index parses only the start of a line, and `response` is last.
+    relabel = {"status_code": response.status_code, **_present(metadata)}
     return _dump(
         {
             "custom_id": key,
@@ -159,22 +158,19 @@ def response_line(key: str, response: Response, metadata: RequestMetadata) -> by
     )
 
 
-def _known(metadata: RequestMetadata) -> dict[str, Any]:
+def _present(metadata: RequestMetadata) -> dict[str, Any]:
+    """The fields that have a value."""
     return {name: value for name, value in asdict(metadata).items() if value not in (None, "")}
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
-    # Lone surrogates, which a server may send as escapes, have no UTF-8.
-    return (
-        json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(
-            "utf-8", "backslashreplace"
-        )
-        + b"\n"
-    )
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    # A server may send lone surrogates as escapes; UTF-8 cannot encode them.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def read_line(raw: bytes) -> Line | None:
-    """The whole line; None if it is not a line of the ledger (torn, foreign).
+    """The parsed line; None if it is torn or foreign.
 
     >>> read_line(response_line("0f" * 32, Response(503, "busy"), RequestMetadata())).response.body
     'busy'
@@ -189,8 +185,7 @@ def read_line(raw: bytes) -> Line | None:
 
 
 def read_start(raw: bytes) -> Line | None:
-    """The line without its body, many times faster; None if it is torn or foreign as far as can be
-    seen.
+    """The line parsed without its body, many times faster; None if its start is torn or foreign.
 
     >>> line = read_start(response_line("0f" * 32, Response(503, "busy"), RequestMetadata()))
     >>> line.response.status_code, line.response.body
@@ -199,18 +194,17 @@ def read_start(raw: bytes) -> Line | None:
     if not raw.endswith(b"}\n"):
         return None
     for member in _LONG_MEMBERS:
-        start, found, _ = raw.partition(member)
-        if found and b'"relabel":' in start:
+        start, separator, _ = raw.partition(member)
+        if separator and b'"relabel":' in start:
             try:
                 return _line(json.loads(start + b"}"), is_start=True)
             except ValueError:
                 return None
-    return read_line(raw)  # a line from elsewhere, with its members in another order
+    return read_line(raw)  # another tool's line, with its members in another order
 
 
 def _line(value: Any, is_start: bool = False) -> Line | None:
-    """The line that `value` says; None if it is foreign. With `is_start`, the long member was cut
-    off."""
+    """`value` as a Line; None if it is foreign. `is_start`: its long member was cut off."""
     if not isinstance(value, dict):
         return None
     key = value.get("custom_id")
@@ -221,9 +215,8 @@ def _line(value: Any, is_start: bool = False) -> Line | None:
     metadata = _metadata(relabel)
     if "method" in value:
         body = value.get("body")
-        return (
-            Line(key, metadata, request_body=body) if is_start or isinstance(body, dict) else None
-        )
+        is_whole = is_start or isinstance(body, dict)
+        return Line(key, metadata, request_body=body) if is_whole else None
     if not is_start and "response" not in value and "error" not in value:
         return None
     return Line(key, metadata, _response(value, relabel))
@@ -245,11 +238,11 @@ def _response(value: Mapping[str, Any], relabel: Mapping[str, Any]) -> Response:
 
 
 def _metadata(relabel: Mapping[str, Any]) -> RequestMetadata:
-    """The members of "relabel" that have the right type; the file may come from elsewhere."""
-    known: dict[str, Any] = {}
+    """The members of "relabel" with the right type: another tool may have written the file."""
+    members: dict[str, Any] = {}
     for name, declared in RequestMetadata.__dataclass_fields__.items():
         value = relabel.get(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if isinstance(value, str) if declared.type is str else is_number:
-            known[name] = value
-    return RequestMetadata(**known)
+            members[name] = value
+    return RequestMetadata(**members)

@@ -1,4 +1,4 @@
-"""Group commit: responses that arrive while the disk is busy are flushed to it together.
+"""Group commit: one flush for all lines that arrive while the disk is busy.
 
 What belongs here: the queue between an event loop and the ledger. What does not: the files
 (ledger.py).
@@ -10,8 +10,7 @@ from relabel_assets.teacher.ledger.ledger import Ledger
 
 
 class LedgerWriter:
-    """`async with LedgerWriter(ledger, corpus) as writer`. On the way out, whatever the reason, the
-    rest is written."""
+    """`async with LedgerWriter(ledger, corpus) as writer`. The exit writes all remaining lines."""
 
     def __init__(self, ledger: Ledger, corpus: str) -> None:
         self._ledger = ledger
@@ -35,13 +34,11 @@ class LedgerWriter:
         self._waiting.clear()
 
     def put(self, line: bytes) -> None:
-        """Append `line` with the next commit, or on the way out: for a request line, which is worth
-        no flush of its own."""
+        """Append `line` with the next commit or at the exit: a request line needs no own flush."""
         self._waiting.append((line, None))
 
     async def commit(self, line: bytes) -> None:
-        """Append `line`, and return when it is on the disk. Raises TeacherError if the disk does
-        not take it."""
+        """Append `line` and return when it is on the disk. Raises TeacherError if it cannot be."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((line, written))
         self._arrived.set()

@@ -1,7 +1,7 @@
-"""Which written queries are kept: those that an employee could have typed, each once.
+"""Filters on written queries: the reasons to reject one, and the rows of those that are kept.
 
-What belongs here: the reasons against a query, and the rows of those that stay. What does not:
-asking for them (query_requests.py) and dividing them into splits (corpus/splits.py).
+What belongs here: rejecting what no employee would type, and near duplicates. What does not: asking
+for queries (query_requests.py) and their splits (corpus/splits.py).
 """
 
 import hashlib
@@ -21,22 +21,20 @@ COLUMNS = (
     "query_id", "text", "intent", "persona", "seed_doc_id", "split", "teacher_model", "prompt_hash",
     "content_hash",
 )  # fmt: skip
-# The prompt asks for at most twenty words. 200 characters are twenty words of ten letters: for text
-# without spaces.
+# The prompt asks for at most 20 words. 200 characters are 20 words of ten letters, for text without
+# spaces.
 _MAX_WORDS, _MAX_CHARACTERS = 20, 200
-_MAX_SHARED_WORDS = (
-    6  # in a row with the body: the name of a form or a team fits in, a copied sentence does not
-)
-_TITLE_LIKENESS = (
-    95  # of 100, rapidfuzz's ratio of normalised texts: one character in twenty differs
-)
+# In a row with the body. Not measured: the name of a form or a team fits, a copied sentence does not.
+_MAX_SHARED_WORDS = 6
+# rapidfuzz's ratio of normalised texts, 0-100. Not measured: at 95, one character in 20 differs.
+_TITLE_LIKENESS = 95
 _SPEAKS_OF_DOCUMENT = re.compile(
     r"\b(this|the above|the given|the following) (document|text|article|page|passage)\b"
 )
 
 
 def reason_to_reject(text: str, document: Mapping[str, Any]) -> str | None:
-    """Why a query about `document` (title, body) cannot be used; None where it can.
+    """The reason why a query about `document` (title, body) cannot be used; None if it can.
 
     >>> document = {"title": "Parental leave policy", "body": "Leave lasts sixteen weeks."}
     >>> reason_to_reject("parental leave policy?", document)
@@ -58,7 +56,7 @@ def reason_to_reject(text: str, document: Mapping[str, Any]) -> str | None:
 
 
 def _shares_a_run(words: Sequence[str], body: str, n_words: int) -> bool:
-    """Whether `n_words` of `words` in a row are in `body`."""
+    """Whether `body` has `n_words` of `words` in a row."""
     runs = (words[start : start + n_words] for start in range(len(words) - n_words + 1))
     return any(f" {' '.join(run)} " in f" {body} " for run in runs)
 
@@ -69,9 +67,9 @@ def kept_queries(
     teacher_model: str,
     prompt_hash: str,
 ) -> tuple[pl.DataFrame, Counter[str]]:
-    """The queries of (document, what was wanted, what was written) that can be used: COLUMNS, with
-    split NULL; and how many others there were, by reason. Of queries that are the same or nearly,
-    the first stays.
+    """The kept queries (COLUMNS, with split NULL), and the number of rejected ones by reason.
+
+    `replies`: (document, wanted queries, written queries). Of near duplicates, the first is kept.
 
     >>> document = {"doc_id": "d1", "title": None, "body": "Leave lasts sixteen weeks."}
     >>> written = [WrittenQuery("messy", "how long leav"), WrittenQuery("messy", "and this")]
@@ -83,19 +81,20 @@ def kept_queries(
     rows, rejected = [], Counter[str]()
     for document, wanted, written in replies:
         rejected["more than asked for"] += max(0, len(written) - len(wanted))
-        for query, asked in zip(written, wanted, strict=False):
+        for query, wanted_query in zip(written, wanted, strict=False):
             reason = reason_to_reject(query.text, document)
             if reason:
                 rejected[reason] += 1
                 continue
-            row = _row(query, asked.persona, document["doc_id"])
+            row = _row(query, wanted_query.persona, document["doc_id"])
             rows.append(row | {"teacher_model": teacher_model, "prompt_hash": prompt_hash})
     repeated = _repeated([row["text"] for row in rows])
     rejected["nearly another query"] += len(repeated)
-    kept = [row for place, row in enumerate(rows) if place not in repeated]
+    kept = [row for index, row in enumerate(rows) if index not in repeated]
     return pl.DataFrame(kept, schema=dict.fromkeys(COLUMNS, pl.String)), +rejected
 
 
+# 15 hex digits in an id: the chance that two of 100,000 queries share one is below 1 in 200 million.
 def _row(query: WrittenQuery, persona: str | None, doc_id: str) -> dict[str, Any]:
     return {
         "query_id": "s" + hashlib.sha256(f"{doc_id}\0{query.text}".encode()).hexdigest()[:15],
@@ -109,9 +108,9 @@ def _row(query: WrittenQuery, persona: str | None, doc_id: str) -> dict[str, Any
 
 
 def _repeated(texts: Sequence[str]) -> set[int]:
-    """The places of the texts that are nearly one before them that stays."""
+    """The indices of texts that are near duplicates of an earlier text that is kept."""
     repeated: set[int] = set()
-    for place, earlier in sorted(near_duplicates(texts, texts)):
-        if earlier < place and earlier not in repeated:
-            repeated.add(place)
+    for index, earlier in sorted(near_duplicates(texts, texts)):
+        if earlier < index and earlier not in repeated:
+            repeated.add(index)
     return repeated

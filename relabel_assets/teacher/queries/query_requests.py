@@ -1,12 +1,11 @@
-"""The requests to write queries: which documents are asked about, for which kinds of query, and the
-reading of replies.
+"""Requests to write queries: seed documents, the queries wanted of each, and parsed replies.
 
-What belongs here: choosing seed documents and intents, the request of a document, and reading its
-reply. What does not: sending (query_writer.py), which of the written queries are kept
-(query_filters.py), dividing them (corpus/splits.py).
+What belongs here: choosing seed documents and intents, the request for a document, and parsing its
+reply. What does not: sending (query_writer.py), which queries are kept (query_filters.py) and their
+splits (corpus/splits.py).
 
-Everything that goes into a document's request depends on that document and the settings alone, so
-that another document that comes or goes asks nothing again.
+A document's request depends only on that document and the settings. So a document that is added or
+removed repeats no request of another.
 """
 
 import hashlib
@@ -26,16 +25,16 @@ from relabel_assets.teacher.exchange import ParsedReply
 from relabel_assets.teacher.replies import only_object, quoted, reply_content
 from relabel_assets.teacher.requests import Request, request_from_config
 
-_MIN_BODY_WORDS = 20  # a shorter body says too little to be asked about
-_TEMPERATURE = 0.7  # at 0, models write the same few phrasings again and again
-# Completion tokens. Twenty English words, an intent and the JSON around them are about 45: 60
-# leaves room for other languages, and 200 for a model that puts a sentence before its JSON.
+_MIN_BODY_WORDS = 20  # not measured: a shorter body has too little to ask about
+_TEMPERATURE = 0.7  # not measured: at 0, models repeat the same few phrasings
+# Completion tokens. 20 English words, an intent and the JSON around them are about 45: 60 leaves room
+# for other languages, and 200 for a model that puts a sentence before its JSON.
 _TOKENS_A_QUERY, _TOKENS_AROUND = 60, 200
 
 
 @dataclass(frozen=True)
 class WantedQuery:
-    """One query to be written."""
+    """One query that the teacher is asked to write."""
 
     intent: str
     persona: str | None = None
@@ -43,19 +42,18 @@ class WantedQuery:
 
 @dataclass(frozen=True)
 class WrittenQuery:
-    """One query of a reply."""
+    """One query in a reply."""
 
     intent: str
     text: str
 
 
 def seed_documents(documents: pl.DataFrame, config: QueriesConfig) -> pl.DataFrame:
-    """The rows of `documents` (doc_id, body, path, doc_type, ...) to ask about, at most
-    `config.seed_documents`.
+    """The seed documents among `documents` (doc_id, body, path, doc_type, ...).
 
-    Folders and types of document take turns, so that a large one does not crowd out the others;
-    within each, documents come in the order of a hash, so that a new one takes the place of few.
-    Too short ones are never asked about.
+    At most `config.seed_documents`, and none that is too short. Folders and types of document take
+    turns, so that a large one does not crowd out the others. Within each, documents are sorted by a
+    hash, so that a new one replaces few.
 
     >>> long, row = "word " * 20, {"path": "hr/leave.md", "doc_type": None}
     >>> rows = [{"doc_id": "a", "body": "short"} | row, {"doc_id": "b", "body": long} | row]
@@ -64,13 +62,13 @@ def seed_documents(documents: pl.DataFrame, config: QueriesConfig) -> pl.DataFra
     ['b']
     """
     long_enough = documents.filter(pl.col("body").str.split(" ").list.len() >= _MIN_BODY_WORDS)
-    by_place: dict[tuple[str, str], list[str]] = {}
+    by_group: dict[tuple[str, str], list[str]] = {}
     for doc_id, path, doc_type in long_enough.select("doc_id", "path", "doc_type").iter_rows():
         folder = str(path).rpartition("/")[0]
-        by_place.setdefault((folder, doc_type or ""), []).append(doc_id)
+        by_group.setdefault((folder, doc_type or ""), []).append(doc_id)
     lists = [
         sorted(doc_ids, key=lambda doc_id: _hash(config.seed, doc_id))
-        for _, doc_ids in sorted(by_place.items())
+        for _, doc_ids in sorted(by_group.items())
     ]
     in_turn = [doc_id for doc_id in chain.from_iterable(zip_longest(*lists)) if doc_id is not None]
     chosen = in_turn[: config.seed_documents]
@@ -78,10 +76,10 @@ def seed_documents(documents: pl.DataFrame, config: QueriesConfig) -> pl.DataFra
 
 
 def wanted_queries(doc_id: str, config: QueriesConfig) -> list[WantedQuery]:
-    """What to write for a document: intents by their shares, personas in turn.
+    """The queries to write about a document: intents by their shares, personas in turn.
 
-    The intents are a systematic sample (Madow 1949) from a start drawn by the document's id, so
-    that over many documents each intent has its stated share.
+    The intents are a systematic sample (Madow 1949) whose start is a hash of the document's id. So
+    each intent has its share over many documents.
 
     >>> wanted_queries("d1", QueriesConfig(per_document=2, intents={"messy": 1.0}, personas=["a new hire"]))
     [WantedQuery(intent='messy', persona='a new hire'), WantedQuery(intent='messy', persona='a new hire')]
@@ -115,7 +113,9 @@ def queries_request(
     prompt: Prompt,
     config: TeacherConfig,
 ) -> Request:
-    """The request for one seed document: title, body and DOCUMENT_METADATA, any but body None.
+    """The request to write the `wanted` queries about `document`.
+
+    `document`: title, body and DOCUMENT_METADATA; all but body may be None.
 
     >>> from relabel_assets.prompts.teacher_prompts import queries_prompt
     >>> wanted, config = [WantedQuery("messy")], TeacherConfig()
@@ -139,15 +139,16 @@ def queries_request(
 
 
 def _numbered(wanted: Sequence[WantedQuery]) -> str:
-    return "\n".join(
-        f"{number}. {query.intent}"
-        + (f", typed by: {one_line(query.persona)}" if query.persona else "")
-        for number, query in enumerate(wanted, start=1)
-    )
+    """One line for each wanted query, as the prompt shows it."""
+    lines = []
+    for number, query in enumerate(wanted, start=1):
+        persona = f", typed by: {one_line(query.persona)}" if query.persona else ""
+        lines.append(f"{number}. {query.intent}{persona}")
+    return "\n".join(lines)
 
 
 def queries_reply_schema() -> dict[str, Any]:
-    """The JSON schema of a reply, in the part of JSON schema that strict endpoints take.
+    """The JSON schema of a reply, in the subset that endpoints accept as strict.
 
     >>> queries_reply_schema()["required"]
     ['queries']
@@ -170,8 +171,7 @@ def queries_reply_schema() -> dict[str, Any]:
 
 
 def read_queries(body: Any) -> ParsedReply:
-    """What the body of a 2xx response says; `value` is a list of WrittenQuery where the status is
-    ok.
+    """The parsed reply in the body of a 2xx response. `value` is a list of WrittenQuery if ok.
 
     >>> content = '{"queries": [{"intent": "messy", "text": "paid  leav"}]}'
     >>> read_queries({"choices": [{"message": {"content": content}}]}).value
@@ -183,18 +183,13 @@ def read_queries(body: Any) -> ParsedReply:
     reply = only_object(content)
     queries = reply.get("queries") if reply else None
     if not isinstance(queries, list) or not queries:
-        return ParsedReply(
-            "unparseable", f"not one JSON object with a list of queries: {quoted(content)}"
-        )
+        reason = f"not one JSON object with a list of queries: {quoted(content)}"
+        return ParsedReply("unparseable", reason)
     written = []
     for query in queries:
-        if (
-            not isinstance(query, dict)
-            or not isinstance(query.get("text"), str)
-            or query.get("intent") not in INTENTS
-        ):
-            return ParsedReply(
-                "unparseable", f"not a query with a text and a known intent: {quoted(str(query))}"
-            )
+        is_object = isinstance(query, dict) and isinstance(query.get("text"), str)
+        if not is_object or query.get("intent") not in INTENTS:
+            reason = f"not a query with a text and a known intent: {quoted(str(query))}"
+            return ParsedReply("unparseable", reason)
         written.append(WrittenQuery(query["intent"], " ".join(query["text"].split())))
     return ParsedReply("ok", value=written)

@@ -1,8 +1,8 @@
-"""Having the teacher write queries: one request a seed document, through the ledger like every
-other.
+"""Writing queries with the teacher: one request for each seed document.
 
-What belongs here: sending and collecting. What does not: what is asked (query_requests.py), which
-of the written queries are kept (query_filters.py), and what it will take (Teacher.estimate).
+What belongs here: sending the requests and collecting the queries. What does not: the requests
+(query_requests.py), which queries are kept (query_filters.py), and the estimate
+(teacher/teacher.py).
 """
 
 from collections import Counter
@@ -22,26 +22,23 @@ STEP = "writing queries, documents"
 
 @dataclass(frozen=True)
 class WrittenQueries:
-    """What came of it: `queries` as kept_queries gives them; how many were rejected, by reason; how
-    many documents have no answer, by status; the first reason for each; and what was spent, now or
-    earlier."""
+    """The result of write_queries."""
 
-    queries: pl.DataFrame
-    rejected: Counter[str]
-    failed: Counter[str]
-    reasons: dict[str, str]
-    cost_usd: float
+    queries: pl.DataFrame  # as kept_queries returns them
+    rejected: Counter[str]  # number of queries by reason
+    failed: Counter[str]  # number of documents without an answer, by status
+    reasons: dict[str, str]  # the first reason of each status
+    cost_usd: float  # of all these requests, also in earlier runs
     notices: list[str]
 
 
 def write_queries(
     teacher: Teacher, questions: QueryQuestions, *, corpus: str, progress: Progress = silent
 ) -> WrittenQueries:
-    """The queries that `teacher` writes when asked `questions`. What the ledger answers is not
-    sent.
+    """The queries that `teacher` writes for `questions`.
 
-    Raises ConfigError and TeacherError as Sender.send does; whatever was answered by then is in the
-    ledger.
+    Requests that the ledger answers are not sent. Raises ConfigError and TeacherError as Sender.send
+    does. Answers received before are in the ledger.
 
     >>> import tempfile, pathlib
     >>> from relabel_assets.corpus.config import QueriesConfig
@@ -66,12 +63,13 @@ class _QueryCollector:
 
     def __init__(self, questions: QueryQuestions, progress: Progress) -> None:
         self._questions, self._progress = questions, progress
-        self._written: dict[int, list[WrittenQuery]] = {}  # by place of the seed document
+        self._written: dict[int, list[WrittenQuery]] = {}  # by index of the seed document
         self._failed: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._cost_usd = 0.0
 
     def take(self, exchange: Exchange) -> None:
+        """Add the exchange of one document."""
         self._cost_usd += exchange.cost_usd or 0.0
         if exchange.status == "ok" and exchange.parsed is not None:
             self._written[exchange.index] = exchange.parsed.value
@@ -82,11 +80,11 @@ class _QueryCollector:
         self._progress(STEP, done, len(self._questions.seeds))
 
     def result(self, notices: list[str]) -> WrittenQueries:
-        """In the order of the seed documents, whatever order the answers came in."""
+        """The result, in the order of the seed documents and not of the answers."""
         questions = self._questions
         replies = (
-            (questions.seeds[place], questions.wanted[place], written)
-            for place, written in sorted(self._written.items())
+            (questions.seeds[index], questions.wanted[index], written)
+            for index, written in sorted(self._written.items())
         )
         queries, rejected = kept_queries(
             replies,

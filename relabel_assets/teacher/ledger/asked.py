@@ -1,0 +1,40 @@
+"""The requests in the ledger: the keys of all, and the lines of some.
+
+What belongs here: searching the files for request lines. What does not: responses by key, which the
+index has (ledger.py), and counting (report.py).
+"""
+
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.lines import Line, read_start
+
+
+def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
+    """The latest request line of each of `keys` in the ledger, without its body.
+
+    >>> import tempfile
+    >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ledger = Ledger(folder)
+    ...     ledger.append("demo", [request_line("0f" * 32, {}, RequestMetadata("demo"))])
+    ...     asked_before(ledger, {"0f" * 32})["0f" * 32].metadata.corpus
+    'demo'
+    """
+    asked: dict[str, Line] = {}
+    for file in ledger.files():
+        for _, raw in ledger.lines(file):
+            line = read_start(raw)
+            if line is not None and line.is_request and line.key in keys:
+                asked[line.key] = line
+    return asked
+
+
+def asked_keys(ledger: Ledger) -> set[bytes]:
+    """The keys of all requests in the ledger.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asked_keys(Ledger(folder))
+    set()
+    """
+    lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
+    return {bytes.fromhex(line.key) for line in lines if line is not None and line.is_request}
