@@ -1,8 +1,7 @@
 """Settings from environment variables, and the folders of RELABEL_HOME.
 
 What belongs here: RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and RELABEL_BACKFILL. What does not:
-the settings of a corpus (corpus/config.py), and the content of files. Importing this module reads no
-variable.
+the settings of a corpus (corpus/config.py). No variable is read when the module is imported.
 """
 
 import os

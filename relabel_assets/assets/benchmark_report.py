@@ -33,6 +33,7 @@ def _forecast(trial: Trial) -> Forecast:
     forecast=_forecast,
 )
 def benchmark_report(step: Step) -> Rows:
+    """Every metric of every labeler; writes the HTML report."""
     corpus, queries, documents = step.corpus, step.read("synthetic_queries"), step.read("seed_docs")
     teacher, student = step.read("teacher_labels"), step.read("student_labels")
     benchmark = queries.filter(pl.col("split") == "benchmark").select("query_id")

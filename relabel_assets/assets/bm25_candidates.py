@@ -16,6 +16,7 @@ from relabel_assets.graph.table_asset import table_asset
     files=("teacher_labels",),
 )
 def bm25_candidates(step: Step) -> Rows:
+    """The candidate pairs of every query, with their source and BM25 score."""
     queries = step.read("synthetic_queries")
     doc_ids = step.read_column("seed_docs", "doc_id")
     recorded = with_known_pairs(

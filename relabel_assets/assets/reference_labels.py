@@ -15,6 +15,7 @@ from relabel_assets.graph.table_asset import table_asset
     files=("reference_labels",),
 )
 def reference_labels(step: Step) -> Rows:
+    """The reference grades of known queries and documents."""
     query_ids = step.read_column("synthetic_queries", "query_id")
     doc_ids = step.read_column("seed_docs", "doc_id")
     reading = with_known_pairs(

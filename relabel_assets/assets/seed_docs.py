@@ -7,6 +7,7 @@ from relabel_assets.graph.table_asset import table_asset
 
 @table_asset(code_version="1", group="corpus", kinds={"polars"}, files=("documents",))
 def seed_docs(step: Step) -> Rows:
+    """The usable documents of the corpus folder. Raises CorpusError if there are none."""
     reading = step.corpus.documents()
     if reading.frame.is_empty():
         raise CorpusError(

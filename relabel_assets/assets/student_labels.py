@@ -35,6 +35,7 @@ def _forecast(trial: Trial) -> Forecast:
     forecast=_forecast,
 )
 def student_labels(step: Step) -> Rows:
+    """The current student's grades of all candidates."""
     from relabel_assets.student import Labeler
 
     student = step.read("student_model").filter("is_current").row(0, named=True)

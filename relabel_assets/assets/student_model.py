@@ -53,6 +53,7 @@ def _forecast(trial: Trial) -> Forecast:
     forecast=_forecast,
 )
 def student_model(step: Step) -> Rows:
+    """All students of the corpus. Trains one if the current training set has none."""
     from relabel_assets.student import train_student
 
     pairs, sample, model_id = _training_set(step)

@@ -41,6 +41,7 @@ def _forecast(trial: Trial) -> Forecast:
     forecast=_forecast,
 )
 def synthetic_queries(step: Step) -> Rows:
+    """The queries with their splits. Raises CorpusError if no queries are provided or written."""
     if _are_written(step.corpus):
         return written_queries.write(step)
     if step.corpus.has_queries:

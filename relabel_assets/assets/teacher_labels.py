@@ -74,6 +74,7 @@ def _forecast(trial: Trial) -> Forecast:
     forecast=_forecast,
 )
 def teacher_labels(step: Step) -> Rows:
+    """The teacher's grade of each candidate, or the status and reason of a missing grade."""
     corpus, candidates = step.corpus, step.read("bm25_candidates").select(_PAIR)
     queries, documents = step.read("synthetic_queries"), step.read("seed_docs")
     problems, notices = list[Problem](), list[str]()

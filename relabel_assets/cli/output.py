@@ -123,6 +123,7 @@ def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str])
 
 
 def print_next_steps(corpus: str) -> None:
+    """Print commands to open the UI, to query the labels, and to add a corpus."""
     OUT.print("\n[bold]Next[/]")
     OUT.print("  open the UI     [cyan]make ui[/]   (then http://127.0.0.1:3000)", highlight=False)
     OUT.print(
@@ -167,6 +168,7 @@ def print_labeled(out: Path, counts: pl.DataFrame) -> None:
 
 
 def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
+    """Print the graded pairs and the dollars paid of each corpus."""
     spend = warehouse.query(
         """
         select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests,

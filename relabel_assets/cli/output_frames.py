@@ -80,6 +80,7 @@ def _csv(frame: pl.DataFrame) -> str:
 
 
 def _print_table(frame: pl.DataFrame) -> None:
+    """Print the first rows as a table, or as blocks if the columns are too many for the width."""
     rows = [
         ["" if cell is None else _as_text(cell) for cell in row]
         for row in frame.head(_TABLE_ROWS).iter_rows()

@@ -156,6 +156,7 @@ def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> No
 
 
 def _cells(group: Group) -> list[str]:
+    """A group of the ledger as cells of `_LEDGER_COLUMNS`, without its names."""
     statuses = ", ".join(f"{n:,} x {outcome}" for outcome, n in group.outcomes.most_common())
     return [
         f"{group.n_requests:,}",

@@ -139,6 +139,8 @@ def problem_list(problems: list[Problem]) -> dg.MetadataValue:
 
 
 def _markdown_table(frame: pl.DataFrame) -> str:
+    """The frame as a Markdown table, without columns that are all NULL."""
+
     def cell(value: Any) -> str:
         if isinstance(value, float):
             value = f"{value:.4g}"
@@ -155,6 +157,8 @@ def _markdown_table(frame: pl.DataFrame) -> str:
 
 
 def _column_lineage(table: Table) -> dg.TableColumnLineage:
+    """The upstream columns of each column, as Dagster's lineage."""
+
     def dep(source: str) -> dg.TableColumnDep:
         parent, column = source.split(".")
         return dg.TableColumnDep(asset_key=dg.AssetKey(parent), column_name=column)

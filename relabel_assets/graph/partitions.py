@@ -72,6 +72,7 @@ def folder_observation(folder: CorpusFolder) -> dg.AssetObservation:
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult:
+    """Partitions for new folders, and observations of changed ones."""
     corpora, partitions = project.corpora(), context.instance.get_dynamic_partitions("corpus")
     names, refused = corpora.names(), [str(problem) for problem in corpora.refused()]
     new = [name for name in names if name not in partitions]

@@ -79,6 +79,7 @@ def forecast(trial: Trial) -> Forecast:
 
 
 def _metadata(written: "WrittenQueries", rows: pl.DataFrame) -> dict[str, Any]:
+    """Counts of failures, rejections, intents and round trips, with the cost and the notices."""
     intents = rows.group_by("intent").len().sort("intent").iter_rows()
     return (
         {f"documents_{status}": count for status, count in written.failed.items()}

@@ -105,7 +105,7 @@ def bring_up_to_date(
     *,
     is_forced: bool = False,
 ) -> Outcome | None:
-    """Run a corpus' stale tables, or all `tables` if forced; return None if there are none.
+    """Run a corpus' stale tables, or all `tables` if forced; return None without any.
 
     A corpus folder that cannot be used is a failed outcome.
     """
@@ -145,6 +145,7 @@ def run_corpus(
 def _execute(
     project: Project, corpus: str, tables: Sequence[str], is_forced: bool
 ) -> dg.ExecuteInProcessResult:
+    """Execute a Dagster run of `tables` and their checks in this process."""
     definitions = build_definitions(project)
     with usable_instance(project.home) as instance:
         mark_dead_runs_failed(instance)

@@ -54,8 +54,8 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
 def restore(home: Home, warehouse: Warehouse, file: Path) -> list[str]:
     """Restore a backup into a home without any of its parts; return the names of the parts.
 
-    Raises ConfigError for a file that is no backup, and for a home that has such a part. The home is
-    unchanged then.
+    Raises ConfigError for a file that is no backup, and for a home that has such a part. The home
+    stays unchanged after an error.
     """
     present = [name for name in (_WAREHOUSE, *_FOLDERS) if (home.path / name).exists()]
     if present:

@@ -3,8 +3,8 @@
 What belongs here: names, labels and units of the metrics. What does not: serving them, and the counts
 of the ledger (teacher/ledger/report.py).
 
-Each call computes the metrics from the warehouse, the ledger and Dagster's records, so a crash counts
-nothing twice.
+Each call computes the metrics from the warehouse, the ledger and Dagster's records. No counter is
+kept in memory, so a restart loses nothing and counts nothing twice.
 """
 
 from collections.abc import Iterator
@@ -51,6 +51,7 @@ def exposition(project: Project, warehouse: Warehouse, instance: dg.DagsterInsta
 
 
 def _partitions(receipts: list[Receipt], instance: dg.DagsterInstance) -> "Iterator[Metric]":
+    """Rows, unfinished work, set-aside inputs, time and duration of each partition."""
     from prometheus_client.core import GaugeMetricFamily
 
     of_partition = ("corpus", "table")
@@ -95,6 +96,7 @@ def _duration_s(instance: dg.DagsterInstance, receipt: Receipt) -> float | None:
 
 
 def _teacher(ledger: Ledger) -> "Iterator[Metric]":
+    """Requests, responses, tokens and dollars by corpus, purpose and model."""
     from prometheus_client.core import CounterMetricFamily
 
     requests = CounterMetricFamily(
@@ -122,6 +124,7 @@ def _teacher(ledger: Ledger) -> "Iterator[Metric]":
 
 
 def _benchmark(warehouse: Warehouse) -> "Iterator[Metric]":
+    """The metrics of the benchmark by corpus and labeler."""
     from prometheus_client.core import GaugeMetricFamily
 
     metrics = GaugeMetricFamily(
@@ -139,6 +142,7 @@ def _benchmark(warehouse: Warehouse) -> "Iterator[Metric]":
 
 
 def _runs(instance: dg.DagsterInstance) -> "Iterator[Metric]":
+    """The number of Dagster runs by status."""
     from prometheus_client.core import GaugeMetricFamily
 
     runs = GaugeMetricFamily(

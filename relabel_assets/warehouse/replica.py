@@ -8,7 +8,7 @@ Readers never wait for a run and never see a half-written one. Two rules ensure 
 1. A rename replaces the old copy. A reader keeps the file that it opened.
 2. `labels.duckdb` is copied after *every* checkpoint, and never gets shorter.
 
-The reason of rule 2: DuckDB opens a file by its name twice, for the header and for the rest, so a
+The reason of rule 2: DuckDB opens a file by its name twice, for the header and for the rest. So a
 reader may get the old header and the new rest. One checkpoint keeps the blocks of the old header,
 because it writes beside them. The second checkpoint may overwrite them.
 

@@ -204,6 +204,7 @@ def _table_statements(table: Table) -> Iterator[str]:
 
 
 def _duckdb_type(dtype: pl.DataType) -> str:
+    """The DuckDB type of a column. Enums are varchar with a check."""
     if isinstance(dtype, pl.List):
         return f"{_duckdb_type(dtype.inner)}[]"  # type: ignore[arg-type]
     if isinstance(dtype, pl.Datetime):

@@ -1,4 +1,4 @@
--- How a grade changed over runs: every change of a pair's grade, beside the grade before it.
+-- Changes of grades over runs: each changed grade of a pair, with the previous grade.
 with history as (
     select * from grade_history
 ),
@@ -20,7 +20,7 @@ final as (
         model_before, model,
         run_id, noted_at
     from numbered
-    where change > 1  -- the first is the pair's first grade
+    where change > 1  -- change 1 is the pair's first grade
 )
 
 select * from final

@@ -1,4 +1,4 @@
--- Pairs on which teacher and student differ, with the reference grade where there is one, largest difference first.
+-- Pairs on which teacher and student differ, largest difference first, with the reference grade if it exists.
 with teacher as (
     select corpus, query_id, doc_id, grade as teacher_grade, rationale as teacher_rationale
     from teacher_labels
@@ -11,7 +11,7 @@ student as (
 ),
 
 reference as (
-    select corpus, query_id, doc_id, median(grade) as reference_grade  -- of its assessors
+    select corpus, query_id, doc_id, median(grade) as reference_grade  -- over assessors
     from reference_labels
     group by all
 ),

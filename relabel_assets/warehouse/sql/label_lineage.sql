@@ -1,4 +1,4 @@
--- Where each grade of the teacher and the student comes from: runs, model, prompt, request, query and document version.
+-- The origin of each grade of teacher and student: runs, model, prompt, request, query and document version.
 with teacher as (
     select
         corpus, 'teacher' as labeler, query_id, doc_id, grade, teacher_model as model,
@@ -47,17 +47,17 @@ documents_written as (
     select corpus, run_id as document_run_id from written where table_name = 'seed_docs'
 ),
 
--- A student has no prompt. It learned from grades that have, and it is retrained when their prompt changes.
-taught as (
+-- A student has no prompt of its own. These are the prompts of the grades that it was trained on.
+training_prompts as (
     select
         corpus, 'student' as labeler,
-        string_agg(distinct prompt_hash, ', ' order by prompt_hash) as taught_prompt_hash
+        string_agg(distinct prompt_hash, ', ' order by prompt_hash) as training_prompt_hash
     from teacher_labels
     where status = 'ok'
     group by corpus
 ),
 
--- Every change in a partition writes all of it: the grade itself may be of an earlier run.
+-- A run writes whole partitions. The run that graded a pair may be an earlier one.
 graded as (
     select
         corpus, labeler, query_id, doc_id,
@@ -75,7 +75,7 @@ grades as (
 final as (
     select
         corpus, labeler, query_id, doc_id, grade, model,
-        coalesce(prompt_hash, taught_prompt_hash) as prompt_hash, request_key,
+        coalesce(prompt_hash, training_prompt_hash) as prompt_hash, request_key,
         query_hash, query_source, query_model, query_prompt_hash,
         document_hash, training_set_hash,
         graded_run_id, graded_at, run_id, written_at,
@@ -85,7 +85,7 @@ final as (
     left join documents using (corpus, doc_id)
     left join written using (corpus, table_name)
     left join graded using (corpus, labeler, query_id, doc_id)
-    left join taught using (corpus, labeler)
+    left join training_prompts using (corpus, labeler)
     left join students using (corpus, labeler, model)
     left join student_written using (corpus, labeler)
     left join queries_written using (corpus)

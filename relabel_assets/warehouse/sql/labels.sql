@@ -1,4 +1,4 @@
--- Every grade of every labeler and of the reference, one row each, with the query's and the document's words.
+-- All grades of teacher, student and reference, with the text of the query and the title of the document.
 with teacher as (
     select
         corpus, query_id, doc_id, 'teacher' as labeler,

@@ -1,4 +1,4 @@
--- The benchmark over all queries: a row per labeler, a column per metric.
+-- The latest benchmark over all queries: a row per labeler, a column per metric.
 with overall as (
     select * from benchmark_report where slice = 'all'
 ),

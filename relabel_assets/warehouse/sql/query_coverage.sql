@@ -1,4 +1,4 @@
--- How well each query is covered: its candidates, how many the teacher graded, and the best grade it has.
+-- Coverage of each query: the numbers of its candidates and of its graded pairs, and its best grade.
 with queries as (
     select corpus, query_id, text as query, intent, split, seed_doc_id from synthetic_queries
 ),

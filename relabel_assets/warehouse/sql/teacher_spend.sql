@@ -1,4 +1,4 @@
--- What the present labels cost, by corpus, day (NULL for recorded grades) and model: requests, tokens and US dollars; `relabel ledger` has all that was paid.
+-- Cost of the current labels by corpus, day (NULL: recorded) and model. `relabel ledger` has the whole spend.
 with pairs as (
     select *, cast(labeled_at as date) as day from teacher_labels
 ),
