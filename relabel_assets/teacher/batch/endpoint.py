@@ -1,9 +1,10 @@
-"""The Batch API of the teacher's endpoint: upload, create, find, look, download.
+"""The Batch API of the teacher's endpoint: upload, create, find, get, download.
 
-What belongs here: the openai client's calls for files and batches, and what their errors mean. What
-does not: which requests there are and what follows from results (rounds.py). Reading calls are
-repeated by the client; creating a batch is not, because a lost answer may stand for a batch that
-exists.
+What belongs here: the openai client's calls for files and batches, and messages for their errors.
+What does not: the requests and what follows from results (rounds.py).
+
+The client repeats every call after a passing error, except that it creates a batch only once: after
+a lost response the batch may exist.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,23 +28,24 @@ from relabel_assets.teacher.sending.endpoint import (
 
 TAG, CORPUS = "relabel_tag", "relabel_corpus"
 _ENDED = ("completed", "failed", "expired", "cancelled")
+# Not measured: batches of one account that are searched for a tag. The one we look for is recent.
 _MOST_LISTED = 1000
-_RETRIES = 5  # by the client, of every call but `create`
-_DOWNLOADS = 3
+_RETRIES = 5  # by the client, of every call but `create`. Not measured
+_DOWNLOADS = 3  # of a file whose body breaks off. Not measured
+_SHORTEST_TIMEOUT_S = 60  # a file of 200 MB takes longer than a reply
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RemoteBatch:
-    """A batch as the endpoint reports it. `result_files` hold answers and failures, each line with
-    its custom_id."""
+    """A batch as the endpoint reports it."""
 
     id: str
     status: str
     n_done: int
     n_requests: int
-    result_files: tuple[str, ...]
+    result_files: tuple[str, ...]  # ids of the files with answers and with failures
     errors: tuple[tuple[str, str], ...]  # (code, message): why a whole batch failed
 
     @property
@@ -52,8 +54,7 @@ class RemoteBatch:
 
 
 class BatchEndpoint:
-    """The Batch API behind `config`. Raises TeacherError, in every call, where the endpoint does
-    not do what it should."""
+    """The Batch API of `config`'s endpoint. Every call raises TeacherError if the endpoint fails."""
 
     def __init__(self, config: TeacherConfig) -> None:
         import openai
@@ -62,7 +63,7 @@ class BatchEndpoint:
         settings: dict[str, Any] = {
             "api_key": self._key,
             "max_retries": _RETRIES,
-            "timeout": max(60, config.timeout_s),
+            "timeout": max(_SHORTEST_TIMEOUT_S, config.timeout_s),
         }
         self._client: Any = (
             openai.AzureOpenAI(**azure_settings(config), **settings)
@@ -71,38 +72,37 @@ class BatchEndpoint:
         )
 
     def redact(self, text: str) -> str:
+        """`text` without the key."""
         return redact(text, self._key)
 
     def upload(self, path: Path, name: str) -> str:
-        """The id of the uploaded file."""
+        """Upload the file at `path` as `name`, and return its id."""
         with path.open("rb") as file:
             content = file.read()  # at most 200 MB: the client would read it whole as well
-        return self._call(
-            lambda: self._client.files.create(file=(name, content), purpose="batch").id
-        )
+        upload: dict[str, Any] = {"file": (name, content), "purpose": "batch"}
+        return self._call(lambda: self._client.files.create(**upload).id)
 
     def create(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch | None:
-        """The new batch; None where the answer got lost, so that there may be one."""
+        """Create a batch and return it; None if the response was lost and the batch may exist."""
         import openai
 
         def create() -> RemoteBatch | None:
-            once = self._client.with_options(max_retries=0)
+            batches = self._client.with_options(max_retries=0).batches
             try:
-                return _batch(
-                    once.batches.create(
-                        input_file_id=file_id,
-                        endpoint=URL,
-                        completion_window="24h",
-                        metadata=dict(metadata),
-                    )
+                batch = batches.create(
+                    input_file_id=file_id,
+                    endpoint=URL,
+                    completion_window="24h",  # the only one that the API offers
+                    metadata=dict(metadata),
                 )
+                return _batch(batch)
             except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError):
                 return None
 
         return self._call(create)
 
     def find(self, tag: str) -> RemoteBatch | None:
-        """The batch with `tag`, among the latest."""
+        """The batch with `tag` among the latest; None if it is not there."""
 
         def search() -> RemoteBatch | None:
             for number, batch in enumerate(self._client.batches.list(limit=100)):
@@ -115,6 +115,7 @@ class BatchEndpoint:
         return self._call(search)
 
     def get(self, batch_id: str) -> RemoteBatch:
+        """The batch with this id."""
         return self._call(lambda: _batch(self._client.batches.retrieve(batch_id)))
 
     def download(self, file_id: str, path: Path) -> None:
@@ -124,7 +125,7 @@ class BatchEndpoint:
             with self._client.files.with_streaming_response.content(file_id) as response:
                 response.stream_to_file(scratch)
 
-        # The client repeats a request, but not a body that breaks off.
+        # The client repeats a request, but not after a body that breaks off.
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_transient),
             stop=tenacity.stop_after_attempt(_DOWNLOADS),
@@ -152,14 +153,13 @@ class BatchEndpoint:
         except openai.NotFoundError as error:
             raise TeacherError(
                 f"the endpoint {name} knows no such batch or file, or has no Batch API: "
-                f"{self.redact(error.message)}. "
-                "Servers of your own mostly have none: set teacher.mode: live."
+                f"{self.redact(error.message)}. Servers of your own mostly have none: set "
+                "teacher.mode: live."
             ) from error
         except (openai.APIError, httpx2.HTTPError, OSError) as error:
             raise TeacherError(
-                f"the endpoint {name} does not answer: {self.redact(str(error))}. "
-                "Batches that are out stay out, and "
-                "running again picks them up."
+                f"the endpoint {name} does not answer: {self.redact(str(error))}. Batches that are "
+                "out stay out, and running again picks them up."
             ) from error
 
 

@@ -1,11 +1,10 @@
-"""The pending batches of a corpus: a small file beside the ledger, so that no run forgets what it
-paid for.
+"""The pending batches of a corpus, in a file beside the ledger, so that no run forgets one.
 
-What belongs here: that file and the request files of pending batches. What does not: talking to the
-endpoint (endpoint.py) and deciding what is sent (rounds.py).
+What belongs here: that file and the request files of pending batches. What does not: calls to the
+endpoint (endpoint.py) and the choice of requests (rounds.py).
 
-    <ledger>/<corpus>.batches/state.json          the pending batches; replaced before and after every step
-    <ledger>/<corpus>.batches/<tag>.requests      the requests of one batch, until its results are in
+    <ledger>/<corpus>.batches/state.json        the pending batches; replaced before and after each step
+    <ledger>/<corpus>.batches/<tag>.requests    the requests of a batch, until its results are recorded
 """
 
 import json
@@ -19,10 +18,9 @@ from relabel_assets.teacher.batch.request_files import keys_in
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """One batch. `tag` is in the batch's metadata at the endpoint: it finds a batch whose id was
-    never written down.
+    """One batch. The names of the fields are the keys in state.json.
 
-    The names of the fields are the keys in state.json.
+    `tag` is in the batch's metadata at the endpoint. It finds a batch whose id was not saved.
 
     >>> PendingBatch("3f2a", 40, "api.openai.com", "2026-01-01T00:00:00+00:00").name
     'relabel-3f2a.jsonl'
@@ -37,49 +35,47 @@ class PendingBatch:
 
     @property
     def name(self) -> str:
-        """The name of its file at the endpoint."""
+        """The name of the batch's file at the endpoint."""
         return f"relabel-{self.tag}.jsonl"
 
 
 class PendingBatches:
-    """The pending batches of `corpus`. Only the process that holds the ledger's lock for the corpus
-    may change them."""
+    """The pending batches of `corpus`. Only the holder of the corpus' sending lock may change them."""
 
     def __init__(self, ledger_folder: Path, corpus: str) -> None:
         self.folder = ledger_folder / f"{corpus}.batches"
         self._state = self.folder / "state.json"
 
     def all(self) -> list[PendingBatch]:
-        """Raises TeacherError for a file that cannot be read: the batches in it may have been paid
-        for."""
+        """All pending batches. Raises TeacherError for an unreadable file: they may be paid for."""
         try:
             return [PendingBatch(**batch) for batch in json.loads(self._state.read_bytes())]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError) as error:
             raise TeacherError(
-                f"{self._state} cannot be read ({error}), and it says which batches are "
-                "out. Mend it; or, if no batch "
-                "is out, delete it."
+                f"{self._state} cannot be read ({error}), and it lists the batches that are out. "
+                "Repair it; or, if no batch is out, delete it."
             ) from error
 
     def path_of(self, tag: str) -> Path:
+        """The file with the requests of the batch with `tag`."""
         return self.folder / f"{tag}.requests"
 
     def put(self, batch: PendingBatch) -> PendingBatch:
-        """Write down `batch` as it is now."""
+        """Save `batch` in place of an earlier state of it, and return it."""
         self._save([*(old for old in self.all() if old.tag != batch.tag), batch])
         return batch
 
     def update(
         self, batch: PendingBatch, *, file_id: str | None = None, batch_id: str | None = None
     ) -> PendingBatch:
-        """Write down what is known of `batch` now."""
+        """Save `batch` with its new ids, and return it."""
         file_id, batch_id = file_id or batch.file_id, batch_id or batch.batch_id
         return self.put(replace(batch, file_id=file_id, batch_id=batch_id))
 
     def drop(self, batch: PendingBatch) -> None:
-        """Forget `batch`: its results are in the ledger, or it was never created."""
+        """Remove `batch`: its results are in the ledger, or it was never created."""
         self._save([old for old in self.all() if old.tag != batch.tag])
         self.path_of(batch.tag).unlink(missing_ok=True)
 
@@ -88,14 +84,15 @@ class PendingBatches:
         return {key for batch in self.all() for key in self.keys_of(batch)}
 
     def keys_of(self, batch: PendingBatch) -> set[str]:
+        """The keys of the requests in `batch`."""
         path = self.path_of(batch.tag)
         return set(keys_in(path)) if path.exists() else set()
 
     def sweep(self) -> None:
-        """Remove request files of a run that died before it wrote down that they would be sent."""
-        known = {self.path_of(batch.tag) for batch in self.all()}
+        """Remove request files of no pending batch: their run died before it saved the batch."""
+        pending = {self.path_of(batch.tag) for batch in self.all()}
         for path in self.folder.glob("*.requests"):
-            if path not in known:
+            if path not in pending:
                 path.unlink(missing_ok=True)
 
     def _save(self, batches: list[PendingBatch]) -> None:
@@ -105,7 +102,6 @@ class PendingBatches:
                 scratch.write_text(text, encoding="utf-8")
         except OSError as error:
             raise TeacherError(
-                f"{self._state} cannot be written: {error.strerror or error}. Free the "
-                "disk or mend the folder, and "
-                "run again: a batch that is out is found by its tag."
+                f"{self._state} cannot be written: {error.strerror or error}. Free the disk or "
+                "repair the folder, and run again: a batch that is out is found by its tag."
             ) from error

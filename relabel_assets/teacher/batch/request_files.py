@@ -1,7 +1,7 @@
-"""Files of requests in OpenAI's Batch format: what is sent as a batch or exported.
+"""Files of requests in OpenAI's Batch format, for batches and for exports.
 
-What belongs here: writing such files within the limits of the API, and recording in the ledger what
-they ask. What does not: uploading them (rounds.py) and what comes back (response_files.py).
+What belongs here: writing such files within the API's limits, and recording their requests in the
+ledger. What does not: uploading them (shipping.py) and files of responses (response_files.py).
 """
 
 import json
@@ -17,13 +17,13 @@ from relabel_assets.teacher.ledger.lines import RequestMetadata, now, request_li
 from relabel_assets.teacher.requests import URL, Outgoing, canonical_json
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
 
-_LINES_AT_A_TIME = 500  # recorded in the ledger with one flush
+_LINES_AT_A_TIME = 500  # recorded in the ledger with one flush. Not measured
 
 Record = Callable[[Sequence[Outgoing]], None]
 
 
 def batch_line(outgoing: Outgoing) -> bytes:
-    """A request as the Batch API takes it: nothing but its four members.
+    """The line of a request for the Batch API, with exactly its four members.
 
     >>> from relabel_assets.teacher.requests import Request
     >>> request = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, None, 50)
@@ -40,11 +40,10 @@ def write_request_files(
     limits: FileLimits = API_LIMITS,
     record: Record = lambda requests: None,
 ) -> list[tuple[Path, int]]:
-    """Write `requests` to `path_of(1)`, `path_of(2)`, ...: (file, number of requests) of each; none
-    without requests.
+    """Write `requests` to `path_of(1)`, `path_of(2)`, ...: (file, number of requests) for each.
 
-    `record` is called with all requests of a file, some at a time, before the file gets its name.
-    Raises TeacherError where the disk does not take it; no half file is left under its final name.
+    `record` gets all requests of a file, in parts, before the file gets its final name. Raises
+    TeacherError if a file cannot be written; no partial file is left.
 
     >>> import tempfile
     >>> from relabel_assets.teacher.requests import Request
@@ -73,16 +72,15 @@ def write_request_files(
 def _fill(
     file: BinaryIO, first: Outgoing, rest: Iterator[Outgoing], limits: FileLimits, record: Record
 ) -> tuple[int, Outgoing | None]:
-    """Write as many requests as `file` may hold: their number, and the first that it does not hold."""
+    """Write requests until `file` is full. Returns their number and the first that does not fit."""
     n_requests = n_bytes = 0
     unrecorded: list[Outgoing] = []
     upcoming: Outgoing | None = first
     while upcoming is not None:
         line = batch_line(upcoming)
         is_full = n_requests == limits.n_requests or n_bytes + len(line) > limits.n_bytes
-        if (
-            is_full and n_requests
-        ):  # a request that is too large alone goes alone, for the endpoint to refuse
+        # A request above the limit gets a file of its own, which the endpoint will reject.
+        if is_full and n_requests:
             break
         file.write(line)
         n_requests += 1
@@ -97,7 +95,7 @@ def _fill(
 
 
 class AskedLog:
-    """Records in the ledger what is asked, once a request: a response to anything else is not ours."""
+    """Records requests in the ledger, each once. Only responses to recorded requests are imported."""
 
     def __init__(self, ledger: Ledger, corpus: str, purpose: str, endpoint: str) -> None:
         self._ledger, self._corpus = ledger, corpus
@@ -105,7 +103,7 @@ class AskedLog:
         self._asked = asked_keys(ledger)
 
     def record(self, requests: Sequence[Outgoing]) -> None:
-        """Append the request lines that the ledger does not have."""
+        """Append the lines of those requests that are not in the ledger."""
         lines = []
         for outgoing in requests:
             key = bytes.fromhex(outgoing.key)
@@ -121,7 +119,7 @@ class AskedLog:
 
 
 def keys_in(path: Path) -> Iterator[str]:
-    """The custom_ids of a file of requests.
+    """The custom_ids in a file of requests.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""Files of responses in OpenAI's Batch format: results of a batch, or of another tool.
+"""Files of responses in OpenAI's Batch format, from a batch or from another tool.
 
-What belongs here: reading such files and putting their responses into the ledger, each once. What
-does not: requests (request_files.py), downloading (rounds.py) and the ledger's own lines
+What belongs here: parsing such files and recording their responses in the ledger, each once. What
+does not: requests (request_files.py), downloading (shipping.py) and the lines of the ledger
 (ledger/lines.py).
 """
 
@@ -22,30 +22,30 @@ from relabel_assets.teacher.ledger.lines import (
 )
 from relabel_assets.teacher.prices import Price
 
-_LINES_AT_A_TIME = 500  # appended to the ledger with one flush
+_LINES_AT_A_TIME = 500  # appended to the ledger with one flush. Not measured
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that was asked from here: what the ledger says of it, and the price of its model."""
+    """A request in the ledger: its metadata, and the price of its model."""
 
     metadata: RequestMetadata
     price: Price | None
 
 
-AskedOf = Callable[[str], Asked | None]  # by custom_id; None for one that was never asked from here
+AskedOf = Callable[[str], Asked | None]  # by custom_id; None if the ledger has no such request
 
 
 @dataclass
 class ImportResult:
-    """The number of lines of response files, by kind. `problems` are lines that were left out."""
+    """The number of lines of response files, by kind."""
 
     n_answers: int = 0
     n_failures: int = 0
     n_known: int = 0  # already in the ledger
-    n_unknown: int = 0  # whose custom_id was never asked from here
-    usd: float = 0.0  # of those put into the ledger, where it is known
-    problems: list[Problem] = field(default_factory=list)
+    n_unknown: int = 0  # without a request in the ledger
+    usd: float = 0.0  # known cost of the recorded responses
+    problems: list[Problem] = field(default_factory=list)  # lines that were left out
 
 
 def record_responses(
@@ -58,11 +58,10 @@ def record_responses(
     on_response: Callable[[Line], None] = lambda line: None,
     redact: Callable[[str], str] = lambda text: text,
 ) -> None:
-    """Put the responses in `lines` (number, raw line) of `file` into the ledger, once each, and
-    count them in `result`.
+    """Record the responses in `lines` (number, raw line) of `file`, each once; count in `result`.
 
-    A response that was never asked from here is left out: nobody can say whose it is. Raises
-    TeacherError where the ledger cannot be written.
+    A response without a request in the ledger is left out: its corpus is unknown. Raises
+    TeacherError if the ledger cannot be written.
 
     >>> import tempfile
     >>> folder, result = tempfile.TemporaryDirectory(), ImportResult()
@@ -109,7 +108,7 @@ _UNKNOWN = (
 
 
 def _fault(line: Line | None, asked: Asked | None) -> _Fault | None:
-    """Why a line is left out; None for a response to a request of ours."""
+    """The reason why a line is left out; None for a response to a request in the ledger."""
     if line is None:
         return _TORN
     if line.response is None:
@@ -120,25 +119,25 @@ def _fault(line: Line | None, asked: Asked | None) -> _Fault | None:
 
 
 class _Unwritten:
-    """Responses on their way into the ledger, at most one of each key and _LINES_AT_A_TIME of each
-    corpus."""
+    """Responses to be appended together: one of each key, _LINES_AT_A_TIME of each corpus."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._by_corpus: dict[str, dict[str, bytes]] = {}
 
     def is_in_ledger(self, line: Line) -> bool:
-        """Whether the ledger has this very answer; a second failure is a failure of its own."""
+        """Whether the ledger has the same answer. A failure always counts as a new one."""
         corpus = line.metadata.corpus
         if line.key in self._by_corpus.get(corpus, {}):
             self.flush(corpus)
         if line.response is None or not line.is_answer:
             return False
         body = line.response.body
-        answers = (known.response for known in self._ledger.answers(line.key))
-        return any(known is not None and known.body == body for known in answers)
+        responses = (answer.response for answer in self._ledger.answers(line.key))
+        return any(response is not None and response.body == body for response in responses)
 
     def add(self, line: Line, response: Response) -> None:
+        """Add a response; flush its corpus when there are enough."""
         corpus = line.metadata.corpus
         lines = self._by_corpus.setdefault(corpus, {})
         lines[line.key] = response_line(line.key, response, line.metadata)
@@ -146,7 +145,7 @@ class _Unwritten:
             self.flush(corpus)
 
     def flush(self, corpus: str | None = None) -> None:
-        """Append what is unwritten, of one corpus or of all."""
+        """Append the responses of one corpus, or of all."""
         for name in list(self._by_corpus) if corpus is None else [corpus]:
             self._ledger.append(name, self._by_corpus.pop(name).values())
 
@@ -154,10 +153,9 @@ class _Unwritten:
 def import_responses(
     ledger: Ledger, files: Sequence[Path], price_of_model: Callable[[str, str], Price | None]
 ) -> ImportResult:
-    """Put the responses of `files` into the ledger; `price_of_model` is called with corpus and
-    model.
+    """Record the responses of `files` in the ledger. `price_of_model` gets corpus and model.
 
-    Raises TeacherError for a file that cannot be read, or a ledger that cannot be written.
+    Raises TeacherError if a file cannot be read or the ledger cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -169,11 +167,8 @@ def import_responses(
     result = ImportResult()
     try:
         requests = asked_in(ledger, files)
-        asked_about = {line.metadata for line in requests.values()}
-        prices = {
-            (metadata.corpus, metadata.model): price_of_model(metadata.corpus, metadata.model)
-            for metadata in asked_about
-        }
+        models = {(line.metadata.corpus, line.metadata.model) for line in requests.values()}
+        prices = {(corpus, model): price_of_model(corpus, model) for corpus, model in models}
 
         def asked_of(key: str) -> Asked | None:
             if key not in requests:
@@ -182,8 +177,8 @@ def import_responses(
             return Asked(metadata, prices[metadata.corpus, metadata.model])
 
         with ExitStack() as locks:
-            # In one order, so that two imports cannot wait for each other.
-            for corpus in sorted({metadata.corpus for metadata in asked_about}):
+            # Always in the same order, so that two imports cannot wait for each other.
+            for corpus in sorted({corpus for corpus, _ in models}):
                 locks.enter_context(ledger.sending_for(corpus))
             for file in files:
                 record_responses(ledger, numbered(file), str(file), asked_of, result)
@@ -195,8 +190,7 @@ def import_responses(
 
 
 def asked_in(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
-    """The request line that the ledger has for each custom_id in `files` of responses, without its
-    body.
+    """The ledger's request line, without body, of each custom_id in `files` of responses.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -209,7 +203,7 @@ def asked_in(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
 
 
 def numbered(file: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of `file`, from 1.
+    """(number, raw line) of `file`, from 1.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

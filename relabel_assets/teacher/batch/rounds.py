@@ -1,12 +1,11 @@
-"""Sending by the Batch API: rounds of all requests without an answer, until each has one or a
-reason.
+"""Rounds of batches, until every request has an answer or a reason why not.
 
 What belongs here: which requests go into a round, and acting on the decision about each result.
-What does not: getting batches to the endpoint and back (shipping.py), and the files' lines
-(request_files.py, response_files.py).
+What does not: uploading and downloading (shipping.py), and the lines of files (request_files.py,
+response_files.py).
 
-A round writes every request that has no answer to files, sends them, waits for all, and puts the
-results into the ledger; then the next round looks again.
+A round writes all requests without an answer to files, sends them, waits, and records the results
+in the ledger.
 """
 
 import uuid
@@ -27,15 +26,15 @@ from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.limits import most_usd
 from relabel_assets.teacher.verdict import Verdict, judge
 
-# Each round sends what the budget surely holds, and replies mostly cost less than that: what they
-# leave goes into the next round. After three, little is left.
+# A round sends as many requests as the budget holds at their highest cost. They mostly cost less, and
+# the rest of the money allows another round. Not measured: after three, little money is left.
 _MONEY_ROUNDS = 3
 _NO_RESULT = Verdict("retry", "the batch ended without a result")
 
 
 @dataclass(frozen=True)
 class _End:
-    """How a request ended, where the ledger has no answer that can be used."""
+    """How a request without a usable answer in the ledger ended."""
 
     status: ExchangeStatus
     reason: str | None
@@ -44,22 +43,24 @@ class _End:
 
 
 class BatchRounds:
-    """One run in batch mode. `requests` must give the same ones each time they are gone through."""
+    """One run in batch mode. Iterating over `requests` must give the same ones every time."""
 
     def __init__(self, context: SendingContext, requests: Iterable[Request]) -> None:
         self._context, self._requests = context, requests
         self._shipping = Shipping(context, self._remember, self._end_rest)
         self._n_sent: Counter[str] = Counter()  # by key, in this run
         self._tries: dict[str, Tries] = {}
-        self._undecided: set[str] = set()  # keys that were sent, and their results not looked at
-        # The latest result of each request; an answer without its body, which the ledger has.
+        self._undecided: set[str] = set()  # keys that were sent, without a decision since
+        # The latest result of each request. An answer has no body here: the ledger has it.
         self._results: dict[str, Line] = {}
         self._ends: dict[str, _End] = {}
         self._n_held_back = 0  # by the budget, in the last round
 
     def run(self, on_exchange: OnExchange) -> None:
-        """Send until every request has an answer or a reason, then call `on_exchange` once for
-        each. Raises TeacherError."""
+        """Send until every request has ended, then call `on_exchange` once for each.
+
+        Raises TeacherError.
+        """
         try:
             self._shipping.collect()
             money_rounds = 0
@@ -76,7 +77,7 @@ class BatchRounds:
             self._shipping.close()
 
     def _send_round(self) -> int:
-        """Write and send the requests without an answer; their number."""
+        """Send the requests without an answer, and return their number."""
         context = self._context
         self._shipping.pending.sweep()
         tags: list[str] = []
@@ -97,7 +98,7 @@ class BatchRounds:
         return sum(batch.n_requests for batch in batches)
 
     def _outgoing(self) -> Iterator[Outgoing]:
-        """The requests of the next round, as far as the budget holds them for sure."""
+        """The requests of the next round, as many as the budget holds at their highest cost."""
         context, budget = self._context, self._context.budget
         reserved_usd, in_round = 0.0, set[str]()
         self._n_held_back = 0
@@ -123,7 +124,7 @@ class BatchRounds:
             yield outgoing
 
     def _remember(self, line: Line) -> None:
-        """Keep the latest result of a request, until it is decided on."""
+        """Keep the latest result of a request for the decision."""
         if line.response is None:
             return
         response = replace(line.response, body=None) if line.is_answer else line.response
@@ -133,22 +134,24 @@ class BatchRounds:
             self._context.dialects.mark_answered(line.metadata.model, dialect)
 
     def _end_rest(self, remote: RemoteBatch, keys: set[str]) -> None:
-        """End requests of this run without a result, where sending them again would not help."""
+        """End requests without a result in a batch that failed or was cancelled."""
         codes = {code for code, _ in remote.errors}
         message = self._shipping.redact("; ".join(text for _, text in remote.errors if text))
         reasons = {
             "cancelled": "the batch was cancelled",
             "failed": f"the batch failed: {message}",
         }
-        # token_limit_exceeded: too many tokens are enqueued now; later there is room.
+        # token_limit_exceeded: too many tokens are enqueued now. The next round may succeed.
         if remote.status not in reasons or "token_limit_exceeded" in codes:
             return
         for key in keys & set(self._n_sent) - set(self._results):
             self._ends[key] = _End("failed", reasons[remote.status])
 
     def _decided(self, outgoing: Outgoing) -> Outgoing:
-        """Act on the result of `outgoing` in the last round, once; then the same request in the
-        current dialect."""
+        """Decide on the result of `outgoing` in the last round, once.
+
+        Returns the same request in the current dialect.
+        """
         context, key = self._context, outgoing.key
         if key not in self._undecided:
             return outgoing
@@ -161,7 +164,7 @@ class BatchRounds:
         reason = decision.reason
         match decision.step:
             case "ask_again" | "back_off":
-                return outgoing  # with the next round
+                return outgoing  # it goes into the next round
             case "concede" if context.dialects.concede(outgoing, reason or "", context.notices.say):
                 return outgoing.in_dialect(context.dialects.current(outgoing.request.model))
             case "stop":
@@ -170,8 +173,7 @@ class BatchRounds:
         return outgoing
 
     def _judged(self, key: str) -> tuple[Line | None, Verdict, ParsedReply | None]:
-        """The result of a request in the last round, the verdict on it and, if it can be used, the
-        parsed reply."""
+        """The result of a request in the last round, its verdict and, if usable, its parsed reply."""
         line = self._results.get(key)
         if line is not None and line.is_answer:
             line = next(self._context.ledger.answers(key), line)  # with its body
@@ -192,8 +194,7 @@ class BatchRounds:
         if context.stop_reason is not None:
             unsent = _End("failed", f"not sent: {context.stop_reason}")
         else:
-            unsent = _End(
-                "over_budget", "not sent: the budget does not surely hold another request"
-            )
+            reason = "not sent: the budget does not surely hold another request"
+            unsent = _End("over_budget", reason)
         end = self._ends.get(outgoing.key, unsent)
         return context.ended(index, outgoing, end.status, end.reason, end.line, end.parsed)

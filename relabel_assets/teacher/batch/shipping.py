@@ -1,9 +1,8 @@
-"""The way of batches to the endpoint and back: upload and create, wait, put the results into the
-ledger.
+"""Shipping batches to the endpoint and collecting their results into the ledger.
 
-What belongs here: these steps, each written down before and after. What does not: which requests
-are sent and what follows from a result (rounds.py), the calls themselves (endpoint.py) and the file
-of pending batches (pending.py).
+What belongs here: the steps upload, create, poll and record, each saved before and after. What does
+not: the requests and decisions (rounds.py), the calls (endpoint.py) and the file of pending batches
+(pending.py).
 """
 
 import time
@@ -24,15 +23,16 @@ from relabel_assets.teacher.batch.response_files import (
 from relabel_assets.teacher.ledger.lines import Line
 from relabel_assets.teacher.sending.context import SendingContext
 
-_LOOKS = 3  # for a batch that may have been created: a listing can lag behind
-_POLL_GROWTH = 1.5  # each wait for pending batches is so much longer: they take minutes, or hours
+# Searches for a batch that may have been created: a listing can lag behind. Not measured.
+_SEARCHES = 3
+# Each wait for pending batches is so much longer, because they take minutes or hours. Not measured.
+_POLL_GROWTH = 1.5
 
 
 class Shipping:
-    """The pending batches of a run's corpus. Close it when the run ends.
+    """Ships and collects the batches of a run's corpus. Close it when the run ends.
 
-    `on_response` gets every response; `on_batch_end` every ended batch, with the keys of its
-    requests.
+    `on_response` gets every response. `on_batch_end` gets every ended batch and its requests' keys.
     """
 
     def __init__(
@@ -47,18 +47,15 @@ class Shipping:
         self.pending = PendingBatches(context.ledger.folder, context.corpus)
 
     def ship(self, batch: PendingBatch) -> None:
-        """Upload, create, and write down each step before and after: whatever dies in between can
-        be found again."""
+        """Upload and create `batch`. Each step is saved, so that after a crash the batch is found."""
         context, settings = self._context, self._context.retry_settings
         self.pending.put(batch)
         file_id = self._api().upload(self.pending.path_of(batch.tag), batch.name)
         batch = self.pending.update(batch, file_id=file_id)
         metadata = {TAG: batch.tag, CORPUS: context.corpus}
-        until_there = _until_not_none(
-            context.config.max_retries + 1,
-            tenacity.wait_exponential(settings.first_backoff_s, settings.longest_backoff_s),
-        )
-        remote = until_there(lambda: self._api().create(file_id, metadata) or self._look_for(batch))
+        wait = tenacity.wait_exponential(settings.first_backoff_s, settings.longest_backoff_s)
+        retrying = _until_not_none(context.config.max_retries + 1, wait)
+        remote = retrying(lambda: self._api().create(file_id, metadata) or self._search(batch))
         if remote is None:
             self.pending.drop(batch)
             raise TeacherError(
@@ -67,13 +64,16 @@ class Shipping:
             )
         self.pending.update(batch, batch_id=remote.id)
 
-    def _look_for(self, batch: PendingBatch) -> RemoteBatch | None:
+    def _search(self, batch: PendingBatch) -> RemoteBatch | None:
+        """The batch at the endpoint with the tag of `batch`; None if it was never created."""
         wait = tenacity.wait_fixed(self._context.retry_settings.first_poll_s)
-        return _until_not_none(_LOOKS, wait)(lambda: self._api().find(batch.tag))
+        return _until_not_none(_SEARCHES, wait)(lambda: self._api().find(batch.tag))
 
     def collect(self, *, is_patient: bool = True) -> bool:
-        """Put the results of every pending batch into the ledger, waiting for them if patient;
-        whether none is left."""
+        """Record the results of ended batches, and return whether no batch is pending.
+
+        If `is_patient`, wait until all batches have ended.
+        """
         settings = self._context.retry_settings
         wait_s = settings.first_poll_s
         while pending := self.pending.all():
@@ -83,9 +83,9 @@ class Shipping:
                 if remote is not None and remote.is_ended:
                     self._record_results(batch, remote)
                 elif remote is not None:
-                    place = f"batch {number} of {len(pending)}" if len(pending) > 1 else "batch"
+                    name = f"batch {number} of {len(pending)}" if len(pending) > 1 else "batch"
                     done = f"{remote.n_done:,} of {batch.n_requests:,} done"
-                    notes.append(f"{place} {remote.status}, {done}")
+                    notes.append(f"{name} {remote.status}, {done}")
             if not notes:
                 continue
             if not is_patient:
@@ -96,7 +96,7 @@ class Shipping:
         return True
 
     def _find(self, batch: PendingBatch) -> RemoteBatch | None:
-        """The batch at the endpoint; None, and forgotten, where it was never created."""
+        """The batch at the endpoint. None if it was never created: then it is no longer pending."""
         name = self._context.endpoint_name
         if batch.endpoint != name:
             raise TeacherError(
@@ -106,7 +106,7 @@ class Shipping:
             )
         if batch.batch_id is not None:
             return self._api().get(batch.batch_id)
-        remote = self._look_for(batch)
+        remote = self._search(batch)
         if remote is None:
             self.pending.drop(batch)
         else:
@@ -114,7 +114,7 @@ class Shipping:
         return remote
 
     def _record_results(self, batch: PendingBatch, remote: RemoteBatch) -> None:
-        """Download the results of an ended batch, put them into the ledger, and forget the batch."""
+        """Download the results of an ended batch, record them, and remove it from the pending ones."""
         context, result = self._context, ImportResult()
         keys = self.pending.keys_of(batch)
         for number, file_id in enumerate(remote.result_files):
@@ -157,7 +157,7 @@ class Shipping:
 
 
 def _until_not_none(n_tries: int, wait: tenacity.wait.wait_base) -> tenacity.Retrying:
-    """Call again while the result is None, `n_tries` times at most; then it is None."""
+    """Retrying that calls while the result is None, at most `n_tries` times; then returns None."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda result: result is None),
         stop=tenacity.stop_after_attempt(n_tries),

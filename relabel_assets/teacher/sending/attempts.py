@@ -1,7 +1,7 @@
-"""One request, sent until it has an answer that can be used, or a reason why there is none.
+"""The attempts of one request, until it has a usable answer or a reason why not.
 
 What belongs here: waiting for a turn, sending once, recording, and acting on the decision. What
-does not: which requests there are (live.py), verdicts (verdict.py) and decisions (decision.py).
+does not: the queue of requests (live.py), verdicts (verdict.py) and decisions (decision.py).
 """
 
 import asyncio
@@ -19,28 +19,29 @@ from relabel_assets.teacher.sending.endpoint import Endpoint
 from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, most_usd
 from relabel_assets.teacher.verdict import Verdict, judge
 
-# In a row, once the endpoint has answered: a single 404 among answers concerns that request alone.
+# Denials since the last answer that stop the run. Not measured: one 404 among answers concerns its
+# request alone.
 _DENIALS = 3
-# Failures in a row that open the circuit breaker: at least one round of the requests that are in
-# flight together.
+# The least failures in a row that open the circuit breaker. Not measured: with few workers, a handful
+# of failures may be chance. With many, it takes a failure of each request in flight.
 _FEWEST_FAILURES = 10
-# Completion tokens of a reply: a grade and a sentence are about 60. Replies then move the mean by a
-# twentieth each, so that it follows a model within some 20 replies and one long reply does not stop
-# the tokens a minute.
+# Completion tokens of a reply, for the rate limit: a grade and a sentence are about 60. Each reply then
+# moves the mean by a twentieth. So it follows a model within some 20 replies, and one long reply does
+# not halt sending.
 _FIRST_COMPLETION_TOKENS = 60.0
 _MEAN_UPDATE = 0.05
 
 
 @dataclass
 class SendingState:
-    """A live run while it sends. Everything here belongs to one event loop."""
+    """The state of a live run. It belongs to one event loop."""
 
     context: SendingContext
     endpoint: Endpoint
     writer: LedgerWriter
     completion_tokens_mean: float = _FIRST_COMPLETION_TOKENS
-    denials: int = 0
-    is_answered: bool = False
+    denials: int = 0  # since the last answer
+    is_answered: bool = False  # whether the endpoint answered any request of this run
     circuit_breaker: CircuitBreaker = field(init=False)
     requests_limiter: RateLimiter = field(init=False)
     tokens_limiter: RateLimiter = field(init=False)
@@ -56,7 +57,7 @@ class SendingState:
 
 @dataclass(frozen=True)
 class NotSent:
-    """Why a request was not sent.
+    """The status and the reason of a request that was not sent.
 
     >>> NotSent("over_budget", "not sent: the budget does not hold another request").status
     'over_budget'
@@ -68,15 +69,16 @@ class NotSent:
 
 @dataclass(frozen=True)
 class Sent:
-    """The response in the ledger, and the verdict on it."""
+    """The response to a request that was sent, as the ledger has it, and the verdict on it."""
 
     line: Line
     verdict: Verdict
 
 
 async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing) -> Exchange:
-    """Send `outgoing` as often as needed and allowed. Raises TeacherError where the endpoint denies
-    access.
+    """Send `outgoing` as often as needed and allowed, and return how it ended.
+
+    Raises TeacherError if the endpoint denies access.
 
     >>> exchange = await send_with_retries(state, 0, Outgoing.of(request))  # doctest: +SKIP
     """
@@ -109,7 +111,7 @@ async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing)
 
 
 async def _send(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
-    """Send once, when the circuit breaker lets it."""
+    """Send once, when the circuit breaker allows it."""
     breaker, context = state.circuit_breaker, state.context
     is_probe = await breaker.enter()
     is_success: bool | None = None
@@ -127,7 +129,7 @@ async def _send(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
 
 
 async def _send_within_limits(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
-    """Send once, within the budget and the requests and tokens a minute."""
+    """Send once, within the budget and the rate limits."""
     context, budget = state.context, state.context.budget
     if context.stop_reason is not None:
         return NotSent("failed", f"not sent: {context.stop_reason}")
@@ -150,7 +152,7 @@ async def _send_within_limits(state: SendingState, outgoing: Outgoing) -> Sent |
 
 
 def _count_tokens(state: SendingState, line: Line, announced_tokens: float) -> None:
-    """Correct what was announced by the tokens that the endpoint counts."""
+    """Replace the announced tokens by those that the endpoint counted, and update the mean."""
     prompt, completion = line.metadata.prompt_tokens, line.metadata.completion_tokens
     if prompt is None or completion is None:
         return
@@ -159,7 +161,7 @@ def _count_tokens(state: SendingState, line: Line, announced_tokens: float) -> N
 
 
 async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
-    """Send once, record, judge. The response is on the disk when this returns."""
+    """Send once, record, judge. The response is on the disk before this returns."""
     context, request = state.context, outgoing.request
     metadata = context.metadata(outgoing)
     state.writer.put(request_line(outgoing.key, outgoing.body, metadata))
@@ -189,17 +191,18 @@ def _deny(state: SendingState, model: str, verdict: Verdict) -> None:
     if state.is_answered and state.denials < _DENIALS:
         return
     raise TeacherError(
-        f"the endpoint {state.context.endpoint_name} denies access to {model!r}: "
-        f"{verdict.reason}. Check "
-        "OPENAI_API_KEY, teacher.base_url (most servers want /v1 at its end) and "
-        "teacher.model. Nothing more "
-        "was sent; answers received so far are in the ledger and will not be asked again."
+        f"the endpoint {state.context.endpoint_name} denies access to {model!r}: {verdict.reason}. "
+        "Check OPENAI_API_KEY, teacher.base_url (most servers want /v1 at its end) and "
+        "teacher.model. Nothing more was sent; answers received so far are in the ledger and will "
+        "not be asked again."
     )
 
 
 async def _back_off(context: SendingContext, n_unanswered: int, verdict: Verdict) -> None:
-    """Wait before the next try: as long as the endpoint asks, else twice as long each time, with
-    jitter so that requests which failed together do not come back together."""
+    """Wait before the next attempt: as long as the endpoint asks, else twice as long each time.
+
+    Jitter keeps requests that failed together from being sent together again.
+    """
     settings, asked_s = context.retry_settings, verdict.retry_after_s
     doubled_s = settings.first_backoff_s * 2 ** (n_unanswered - 1)
     longest_s = min(settings.longest_backoff_s, doubled_s)

@@ -1,8 +1,8 @@
-"""The context of one run, shared by live sending and batches: settings, ledger, budget.
+"""The context of a run, live or in batches: settings, ledger, dialects, budget, notices.
 
-What belongs here: answering a request from the ledger, making the exchange that ends it, counting,
-notices. What does not: sending (attempts.py, batch/rounds.py) and choosing between the two
-(sender.py).
+What belongs here: answering a request from the ledger, making the exchange that ends it, counting.
+What does not: sending (attempts.py, batch/rounds.py) and the choice between the two
+(teacher/sender.py).
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from relabel_assets.teacher.verdict import judge
 
 
 class Notices(list[str]):
-    """Messages for people.
+    """Messages for people, each once.
 
     >>> notices = Notices()
     >>> notices.say("the price is unknown")
@@ -32,7 +32,7 @@ class Notices(list[str]):
     """
 
     def say(self, notice: str) -> None:
-        """Add `notice`, once."""
+        """Add `notice`, unless it is empty or already there."""
         if notice and notice not in self:
             self.append(notice)
 
@@ -53,17 +53,16 @@ class SendingContext:
     budget: Budget = field(default_factory=lambda: Budget(None))
     counts: Counter[str] = field(default_factory=Counter)
     notices: Notices = field(default_factory=Notices)
-    on_wait: Callable[[str], None] = lambda note: None  # told the reason for a long wait
-    stop_reason: str | None = None
+    on_wait: Callable[[str], None] = lambda note: None  # gets the reason for a long wait
+    stop_reason: str | None = None  # why nothing more is sent
 
     def find(self, index: int, request: Request) -> Exchange | Outgoing:
-        """The exchange that the ledger has for `request`, else what to send for it now."""
+        """The exchange that the ledger has for `request`; else the Outgoing to send for it."""
         outgoing = Outgoing.of(request, self.dialects.current(request.model))
         return self.replay(index, outgoing) or outgoing
 
     def replay(self, index: int, outgoing: Outgoing) -> Exchange | None:
-        """The exchange as the ledger has it, in any dialect; None if it has no answer that can be
-        used."""
+        """The exchange of an answer in the ledger, in any dialect; None without a usable answer."""
         for dialect in self.dialects.known(outgoing.request.model):
             version = outgoing.in_dialect(dialect)
             for line in self.ledger.answers(version.key):
@@ -86,7 +85,7 @@ class SendingContext:
         *,
         is_replayed: bool = False,
     ) -> Exchange:
-        """How `outgoing` ended, with all that its key has cost so far."""
+        """The exchange of `outgoing`, with the attempts and the cost of its key so far."""
         history = self.ledger.history(outgoing.key)
         return Exchange(
             index,
@@ -102,7 +101,7 @@ class SendingContext:
         )
 
     def metadata(self, outgoing: Outgoing) -> RequestMetadata:
-        """What the ledger says of `outgoing`, sent now."""
+        """The ledger's metadata of `outgoing`, sent now."""
         return RequestMetadata(
             self.corpus,
             self.purpose,
@@ -113,6 +112,7 @@ class SendingContext:
         )
 
     def count(self, exchange: Exchange) -> None:
+        """Count `exchange` in `counts`."""
         self.counts[exchange.status] += 1
         self.counts["replayed"] += exchange.is_replayed
 

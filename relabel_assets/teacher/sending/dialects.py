@@ -1,7 +1,7 @@
-"""The dialects of each model: the one to speak now, and those it answered in before.
+"""The dialects of each model: the one to send in, and those that it answered in before.
 
-What belongs here: the choice, from the answers in the ledger and from refusals in this run. What
-does not: the dialects themselves (requests.py).
+What belongs here: the choice, by answers in the ledger and refusals in this run. What does not: the
+dialects themselves (teacher/requests.py).
 """
 
 from collections.abc import Callable
@@ -20,8 +20,10 @@ class Dialects:
         self._answered: set[tuple[str, Dialect]] = set()
 
     def known(self, model: str) -> list[Dialect]:
-        """The dialects to look up in the ledger. The first is the one to send in: the last that
-        `model` answered in at this endpoint, else the default."""
+        """The dialects to look up in the ledger. The first is the one to send in.
+
+        That is the latest that `model` answered in at this endpoint, else the default.
+        """
         if model not in self._by_model:
             here = self._recorded(model, self._endpoint)
             candidates = [*here[:1], Dialect(), *here, *self._recorded(model)]
@@ -29,27 +31,27 @@ class Dialects:
         return self._by_model[model]
 
     def _recorded(self, model: str, endpoint: str | None = None) -> list[Dialect]:
-        """The dialects of answers in the ledger, the latest first."""
+        """The dialects of answers in the ledger, latest first."""
         dialects = [dialect_named(name) for name in self._ledger.dialects(model, endpoint)]
         return [dialect for dialect in dialects if dialect is not None]
 
     def current(self, model: str) -> Dialect:
+        """The dialect to send in."""
         return self.known(model)[0]
 
     def mark_answered(self, model: str, dialect: Dialect) -> None:
-        """`model` understands `dialect`: a refusal from now on is the request's own fault."""
+        """Note that `model` accepts `dialect`: a later refusal concerns that request alone."""
         self._answered.add((model, dialect))
 
     def concede(self, outgoing: Outgoing, complaint: str, say: Callable[[str], None]) -> bool:
-        """After `outgoing` was refused with `complaint`: whether to send it again, in the dialect
-        that is current then.
+        """Whether to send `outgoing`, refused with `complaint`, again in the then current dialect.
 
-        False if the refusal is final: it names no field that could be left out, or the model has
-        answered in this dialect. `say` gets the notice of a change.
+        False if the complaint names no field to leave out, or the model has answered in this dialect.
+        `say` gets a notice if the current dialect changes.
         """
         model, dialect = outgoing.request.model, outgoing.dialect
         if self.current(model) != dialect:
-            return True  # another request found out already
+            return True  # another request has changed the current dialect
         weaker = dialect.without(complaint, outgoing.body)
         if weaker is None or (model, dialect) in self._answered:
             return False

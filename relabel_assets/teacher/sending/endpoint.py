@@ -1,9 +1,9 @@
-"""The teacher's endpoint: one POST, and the response as it came.
+"""The teacher's endpoint: one POST and its response.
 
-What belongs here: the openai client, the key and the address; with batch/endpoint.py the only user
-of openai. What does not: retries (attempts.py), limits (limits.py) and the ledger. The key is read
-from the environment when the client is made, is held by the client alone, and is redacted from
-whatever the endpoint says.
+What belongs here: the openai client, the key and the address; only batch/endpoint.py uses openai
+too. What does not: retries (attempts.py), limits (limits.py) and the ledger (ledger/).
+
+The key comes from the environment when the client is made. It is redacted from all responses.
 """
 
 import asyncio
@@ -19,23 +19,22 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.ledger.lines import Response
 
-# A shorter key, such as "none" or "EMPTY" for a local server, is no secret, and a word in many
-# replies.
+# A shorter key, such as "none" or "EMPTY" for a local server, is no secret but a word of replies.
 _SHORTEST_SECRET = 8
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
 @dataclass(frozen=True)
 class Received:
-    """A response, when it came and what it says about trying again."""
+    """A response with its latency and its _RETRY_HEADERS."""
 
     response: Response
     latency_s: float
-    headers: Mapping[str, str] = field(default_factory=dict)  # retry-after, retry-after-ms
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def base_url_of(config: TeacherConfig) -> str | None:
-    """The address from corpus.yaml, else from the environment, else None: the client's own default.
+    """The address from corpus.yaml, else from the environment; None for the client's default.
 
     >>> base_url_of(TeacherConfig(base_url="http://127.0.0.1:8000/v1"))
     'http://127.0.0.1:8000/v1'
@@ -45,7 +44,7 @@ def base_url_of(config: TeacherConfig) -> str | None:
 
 
 def endpoint_name(config: TeacherConfig) -> str:
-    """Host and port, for the ledger and for people: an address may carry a password or a token.
+    """Host and port, for the ledger and for people: the address may hold a password or a token.
 
     >>> endpoint_name(TeacherConfig(base_url="http://user:secret@127.0.0.1:8000/v1"))
     '127.0.0.1:8000'
@@ -60,12 +59,11 @@ def endpoint_name(config: TeacherConfig) -> str:
 
 
 class Endpoint:
-    """An open connection pool to the endpoint of `config`. Close it in the event loop it was used
-    in."""
+    """A connection pool to the endpoint of `config`. It belongs to one event loop."""
 
     def __init__(self, config: TeacherConfig) -> None:
         self._config = config
-        self._client: Any = None  # made on first use: what the ledger can answer needs no key
+        self._client: Any = None  # made on first use: a run that sends nothing needs no key
         self._key = ""
 
     def _open(self) -> Any:
@@ -78,8 +76,10 @@ class Endpoint:
         return redact(text, self._key)
 
     async def post(self, body: Mapping[str, Any]) -> Received:
-        """Send one chat.completions request, once. Never raises for what the endpoint or the
-        network does; TeacherError if there is no key or address."""
+        """Send one chat.completions request once. An error of endpoint or network is a Response.
+
+        Raises TeacherError without a key or an address.
+        """
         import httpx2
         import openai
 
@@ -90,7 +90,7 @@ class Endpoint:
             return Received(response, round(time.monotonic() - started, 4), headers)
 
         try:
-            # The limit is on the whole exchange: a body may come a byte at a time.
+            # The timeout is for the whole exchange: a body may arrive a byte at a time.
             async with asyncio.timeout(timeout_s):
                 raw = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
@@ -114,7 +114,7 @@ class Endpoint:
 
 
 def _parsed(text: str) -> Any:
-    """`text` as JSON; as it is where it is not JSON."""
+    """The JSON value of `text`; `text` itself if it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -131,7 +131,7 @@ def redact(text: str, key: str) -> str:
 
 
 def read_key(config: TeacherConfig) -> str:
-    """The key, from the environment alone; "none" for a server that needs none.
+    """The key from the environment; "none" for a server that needs none.
 
     >>> read_key(TeacherConfig(base_url="http://127.0.0.1:8000/v1"))  # doctest: +SKIP
     'none'
@@ -139,14 +139,12 @@ def read_key(config: TeacherConfig) -> str:
     variables = (
         ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if config.api == "azure" else ("OPENAI_API_KEY",)
     )
-    key = next(
-        (os.environ[name].strip() for name in variables if os.environ.get(name, "").strip()), None
-    )
+    values = (os.environ.get(name, "").strip() for name in variables)
+    key = next((value for value in values if value), None)
     if key is None and (config.api == "azure" or base_url_of(config) is None):
         raise TeacherError(
-            f"the teacher {config.model!r} cannot be asked: {variables[0]} is not set. "
-            "Set it in the environment (it is "
-            "never written anywhere), or name a server that needs no key with "
+            f"the teacher {config.model!r} cannot be asked: {variables[0]} is not set. Set it in the "
+            "environment (it is never written anywhere), or name a server that needs no key with "
             "teacher.base_url in corpus.yaml."
         )
     return key or "none"
@@ -158,7 +156,7 @@ def _client(config: TeacherConfig, key: str) -> Any:
     http_client = openai.DefaultAsyncHttpxClient(
         limits=_limits(config.max_concurrency), timeout=config.timeout_s, follow_redirects=True
     )
-    # Our own retries: each attempt must be in the ledger, within the limits and within the budget.
+    # No retries by the client: each attempt must be in the ledger, within limits and budget.
     settings: dict[str, Any] = {
         "api_key": key,
         "max_retries": 0,
@@ -171,7 +169,7 @@ def _client(config: TeacherConfig, key: str) -> Any:
 
 
 def azure_settings(config: TeacherConfig) -> dict[str, Any]:
-    """Address and version. Raises TeacherError where one is missing.
+    """The client's arguments for Azure. Raises TeacherError without an address or a version.
 
     >>> azure_settings(TeacherConfig(api="azure", base_url="https://a.azure.com", api_version="2024-10-21"))
     {'azure_endpoint': 'https://a.azure.com', 'api_version': '2024-10-21'}
@@ -193,6 +191,6 @@ def azure_settings(config: TeacherConfig) -> dict[str, Any]:
 def _limits(max_concurrency: int) -> Any:
     import httpx2
 
-    return httpx2.Limits(
-        max_connections=max_concurrency + 4, max_keepalive_connections=max_concurrency + 4
-    )
+    # Four more than there are workers, not measured: a connection that is closing still counts.
+    n = max_concurrency + 4
+    return httpx2.Limits(max_connections=n, max_keepalive_connections=n)

@@ -1,7 +1,7 @@
-"""Running a coroutine to its end from plain code, wherever that code runs.
+"""An event loop for a coroutine that synchronous code calls, with Ctrl-C and SIGTERM handled.
 
-What belongs here: which thread the loop lives in, and what Ctrl-C and SIGTERM do to it. What does
-not: the work.
+What belongs here: the thread of the loop, and cancelling the coroutine. What does not: the
+coroutine (live.py).
 """
 
 import asyncio
@@ -16,11 +16,10 @@ Work = Coroutine[Any, Any, None]
 
 
 def run_to_end(work: Work) -> None:
-    """Run `work` in this thread; in a thread of its own if this one is running an event loop
-    already.
+    """Run `work` in this thread, or in its own thread if an event loop is running in this one.
 
-    Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run, and then do what they would
-    have done without it.
+    Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run. Then they have their usual
+    effect.
 
     >>> async def grade():
     ...     print("graded")
@@ -36,6 +35,7 @@ def run_to_end(work: Work) -> None:
 
 
 def _run_here(work: Work) -> None:
+    """Run `work` in this thread, with handlers of its own for Ctrl-C and SIGTERM."""
     received: list[int] = []
 
     async def main() -> None:
@@ -67,7 +67,7 @@ def _run_here(work: Work) -> None:
 
 
 def _handlers() -> dict[int, Any]:
-    """The handlers of Ctrl-C and SIGTERM now. Only the main thread may change them."""
+    """The present handlers of Ctrl-C and SIGTERM. Empty outside the main thread: they are fixed."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
@@ -75,6 +75,7 @@ def _handlers() -> dict[int, Any]:
 
 
 def _deliver(signum: int) -> None:
+    """Give a signal that arrived during the work its usual effect."""
     if signal.getsignal(signum) is signal.SIG_DFL:
         raise SystemExit(128 + signum)
     signal.raise_signal(signum)  # Dagster has a handler of its own, which raises
@@ -83,9 +84,9 @@ def _deliver(signum: int) -> None:
 
 def _run_in_thread(work: Work) -> None:
     with start_blocking_portal(name="teacher") as portal:
-        # A plain asyncio task: anyio would cancel it again at every await, and `finally` blocks
-        # here await the ledger. After Ctrl-C the portal closes its loop, which cancels the task
-        # once and waits for it.
+        # A plain asyncio task, because anyio would cancel it again at every await, and `finally`
+        # blocks of the work await the ledger. After Ctrl-C the portal closes its loop, which cancels
+        # the task once and waits for it.
         task = portal.call(_start, work)
         portal.call(asyncio.wait, [task])
     task.result()

@@ -1,8 +1,8 @@
-"""Limits on sending: requests and tokens a minute, a circuit breaker, a budget.
+"""Limits on sending: a rate limiter, a circuit breaker, a budget.
 
-What belongs here: waiting for a turn, and money set aside before a request is sent. What does not:
-retries (attempts.py), which responses speak for a dead endpoint (verdict.py), prices (prices.py)
-and earlier spending (ledger/ledger.py).
+What belongs here: waiting for a turn, and reserving money before a request is sent. What does not:
+retries (attempts.py), which responses mean that the endpoint is down (verdict.py), prices
+(prices.py) and earlier spending (ledger/ledger.py).
 """
 
 import asyncio
@@ -10,17 +10,17 @@ import asyncio
 from relabel_assets.teacher.prices import Price
 from relabel_assets.teacher.requests import Outgoing
 
-# Tokens are estimated from bytes, and code and tables have more tokens a byte than prose: up to a
-# third more. A request must never cost more than was set aside for it, or the budget would not
-# hold.
+# Tokens are estimated from bytes. Code and tables have up to a third more tokens per byte than prose.
+# A request must never cost more than was reserved for it, or the spend could exceed the budget.
 TOKEN_SAFETY = 1.4
-# A timer that fires late may make up for this much. There is no other burst, not even at the start.
+# After a late timer, this much time may be made up in a burst. There is no other burst. Not measured.
 _CATCH_UP_S = 1.0
-_LONGEST_SLEEP_S = 0.25  # while waiting for a turn: `correct` may bring it forward
+_LONGEST_SLEEP_S = 0.25  # while waiting for a turn, because `correct` may bring it forward
+_ROUNDING_USD = 1e-12  # what sums of reservations may differ from 0
 
 
 def most_usd(outgoing: Outgoing, price: Price | None) -> float:
-    """The most that a request can cost; 0 where the price is unknown, which no budget allows.
+    """The most that a request can cost. 0 if its price is unknown: then there is no budget.
 
     >>> from relabel_assets.teacher.requests import Request
     >>> request = Request("m", ({"role": "user", "content": "x" * 384},), "s", {}, 0.0, None, 1000)
@@ -38,8 +38,10 @@ def most_usd(outgoing: Outgoing, price: Price | None) -> float:
 
 
 class RateLimiter:
-    """At most `per_minute` units a minute, evenly spread; None is no limit. Belongs to one event
-    loop."""
+    """At most `per_minute` units a minute, evenly spread. None: no limit.
+
+    Belongs to one event loop.
+    """
 
     def __init__(self, per_minute: float | None) -> None:
         self._seconds_per_unit = 60 / per_minute if per_minute else 0.0
@@ -47,7 +49,7 @@ class RateLimiter:
         self._turn = asyncio.Lock()
 
     async def wait(self, units: float) -> None:
-        """Wait until `units` more may be sent. Those who wait are served in order."""
+        """Wait until `units` more may be sent. Waiting requests are served in order."""
         if not self._seconds_per_unit:
             return
         now = asyncio.get_running_loop().time
@@ -60,7 +62,7 @@ class RateLimiter:
             self._next_turn = earliest + units * self._seconds_per_unit
 
     def correct(self, units: float) -> None:
-        """Count `units` more (or, negative, fewer) than were announced to `wait`."""
+        """Add `units`, possibly negative, to those that were announced to `wait`."""
         if self._next_turn is not None:
             self._next_turn += units * self._seconds_per_unit
 
@@ -68,10 +70,9 @@ class RateLimiter:
 class CircuitBreaker:
     """Stops sending to an endpoint that is down.
 
-    Closed, every request may go. After `threshold` failures in a row, with no success between, it
-    is open: one request at a time probes the endpoint, after each wait of `probe_waits_s`. A
-    success closes it; when the last probe fails too, the endpoint is down. Belongs to one event
-    loop.
+    While it is closed, every request may be sent. `threshold` failures in a row open it. Then one
+    request at a time probes the endpoint, after each wait of `probe_waits_s`. A success closes it.
+    If the last probe fails, the endpoint is down. Belongs to one event loop.
     """
 
     def __init__(self, threshold: int, probe_waits_s: tuple[float, ...]) -> None:
@@ -87,12 +88,14 @@ class CircuitBreaker:
         return self._failures >= self._threshold
 
     async def enter(self) -> bool:
-        """Wait until a request may be sent. True if it is a probe: then `leave` must be called
-        whatever happens."""
+        """Wait until a request may be sent, and return whether it is a probe.
+
+        `leave` must be called after a probe, even after an error.
+        """
         if not self.is_open or self.is_down:
             return False
         await self._probe.acquire()
-        if self.is_open and not self.is_down:  # nobody closed it while this request waited
+        if self.is_open and not self.is_down:  # no other probe closed it during the wait
             try:
                 await asyncio.sleep(self._waits_s[self._failed_probes])
             except BaseException:
@@ -103,8 +106,7 @@ class CircuitBreaker:
         return False
 
     def leave(self, is_probe: bool, is_success: bool | None) -> None:
-        """Count the result of a request that entered; None, such as a busy endpoint, counts as
-        neither."""
+        """Count the result of a request that entered. None (a busy endpoint) counts as neither."""
         if is_success:
             self._failures = self._failed_probes = 0
         elif is_success is False:
@@ -117,10 +119,10 @@ class CircuitBreaker:
 
 
 class Budget:
-    """US dollars. `limit_usd` is what this run may still spend, None without a budget. Belongs to
-    one event loop.
+    """The budget of a run in US dollars; no limit if `limit_usd` is None.
 
-    Requests in flight cannot overshoot it: each sets aside the most it can cost before it is sent.
+    Requests in flight cannot exceed it, because each reserves the most it can cost before it is
+    sent. Belongs to one event loop.
     """
 
     def __init__(self, limit_usd: float | None) -> None:
@@ -134,7 +136,7 @@ class Budget:
     def limit(
         run_budget_usd: float | None, budget_usd: float | None, spent_before_usd: float
     ) -> float | None:
-        """The smaller of what the run may spend and what the corpus has left.
+        """The limit of this run: the smaller of its own budget and the rest of the corpus' budget.
 
         >>> Budget.limit(run_budget_usd=2.0, budget_usd=5.0, spent_before_usd=4.0)
         1.0
@@ -146,21 +148,21 @@ class Budget:
         return min(limits, default=None)
 
     def holds(self, usd: float) -> bool:
-        """Whether `usd` more can be spent, for all that is set aside."""
+        """Whether the budget holds `usd` beside the spend and all reservations."""
         if self.limit_usd is None:
             return True
         return self.spent_usd + self._reserved_usd + usd <= self.limit_usd
 
     async def reserve(self, most_usd: float) -> bool:
-        """Set aside the most a request can cost; False if the budget does not hold it. Waits for
-        requests in flight, which mostly cost less than was set aside."""
+        """Reserve the most that a request can cost. False if the budget does not hold it.
+
+        Waits for requests in flight, which mostly cost less than their reservation.
+        """
         if self.limit_usd is None:
             return True
         async with self._settled:
             while not self.is_empty and not self.holds(most_usd):
-                if (
-                    self._reserved_usd <= 1e-12
-                ):  # nothing in flight (but rounding), so nothing will come back
+                if self._reserved_usd <= _ROUNDING_USD:  # nothing in flight will release money
                     self.is_empty = True
                     self._settled.notify_all()
                 else:
@@ -170,7 +172,7 @@ class Budget:
             return not self.is_empty
 
     async def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
-        """Release what was set aside, and count what the request cost."""
+        """Release the reservation of a request, and count its cost."""
         self.spent_usd += cost_usd or 0.0
         if self.limit_usd is not None:
             async with self._settled:

@@ -1,8 +1,7 @@
-"""Live sending: one request at a time per worker, each one once, and none that the ledger can
-answer.
+"""Live sending: a queue of requests and its workers, with lookups in the ledger first.
 
-What belongs here: the queue, the workers, and the order of ledger lookups. What does not: the tries
-of one request (attempts.py) and requests in batches (batch/rounds.py).
+What belongs here: the queue, the workers, duplicates, and the order of lookups. What does not: the
+attempts of one request (attempts.py) and sending in batches (batch/rounds.py).
 """
 
 import asyncio
@@ -17,13 +16,13 @@ from relabel_assets.teacher.sending.attempts import SendingState, send_with_retr
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
 
-_LOOKUPS_PER_TURN = 16  # ledger lookups do not await: let the workers run after so many
+_LOOKUPS_PER_TURN = 16  # not measured: lookups do not await, so the workers run after so many
 
 
 async def send_live(
     context: SendingContext, requests: Iterable[Request], on_exchange: OnExchange
 ) -> None:
-    """Call `on_exchange` once for every request, in whatever order they end. Raises TeacherError.
+    """Send `requests`, and call `on_exchange` once for each when it ends. Raises TeacherError.
 
     >>> run_to_end(send_live(context, requests, exchanges.append))  # doctest: +SKIP
     """
@@ -39,19 +38,20 @@ async def send_live(
 
 
 class _Queue:
-    """The requests of one run, on their way through the ledger and the workers."""
+    """The queue and the workers of one run."""
 
     def __init__(self, state: SendingState, on_exchange: OnExchange) -> None:
         self._state, self._context, self._on_exchange = state, state.context, on_exchange
         self._n_workers = state.context.config.max_concurrency
         self._jobs: asyncio.Queue[tuple[int, Outgoing] | None] = asyncio.Queue(2 * self._n_workers)
         self._waiting: dict[str, list[int]] = {}  # by key of a request in flight: its duplicates
-        self._given_up: dict[str, Exchange] = {}
-        # The first request goes alone: a wrong key or dialect shows at the cost of one.
+        self._given_up: dict[str, Exchange] = {}  # requests without an answer, by key
+        # The first request is sent alone, so that a wrong key or dialect costs one request.
         self._alone = asyncio.Lock()
         self._is_first_over = False
 
     async def drain(self, requests: Iterable[Request]) -> None:
+        """Look up or send every request."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self._n_workers):
                 tasks.create_task(self._work())
@@ -70,14 +70,14 @@ class _Queue:
         context = self._context
         while (job := await self._jobs.get()) is not None:
             index, outgoing = job
-            # The dialect may have changed while it was queued.
+            # The current dialect may have changed since the request was queued.
             outgoing = outgoing.in_dialect(context.dialects.current(outgoing.request.model))
             key = outgoing.key
             if key in self._waiting:
                 self._waiting[key].append(index)
                 continue
             self._waiting[key] = []
-            # A duplicate may have ended while it was queued.
+            # A duplicate may have ended since the request was queued.
             exchange = self._given_up.get(key) or context.replay(index, outgoing)
             if exchange is None:
                 exchange = await self._send(index, outgoing)
@@ -101,7 +101,7 @@ class _Queue:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one of several errors to show to people: one they can act on, if there is one.
+    """The error of `group` to raise: the first that a user can act on, else the first of all.
 
     >>> from relabel_assets.errors import TeacherError
     >>> _first(BaseExceptionGroup("two", [ValueError("bug"), TeacherError("denied")]))

@@ -1,6 +1,6 @@
-"""Waits before the next try or the next look, and the size of a batch.
+"""Settings of retries, polling and batch size that only tests change.
 
-What belongs here: settings that only tests change. What does not: what a corpus may set
+What belongs here: waits and limits with one value for all corpora. What does not: a corpus' settings
 (corpus/teacher_config.py).
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FileLimits:
-    """What one file of requests may hold; the Batch API's limits are 50,000 requests and 200 MB."""
+    """The most that one file of requests may hold. The defaults are the limits of the Batch API."""
 
     n_requests: int = 50_000
     n_bytes: int = 200_000_000
@@ -20,12 +20,16 @@ API_LIMITS = FileLimits()
 
 @dataclass(frozen=True)
 class RetrySettings:
-    """Seconds, all but the last."""
+    """Waits in seconds, and the size of a batch. The numbers are not measured; their intent is:"""
 
-    first_backoff_s: float = 0.5  # then doubled each time
+    # Doubled each time, up to the longest: short at first, for an error that passes at once.
+    first_backoff_s: float = 0.5
     longest_backoff_s: float = 30.0
-    longest_retry_after_s: float = 120.0  # an endpoint that asks for more is given up for this run
-    probe_waits_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)  # a restart takes seconds: 15 in all
-    first_poll_s: float = 5.0  # between looks at pending batches, 1.5 times longer each time
+    # An endpoint that asks for a longer wait ends the run: people should not wait for it unknowingly.
+    longest_retry_after_s: float = 120.0
+    # An endpoint that restarts is back within seconds. All probes together take 15 s.
+    probe_waits_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    # Between looks at pending batches; longer each time (batch/shipping.py).
+    first_poll_s: float = 5.0
     longest_poll_s: float = 120.0
     batch_limits: FileLimits = API_LIMITS

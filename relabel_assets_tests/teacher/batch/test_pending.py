@@ -62,5 +62,5 @@ def test_sweeping_removes_the_files_of_unknown_batches_alone(pending: PendingBat
 def test_an_unreadable_state_file_is_an_error(text: str, pending: PendingBatches) -> None:
     pending.folder.mkdir(parents=True)
     (pending.folder / "state.json").write_text(text)
-    with pytest.raises(TeacherError, match="says which batches are out"):
+    with pytest.raises(TeacherError, match="lists the batches that are out"):
         pending.all()

@@ -1,72 +1,24 @@
-"""Grading through a Batch API, over real HTTP: nothing lost, nothing paid twice, whatever dies in
-between."""
+"""Grading in rounds of batches, over real HTTP: retries, budgets, quotas and dialects."""
 
 import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
-from relabel_assets.errors import TeacherError
-from relabel_assets.prompts.rubric import default_rubric
-from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
-from relabel_assets.teacher.sending.retry_settings import FileLimits, RetrySettings
 from relabel_assets.teacher.teacher import Teacher
-from relabel_assets_tests.builders import KEY, answers_in, make_pairs
+from relabel_assets_tests.builders import KEY, make_pairs
 from relabel_assets_tests.faults.batch_server import BatchServer
-from relabel_assets_tests.faults.teacher_server import ANSWERS, error_body, true_grade
+from relabel_assets_tests.faults.teacher_server import ANSWERS, error_body
+from relabel_assets_tests.teacher.batch.batch_grading import (
+    PRICE,
+    assert_no_wrong_grade,
+    grade,
+)
 
 pytestmark = pytest.mark.slow  # a server on the loopback
-
-IMPATIENT = RetrySettings(
-    first_backoff_s=0.002,
-    longest_backoff_s=0.01,
-    first_poll_s=0.01,
-    longest_poll_s=0.05,
-    batch_limits=FileLimits(40),
-)
-PRICE = {
-    "price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}
-}  # 720 tokens a reply: 0.0072 USD
-
-
-def make_config(base_url: str, **settings: object) -> TeacherConfig:
-    return TeacherConfig.model_validate(
-        {
-            "kind": "openai",
-            "model": "fake",
-            "base_url": base_url,
-            "mode": "batch",
-            "max_retries": 2,
-            **settings,
-        }
-    )
-
-
-def grade(
-    folder: Path,
-    server: BatchServer,
-    pairs: pl.DataFrame,
-    retry_settings: RetrySettings = IMPATIENT,
-    **settings: object,
-) -> pl.DataFrame:
-    teacher = Teacher(folder, retry_settings=retry_settings)
-    config = make_config(server.base_url, **settings)
-    labels = teacher.grade(pairs, corpus="demo", config=config, rubric=default_rubric())
-    TABLES["teacher_labels"].validate(labels.with_columns(corpus=pl.lit("demo")))
-    return labels
-
-
-def assert_no_wrong_grade(labels: pl.DataFrame, server: BatchServer) -> None:
-    for row in labels.filter(pl.col("status") == "ok").iter_rows(named=True):
-        assert row["grade"] == true_grade(server.bodies[row["request_key"]])
 
 
 @pytest.fixture(autouse=True)
@@ -169,23 +121,6 @@ def test_a_spent_quota_stops_after_the_round_and_the_next_run_resumes(
         assert set(grade(tmp_path, server, make_pairs(30))["status"]) == {"ok"}
 
 
-def test_a_failed_batch_has_a_reason_and_one_above_the_limit_is_sent_later(tmp_path: Path) -> None:
-    server = BatchServer()
-    server.whole_batch_fails = lambda nth: (
-        {"code": "token_limit_exceeded", "message": "busy"} if nth == 2 else None
-    )
-    with server.running():
-        assert set(grade(tmp_path / "a", server, make_pairs(60))["status"]) == {"ok"}
-        assert server.uploads == [40, 20, 20]
-        server.whole_batch_fails = lambda nth: {
-            "code": "invalid",
-            "message": f"no such model, {KEY}",
-        }
-        labels = grade(tmp_path / "b", server, make_pairs(3))
-        assert set(labels["status"]) == {"failed"}
-        assert labels["status_reason"][0].startswith("the batch failed: no such model, [key]")
-
-
 def test_switching_to_a_weaker_dialect_costs_one_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,116 +148,3 @@ def test_a_budget_is_never_exceeded_and_released_reservations_are_used(tmp_path:
             == ["ok"] * 200
         )
         assert sum(server.requests.values()) == 200 > n_asked
-
-
-GRADING = """
-import sys
-from pathlib import Path
-from relabel_assets_tests.teacher.batch import test_rounds as batch
-from relabel_assets_tests.faults.batch_server import BatchServer
-server = BatchServer()
-server.port = int(sys.argv[1])
-batch.grade(Path(sys.argv[2]), server, batch.make_pairs(100))
-"""
-
-
-def start(folder: Path, server: BatchServer) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", GRADING, str(server.port), str(folder)], env=os.environ.copy()
-    )
-
-
-def test_a_killed_run_resumes_its_pending_batches(tmp_path: Path) -> None:
-    with BatchServer(n_looks=1_000_000).running() as server:
-        child = start(tmp_path, server)
-        while len(server.batches) < 3 and child.poll() is None:
-            time.sleep(0.005)
-        child.kill()
-        child.wait()
-        assert server.uploads == [40, 40, 20]
-        with pytest.raises(TeacherError, match="is out, and asking live would pay"):
-            grade(tmp_path, server, make_pairs(100), mode="live")
-        questions_out = grade(tmp_path, server, make_pairs(100), mode="offline")
-        assert set(questions_out["status"]) == {"failed"}
-        server.n_looks = 1
-        labels = grade(tmp_path, server, make_pairs(110))
-        assert labels["status"].to_list() == ["ok"] * 110
-        assert server.uploads == [40, 40, 20, 10] and set(server.requests.values()) == {1}
-        assert set(answers_in(tmp_path).values()) == {1}
-
-
-@pytest.mark.parametrize(
-    "lost", ["the batch's id", "the answer to create", "results half read", "before the upload"]
-)
-def test_a_crash_at_any_step_loses_and_repeats_no_request(lost: str, tmp_path: Path) -> None:
-    state = tmp_path / "demo.batches" / "state.json"
-    with BatchServer(n_looks=3).running() as server:
-        if lost == "the answer to create":
-            server.lose_answer_to_create = True
-        if lost in ("the batch's id", "before the upload"):
-            shipped = crash_after(
-                tmp_path, server, "batches" if lost == "the batch's id" else "files"
-            )
-            assert shipped and shipped[0]["batch_id"] is None
-            if lost == "before the upload":
-                server.uploads.clear()
-        if lost == "results half read":
-            grade(tmp_path, server, make_pairs(30))
-            (file,) = tmp_path.glob("demo/*.jsonl")
-            lines = file.read_bytes().splitlines(keepends=True)
-            file.write_bytes(b"".join(lines[:-10]))  # what had not reached the disk
-            batch_id, tag = "batch_1", server.batches["batch_1"]["metadata"]["relabel_tag"]
-            shipment = {
-                "tag": tag,
-                "n_requests": 30,
-                "endpoint": f"127.0.0.1:{server.port}",
-                "started_at": "2026",
-            }
-            state.write_text(json.dumps([shipment | {"file_id": "file-0", "batch_id": batch_id}]))
-        labels = grade(tmp_path, server, make_pairs(30))
-        assert labels["status"].to_list() == ["ok"] * 30
-        assert server.uploads == [30] and set(server.requests.values()) == {1}
-        assert set(answers_in(tmp_path).values()) == {1}
-        assert labels["attempts"].to_list() == [1] * 30
-        assert json.loads(state.read_text()) == []
-
-
-def crash_after(folder: Path, server: BatchServer, step: str) -> list[dict[str, Any]]:
-    """Kill a run as soon as the server has seen `step`, and put the state back to before it was
-    written down."""
-    state = folder / "demo.batches" / "state.json"
-    child = subprocess.Popen(
-        [sys.executable, "-c", GRADING.replace("(100)", "(30)"), str(server.port), str(folder)],
-        env=os.environ.copy(),
-    )
-    while f"POST {step}" not in server.paths and child.poll() is None:
-        time.sleep(0.001)
-    child.kill()
-    child.wait()
-    shipments = [shipment | {"batch_id": None} for shipment in json.loads(state.read_text())]
-    if step == "files":
-        shipments = [shipment | {"file_id": None} for shipment in shipments]
-        server.batches.clear()
-        server.requests.clear()
-    state.write_text(json.dumps(shipments))
-    return shipments
-
-
-def test_an_endpoint_without_a_batch_api_is_an_error(tmp_path: Path) -> None:
-    with BatchServer().running() as server:
-        config = make_config(server.base_url.replace("/v1", "/elsewhere"))
-        with pytest.raises(TeacherError, match="has no Batch API"):
-            Teacher(tmp_path, retry_settings=IMPATIENT).grade(
-                make_pairs(1), corpus="demo", config=config, rubric=default_rubric()
-            )
-
-
-def test_a_damaged_state_file_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
-    (tmp_path / "demo.batches").mkdir()
-    (tmp_path / "demo.batches" / "state.json").write_text('[{"tag": "')
-    with (
-        BatchServer().running() as server,
-        pytest.raises(TeacherError, match="says which batches are out"),
-    ):
-        grade(tmp_path, server, make_pairs(1))
-    assert (tmp_path / "demo.batches" / "state.json").read_text() == '[{"tag": "'
