@@ -1,7 +1,8 @@
-"""Training a decoder: what it starts from, and its loss.
+"""The learner of decoders: its start, and its loss.
 
-What belongs here: those. What does not: the training loop (fit.py) and what it shares with
-cross-encoders (pair_reader.py). Imported only where a model is needed: it loads torch.
+What belongs here: loading the decoder from which training starts, and the loss of a step. What does
+not: the training loop (training/fit.py), and training on pairs as cross-encoders do too
+(student/pair_reader.py). Imported only where a model is needed: it loads torch.
 """
 
 import dataclasses
@@ -24,22 +25,22 @@ from relabel_assets.student.runtime.precision import mixed_precision
 from relabel_assets.student.training.fit import GradedQuery, with_lora
 from relabel_assets.student.training.losses import ranking_loss
 
-_RATE = {"lora": 2e-4, "full": 1e-5}
-_RANK = 16
-# Parameters from which activation checkpointing is used: they are computed again in the backward
-# pass, not kept.
+# By method. Not measured: no decoder was trained at size.
+_LEARNING_RATE = {"lora": 2e-4, "full": 1e-5}
+_LORA_RANK = 16  # not measured
+# With more parameters, activations are computed again in the backward pass, because they would not fit
+# a GPU's memory. The limit was not measured.
 CHECKPOINT_FROM = 1_000_000_000
 
 
 class DigitLearner(PairLearner):
-    """Trains a decoder: the right next token is the grade's digit, and expected grades should order
-    documents."""
+    """Trains a decoder by two losses: the grade's digit as the next token, and the order of documents."""
 
     grader: Decoder
 
     @classmethod
     def start(cls, config: StudentConfig, rubric: Rubric, pairs: pl.DataFrame) -> "DigitLearner":
-        """The learner of the decoder that training on `pairs` starts from."""
+        """The learner of a new decoder, which trains on `pairs`."""
         decoder = Decoder.load(
             base_path(config.base_model),
             config.max_length,
@@ -50,29 +51,31 @@ class DigitLearner(PairLearner):
         )
         base = model = decoder.model
         if config.method == "lora":
-            model = with_lora(base, rank=_RANK, task=TaskType.CAUSAL_LM)
+            model = with_lora(base, rank=_LORA_RANK, task=TaskType.CAUSAL_LM)
         if sum(p.numel() for p in model.parameters()) > CHECKPOINT_FROM:
             base.enable_input_require_grads()  # checkpointing needs an input with a gradient
             _checkpoint_activations(model, decoder.inference.dtype)
-        rate = config.learning_rate or _RATE[config.method]
+        rate = config.learning_rate or _LEARNING_RATE[config.method]
         return cls(dataclasses.replace(decoder, model=model), rate, pairs, rubric.n_grades)
 
     def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
-        # transformers checkpoints activations in training mode alone, and dropout comes with that
-        # mode; decoders of that size have none. Smaller ones stay in evaluation mode.
+        # transformers checkpoints activations in training mode alone. That mode adds dropout, which
+        # decoders of that size do not have. Smaller decoders stay in evaluation mode.
         model = self.grader.model
         model.train(model.is_activation_checkpointing)
         losses = []
         for query in queries:
             logits = self.forward(self.token_rows(query), self.grader.digit_logits)
-            right_digit = nn.functional.cross_entropy(logits, query.grades.long())
-            losses.append(right_digit + ranking_loss(expected_grades(logits), query.grades))
+            digit_loss = nn.functional.cross_entropy(logits, query.grades.long())
+            losses.append(digit_loss + ranking_loss(expected_grades(logits), query.grades))
         return torch.stack(losses).mean()
 
 
 def _checkpoint_activations(model: Any, dtype: torch.dtype) -> None:
-    """Compute activations again in the backward pass, in the precision of the first time, or
-    gradients would not fit."""
+    """Turn activation checkpointing on; the recomputation has the precision of the forward pass.
+
+    With another precision, gradients would belong to other activations.
+    """
     settings = {
         "use_reentrant": False,
         "context_fn": lambda: (nullcontext(), mixed_precision(dtype)),

@@ -1,6 +1,6 @@
-"""The keys and values of the tokens that all prompts begin with, computed once.
+"""The prefix cache: keys and values of the first tokens of all prompts, computed once.
 
-What belongs here: that cache. What does not: prompts and scores (decoder.py). Imported only where a
+What belongs here: this cache. What does not: prompts and scores (decoder.py). Imported only where a
 model is needed: it loads torch.
 """
 
@@ -15,7 +15,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicS
 class _PrefixLayer(DynamicLayer):
     """One layer's keys and values of the prefix, (1, heads, P, width), for a batch of any size.
 
-    A batch's own keys and values are appended to a copy, so the next batch finds the prefix alone.
+    The keys and values of a batch are appended to a copy, so the cache always has the prefix alone.
     """
 
     def __init__(self, keys: Tensor, values: Tensor) -> None:
@@ -26,8 +26,7 @@ class _PrefixLayer(DynamicLayer):
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Keys and values of prefix and batch, (B, heads, P + T, width), from those of the batch,
-        (B, heads, T, width)."""
+        """Keys and values (B, heads, P + T, width) of the prefix and a batch (B, heads, T, width)."""
         assert self.keys is not None and self.values is not None
         n_rows = len(key_states)
         return (
@@ -37,11 +36,10 @@ class _PrefixLayer(DynamicLayer):
 
 
 def prefix_cache(model: Any, ids: Sequence[int], longest: int) -> Cache | None:
-    """The cache of the prefix `ids`, for prompts of at most `longest` tokens; None where the model
-    cannot use one.
+    """The cache of the prefix `ids` for prompts of at most `longest` tokens, or None.
 
-    A layer that attends only to the last tokens, or keeps a state in place of keys, cannot continue
-    from outside.
+    None where a layer of the model cannot use one: it attends only to the last tokens, or has a
+    state in place of keys.
 
     >>> from transformers import LlamaConfig, LlamaForCausalLM
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
@@ -57,7 +55,6 @@ def prefix_cache(model: Any, ids: Sequence[int], longest: int) -> Cache | None:
         )
         if not attends_to_all:
             return None
-    place = next(model.parameters()).device
-    tokens = torch.tensor([list(ids)], device=place)
+    tokens = torch.tensor([list(ids)], device=next(model.parameters()).device)
     model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
     return Cache(layers=[_PrefixLayer(layer.keys, layer.values) for layer in cache.layers])

@@ -1,7 +1,7 @@
-"""The prompt of a decoder: the rubric put in, a query and a document to be filled.
+"""The prompt of a decoder: the rubric, with placeholders for a query and a document.
 
-What belongs here: which texts the prompt has. What does not: placeholders and escaping
-(prompts/prompt.py) and the model's own chat template (decoder.py).
+What belongs here: filling the rubric's texts into the prompt. What does not: placeholders and
+escaping (prompts/prompt.py) and the model's own chat template (decoder.py).
 """
 
 from relabel_assets.prompts.prompt import Prompt, checked_prompt, packaged_prompt
@@ -12,7 +12,7 @@ _OF_PAIR = frozenset({"query", "document"})
 
 
 def student_prompt(rubric: Rubric) -> Prompt:
-    """The prompt with the rubric in it; the query and the document are still to be filled.
+    """The prompt with the rubric filled in; query and document are still placeholders.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> prompt = student_prompt(default_rubric())
@@ -34,8 +34,7 @@ def student_prompt(rubric: Rubric) -> Prompt:
 
 
 def saved_prompt(system: str, user: str) -> Prompt:
-    """The prompt of student.json. Raises ConfigError where someone changed it so that it lacks a
-    placeholder.
+    """The prompt of student.json. Raises ConfigError where an edit has removed a placeholder.
 
     >>> saved_prompt("Grade it.", "{{query}} {{document}}").system
     'Grade it.'
