@@ -21,7 +21,14 @@ import polars as pl
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.teacher.ledger.lines import read_line
+from relabel_assets.teacher.ledger.lines import (
+    RequestMetadata,
+    Response,
+    read_line,
+    request_line,
+    response_line,
+)
+from relabel_assets.teacher.requests import Outgoing, Request, request_key
 from relabel_assets.teacher.sending.retry_settings import RetrySettings
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.faults.teacher_server import (
@@ -270,6 +277,37 @@ def grade(
 def assert_no_wrong_grade(labels: pl.DataFrame, server: TeacherServer) -> None:
     for row in labels.filter(pl.col("status") == "ok").iter_rows(named=True):
         assert row["grade"] == true_grade(server.bodies[row["request_key"]]), row
+
+
+def numbered_request(number: int, length: int = 10) -> Outgoing:
+    """A request about the text `number`, `length` characters longer."""
+    content = f"{number} " + "x" * length
+    return Outgoing.of(
+        Request("m", ({"role": "user", "content": content},), "s", {}, 0.0, None, 50)
+    )
+
+
+def exchange_lines(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes]:
+    """(key, request and response) of one exchange."""
+    body = {
+        "model": "m",
+        "messages": [{"role": "user", "content": f"{number} \u2028 é " + "x" * (number % 5000)}],
+    }
+    key = request_key(body)
+    metadata = RequestMetadata(
+        "demo",
+        "grading",
+        "m",
+        "host",
+        "text max_tokens",
+        "2026-01-01T00:00:00+00:00",
+        0.5,
+        700,
+        20,
+        usd,
+    )
+    response = Response(200, good_reply(2))
+    return key, request_line(key, body, metadata) + response_line(key, response, metadata)
 
 
 def answers_in(folder: Path) -> Counter[str]:

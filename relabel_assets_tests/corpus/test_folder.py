@@ -1,36 +1,13 @@
-"""Corpus folders of every shape, on real files: what is read, what is set aside, and the message
-each mistake gets."""
+"""One corpus folder of every form: parsed rows, rows set aside, and the message of each mistake."""
 
-import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import ConfigError, CorpusError
-
-
-def write(root: Path, files: dict[str, str | bytes]) -> Path:
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return root
-
-
-def lines(*rows: dict[str, object]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def folder(root: Path, files: dict[str, str | bytes]) -> CorpusFolder:
-    return Corpora(
-        write(root / "data", {f"c/{name}": content for name, content in files.items()})
-    ).open("c")
-
-
-DOCUMENTS = lines({"doc_id": "d1", "body": "one"}, {"doc_id": "d2", "title": "Two", "body": "two"})
+from relabel_assets_tests.corpus.files import DOCUMENTS, folder, lines, write
 
 
 @pytest.mark.parametrize(
@@ -262,54 +239,6 @@ def test_a_corpus_may_bring_its_own_rubric(tmp_path: Path) -> None:
                 .replace("name: no", "name: 'no'"),
             },
         )
-
-
-def test_an_invalid_corpus_name_is_refused_with_a_valid_one(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        {
-            "HR Docs/documents.jsonl": DOCUMENTS,
-            "a,b/x": "",
-            "good_1/documents.jsonl": DOCUMENTS,
-            "README.md": "x",
-            ".git/x": "",
-        },
-    )
-    corpora = Corpora(tmp_path)
-    assert corpora.names() == ["good_1"]
-    assert [problem.remedy for problem in corpora.refused()] == [
-        "Rename it to hr_docs.",
-        "Rename it to a_b.",
-    ]
-
-
-def test_an_unknown_or_empty_corpus_is_refused_with_a_hint(tmp_path: Path) -> None:
-    write(tmp_path, {"handbook/documents.jsonl": DOCUMENTS})
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(CorpusError, match="Did you mean 'handbook'"):
-        Corpora(tmp_path).open("handbok")
-    with pytest.raises(CorpusError, match="the folder is empty"):
-        Corpora(tmp_path).open("empty")
-    assert Corpora(tmp_path / "nowhere").names() == []
-
-
-def test_check_names_references_to_unknown_ids(tmp_path: Path) -> None:
-    corpus = folder(
-        tmp_path,
-        {
-            "documents.jsonl": DOCUMENTS,
-            "queries.jsonl": lines(
-                {"query_id": "q1", "text": "x", "seed_doc_id": "gone"},
-                {"query_id": "q2", "text": "y"},
-            ),
-            "teacher_labels.jsonl": lines({"query_id": "q2", "doc_id": "lost", "grade": 1}),
-            "reference_labels.qrels": "q9 0 d1 1\n",
-        },
-    )
-    messages = " ".join(str(problem) for problem in Corpora(corpus.path.parent).check("c"))
-    assert "'gone'" in messages
-    assert "'lost'" in messages
-    assert "'q9'" in messages
 
 
 def test_a_fingerprint_depends_on_contents_and_names_and_not_on_times(tmp_path: Path) -> None:

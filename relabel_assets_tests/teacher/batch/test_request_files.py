@@ -16,15 +16,9 @@ from relabel_assets.teacher.batch.request_files import (
 )
 from relabel_assets.teacher.ledger.asked import asked_before, asked_keys
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.requests import Outgoing, Request
+from relabel_assets.teacher.requests import Outgoing
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
-
-
-def outgoing(number: int, length: int = 10) -> Outgoing:
-    content = f"{number} " + "x" * length
-    return Outgoing.of(
-        Request("m", ({"role": "user", "content": content},), "s", {}, 0.0, None, 50)
-    )
+from relabel_assets_tests.builders import numbered_request
 
 
 def write(
@@ -34,7 +28,7 @@ def write(
 
 
 def test_a_line_has_the_four_members_of_the_batch_api() -> None:
-    one = outgoing(1)
+    one = numbered_request(1)
     line = json.loads(batch_line(one))
     assert line == {
         "custom_id": one.key,
@@ -53,7 +47,7 @@ def test_a_line_has_the_four_members_of_the_batch_api() -> None:
 def test_files_hold_at_most_the_maximum_number_of_requests(
     n: int, sizes: list[int], tmp_path: Path
 ) -> None:
-    requests = [outgoing(number) for number in range(n)]
+    requests = [numbered_request(number) for number in range(n)]
     files = write(tmp_path, iter(requests), FileLimits(n_requests=3))
     assert [n_requests for _, n_requests in files] == sizes
     assert [key for path, _ in files for key in keys_in(path)] == [one.key for one in requests]
@@ -63,7 +57,13 @@ def test_files_hold_at_most_the_maximum_number_of_requests(
 def test_files_hold_at_most_the_maximum_bytes_and_a_larger_request_goes_alone(
     tmp_path: Path,
 ) -> None:
-    requests = [outgoing(1), outgoing(2), outgoing(3), outgoing(4, 5000), outgoing(5)]
+    requests = [
+        numbered_request(1),
+        numbered_request(2),
+        numbered_request(3),
+        numbered_request(4, 5000),
+        numbered_request(5),
+    ]
     two = len(batch_line(requests[0])) + len(batch_line(requests[1]))
     files = write(tmp_path, requests, FileLimits(n_bytes=two))
     assert [n_requests for _, n_requests in files] == [2, 1, 1, 1]
@@ -78,7 +78,7 @@ def test_all_requests_of_a_file_are_recorded_before_it_gets_its_name(tmp_path: P
         assert not list(tmp_path.glob("*.jsonl"))
         recorded.extend(one.key for one in requests)
 
-    write(tmp_path, [outgoing(number) for number in range(1203)], record=record)
+    write(tmp_path, [numbered_request(number) for number in range(1203)], record=record)
     assert len(set(recorded)) == len(recorded) == 1203
 
 
@@ -87,22 +87,24 @@ def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(TeacherError, match="No space left on device"):
-        write(tmp_path, [outgoing(1)], record=record)
+        write(tmp_path, [numbered_request(1)], record=record)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_each_request_is_recorded_once(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     log = AskedLog(ledger, "demo", "grading", "host")
-    log.record([outgoing(1), outgoing(2), outgoing(1)])
-    log.record([outgoing(2)])
-    AskedLog(ledger, "demo", "grading", "host").record([outgoing(2), outgoing(3)])
+    log.record([numbered_request(1), numbered_request(2), numbered_request(1)])
+    log.record([numbered_request(2)])
+    AskedLog(ledger, "demo", "grading", "host").record([numbered_request(2), numbered_request(3)])
     lines = [raw for file in ledger.files() for _, raw in ledger.lines(file)]
     assert len(lines) == 3
-    assert asked_keys(ledger) == {bytes.fromhex(outgoing(number).key) for number in (1, 2, 3)}
-    asked_lines = asked_before(ledger, {outgoing(3).key, "ff" * 32})
-    assert list(asked_lines) == [outgoing(3).key]
-    metadata = asked_lines[outgoing(3).key].metadata
+    assert asked_keys(ledger) == {
+        bytes.fromhex(numbered_request(number).key) for number in (1, 2, 3)
+    }
+    asked_lines = asked_before(ledger, {numbered_request(3).key, "ff" * 32})
+    assert list(asked_lines) == [numbered_request(3).key]
+    metadata = asked_lines[numbered_request(3).key].metadata
     assert (metadata.corpus, metadata.purpose, metadata.model, metadata.endpoint) == (
         "demo",
         "grading",

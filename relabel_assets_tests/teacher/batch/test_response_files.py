@@ -12,18 +12,18 @@ from relabel_assets.teacher.batch.request_files import AskedLog
 from relabel_assets.teacher.batch.response_files import ImportResult, import_responses
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.prices import Price
+from relabel_assets_tests.builders import numbered_request
 from relabel_assets_tests.faults.teacher_server import good_reply
-from relabel_assets_tests.teacher.batch.test_request_files import outgoing
 
 PRICE = Price(10.0, 10.0, 10.0)  # 720 tokens a reply: 0.0072 USD
-KEYS = [outgoing(number).key for number in range(4)]
+KEYS = [numbered_request(number).key for number in range(4)]
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     ledger = Ledger(tmp_path / "ledger")
-    AskedLog(ledger, "demo", "grading", "host").record([outgoing(0), outgoing(1)])
-    AskedLog(ledger, "other", "queries", "host").record([outgoing(2)])
+    AskedLog(ledger, "demo", "grading", "host").record([numbered_request(0), numbered_request(1)])
+    AskedLog(ledger, "other", "queries", "host").record([numbered_request(2)])
     return ledger
 
 
@@ -116,7 +116,7 @@ def test_without_a_price_tokens_are_counted_and_dollars_are_not(
 
 
 def test_more_lines_than_one_flush_are_imported(ledger: Ledger, tmp_path: Path) -> None:
-    requests = [outgoing(number) for number in range(100, 1301)]
+    requests = [numbered_request(number) for number in range(100, 1301)]
     AskedLog(ledger, "demo", "grading", "host").record(requests)
     result = take(ledger, tmp_path, *(response(one.key) for one in requests))
     assert result.n_answers == 1201

@@ -17,16 +17,15 @@ from relabel_assets.teacher.exchange import ParsedReply
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.writer import LedgerWriter
 from relabel_assets.teacher.teacher import Teacher
-from relabel_assets_tests.builders import KEY, make_config, make_pairs
+from relabel_assets_tests.builders import KEY, exchange_lines, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply, true_grade
-from relabel_assets_tests.teacher.ledger.test_ledger import lines_of
 
 
 def test_a_response_is_flushed_before_it_is_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger, flushed = Ledger(tmp_path), []
-    key, raw = lines_of(1)
+    key, raw = exchange_lines(1)
     fsync = os.fsync
 
     def spy(descriptor: int) -> None:
@@ -40,7 +39,7 @@ def test_a_response_is_flushed_before_it_is_visible(
     # to be seen.
     assert flushed == [(True, 0), (True, 0)]
     assert len(list(ledger.answers(key))) == 1
-    ledger.append("demo", [lines_of(2)[1]])
+    ledger.append("demo", [exchange_lines(2)[1]])
     assert len(flushed) == 3  # the folder only once
 
 
@@ -48,7 +47,7 @@ def test_a_response_that_cannot_be_flushed_is_not_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = Ledger(tmp_path)
-    key, raw = lines_of(1)
+    key, raw = exchange_lines(1)
 
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -112,20 +111,20 @@ def test_commit_returns_after_its_append_and_waiting_lines_share_one_append(
 
     async def main() -> None:
         async with LedgerWriter(ledger, "demo") as writer:
-            writer.put(lines_of(0)[1])
-            commits = [asyncio.create_task(writer.commit(lines_of(1)[1]))]
+            writer.put(exchange_lines(0)[1])
+            commits = [asyncio.create_task(writer.commit(exchange_lines(1)[1]))]
             await asyncio.sleep(0.05)
-            commits += [asyncio.create_task(writer.commit(lines_of(n)[1])) for n in (2, 3, 4)]
+            commits += [asyncio.create_task(writer.commit(exchange_lines(n)[1])) for n in (2, 3, 4)]
             await asyncio.sleep(0.05)
             assert not any(commit.done() for commit in commits)
             release.set()
             await asyncio.gather(*commits)
-            assert all(list(ledger.answers(lines_of(n)[0])) for n in range(5))
-            writer.put(lines_of(5)[1])
+            assert all(list(ledger.answers(exchange_lines(n)[0])) for n in range(5))
+            writer.put(exchange_lines(5)[1])
 
     asyncio.run(main())
     assert appended == [2, 3, 1]  # the last on the way out
-    assert list(ledger.answers(lines_of(5)[0]))
+    assert list(ledger.answers(exchange_lines(5)[0]))
 
 
 def test_a_failed_append_is_raised_by_every_commit_in_it(
@@ -141,7 +140,7 @@ def test_a_failed_append_is_raised_by_every_commit_in_it(
 
     async def main() -> list[object]:
         async with LedgerWriter(ledger, "demo") as writer:
-            commits = (writer.commit(lines_of(n)[1]) for n in range(3))
+            commits = (writer.commit(exchange_lines(n)[1]) for n in range(3))
             return list(await asyncio.gather(*commits, return_exceptions=True))
 
     results = asyncio.run(main())
@@ -182,22 +181,24 @@ def test_a_lock_covers_one_corpus_and_ends_with_its_killed_process(tmp_path: Pat
 
 def test_an_append_waits_for_another_process_that_is_appending(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    ledger.append("demo", [lines_of(1)[1]])
+    ledger.append("demo", [exchange_lines(1)[1]])
     (file,) = ledger.files()
-    thread = threading.Thread(target=ledger.append, args=("demo", [lines_of(2)[1]]), daemon=True)
+    thread = threading.Thread(
+        target=ledger.append, args=("demo", [exchange_lines(2)[1]]), daemon=True
+    )
     with file.open("r+b") as locked:
         filelock.lock_descriptor(locked.fileno())
         thread.start()
         thread.join(0.3)
-        assert thread.is_alive() and not list(ledger.answers(lines_of(2)[0]))
+        assert thread.is_alive() and not list(ledger.answers(exchange_lines(2)[0]))
     thread.join(10)
-    assert list(ledger.answers(lines_of(2)[0]))
+    assert list(ledger.answers(exchange_lines(2)[0]))
 
 
 def test_a_sender_that_waited_for_the_lock_sees_new_answers(tmp_path: Path) -> None:
     writer, reader = Ledger(tmp_path), Ledger(tmp_path)
     reader.refresh()
-    key, raw = lines_of(1)
+    key, raw = exchange_lines(1)
     with writer.sending_for("demo"):
         writer.append("demo", [raw])
     assert not list(reader.answers(key))

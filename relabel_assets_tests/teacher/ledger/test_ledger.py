@@ -10,48 +10,17 @@ import pytest
 
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.lines import (
-    RequestMetadata,
-    Response,
-    request_line,
-    response_line,
-)
-from relabel_assets.teacher.requests import request_key
-from relabel_assets_tests.builders import answers_in, grade, make_pairs
+from relabel_assets_tests.builders import answers_in, exchange_lines, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply
-
-
-def lines_of(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes]:
-    """(key, request and response) of one exchange."""
-    body = {
-        "model": "m",
-        "messages": [{"role": "user", "content": f"{number} \u2028 é " + "x" * (number % 5000)}],
-    }
-    key = request_key(body)
-    metadata = RequestMetadata(
-        "demo",
-        "grading",
-        "m",
-        "host",
-        "text max_tokens",
-        "2026-01-01T00:00:00+00:00",
-        0.5,
-        700,
-        20,
-        usd,
-    )
-    response = Response(200, good_reply(2))
-    return key, request_line(key, body, metadata) + response_line(key, response, metadata)
-
 
 WRITER = """
 import sys
 from pathlib import Path
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets_tests.teacher.ledger.test_ledger import lines_of
+from relabel_assets_tests.builders import exchange_lines
 ledger = Ledger(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[3])):
-    ledger.append("demo", [lines_of(number)[1]])
+    ledger.append("demo", [exchange_lines(number)[1]])
 """
 
 
@@ -63,7 +32,7 @@ def test_concurrent_appends_leave_every_line_whole(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.refresh()
     for number in range(240):
-        key, _ = lines_of(number)
+        key, _ = exchange_lines(number)
         assert [answer.response.body for answer in ledger.answers(key)] == [good_reply(2)]
     assert ledger.spend("demo").usd == 240 * 0.25 and ledger.notices == []
     report = ledger_report.report(ledger, is_thorough=True)
@@ -72,7 +41,7 @@ def test_concurrent_appends_leave_every_line_whole(tmp_path: Path) -> None:
 
 def test_foreign_lines_are_reported_and_skipped(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    key, raw = lines_of(1)
+    key, raw = exchange_lines(1)
     ledger.append("demo", [raw])
     foreign = [
         b"hello\n",
@@ -93,7 +62,7 @@ def test_foreign_lines_are_reported_and_skipped(tmp_path: Path) -> None:
 
 
 def test_response_files_of_other_tools_are_read_in_place(tmp_path: Path) -> None:
-    key, _ = lines_of(1)
+    key, _ = exchange_lines(1)
     result = {
         "id": "batch_req_1",
         "custom_id": key,
@@ -112,7 +81,7 @@ def test_a_torn_last_line_is_skipped_and_not_joined_to_the_next(
     tmp_path: Path, n_kept: int
 ) -> None:
     ledger = Ledger(tmp_path)
-    (torn_key, raw), (key, next_raw) = lines_of(1), lines_of(2)
+    (torn_key, raw), (key, next_raw) = exchange_lines(1), exchange_lines(2)
     ledger.append("demo", [raw])
     (file,) = ledger.files()
     start = raw.index(b"\n") + 1
@@ -132,7 +101,7 @@ def test_a_last_line_that_lacks_only_its_newline_is_completed_by_the_next_append
     tmp_path: Path,
 ) -> None:
     ledger = Ledger(tmp_path)
-    (key, raw), (_, next_raw) = lines_of(1), lines_of(2)
+    (key, raw), (_, next_raw) = exchange_lines(1), exchange_lines(2)
     ledger.append("demo", [raw])
     (file,) = ledger.files()
     file.write_bytes(raw[:-1])
@@ -148,7 +117,7 @@ def test_a_torn_line_in_the_middle_hides_no_other_line(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     keys = []
     for number in range(3):
-        key, raw = lines_of(number)
+        key, raw = exchange_lines(number)
         keys.append(key)
         ledger.append("demo", [raw])
         (file,) = ledger.files()

@@ -1,0 +1,114 @@
+"""Replacing a partition: all rows or none, its receipt and the grade history."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from relabel_assets.errors import ContractError, WarehouseError
+from relabel_assets.warehouse.warehouse import Warehouse
+from relabel_assets_tests.warehouse.rows import EARLIER, HASH, labels
+
+
+def test_a_partition_is_replaced_and_its_neighbours_are_kept(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH)
+    warehouse.replace("student_labels", "two", labels("q9"), input_hash=HASH)
+    warehouse.replace("student_labels", "one", labels("q3"), input_hash=HASH)
+    assert warehouse.read("student_labels", "one")["query_id"].to_list() == ["q3"]
+    assert warehouse.read("student_labels", "two")["query_id"].to_list() == ["q9"]
+
+
+def test_columns_are_stored_by_name_and_not_by_position(warehouse: Warehouse) -> None:
+    frame = labels("q1").select(
+        "model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id"
+    )
+    warehouse.replace("student_labels", "c", frame, input_hash=HASH)
+    assert warehouse.read("student_labels", "c").row(0, named=True)["model_id"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        (lambda frame: frame.with_columns(grade=pl.lit(11)), "grade"),
+        (lambda frame: frame.with_columns(grade=pl.lit(None, pl.Int8)), "grade"),
+        (lambda frame: pl.concat([frame, frame]), "primary_key"),
+        (lambda frame: frame.drop("model_id"), "model_id"),
+        (lambda frame: frame.with_columns(score=1), "score"),
+        (lambda frame: frame.with_columns(grade_probs=pl.lit([2.0])), "grade_probs"),
+        (lambda frame: frame.with_columns(grade=pl.lit("two")), "grade"),
+    ],
+)
+def test_a_broken_contract_is_refused_and_the_old_rows_are_kept(
+    warehouse: Warehouse, change: Callable[[pl.DataFrame], pl.DataFrame], culprit: str
+) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with pytest.raises(ContractError, match=culprit):
+        warehouse.replace("student_labels", "c", change(labels("q2")), input_hash=HASH)
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+
+
+def test_a_failure_between_delete_and_insert_keeps_rows_receipt_and_history(
+    warehouse: Warehouse,
+) -> None:
+    receipt = warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with duckdb.connect(
+        warehouse.database
+    ) as con:  # DuckDB refuses rows that satisfy the declaration
+        con.execute("create unique index one_pair_a_model on student_labels (model_id)")
+    with pytest.raises(WarehouseError, match="old rows were kept"):
+        warehouse.replace("student_labels", "c", labels("q2", "q3"), input_hash=HASH)
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+    assert warehouse.receipt("student_labels", "c") == receipt
+    assert warehouse.query("select query_id from grade_history").rows() == [("q1",)]
+    assert warehouse.read_replica("select query_id from student_labels").rows() == [("q1",)]
+
+
+def test_a_killed_write_keeps_the_old_rows(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    script = textwrap.dedent(f"""
+        import os, signal
+        from relabel_assets.warehouse.warehouse import Warehouse
+        with Warehouse(database={warehouse.database!r}).get_connection() as con:
+            con.begin()
+            con.execute("delete from student_labels where corpus = 'c'")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+
+
+def test_grade_history_records_only_changed_grades(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="first")
+    warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH, run_id="second")
+    mixed = pl.concat([labels("q1", grade=3), labels("q2", "q3")])
+    warehouse.replace("student_labels", "one", mixed, input_hash=HASH, run_id="third")
+    changes = warehouse.query("select query_id, grade_before, grade, run_id from grade_changes")
+    assert changes.rows() == [("q1", 2, 3, "third")]
+    assert warehouse.query("select count(*) as n from grade_history").item() == 4
+    lineage = warehouse.query(
+        "select query_id, run_id, graded_run_id, model from label_lineage order by query_id"
+    )
+    assert lineage.rows() == [
+        ("q1", "third", "third", "m"),
+        ("q2", "third", "first", "m"),
+        ("q3", "third", "third", "m"),
+    ]
+
+
+def test_grade_history_records_a_new_pair_that_has_no_grade(warehouse: Warehouse) -> None:
+    Path(warehouse.database).parent.mkdir()
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(EARLIER[-1].read_text())
+    rows = warehouse.read("teacher_labels", "tiny")
+    refused = rows.with_columns(
+        query_id=pl.lit("new"), status=pl.lit("refused"), grade=pl.lit(None, pl.Int8)
+    )
+    warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH, run_id="now")
+    history = "select query_id, grade from grade_history where run_id = 'now'"
+    assert warehouse.query(history).rows() == [("new", None)]
