@@ -28,6 +28,8 @@ from relabel_assets.running.plan import stale_tables
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
 
+# not measured: with four runs at once, other corpora go on while one waits for a pool. Slots of a dead
+# run are freed after a minute, so that a restart of the machine blocks no pool for long.
 _DAGSTER_YAML = """\
 # Written by relabel-assets when it created this folder. You may change it.
 telemetry:
@@ -42,8 +44,8 @@ run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 60
 """
-# The size of Dagster's state and the copies for readers of a small corpus. With less free space a
-# run stops midway with an SQLite error.
+# Space for Dagster's state and the copies for readers of a small corpus. With less, a run stops midway
+# with an SQLite error.
 _LEAST_FREE_BYTES = 50_000_000
 
 

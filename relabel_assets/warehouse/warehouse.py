@@ -64,9 +64,7 @@ class Warehouse(DuckDBResource):
         """
         path = Path(self.database)
         if is_read_only and not path.exists():
-            raise WarehouseError(
-                f"there is no warehouse at {path} yet. Make one with `relabel run`."
-            )
+            raise WarehouseError(f"there is no warehouse at {path} yet. `relabel run` creates it.")
         with locked(path):
             config = {**self.connection_config, **(READ_ONLY if is_read_only else {})}
             con = open_file(path, config)
