@@ -1,7 +1,6 @@
 """Labeling a file of pairs with a student: `relabel label`.
 
-What belongs here: names that the command needs before it loads anything. What does not: labeling
-(label_file.py).
+What belongs here: names that the command needs at import. What does not: labeling (label_file.py).
 """
 
 from enum import StrEnum

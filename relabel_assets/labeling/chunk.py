@@ -16,8 +16,8 @@ from relabel_assets.labeling import pairs_file
 from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-# Looks up the texts of ids, given the id column's name: rows of (query_id, text), or of (doc_id,
-# *DOCUMENT_COLUMNS).
+# Looks up texts, given the name of an id column and ids: rows of (query_id, text), or of
+# (doc_id, *DOCUMENT_COLUMNS).
 Texts = Callable[[str, pl.Series], pl.DataFrame]
 
 
@@ -71,8 +71,7 @@ def write_part(
 def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     """`rows` of a pairs file with `text`, the document's columns, and `status_reason`.
 
-    A row without a text of its own gets the text of its id. `status_reason` says why a row cannot
-    be graded.
+    A row without a text of its own gets the text of its id. `status_reason` is None in gradable rows.
 
     >>> columns = dict.fromkeys(pairs_file.COLUMNS)
     >>> rows = pl.DataFrame([columns | {"query": "leave", "body": "Rules."}, columns | {"query": "leave"}])

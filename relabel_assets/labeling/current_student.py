@@ -1,7 +1,7 @@
 """Labeling a file of pairs with the current student of a corpus.
 
-What belongs here: looking up that student, and the texts of ids, in the warehouse. What does not:
-labeling (label_file.py).
+What belongs here: looking up the student and texts in the warehouse. What does not: labeling
+a file with any student (label_file.py).
 """
 
 from pathlib import Path

@@ -1,7 +1,6 @@
 """The writer of a labels file: the parts of all chunks as Parquet, CSV or JSON Lines.
 
-What belongs here: formats, and merging parts into one file. What does not: the columns of a part
-(chunk.py).
+What belongs here: formats, and merging parts. What does not: the columns of a part (chunk.py).
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,6 @@
 """The reader of a pairs file, in chunks of bounded memory: Parquet, CSV or JSON Lines.
 
-What belongs here: rows of text from a file, and errors that name the line. What does not: grading
-them (label_file.py).
+What belongs here: rows of text, and errors that name the line. What does not: grading (label_file.py).
 
 The standard library and pyarrow's row iterator read the rows, because data-frame readers load the
 whole file. Measured on 400,000 rows of 1.3 kB: these take 30 to 120 MB. DuckDB's streaming readers

@@ -5,8 +5,7 @@ ray (extra `ray`). What does not: reading PAIRS and making OUT (label_file.py).
 
 The part files are the checkpoint: each chunk's labels are one file, renamed into place when it is
 complete. A chunk of a lost node is graded again into the same file, and a rerun grades only chunks
-without a file. So no row is lost or repeated. OUT.parts and the student must be on storage that all
-nodes share.
+without a file. So no row is lost or repeated. All nodes must share OUT.parts and the student's folder.
 """
 
 import logging

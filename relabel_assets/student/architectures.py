@@ -4,8 +4,7 @@ What belongs here: how each architecture is loaded, used untrained, and trained.
 models (late_interaction/, cross_encoder.py, decoder/). Their modules load torch, so the functions
 that need them import them.
 
-A new architecture needs a name in tables.STUDENT_ARCHITECTURES, a class here and a module with a
-grader.
+A new architecture needs a name in tables.STUDENT_ARCHITECTURES, a class here, and a grader.
 """
 
 from pathlib import Path
@@ -25,8 +24,7 @@ class Architecture(Protocol):
     """A kind of student: it makes graders, which score pairs and save themselves.
 
     `files` describes the student's folder in the model card. `uses_corpus`: a score depends on the
-    documents of the corpus beside the pair. `reads_rubric`: the rubric's words are part of the
-    model's input.
+    documents of the corpus beside the pair. `reads_rubric`: the model's input has the rubric.
     """
 
     files: str

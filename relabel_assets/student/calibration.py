@@ -111,8 +111,7 @@ def reliability(
 def expected_calibration_error(grade_probs: NDArray, grades: Sequence[int] | NDArray) -> float:
     """The expected calibration error (Guo et al. 2017) of cumulative probabilities, 0 to 1.
 
-    It is the mean gap between predicted probability and observed frequency over the bins of
-    `reliability`.
+    It is the mean gap between mean probability and observed frequency in the bins of `reliability`.
 
     >>> expected_calibration_error(np.array([[0.25, 0.75], [0.25, 0.75]]), [1, 0])
     0.25

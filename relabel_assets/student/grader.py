@@ -36,8 +36,7 @@ class TrainingTask:
 
     `pairs` are graded train and dev pairs (see pairs.training_pairs), and `is_train` (N,) marks the
     train pairs. `corpus` has documents of the corpus, graded or not (see corpus_sample).
-    `dev_metric` measures scores of the dev pairs, (M,) in their order, and returns None without dev
-    pairs.
+    `dev_metric` measures scores of the dev pairs, (M,) in their order; None without dev pairs.
     """
 
     pairs: pl.DataFrame

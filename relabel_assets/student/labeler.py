@@ -67,8 +67,7 @@ class Labeler:
 
         `pairs` has the query as `text` (or `query`) and the document as `body` or `title`. Optional
         columns are query_id, doc_id and the document's other columns. The result has query_id,
-        doc_id, grade, expected_grade and grade_probs. Raises StudentError where a pair cannot be
-        graded.
+        doc_id, grade, expected_grade and grade_probs. Raises StudentError for an unusable pair.
 
         >>> from relabel_assets.prompts.rubric import default_rubric
         >>> titles = ["Parental leave", "Printer setup"]

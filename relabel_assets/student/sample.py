@@ -1,6 +1,6 @@
 """The sample of documents, graded or not, from which a student computes its corpus statistics.
 
-What belongs here: choosing the documents. What does not: the statistics
+What belongs here: choosing the documents. What does not: computing the statistics of these documents
 (late_interaction/corpus_statistics.py).
 """
 

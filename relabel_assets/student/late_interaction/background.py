@@ -1,8 +1,7 @@
 """Background windows: a query's scores with documents that were not chosen for it.
 
-What belongs here: the windows, and the mean and standard deviation of a query's scores with them.
-What does not: the windows near a query (feedback.py). Imported only where a model is needed: it
-loads torch.
+What belongs here: the windows, and the statistics of a query's scores with them. What does not: the
+windows near a query (feedback.py). Imported only where a model is needed: it loads torch.
 
 A cosine alone says little: a long or vague query has a high cosine with every document. So a score
 also gets a z-score: its distance above the mean of the query's background scores, in standard

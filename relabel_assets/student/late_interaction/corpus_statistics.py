@@ -44,9 +44,8 @@ def compute_corpus_statistics(
 ) -> CorpusStatistics:
     """The statistics for a student that is trained on `pairs` and `corpus`.
 
-    `encoded` has the documents of `pairs` by doc_id: word statistics and background come from
-    these. Feedback comes from the documents of `corpus`, of which those in `encoded` are not
-    encoded again.
+    `encoded` has the documents of `pairs` by doc_id: word statistics and background come from them.
+    Feedback comes from the documents of `corpus`; those in `encoded` are not encoded again.
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.runtime.encoder import load_encoder

@@ -219,9 +219,7 @@ def _word_features(
         "covered_by_header": query_words.sum(idf * in_header) / total_rarity,
         "log_length": np.log1p(n_words),
         "query_length": query_words.lengths,
-        "bigrams": np.array(
-            [_shared_bigrams(query.word_ids, document) for query, document in pairs]
-        ),
+        "bigrams": np.array([_shared_bigrams(query, document) for query, document in pairs]),
     }
 
 
@@ -237,16 +235,9 @@ def _corpus_features(
     """
     queries = [query for query, _ in pairs]
     feedback_words = _feedback_word_cosine(queries, [document for _, document in pairs], words)
-    # Columns: late interaction, BM25 share, feedback's cosine, feedback's words.
-    values = np.stack(
-        [
-            pair_alone["late_interaction"],
-            pair_alone["bm25_share"],
-            cosines.feedback,
-            feedback_words,
-        ],
-        axis=1,
-    )  # (P, 4)
+    late_interaction, bm25_share = pair_alone["late_interaction"], pair_alone["bm25_share"]
+    values = np.stack([late_interaction, bm25_share, cosines.feedback, feedback_words], axis=1)
+    # (P, 4) each, in the order of `values`.
     mean = np.stack([[*q.background.mean, *q.feedback.background_mean] for q in queries])
     std = np.stack([[*q.background.std, *q.feedback.background_std] for q in queries])
     z = (values - mean) / std
@@ -329,13 +320,13 @@ def _map_words(pairs: Sequence[Pair], value: Callable[[EncodedDocument, int], fl
     )
 
 
-def _shared_bigrams(word_ids: Sequence[int], document: EncodedDocument) -> float:
+def _shared_bigrams(query: EncodedQuery, document: EncodedDocument) -> float:
     """The share of the query's neighbouring words that are neighbours in the document too.
 
     It is 0 for a query of one word.
     """
-    shared = sum(bigram in document.bigrams for bigram in pairwise(word_ids))
-    return shared / max(1, len(word_ids) - 1)
+    shared = sum(bigram in document.bigrams for bigram in pairwise(query.word_ids))
+    return shared / max(1, len(query.word_ids) - 1)
 
 
 class _Segments:

@@ -23,11 +23,10 @@ from torch import Tensor, nn
 from relabel_assets.student.late_interaction.background import MIN_STD
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics, count_matrix
 
-# Many enough that the farthest windows only share the topic. Measured: 100 and 1,000 are level with it
-# (docs/experiments.md).
+# Enough that the farthest windows only share the topic. Measured: feedback from 100 and negative feedback
+# from 1,000 are level with it (docs/experiments.md).
 _N_NEAREST = 300
-# A window whose cosine is greater by 0.1 weighs exp(2) = 7 times as much. Measured beside 12 and 40
-# (docs/experiments.md).
+# A cosine greater by 0.1 weighs exp(2) = 7 times as much. Measured beside 12 and 40 (docs/experiments.md).
 _COSINE_SCALE = 20.0
 # Keeps a query's feedback small: its windows have some thousand words, and the others weigh little.
 _N_WORDS = 256

@@ -1,8 +1,7 @@
 """The head: one weight for each feature of a pair, fitted to grades; a score is the weighted sum.
 
 What belongs here: fitting and applying the weights. What does not: the features (features.py) and
-turning scores into probabilities (calibration.py). Imported only where a model is needed: it loads
-torch.
+the calibration (calibration.py). Imported only where a model is needed: it loads torch.
 
 Shapes: N pairs, F features, K thresholds (one less than the number of grades).
 
@@ -70,8 +69,7 @@ def fit_head(
     """Fit a head to `features` (N, F) of pairs with these `grades` (N,) and `queries` (N,).
 
     `prior` has weights of some features that are good without training. With p its direction, the
-    weights are a * p + o. A weight decay keeps o small: with few queries the head stays near the
-    prior.
+    weights are a * p + o. A weight decay keeps o small, so the head stays near the prior.
 
         cumulative logit loss (McCullagh 1980)
         + pairwise logistic loss (Burges et al. 2005) over pairs of one query, weighted by the gap in grade

@@ -6,8 +6,7 @@ Zaharia 2020). What does not: encoding documents (documents.py) and the other fe
 
     score = sum over the query's tokens t: weight_t * max over the document's tokens n: cosine(t, n)
 
-The weights of a query's tokens sum to 1: softmax(token vector @ token_weight). `token_weight` is
-trained.
+The weights of a query's tokens sum to 1: softmax(token vector @ token_weight), which is trained.
 """
 
 from collections.abc import Sequence

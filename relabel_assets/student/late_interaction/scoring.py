@@ -4,8 +4,7 @@ What belongs here: encoding the queries of each chunk of pairs and scoring the c
 one pair's score (maxsim.py) and features (features.py), and the chunks themselves (cache.py).
 Imported only where a model is needed: it loads torch.
 
-Both functions take the documents as iter_encoded_documents yields them: (doc_id, document), each
-document once.
+Both functions take the documents from iter_encoded_documents: (doc_id, document), each once.
 """
 
 from collections.abc import Iterable

@@ -14,8 +14,7 @@ from scipy.sparse import csr_array
 from relabel_assets.student.late_interaction.documents import EncodedDocument
 
 BM25_K1 = 1.2  # how fast repeated words saturate; the usual value
-# The penalty of long documents, usually 0.75. Not measured: small, because documents are already cut
-# into windows.
+# The penalty of long documents, usually 0.75. Small, because documents are cut into windows. Not measured.
 _BM25_B = 0.25
 _EPSILON = 1e-6  # keeps 0 / 0 out of a query without words
 _MIN_NORM = 1e-9  # keeps 0 / 0 out of a document without words
@@ -63,10 +62,9 @@ class WordStatistics:
         return self.bm25_share(scores, idf.sum())
 
     def tfidf(self, counts: csr_array) -> csr_array:
-        """tf-idf of word counts (N, V): (1 + ln count) * idf, rows scaled to length 1 (Salton &
-        Buckley 1988).
+        """The tf-idf of word counts (N, V), as in Salton & Buckley 1988.
 
-        The row of a document without words stays zero.
+        (1 + ln count) * idf, with rows scaled to length 1; zero in a document without words.
         """
         weights = csr_array((1 + np.log(counts.data), counts.indices, counts.indptr), counts.shape)
         weights.data *= self.idf[weights.indices]

@@ -1,8 +1,7 @@
 """The encoder and its tokenizer: one vector for each token of a text.
 
-What belongs here: loading weights, and encoding in batches with little padding. What does not:
-comparing vectors (late_interaction/maxsim.py). Imported only where a model is needed: it loads
-torch.
+What belongs here: loading weights, and encoding texts in batches. What does not: comparing vectors
+(late_interaction/maxsim.py). Imported only where a model is needed: it loads torch.
 """
 
 from collections.abc import Callable, Sequence

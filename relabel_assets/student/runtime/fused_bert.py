@@ -6,9 +6,8 @@ choosing when a model is fused (precision.py). Imported only where a model is ne
 The module uses private operators of torch, the ones that torch.compile calls on a CPU.
 `torch.ops.mkldnn._reorder_linear_weight` lays a weight matrix out for oneDNN.
 `torch.ops.mkldnn._linear_pointwise` multiplies with it, then adds or activates. torch has no public
-operator for them, and torch.compile needs a C++ compiler on every machine that grades. Fused layers
-encode 1.3 to 1.5 times as many tokens a second in bf16, and 1.03 to 1.2 times in fp32
-(docs/labeling.md).
+operator for them, and torch.compile needs a C++ compiler on every machine that grades. Measured
+(docs/labeling.md): 1.3 to 1.5 times as many tokens a second in bf16, 1.03 to 1.2 times in fp32.
 
 pyproject.toml pins torch below its next minor version. runtime/test_fused_bert.py compares every
 layer with transformers' own, so it fails if a new torch changes the operators.

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 class Epoch:
     """One pass over the training queries; epoch 0 is the model before training.
 
-    Epoch 0 has no `train_loss`. `dev_metric` is higher for a better model, and None without dev
-    pairs.
+    Epoch 0 has no `train_loss`. A higher `dev_metric` is better; it is None without dev pairs.
     """
 
     number: int
@@ -24,8 +23,7 @@ class Epoch:
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """The epoch whose weights are kept: the first of the best on dev, or the last without dev pairs.
 
-    The first, because training that gains nothing on dev only fits the training queries more
-    closely.
+    The first, because training that gains nothing on dev only overfits the training queries.
 
     >>> best_epoch([Epoch(0, None, 0.70), Epoch(1, 0.9, 0.75), Epoch(2, 0.8, 0.75)]).number
     1
