@@ -1,7 +1,6 @@
 """Candidates: the documents that are graded for each query, each with the reason.
 
-What belongs here: the choice of pairs. What does not: the search index (bm25.py), and grading
-(teacher/).
+What belongs here: the choice of pairs. What does not: the index (bm25.py), and grading (teacher/).
 """
 
 import hashlib

@@ -1,7 +1,6 @@
 """Filler documents, so that one changed document does not move the BM25 score of every pair.
 
-What belongs here: the number and the length of an index's fillers. What does not: the index
-(bm25.py).
+What belongs here: the number and the length of fillers. What does not: the index (bm25.py).
 
 BM25 uses two statistics of the whole collection: the number of documents, and the mean length of
 each field. Both change with every document, and so would every score. Fillers therefore pad both to
@@ -10,8 +9,8 @@ score changes only if a word of the query was added to a document or removed fro
 next step is reached.
 
 Measured: fillers keep scores, but save no requests to the teacher. The table counts new pairs and
-changed scores among the pairs of 300 queries, with ten BM25 and two random documents each, in
-10,000 documents (the demo corpora and TREC passages).
+changed scores. There are 300 queries, each with ten BM25 and two random documents of 10,000 (the
+demo corpora and TREC passages).
 
 | change | new pairs, with fillers | without | score changed, with fillers | without |
 |---|---|---|---|---|

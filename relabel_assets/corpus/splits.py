@@ -42,8 +42,7 @@ def assign_splits(
     - The other queries are divided by seed document: the `dev_share` of them whose ids have the
       lowest hashes become dev. A new query therefore moves few others.
     - Near duplicates, and all queries of their seed documents, get the same split.
-    - A train or dev query leaks if it has a benchmark query's seed document, or is its near
-      duplicate.
+    - A train or dev query leaks if it has a benchmark query's seed document, or duplicates it.
     """
     if queries.is_empty():
         return queries, []
@@ -151,8 +150,7 @@ def _groups(queries: pl.DataFrame) -> list[str]:
     starts, ends = np.array(edges, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(edges)), (starts, ends)), shape=(len(ids), len(ids)))
     _, components = connected_components(graph, directed=False)
-    # A group has the lowest name of its component: `ids` is sorted, so the first index is the
-    # lowest name.
+    # A group has the lowest name of its component: that of the first index, because `ids` is sorted.
     _, lowest = np.unique(components, return_index=True)
     return [ids[lowest[components[number[name]]]] for name in names]
 

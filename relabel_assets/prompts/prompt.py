@@ -4,9 +4,8 @@ What belongs here: parsing, checking, rendering and hashing a prompt, and escapi
 are put in. What does not: which placeholders a prompt has (teacher_prompts.py), and their values.
 
 The only syntax is {{name}}. All other text is literal, also `{% if %}`, `{# ... #}`,
-`{"grade": 1}` and `{{{name}}}` (a value in braces). Therefore this is not jinja2: it would refuse or
-drop these in the prompts that corpora have, and change line ends. Then every request would have
-another key.
+`{"grade": 1}` and `{{{name}}}` (a value in braces). Therefore this is not jinja2. It would refuse or
+drop these in the prompts that corpora have, and change line ends and so the key of every request.
 """
 
 import difflib
@@ -90,8 +89,8 @@ class Prompt:
 def parse_prompt(text: str, *, file: str, required: Set[str], allowed: Set[str]) -> Prompt:
     """The prompt in `text`; messages call it `file`.
 
-    Raises ConfigError for text that is not YAML, has keys other than description, system and user,
-    lacks a placeholder of `required`, or has one that is in neither `required` nor `allowed`.
+    Raises ConfigError for text that is not YAML or has keys other than description, system and user.
+    Placeholders are checked as in checked_prompt.
 
     >>> prompt = parse_prompt("user: '{{query}}'", file="p.yaml", required={"query"}, allowed={"title"})
     >>> sorted(prompt.placeholders)
@@ -125,8 +124,7 @@ def checked_prompt(
 ) -> Prompt:
     """The prompt of these two texts; messages call their source `file`.
 
-    Raises ConfigError for texts that lack a placeholder of `required`, or have another one that is
-    not `allowed`.
+    Raises ConfigError for texts that lack a `required` placeholder or have one that is not `allowed`.
     """
     _check_placeholders(_placeholders_in(system, user), file, required, allowed)
     literal = _PLACEHOLDER.sub("", system + user)

@@ -11,9 +11,8 @@ from typing import Any
 from relabel_assets.tables.schemas import DOCUMENT_METADATA
 from relabel_assets.teacher.excerpt import excerpt
 
-# Characters of a title, a piece of metadata or a persona. Not measured: real titles and paths are
-# shorter. A paragraph in the wrong field would fill the prompt: max_document_tokens limits only the
-# body.
+# Characters of a title, a piece of metadata or a persona. Not measured: real titles are shorter. A
+# paragraph in the wrong field would fill the prompt, because max_document_tokens limits only the body.
 LONGEST_LINE = 300
 
 

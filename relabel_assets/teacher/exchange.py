@@ -31,8 +31,7 @@ class ParsedReply:
 class Exchange:
     """How a request ended. `line` is its response in the ledger, `parsed` its reply.
 
-    `attempts` and `cost_usd` count all requests ever sent under `key`. So they are the same when the
-    ledger answers.
+    `attempts` and `cost_usd` count all requests ever sent under `key`, also if the ledger answers.
     """
 
     index: int  # position in the caller's requests

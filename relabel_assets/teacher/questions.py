@@ -1,8 +1,8 @@
 """The questions to a teacher about a corpus: requests, and the parser of their replies.
 
 What belongs here: one class for each purpose, made from a corpus folder; and a sample of pairs for
-a corpus without candidates. What does not: sending (sender.py), and what becomes of an answer
-(teacher.py, queries/query_writer.py).
+a corpus without candidates. What does not: sending (sender.py), and the rows that answers become
+(grading/, queries/).
 """
 
 from collections.abc import Iterator

@@ -25,8 +25,7 @@ _MAX_QUOTE = 200
 def reply_content(body: Any) -> str | ParsedReply:
     """The text that a model wrote, or a ParsedReply with the reason why there is none.
 
-    Servers differ: content may be a text, a list of parts, or null beside a refusal. Other fields
-    are ignored.
+    Servers differ: the content may be a text, a list of parts, or null beside a refusal.
 
     >>> reply_content({"choices": [{"message": {"content": "hello"}}]})
     'hello'

@@ -88,13 +88,13 @@ class Sender:
         """
         self.ledger.refresh()
         context = self._context(read, {})
-        asked = PendingBatches(self.ledger.folder, self.corpus).keys()
+        sent_keys = PendingBatches(self.ledger.folder, self.corpus).keys()
         for index, request in enumerate(requests):
             outgoing = context.find(index, request)
-            if isinstance(outgoing, Exchange) or outgoing.key in asked:
+            if isinstance(outgoing, Exchange) or outgoing.key in sent_keys:
                 yield request, None
             else:
-                asked.add(outgoing.key)
+                sent_keys.add(outgoing.key)
                 yield request, outgoing
 
     def prices(self) -> dict[str, Price | None]:

@@ -36,8 +36,7 @@ _SECONDS_BETWEEN_REPORTS = 1.0  # a person cannot read them faster
 class Teacher:
     """Grades pairs. Holds no API key: the endpoint's client reads it when something is sent.
 
-    `notices` has the last call's messages for people: an unknown price, a weaker dialect, an early
-    stop.
+    `notices` has the last call's messages for people, such as an unknown price or an early stop.
     """
 
     def __init__(self, ledger_dir: Path, *, retry_settings: RetrySettings | None = None) -> None:
@@ -109,9 +108,8 @@ class Teacher:
     ) -> list[tuple[Path, int]]:
         """Write the requests that the ledger cannot answer to files: (file, number of requests) each.
 
-        They are in the Batch API's format. The first file is `out`; if `limits` need more, they are
-        `out` with .2, .3, ... The ledger records the requests. Raises TeacherError if a file cannot
-        be written.
+        They are in the Batch API's format. The first file is `out`; more by `limits` are `out` with
+        .2, .3, ... The ledger records the requests. Raises TeacherError for a file that fails.
         """
 
         def numbered(number: int) -> Path:

@@ -1,4 +1,4 @@
-"""The document that several tests of this room ask about."""
+"""A document and a pair for several tests of the teacher."""
 
 DOCUMENT = {
     "doc_id": "d1",

@@ -1,4 +1,4 @@
-"""What follows from a response: the rules of ending, asking again, conceding and stopping."""
+"""Decisions after a response: end, ask again, back off, concede or stop."""
 
 import pytest
 

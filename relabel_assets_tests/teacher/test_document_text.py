@@ -1,4 +1,4 @@
-"""A document as the text that a model is shown."""
+"""A document as the text of a prompt."""
 
 import pytest
 

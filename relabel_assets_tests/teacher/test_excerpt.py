@@ -1,4 +1,4 @@
-"""Cutting a long document: what is kept, and that it fits."""
+"""Excerpts of long documents: the selected passages, and the token limit."""
 
 from itertools import pairwise
 

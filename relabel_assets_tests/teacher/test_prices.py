@@ -1,4 +1,4 @@
-"""What a response cost."""
+"""Prices of models and costs of responses."""
 
 import pytest
 

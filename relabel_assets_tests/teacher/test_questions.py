@@ -1,5 +1,4 @@
-"""What a teacher is asked for a corpus, and how many pairs there may be before there are
-candidates."""
+"""The questions of a corpus to its teacher, and the number of pairs before there are candidates."""
 
 import json
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""What a teacher is asked, to the letter: a changed word would ask, and pay for, every request
-again."""
+"""Golden tests of rendered prompts and request keys: a changed word pays for every request again."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a model wrote, and the one object in it."""
+"""The text of a reply, and the single JSON object in it."""
 
 import pytest
 

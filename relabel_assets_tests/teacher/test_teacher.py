@@ -1,4 +1,4 @@
-"""The teacher's limits, money and early stops, over real HTTP."""
+"""The teacher's limits, budgets and early stops, over real HTTP."""
 
 import asyncio
 from pathlib import Path

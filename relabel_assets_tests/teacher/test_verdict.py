@@ -1,4 +1,4 @@
-"""The table of responses and what is done about each."""
+"""The verdict on each response, and the time to wait before the next attempt."""
 
 import email.utils
 import time

@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
-from relabel_assets.teacher.ledger.asked import asked_keys
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import RequestMetadata, now, request_line
+from relabel_assets.teacher.ledger.request_lines import recorded_keys
 from relabel_assets.teacher.requests import URL, Outgoing, canonical_json
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
 
@@ -100,7 +100,7 @@ class AskedLog:
     def __init__(self, ledger: Ledger, corpus: str, purpose: str, endpoint: str) -> None:
         self._ledger, self._corpus = ledger, corpus
         self._purpose, self._endpoint = purpose, endpoint
-        self._asked = asked_keys(ledger)
+        self._asked = recorded_keys(ledger)
 
     def record(self, requests: Sequence[Outgoing]) -> None:
         """Append the lines of those requests that are not in the ledger."""

@@ -1,8 +1,7 @@
 """Files of responses in OpenAI's Batch format, from a batch or from another tool.
 
 What belongs here: parsing such files and recording their responses in the ledger, each once. What
-does not: requests (request_files.py), downloading (shipping.py) and the lines of the ledger
-(ledger/lines.py).
+does not: requests (request_files.py), downloading (shipping.py) and ledger lines (ledger/lines.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relabel_assets.errors import Problem, TeacherError
-from relabel_assets.teacher.ledger.asked import asked_before
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import (
     Line,
@@ -20,20 +18,21 @@ from relabel_assets.teacher.ledger.lines import (
     read_line,
     response_line,
 )
+from relabel_assets.teacher.ledger.request_lines import recorded_requests
 from relabel_assets.teacher.prices import Price
 
 _LINES_AT_A_TIME = 500  # appended to the ledger with one flush. Not measured
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """A request in the ledger: its metadata, and the price of its model."""
 
     metadata: RequestMetadata
     price: Price | None
 
 
-AskedOf = Callable[[str], Asked | None]  # by custom_id; None if the ledger has no such request
+FindRequest = Callable[[str], RecordedRequest | None]  # by custom_id
 
 
 @dataclass
@@ -52,7 +51,7 @@ def record_responses(
     ledger: Ledger,
     lines: Iterable[tuple[int, bytes]],
     file: str,
-    asked_of: AskedOf,
+    find_request: FindRequest,
     result: ImportResult,
     *,
     on_response: Callable[[Line], None] = lambda line: None,
@@ -67,8 +66,8 @@ def record_responses(
     >>> folder, result = tempfile.TemporaryDirectory(), ImportResult()
     >>> answer = b'{"custom_id": "' + b"0f" * 32 + b'", "response": {"status_code": 200}}'
     >>> lines = [(1, b"hello"), (2, answer)]
-    >>> asked = Asked(RequestMetadata("demo", "grading", "m"), price=None)
-    >>> record_responses(Ledger(Path(folder.name)), lines, "results.jsonl", lambda key: asked, result)
+    >>> request = RecordedRequest(RequestMetadata("demo", "grading", "m"), price=None)
+    >>> record_responses(Ledger(Path(folder.name)), lines, "results.jsonl", lambda key: request, result)
     >>> result.n_answers, len(result.problems)
     (1, 1)
     """
@@ -77,15 +76,15 @@ def record_responses(
         if not raw.strip():
             continue
         line = read_line(redact(raw.decode("utf-8", "replace")).encode())
-        asked = None if line is None else asked_of(line.key)
-        fault = _fault(line, asked)
-        if line is None or line.response is None or asked is None or fault:
+        request = None if line is None else find_request(line.key)
+        fault = _fault(line, request)
+        if line is None or line.response is None or request is None or fault:
             result.n_unknown += fault == _UNKNOWN
             message, remedy = fault or _TORN
             result.problems.append(Problem(file, number, message, remedy))
             continue
         response = line.response
-        line = Line(line.key, asked.metadata.of_response(response.body, asked.price), response)
+        line = Line(line.key, request.metadata.of_response(response.body, request.price), response)
         on_response(line)
         if unwritten.is_in_ledger(line):
             result.n_known += 1
@@ -102,12 +101,12 @@ _TORN = ("The line is torn, or not a line of a batch's results.", "It was left o
 _REQUEST = ("The line is a request, not a response.", "It was left out.")
 _EMPTY = ("The line has neither a status nor an error.", "It was left out.")
 _UNKNOWN = (
-    "The request was never asked from here.",
-    "The response was left out: nobody can say whose it is.",
+    "The ledger has no such request.",
+    "The response was left out: its corpus is unknown.",
 )
 
 
-def _fault(line: Line | None, asked: Asked | None) -> _Fault | None:
+def _fault(line: Line | None, request: RecordedRequest | None) -> _Fault | None:
     """The reason why a line is left out; None for a response to a request in the ledger."""
     if line is None:
         return _TORN
@@ -115,7 +114,7 @@ def _fault(line: Line | None, asked: Asked | None) -> _Fault | None:
         return _REQUEST
     if line.response.status_code is None and line.response.error_code is None:
         return _EMPTY
-    return _UNKNOWN if asked is None else None
+    return _UNKNOWN if request is None else None
 
 
 class _Unwritten:
@@ -166,22 +165,22 @@ def import_responses(
     """
     result = ImportResult()
     try:
-        requests = asked_in(ledger, files)
+        requests = requests_of(ledger, files)
         models = {(line.metadata.corpus, line.metadata.model) for line in requests.values()}
         prices = {(corpus, model): price_of_model(corpus, model) for corpus, model in models}
 
-        def asked_of(key: str) -> Asked | None:
+        def find_request(key: str) -> RecordedRequest | None:
             if key not in requests:
                 return None
             metadata = requests[key].metadata
-            return Asked(metadata, prices[metadata.corpus, metadata.model])
+            return RecordedRequest(metadata, prices[metadata.corpus, metadata.model])
 
         with ExitStack() as locks:
             # Always in the same order, so that two imports cannot wait for each other.
             for corpus in sorted({corpus for corpus, _ in models}):
                 locks.enter_context(ledger.sending_for(corpus))
             for file in files:
-                record_responses(ledger, numbered(file), str(file), asked_of, result)
+                record_responses(ledger, numbered(file), str(file), find_request, result)
     except OSError as error:
         raise TeacherError(
             f"{error.filename or 'the file'} cannot be read: {error.strerror or error}."
@@ -189,17 +188,17 @@ def import_responses(
     return result
 
 
-def asked_in(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
-    """The ledger's request line, without body, of each custom_id in `files` of responses.
+def requests_of(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
+    """The ledger's request line, without body, for each response in `files`, by custom_id.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     asked_in(Ledger(Path(folder)), [])
+    ...     requests_of(Ledger(Path(folder)), [])
     {}
     """
     raws = (raw for file in files for _, raw in numbered(file))
     keys = {line.key for raw in raws if (line := read_line(raw)) is not None}
-    return asked_before(ledger, keys)
+    return recorded_requests(ledger, keys)
 
 
 def numbered(file: Path) -> Iterator[tuple[int, bytes]]:

@@ -1,8 +1,7 @@
 """Rounds of batches, until every request has an answer or a reason why not.
 
 What belongs here: which requests go into a round, and acting on the decision about each result.
-What does not: uploading and downloading (shipping.py), and the lines of files (request_files.py,
-response_files.py).
+What does not: uploading and downloading (shipping.py) and files (request_files.py).
 
 A round writes all requests without an answer to files, sends them, waits, and records the results
 in the ledger.

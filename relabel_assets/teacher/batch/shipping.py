@@ -1,8 +1,7 @@
 """Shipping batches to the endpoint and collecting their results into the ledger.
 
 What belongs here: the steps upload, create, poll and record, each saved before and after. What does
-not: the requests and decisions (rounds.py), the calls (endpoint.py) and the file of pending batches
-(pending.py).
+not: the requests and decisions (rounds.py), the calls (endpoint.py) and saving (pending.py).
 """
 
 import time
@@ -14,11 +13,11 @@ from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.batch.endpoint import CORPUS, TAG, BatchEndpoint, RemoteBatch
 from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches
 from relabel_assets.teacher.batch.response_files import (
-    Asked,
     ImportResult,
-    asked_in,
+    RecordedRequest,
     numbered,
     record_responses,
+    requests_of,
 )
 from relabel_assets.teacher.ledger.lines import Line
 from relabel_assets.teacher.sending.context import SendingContext
@@ -120,16 +119,16 @@ class Shipping:
         for number, file_id in enumerate(remote.result_files):
             path = self.pending.folder / f"{batch.tag}.{number}.results"
             self._api().download(file_id, path)
-            requests = asked_in(context.ledger, [path])
-            asked = {
-                key: Asked(line.metadata, context.prices.get(line.metadata.model))
+            requests = requests_of(context.ledger, [path])
+            recorded = {
+                key: RecordedRequest(line.metadata, context.prices.get(line.metadata.model))
                 for key, line in requests.items()
             }
             record_responses(
                 context.ledger,
                 numbered(path),
                 f"results of {remote.id}",
-                asked.get,
+                recorded.get,
                 result,
                 on_response=self._on_response,
                 redact=self.redact,

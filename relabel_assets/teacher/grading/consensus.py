@@ -15,8 +15,7 @@ from relabel_assets.teacher.grading.grade_replies import GradeReply
 class Consensus:
     """The grade of all replies together.
 
-    `expected_grade` is the mean grade by `grade_probs`. Both are None for a single reply without log
-    probabilities.
+    `expected_grade` is the mean grade by `grade_probs`. Both are None for one reply without logprobs.
     """
 
     grade: int

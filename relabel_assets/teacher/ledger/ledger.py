@@ -1,8 +1,7 @@
 """The ledger: every teacher request and response, on the disk before it is used.
 
-What belongs here: appending lines while other processes do, looking up a key, and the lock for
-sending. What does not: the format of a line (lines.py), parsing replies (teacher/replies.py) and
-statistics (report.py).
+What belongs here: appending lines, looking up a key, and the lock for sending. What does not: the
+format of a line (lines.py), parsing replies (teacher/replies.py) and statistics (report.py).
 
 There is one file for each corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files only grow.
 Any other *.jsonl below the folder is read too, so results from elsewhere can be put there.

@@ -1,8 +1,7 @@
 """Statistics of the ledger: size, spend, faulty lines, and the usage of recent replies.
 
 What belongs here: counting the lines of whole files, or of their last part. What does not: the
-index for sending (ledger.py), the requests in the ledger (asked.py), printing
-(cli/output_teacher.py).
+index for sending (ledger.py), finding requests (request_lines.py), printing (cli/output_teacher.py).
 """
 
 from collections import Counter, defaultdict
@@ -84,8 +83,8 @@ def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
     (1, 1, [])
     """
     result = LedgerReport()
-    asked: set[bytes] = set()
-    answered: Counter[bytes] = Counter()
+    request_keys: set[bytes] = set()
+    n_responses: Counter[bytes] = Counter()  # by key
     for file in ledger.files():
         name = str(file.relative_to(ledger.folder))
         result.n_files += 1
@@ -102,11 +101,11 @@ def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
             metadata = line.metadata
             result.groups[metadata.corpus, metadata.purpose, metadata.model].add(line)
             if line.is_request:
-                asked.add(bytes.fromhex(line.key))
+                request_keys.add(bytes.fromhex(line.key))
             else:
-                answered[bytes.fromhex(line.key)] += 1
-    result.n_keys = len(asked | set(answered))
-    result.n_unasked = sum(n for key, n in answered.items() if key not in asked)
+                n_responses[bytes.fromhex(line.key)] += 1
+    result.n_keys = len(request_keys | set(n_responses))
+    result.n_unasked = sum(n for key, n in n_responses.items() if key not in request_keys)
     return result
 
 
@@ -141,19 +140,20 @@ def observed_usage(ledger: Ledger, purpose: str, models: list[str]) -> dict[str,
     ...     observed_usage(Ledger(folder), "grading", ["gpt-4o"])
     {}
     """
-    asked: dict[str, int] = {}
+    prompt_tokens: dict[str, int] = {}  # estimated, by key
     replies: dict[str, list[tuple[Line, int]]] = {model: [] for model in models}
     for line in _recent(ledger):
         if line.metadata.purpose != purpose or line.metadata.model not in replies:
             continue
         if line.is_request:
-            asked[line.key] = estimate_prompt_tokens(line.request_body)
-        elif line.is_answer and line.metadata.prompt_tokens and line.key in asked:
-            replies[line.metadata.model].append((line, asked[line.key]))
+            prompt_tokens[line.key] = estimate_prompt_tokens(line.request_body)
+        elif line.is_answer and line.metadata.prompt_tokens and line.key in prompt_tokens:
+            replies[line.metadata.model].append((line, prompt_tokens[line.key]))
     return {model: _usage(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
 
 
 def _usage(replies: list[tuple[Line, int]]) -> ObservedUsage:
+    """The mean usage of `replies`: (response line, estimated prompt tokens)."""
     billed = sum(line.metadata.prompt_tokens or 0 for line, _ in replies)
     latencies = [
         line.metadata.latency_s for line, _ in replies if line.metadata.latency_s is not None

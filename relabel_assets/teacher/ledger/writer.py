@@ -1,7 +1,6 @@
 """Group commit: one flush for all lines that arrive while the disk is busy.
 
-What belongs here: the queue between an event loop and the ledger. What does not: the files
-(ledger.py).
+What belongs here: the queue between event loop and ledger. What does not: the files (ledger.py).
 """
 
 import asyncio

@@ -21,8 +21,7 @@ COLUMNS = (
     "query_id", "text", "intent", "persona", "seed_doc_id", "split", "teacher_model", "prompt_hash",
     "content_hash",
 )  # fmt: skip
-# The prompt asks for at most 20 words. 200 characters are 20 words of ten letters, for text without
-# spaces.
+# The prompt asks for at most 20 words. 200 characters (20 long words) limit text without spaces.
 _MAX_WORDS, _MAX_CHARACTERS = 20, 200
 # In a row with the body. Not measured: the name of a form or a team fits, a copied sentence does not.
 _MAX_SHARED_WORDS = 6

@@ -1,8 +1,7 @@
 """Requests to write queries: seed documents, the queries wanted of each, and parsed replies.
 
 What belongs here: choosing seed documents and intents, the request for a document, and parsing its
-reply. What does not: sending (query_writer.py), which queries are kept (query_filters.py) and their
-splits (corpus/splits.py).
+reply. What does not: sending (query_writer.py) and which queries are kept (query_filters.py).
 
 A document's request depends only on that document and the settings. So a document that is added or
 removed repeats no request of another.

@@ -1,8 +1,7 @@
 """Writing queries with the teacher: one request for each seed document.
 
 What belongs here: sending the requests and collecting the queries. What does not: the requests
-(query_requests.py), which queries are kept (query_filters.py), and the estimate
-(teacher/teacher.py).
+(query_requests.py) and which queries are kept (query_filters.py).
 """
 
 from collections import Counter

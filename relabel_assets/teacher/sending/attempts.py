@@ -19,8 +19,7 @@ from relabel_assets.teacher.sending.endpoint import Endpoint
 from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, most_usd
 from relabel_assets.teacher.verdict import Verdict, judge
 
-# Denials since the last answer that stop the run. Not measured: one 404 among answers concerns its
-# request alone.
+# Denials since the last answer that stop the run. Not measured: one 404 may concern one request only.
 _DENIALS = 3
 # The least failures in a row that open the circuit breaker. Not measured: with few workers, a handful
 # of failures may be chance. With many, it takes a failure of each request in flight.

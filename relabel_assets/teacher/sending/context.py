@@ -1,8 +1,7 @@
 """The context of a run, live or in batches: settings, ledger, dialects, budget, notices.
 
 What belongs here: answering a request from the ledger, making the exchange that ends it, counting.
-What does not: sending (attempts.py, batch/rounds.py) and the choice between the two
-(teacher/sender.py).
+What does not: sending live (attempts.py) or in batches (batch/rounds.py).
 """
 
 from collections import Counter
@@ -63,7 +62,7 @@ class SendingContext:
 
     def replay(self, index: int, outgoing: Outgoing) -> Exchange | None:
         """The exchange of an answer in the ledger, in any dialect; None without a usable answer."""
-        for dialect in self.dialects.known(outgoing.request.model):
+        for dialect in self.dialects.lookup_order(outgoing.request.model):
             version = outgoing.in_dialect(dialect)
             for line in self.ledger.answers(version.key):
                 assert line.response is not None

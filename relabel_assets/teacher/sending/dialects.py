@@ -19,10 +19,10 @@ class Dialects:
         self._by_model: dict[str, list[Dialect]] = {}
         self._answered: set[tuple[str, Dialect]] = set()
 
-    def known(self, model: str) -> list[Dialect]:
-        """The dialects to look up in the ledger. The first is the one to send in.
+    def lookup_order(self, model: str) -> list[Dialect]:
+        """The dialects in which to look up a request in the ledger. The first is the current one.
 
-        That is the latest that `model` answered in at this endpoint, else the default.
+        That is the latest in which `model` answered at this endpoint, else the default.
         """
         if model not in self._by_model:
             here = self._recorded(model, self._endpoint)
@@ -37,7 +37,7 @@ class Dialects:
 
     def current(self, model: str) -> Dialect:
         """The dialect to send in."""
-        return self.known(model)[0]
+        return self.lookup_order(model)[0]
 
     def mark_answered(self, model: str, dialect: Dialect) -> None:
         """Note that `model` accepts `dialect`: a later refusal concerns that request alone."""
@@ -55,7 +55,7 @@ class Dialects:
         weaker = dialect.without(complaint, outgoing.body)
         if weaker is None or (model, dialect) in self._answered:
             return False
-        self._by_model[model] = list(dict.fromkeys([weaker, *self.known(model)]))
+        self._by_model[model] = list(dict.fromkeys([weaker, *self.lookup_order(model)]))
         say(
             f"{model} at {self._endpoint} does not take {dialect.name}: continuing with "
             f"{weaker.name}"

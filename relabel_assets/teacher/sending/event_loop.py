@@ -1,7 +1,6 @@
 """An event loop for a coroutine that synchronous code calls, with Ctrl-C and SIGTERM handled.
 
-What belongs here: the thread of the loop, and cancelling the coroutine. What does not: the
-coroutine (live.py).
+What belongs here: the thread of the loop, and cancelling. What does not: the coroutine (live.py).
 """
 
 import asyncio
@@ -18,8 +17,7 @@ Work = Coroutine[Any, Any, None]
 def run_to_end(work: Work) -> None:
     """Run `work` in this thread, or in its own thread if an event loop is running in this one.
 
-    Ctrl-C and SIGTERM cancel `work`, so that its `finally` blocks run. Then they have their usual
-    effect.
+    Ctrl-C and SIGTERM first cancel `work`, so that its `finally` blocks run.
 
     >>> async def grade():
     ...     print("graded")

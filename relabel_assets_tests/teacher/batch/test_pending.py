@@ -1,4 +1,4 @@
-"""The file of pending batches: as before on disk, replaced whole, durable, and never guessed at."""
+"""The state file of pending batches: a stable format, whole and durable."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files of requests: within the limits, each request once in the ledger, and never half a file."""
+"""Request files: their limits, one ledger entry per request, and no partial file."""
 
 import json
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from relabel_assets.teacher.batch.request_files import (
     keys_in,
     write_request_files,
 )
-from relabel_assets.teacher.ledger.asked import asked_before, asked_keys
 from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.request_lines import recorded_keys, recorded_requests
 from relabel_assets.teacher.requests import Outgoing
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
 from relabel_assets_tests.builders import numbered_request
@@ -99,10 +99,10 @@ def test_each_request_is_recorded_once(tmp_path: Path) -> None:
     AskedLog(ledger, "demo", "grading", "host").record([numbered_request(2), numbered_request(3)])
     lines = [raw for file in ledger.files() for _, raw in ledger.lines(file)]
     assert len(lines) == 3
-    assert asked_keys(ledger) == {
+    assert recorded_keys(ledger) == {
         bytes.fromhex(numbered_request(number).key) for number in (1, 2, 3)
     }
-    asked_lines = asked_before(ledger, {numbered_request(3).key, "ff" * 32})
+    asked_lines = recorded_requests(ledger, {numbered_request(3).key, "ff" * 32})
     assert list(asked_lines) == [numbered_request(3).key]
     metadata = asked_lines[numbered_request(3).key].metadata
     assert (metadata.corpus, metadata.purpose, metadata.model, metadata.endpoint) == (

@@ -1,5 +1,4 @@
-"""Files of responses: into the ledger once each, by whoever asked; anything else is counted and
-left out."""
+"""Importing response files: answers with their cost, repeated answers, foreign lines."""
 
 import json
 from pathlib import Path
@@ -91,7 +90,7 @@ def test_a_repeated_answer_counts_once_and_a_new_answer_or_failure_counts(
             "neither a status nor an error",
             0,
         ),
-        (response(KEYS[3]), "never asked from here", 1),
+        (response(KEYS[3]), "no such request", 1),
     ],
 )
 def test_a_foreign_line_is_left_out_and_its_neighbours_are_imported(

@@ -1,4 +1,4 @@
-"""One grade out of several replies."""
+"""The consensus of several replies."""
 
 import pytest
 

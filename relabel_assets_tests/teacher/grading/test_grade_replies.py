@@ -1,4 +1,4 @@
-"""Reading a grade: strictly, and with probabilities where the endpoint gives them."""
+"""Parsing a grade from a reply: strictly, with probabilities if the endpoint returns them."""
 
 import math
 from typing import Any

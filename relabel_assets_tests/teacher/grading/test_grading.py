@@ -1,4 +1,4 @@
-"""Grading: the requests about a pair, and the row that their answers become."""
+"""Grading: the requests about a pair, and the row computed from their answers."""
 
 import datetime as dt
 

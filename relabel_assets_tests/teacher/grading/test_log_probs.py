@@ -1,4 +1,4 @@
-"""Probabilities of the grades from the reply's tokens."""
+"""Grade probabilities from the log probabilities of a reply's tokens."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A recorded teacher: what is recorded is a grade, and nothing is guessed."""
+"""A recorded teacher: recorded grades become labels, and other pairs get a reason."""
 
 import polars as pl
 import pytest

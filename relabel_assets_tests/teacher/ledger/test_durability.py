@@ -1,4 +1,4 @@
-"""A response is on the disk before it can be used, and one process at a time sends for a corpus."""
+"""Durability of the ledger: flushed before it is visible, and one sending process per corpus."""
 
 import asyncio
 import os

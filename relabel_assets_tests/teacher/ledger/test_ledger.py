@@ -1,4 +1,4 @@
-"""The ledger's files: several writers, foreign lines, torn lines, a full disk."""
+"""The ledger's files: concurrent writers, foreign lines, torn lines, a full disk."""
 
 import json
 import os

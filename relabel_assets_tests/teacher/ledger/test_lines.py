@@ -1,5 +1,4 @@
-"""The lines of the ledger on disk: written byte for byte as before, and read whatever else is in
-them."""
+"""The ledger's lines on disk: a stable byte format, and parsing of foreign and torn lines."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Which written queries are kept."""
+"""Filters of written queries: rejections with their reason, duplicates, ids."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which documents are asked about, for which queries, and how replies are read."""
+"""Query requests: seed documents, wanted queries, the request, and parsing of its replies."""
 
 from collections import Counter
 

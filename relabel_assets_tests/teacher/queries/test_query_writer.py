@@ -1,4 +1,4 @@
-"""Having queries written: answers come in any order, and what has none is said."""
+"""Writing queries with a live teacher: document order, and documents without an answer."""
 
 from pathlib import Path
 

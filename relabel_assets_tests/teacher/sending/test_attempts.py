@@ -1,4 +1,4 @@
-"""The tries of one request, end to end against a server on the loopback."""
+"""The attempts of one request, end to end against a server on the loopback."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the ledger answers, how a request ends, and what people are told."""
+"""The sending context: replayed answers, results of requests, and notices."""
 
 from pathlib import Path
 from typing import Any

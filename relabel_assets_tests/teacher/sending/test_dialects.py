@@ -1,5 +1,4 @@
-"""Which dialect is spoken: the last that was answered here, weaker after a refusal, and never
-weaker without need."""
+"""The choice of a dialect: the last answered one, and a weaker one after a refusal."""
 
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def answered(folder: Path, *answers: tuple[str, str, str]) -> Ledger:
 
 def test_a_new_model_gets_the_default_dialect(tmp_path: Path) -> None:
     dialects = Dialects(answered(tmp_path, ("other", "here", TEXT.name)), "here")
-    assert dialects.known("m") == [Dialect()]
+    assert dialects.lookup_order("m") == [Dialect()]
 
 
 def test_the_last_answered_dialect_of_this_endpoint_comes_first(tmp_path: Path) -> None:
@@ -41,7 +40,7 @@ def test_the_last_answered_dialect_of_this_endpoint_comes_first(tmp_path: Path) 
         ("m", "there", "json_object max_tokens"),
         ("m", "here", "a dialect of a later version"),
     )
-    assert Dialects(ledger, "here").known("m") == [
+    assert Dialects(ledger, "here").lookup_order("m") == [
         TEXT,
         Dialect(),
         NO_SEED,
@@ -51,7 +50,7 @@ def test_the_last_answered_dialect_of_this_endpoint_comes_first(tmp_path: Path) 
 
 def test_dialects_of_other_endpoints_are_looked_up_and_not_sent(tmp_path: Path) -> None:
     ledger = answered(tmp_path, ("m", "there", TEXT.name))
-    assert Dialects(ledger, "here").known("m") == [Dialect(), TEXT]
+    assert Dialects(ledger, "here").lookup_order("m") == [Dialect(), TEXT]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ def test_a_concession_names_both_dialects_and_keeps_the_old_one_for_look_ups(
 ) -> None:
     dialects, notices = Dialects(Ledger(tmp_path), "here"), []
     dialects.concede(Outgoing.of(REQUEST), "no seed, please", notices.append)
-    assert dialects.known("m") == [NO_SEED, Dialect()]
+    assert dialects.lookup_order("m") == [NO_SEED, Dialect()]
     assert notices == [
         "m at here does not take json_schema max_completion_tokens: "
         "continuing with json_schema max_completion_tokens no_seed"

@@ -1,4 +1,4 @@
-"""Azure's way of being asked, and the limit on tokens, each over real HTTP."""
+"""Azure requests and the token rate limit, each over real HTTP."""
 
 import json
 import threading

@@ -1,5 +1,4 @@
-"""Coroutines run to their end from plain code: in this thread or another, and through Ctrl-C and
-SIGTERM."""
+"""Coroutines run to completion from synchronous code, also through Ctrl-C and SIGTERM."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""The rate limiter, the circuit breaker and the budget, with a clock that jumps."""
+"""The rate limiter, the circuit breaker and the budget, on virtual time."""
 
 import asyncio
 import random

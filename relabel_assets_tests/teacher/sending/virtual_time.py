@@ -1,5 +1,4 @@
-"""An event loop whose clock jumps to the next timer: waits of minutes take no time, and times are
-exact."""
+"""An event loop on virtual time: its clock jumps to the next timer, so waits take no time."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""The requests in the ledger: the keys of all, and the lines of some.
+"""The request lines of the ledger: the lines of some keys, and the keys of all lines.
 
 What belongs here: searching the files for request lines. What does not: responses by key, which the
 index has (ledger.py), and counting (report.py).
@@ -8,7 +8,7 @@ from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, read_start
 
 
-def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
+def recorded_requests(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
     """The latest request line of each of `keys` in the ledger, without its body.
 
     >>> import tempfile
@@ -16,24 +16,24 @@ def asked_before(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     ledger = Ledger(folder)
     ...     ledger.append("demo", [request_line("0f" * 32, {}, RequestMetadata("demo"))])
-    ...     asked_before(ledger, {"0f" * 32})["0f" * 32].metadata.corpus
+    ...     recorded_requests(ledger, {"0f" * 32})["0f" * 32].metadata.corpus
     'demo'
     """
-    asked: dict[str, Line] = {}
+    requests: dict[str, Line] = {}
     for file in ledger.files():
         for _, raw in ledger.lines(file):
             line = read_start(raw)
             if line is not None and line.is_request and line.key in keys:
-                asked[line.key] = line
-    return asked
+                requests[line.key] = line
+    return requests
 
 
-def asked_keys(ledger: Ledger) -> set[bytes]:
+def recorded_keys(ledger: Ledger) -> set[bytes]:
     """The keys of all requests in the ledger.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     asked_keys(Ledger(folder))
+    ...     recorded_keys(Ledger(folder))
     set()
     """
     lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
