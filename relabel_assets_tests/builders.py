@@ -1,5 +1,4 @@
-"""What several tests build: small corpora, pairs, teachers behind a local server, and the command
-in this process.
+"""Builders that several test modules share: corpora, pairs, teachers, and the command in-process.
 
 What belongs here: helpers that more than one test module uses. What does not: fixtures
 (conftest.py), servers (faults/), and assertions about one room.

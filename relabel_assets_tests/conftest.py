@@ -1,5 +1,4 @@
-"""A tiny corpus that every layer of tests may use: eight documents, queries of all splits, recorded
-and reference grades."""
+"""Fixtures for all tests: a home with the corpus `tiny`, and one with a finished run."""
 
 import signal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The examples in docstrings are run, and public functions have one."""
+"""Examples in docstrings run, and every public function has one."""
 
 import ast
 import doctest

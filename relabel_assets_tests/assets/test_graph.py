@@ -1,5 +1,4 @@
-"""The whole graph through real Dagster runs. Most tests start from a copy of one home that was made
-once."""
+"""The whole graph in real Dagster runs, mostly on copies of one finished home."""
 
 import json
 from collections.abc import Callable

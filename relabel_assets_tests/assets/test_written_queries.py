@@ -1,5 +1,4 @@
-"""A folder of documents and a live teacher, nothing else: queries, candidates and labels through
-real HTTP."""
+"""A folder of documents and a live teacher: queries, candidates and labels over real HTTP."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The gate: passed, failed and inconclusive, each by hand."""
+"""The gate's outcomes: passed, failed and inconclusive, each by hand."""
 
 import polars as pl
 import pytest

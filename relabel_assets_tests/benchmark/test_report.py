@@ -1,4 +1,4 @@
-"""The report for people: what it says, and that text from documents stays text."""
+"""The benchmark report: its content, and escaping of text from documents."""
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""Six corpora, four concurrent runs and three readers on one warehouse, for some minutes: no failed
-step, no reader error.
+"""Load test of one warehouse: six corpora, four concurrent runs, three readers, for some minutes.
 
     python -m relabel_assets_tests.benchmarks.backfill --minutes 10
 

@@ -1,5 +1,4 @@
-"""Candidates, measured: time and memory for a growing corpus, and how many pairs a change of the
-corpus adds.
+"""Candidates: time and memory by corpus size, and the pairs that a change of the corpus adds.
 
     python relabel_assets_tests/benchmarks/candidates.py [DOCUMENTS]...
     python relabel_assets_tests/benchmarks/candidates.py --stability [FOLDER]...

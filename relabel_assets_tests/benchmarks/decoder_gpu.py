@@ -1,5 +1,4 @@
-"""A random decoder student of Phi-3.5-mini's shape (3.8 billion parameters) at 500 tokens a pair,
-as a share of the bf16 peak.
+"""Throughput of a decoder student of Phi-3.5-mini's shape, as a share of the bf16 peak.
 
     python -m relabel_assets_tests.benchmarks.decoder_gpu 2000            # on a GPU with 24 GB or more
     python -m relabel_assets_tests.benchmarks.decoder_gpu 20 --tiny       # the same code on a CPU, in seconds

@@ -1,5 +1,4 @@
-"""SIGKILL at random moments across the graph: after each, a rerun ends in the tables of an
-undisturbed run.
+"""SIGKILL at random moments across the graph; each rerun must end as an undisturbed run does.
 
     python -m relabel_assets_tests.benchmarks.kills 100 [--seed 1]
 

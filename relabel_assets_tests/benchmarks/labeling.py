@@ -1,5 +1,4 @@
-"""Pairs a second of each architecture beside sentence-transformers' CrossEncoder.predict, in the
-same run.
+"""Pairs per second of each architecture and of sentence-transformers' CrossEncoder.predict.
 
     python relabel_assets_tests/benchmarks/labeling.py 1000 10000 [--corpus people_handbook]
         [--rival-pairs 500]

@@ -1,4 +1,4 @@
-"""The copies that readers open: what each design costs a partition, and which readers it breaks.
+"""Designs of the readers' copies: the cost per partition, and the readers that each design breaks.
 
     python -m relabel_assets_tests.benchmarks.readers_copies --megabytes 10 100 500 [--folder /mnt/xfs]
 

@@ -1,5 +1,4 @@
-"""What each kind of evidence is worth: heads fitted without it, beside late interaction alone, by
-cross-validation.
+"""Ablation of the head's features by cross-validation, beside late interaction alone.
 
     python relabel_assets_tests/benchmarks/student_evidence.py [CORPUS]... [--learning-curve]
 

@@ -1,5 +1,4 @@
-r"""What training more than the query side is worth: the untrained base and cross-encoders, on
-held-out queries.
+r"""Training variants on held-out queries: the untrained base, the query side and cross-encoders.
 
     python relabel_assets_tests/benchmarks/student_training.py CORPUS [STUDENT]... [--set NAME=VALUE]...
     python relabel_assets_tests/benchmarks/student_training.py trec_dl cross_encoder_full \

@@ -1,5 +1,4 @@
-"""Whether labels rank retrieval systems as people do: teacher, student and untrained base beside
-the reference labels.
+"""Agreement of labelers with the reference labels on the ranking of retrieval systems.
 
     python relabel_assets_tests/benchmarks/system_ranking.py CORPUS [--runs FOLDER]
 

@@ -1,5 +1,4 @@
-"""How near the teacher comes to what a server's latency and its own concurrency allow, and where
-the rest goes.
+"""Throughput of the live teacher, as a share of what latency and concurrency allow.
 
     python -m relabel_assets_tests.benchmarks.teacher_throughput
         [--pairs 3000] [--concurrency 64] [--latency-s 0.2]

@@ -1,4 +1,4 @@
-"""Milliseconds a read of the warehouse: the schema upgraded at each read, beside once a process.
+"""Milliseconds per read of the warehouse, with the schema upgraded at each read or once a process.
 
     python -m relabel_assets_tests.benchmarks.warehouse_reads --reads 50
 

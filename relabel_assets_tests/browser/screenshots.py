@@ -1,5 +1,4 @@
-"""Screenshots for the documentation, in a real browser: `python
-relabel_assets_tests/browser/screenshots.py`.
+"""Screenshots of the UI and a report for the documentation, in a real browser.
 
 It needs the extra `browser`, Chromium or Chrome and chromedriver on the PATH, and a RELABEL_HOME in
 which `relabel run` has made the demo corpora. It starts the UI on a free port, writes the pictures

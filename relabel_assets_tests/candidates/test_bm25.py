@@ -1,5 +1,4 @@
-"""Candidates against BM25 worked out by hand, and every kind of query a person or an attacker
-types."""
+"""Candidates against BM25 computed by hand, and query texts of every kind."""
 
 import math
 from collections import Counter

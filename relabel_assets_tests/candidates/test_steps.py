@@ -1,4 +1,4 @@
-"""Fillers: how many there are, and how many words of each field they bring."""
+"""Fillers: their number, and the words of each field that they add."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The commands about the teacher, on real homes: estimate, ledger, requests export and import."""
+"""The teacher's commands on real homes: estimate, ledger, requests export and import."""
 
 import json
 import os

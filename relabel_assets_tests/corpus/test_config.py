@@ -1,4 +1,4 @@
-"""corpus.yaml and rubrics: what is wrong is named, with the nearest right word."""
+"""Parsing corpus.yaml and rubrics: refused settings, hints, defaults and stable hashes."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,5 +1,4 @@
-"""Documents from rows and from files: where each column comes from, and what the content hash
-covers."""
+"""Documents from rows and from files: the source of each column, and the content hash."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Recorded grades and reference grades, line by line; grades without a query or document."""
+"""Recorded grades and reference grades, line by line; grades of unknown queries and documents."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""What every reader shares: lines of JSON, checked fields and duplicates, each value by hand."""
+"""Parsing shared by all readers: JSON lines, checked fields and duplicates, each value by hand."""
 
 import json
 from typing import Any

@@ -1,5 +1,4 @@
-"""Splits by hand, and on random corpora: nothing crosses the benchmark's border, and train and dev
-share no seed."""
+"""Splits by hand and on random corpora: no split leaks into another."""
 
 import hashlib
 

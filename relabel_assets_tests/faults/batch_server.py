@@ -1,5 +1,4 @@
-"""A Batch API over real HTTP on the loopback: /v1/files and /v1/batches, with what goes wrong
-there.
+"""A Batch API over real HTTP on the loopback: /v1/files and /v1/batches, with their faults.
 
 What belongs here: the server and its faults. What does not: assertions. Each batch ends after
 `n_looks` looks at it, its results in any order; `fate` says what becomes of each line.

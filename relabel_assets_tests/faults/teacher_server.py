@@ -1,5 +1,4 @@
-"""A teacher that misbehaves on purpose, over real HTTP, and that knows the right grade of every
-request.
+"""A teacher over real HTTP that misbehaves on request and knows the right grade of each request.
 
 What belongs here: the server and its faults. What does not: assertions. It speaks HTTP/1.1 by hand,
 because the faults lie below what a web framework lets out: resets, bodies that stop, bodies a byte

@@ -1,5 +1,4 @@
-"""Killed with SIGKILL at random moments: what the ledger has is not asked again, and nothing is
-lost or doubled.
+"""Grading runs killed by SIGKILL at random moments: no recorded answer is requested again.
 
 RELABEL_TEST_KILLS sets how often (4 if left out).
 """

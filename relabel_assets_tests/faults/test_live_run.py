@@ -1,5 +1,4 @@
-"""A whole `relabel run` with a live teacher: stopped by a signal and resumed; and no key left
-anywhere."""
+"""`relabel run` with a live teacher: stopped by a signal and resumed; no API key in any output."""
 
 import os
 import signal

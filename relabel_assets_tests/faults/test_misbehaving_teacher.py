@@ -1,5 +1,4 @@
-"""The teacher against a server that misbehaves: every pair ends with a grade or a reason, and no
-grade is wrong."""
+"""The teacher against a faulty server: every pair gets a grade or a reason, and no wrong grade."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A tick of the sensor on folders, with what Dagster's daemon does of it.
+"""One tick of the folder sensor, with the effects that Dagster's daemon gives it.
 
 What belongs here: that tick, for tests of partitions and of automation. What does not: their
 assertions.

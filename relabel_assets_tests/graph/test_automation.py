@@ -1,5 +1,4 @@
-"""Sensors, schedules and the automation condition on a real Dagster instance: changed content
-starts a run, a clock alone none."""
+"""Sensors, schedules and the automation condition on a real Dagster instance."""
 
 import json
 from pathlib import Path

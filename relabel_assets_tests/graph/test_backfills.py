@@ -1,5 +1,4 @@
-"""Backfills as Dagster runs them: one run over many corpora, a process for each step, and one that
-is stopped and resumed."""
+"""Backfills in Dagster: one run over many corpora, a process per step, stopping and resuming."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What the UI shows of rows: Markdown that any text leaves whole."""
+"""Markdown previews of rows in the UI: escaping, truncation and the choice of rows."""
 
 import polars as pl
 

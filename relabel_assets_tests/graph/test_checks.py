@@ -1,4 +1,4 @@
-"""Every check of the graph seen to fail on broken rows, and to pass without them."""
+"""Every asset check of the graph, on broken rows and on sound ones."""
 
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,4 @@
-"""The whole graph as it is loaded: what it reads of the environment, what it imports, and what its
-settings change."""
+"""The loaded graph: its use of the environment, its imports, and the effect of its settings."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What differs between two versions of a partition."""
+"""Differences between two versions of a partition."""
 
 import polars as pl
 import pytest

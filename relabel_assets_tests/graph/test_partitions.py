@@ -1,5 +1,4 @@
-"""Corpus folders as Dagster's partitions: new folders become partitions, changed ones get a new
-data version."""
+"""Corpus folders as Dagster's partitions: new folders and changed data versions."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The project as a resource: one teacher, and so one reading of the ledger."""
+"""The project as a resource: one teacher and one ledger per project."""
 
 from pathlib import Path
 

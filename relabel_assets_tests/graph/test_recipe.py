@@ -1,4 +1,4 @@
-"""When a partition is fresh, and what its input hash follows from."""
+"""Freshness of a partition, and the inputs that its hash depends on."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

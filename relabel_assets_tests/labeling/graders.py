@@ -1,4 +1,4 @@
-"""Graders without a model, for tests of what surrounds grading."""
+"""Graders without a model, for tests of the code around grading."""
 
 import polars as pl
 

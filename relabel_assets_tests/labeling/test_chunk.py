@@ -1,4 +1,4 @@
-"""One chunk of pairs: where its texts come from, and which rows have no grade."""
+"""One chunk of pairs: the source of its texts, and its rows without a grade."""
 
 from pathlib import Path
 

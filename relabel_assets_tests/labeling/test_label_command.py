@@ -1,4 +1,4 @@
-"""`relabel label` with a real student: ids and texts, rows that cannot be graded, messages."""
+"""`relabel label` with a real student: ids and texts, rows without a grade, messages."""
 
 import json
 from pathlib import Path

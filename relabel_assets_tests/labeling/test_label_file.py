@@ -1,5 +1,4 @@
-"""label_file without a model: resuming after a kill, refusing another job's parts, one process at a
-time."""
+"""label_file without a model: resuming after a kill, foreign parts, one process at a time."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""Making one labels file of many parts: formats, order, and a file that cannot be written."""
+"""Merging parts into one labels file: formats, order, and a file that cannot be written."""
 
 from pathlib import Path
 

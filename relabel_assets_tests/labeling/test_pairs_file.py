@@ -1,4 +1,4 @@
-"""Reading a file of pairs: the same chunks from every format, and which line is wrong."""
+"""Reading a file of pairs: equal chunks from every format, and the line of a mistake."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prompts: what is wrong in a file is named, and what is right is rendered to the letter."""
+"""Prompt files: refused files with their mistake, and exact rendering."""
 
 import pytest
 

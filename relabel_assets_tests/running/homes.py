@@ -1,4 +1,4 @@
-"""Homes for tests that change what the session's `finished_home` holds.
+"""Copies of homes, for tests that change the content of the session's `finished_home`.
 
 What belongs here: copies, and the environment that names them. What does not: making tables.
 """

@@ -1,4 +1,4 @@
-"""The plan beside the run: what is foretold is what changes in every table, and nothing else."""
+"""The plan beside the run: predicted changes equal the changes of every table."""
 
 import json
 from collections.abc import Callable

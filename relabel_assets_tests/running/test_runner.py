@@ -1,5 +1,4 @@
-"""Runs started by the command: what they choose, what they say, and what a killed one leaves
-behind."""
+"""Runs started by the command: selections, progress lines, outcomes, and leftovers of killed runs."""
 
 import json
 import logging

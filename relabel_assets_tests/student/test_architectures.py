@@ -1,5 +1,4 @@
-"""The registry of architectures, and what holds of each: precision, width, no code from a folder,
-adapters on every layer."""
+"""The registry of architectures, and properties of each: precision, length, safety, adapters."""
 
 import json
 import subprocess

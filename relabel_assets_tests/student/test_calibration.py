@@ -1,4 +1,4 @@
-"""The calibration: by hand, monotone, and honest about how far it is off."""
+"""The calibration: by hand, monotone, and its calibration error."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,4 @@
-"""Cross-encoders on tiny models: trained, saved and reloaded, in plain transformers and in
-sentence-transformers."""
+"""Cross-encoders on tiny models: training, saving, and equal scores in other libraries."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What makes a student another student."""
+"""The hash of the training set and the id of a student: their inputs."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""The labeler: from scores to grades, and which frames of pairs it takes."""
+"""The labeler: from scores to grades, and the frames of pairs that it accepts."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The late-interaction student on tiny models: its folder elsewhere, and heads of other versions."""
+"""The late-interaction student on tiny models: other libraries, and heads of other versions."""
 
 from pathlib import Path
 from typing import Any

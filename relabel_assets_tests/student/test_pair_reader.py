@@ -1,5 +1,4 @@
-"""What cross-encoders and decoders share: a document's text, scores in the order of pairs, and a
-step's loss."""
+"""Code shared by cross-encoders and decoders: document text, order of scores, loss of a step."""
 
 from typing import Any
 

@@ -1,5 +1,4 @@
-"""Which documents corpus statistics are computed from, and that the student's identity follows
-them."""
+"""The sample of documents for corpus statistics, and its part in the student's identity."""
 
 import hashlib
 
@@ -32,7 +31,7 @@ def test_a_small_corpus_is_sampled_whole_in_any_order() -> None:
 def test_one_more_document_changes_the_sample_of_a_large_corpus_by_one_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sample, "WINDOWS", 60)
+    monkeypatch.setattr(sample, "MAX_WINDOWS", 60)
     frame = documents(200, words=170)
     assert len(windows(frame.row(0, named=True))) == 3
     before, after = taken(frame), taken(documents(201, words=170))
@@ -43,7 +42,7 @@ def test_one_more_document_changes_the_sample_of_a_large_corpus_by_one_at_most(
 def test_a_first_document_above_the_window_limit_is_sampled_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sample, "WINDOWS", 2)
+    monkeypatch.setattr(sample, "MAX_WINDOWS", 2)
     assert taken(documents(1, words=500)) == ["d0"]
     assert taken(documents(3, words=0)) != []  # a body of nothing is a window
 
@@ -56,7 +55,7 @@ def test_documents_are_sampled_in_hash_order_up_to_the_limit(
 ) -> None:
     by_hash = sorted("abcd", key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())
     assert by_hash == ["d", "c", "b", "a"]
-    monkeypatch.setattr(sample, "WINDOWS", limit)
+    monkeypatch.setattr(sample, "MAX_WINDOWS", limit)
     frame = documents(4, words=161)  # three windows each
     assert taken(frame.with_columns(doc_id=pl.Series(["a", "b", "c", "d"]))) == expected
 
@@ -65,12 +64,12 @@ def test_documents_are_sampled_in_hash_order_up_to_the_limit(
 def test_windows_are_counted_as_they_are_cut(
     monkeypatch: pytest.MonkeyPatch, n_words: int, limit: int, n_taken: int
 ) -> None:
-    monkeypatch.setattr(sample, "WINDOWS", limit)
+    monkeypatch.setattr(sample, "MAX_WINDOWS", limit)
     assert len(taken(documents(2, words=n_words))) == n_taken
 
 
 def test_a_sample_has_25_megabytes_of_vectors_at_most() -> None:
-    assert pytest.approx(25, rel=0.01) == sample.WINDOWS * 384 * 2 / 1e6
+    assert pytest.approx(25, rel=0.01) == sample.MAX_WINDOWS * 384 * 2 / 1e6
 
 
 def test_architectures_without_corpus_statistics_sample_no_document() -> None:

@@ -1,5 +1,4 @@
-"""Training on the embedded MiniLM: the same weights twice, what dev teaches, and a folder that is
-whole or not there."""
+"""Training on the embedded MiniLM: reproducible weights, dev pairs, and whole folders."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a document is cut."""
+"""Windows, header and body of a document."""
 
 import pytest
 

@@ -1,5 +1,4 @@
-"""Tiny models with random weights of the real architectures, and the pairs that tests train them
-on.
+"""Tiny models with random weights of the real architectures, and pairs to train them on.
 
 What belongs here: models, tokenizers and pairs. What does not: assertions.
 """

@@ -1,4 +1,4 @@
-"""The declarations: descriptions, references, and what a frame must be."""
+"""The declarations of tables: descriptions, references, and validation of frames."""
 
 import polars as pl
 import pytest

@@ -1,5 +1,4 @@
-"""A real third-party server: llama.cpp grades and writes queries through the same code as any
-endpoint.
+"""llama.cpp as a real third-party server: it grades and writes queries.
 
 It needs the extra `llama-cpp` (100 MB): `pip install -e ".[llama-cpp]"`, then pytest on this
 folder.

@@ -1,6 +1,4 @@
-"""The files of deploy/, run on one machine: a real Postgres, a code server, a daemon and a command,
-a folder each.
-"""
+"""The files of deploy/ on one machine: Postgres, a code server, a daemon and a command."""
 
 import json
 import os

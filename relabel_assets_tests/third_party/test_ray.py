@@ -1,5 +1,4 @@
-"""`relabel label` on a real local Ray cluster of several nodes, one of them killed: every row once,
-the same grades."""
+"""`relabel label` on a local Ray cluster that loses a node: every row once, with equal grades."""
 
 import signal
 import subprocess

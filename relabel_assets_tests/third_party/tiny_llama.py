@@ -1,5 +1,4 @@
-"""A llama.cpp server in a process of its own, serving a Llama of random weights that speaks in
-bytes.
+"""A llama.cpp server in its own process, with a Llama of random weights that emits bytes.
 
 Run as `python -m relabel_assets_tests.third_party.tiny_llama FOLDER PORT`: it writes
 FOLDER/tiny.gguf and serves it until it is ended. What it answers is noise, but llama.cpp's grammar

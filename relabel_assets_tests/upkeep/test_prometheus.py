@@ -1,4 +1,4 @@
-"""Output for machines: Prometheus text from stored data, and JSON lines with corpus, asset and run."""
+"""Machine-readable output: Prometheus metrics, and progress as JSON lines."""
 
 import json
 import shutil

@@ -1,6 +1,4 @@
-"""The copies that readers open, after a real run and while they are replaced; and the twenty
-queries of docs/sql.md.
-"""
+"""The copies that readers open, and the twenty queries of docs/sql.md."""
 
 import os
 import re

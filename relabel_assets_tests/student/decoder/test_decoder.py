@@ -1,5 +1,4 @@
-"""Decoders on tiny models: the prompt, the shared prefix, training, and a reload with the same
-scores."""
+"""Decoders on tiny models: prompt, shared prefix, training, and equal scores after a reload."""
 
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,4 @@
-"""What a decoder reads: the rubric in its prompt, and a query and a document that cannot speak as
-the prompt."""
+"""The prompt of a decoder student: the rubric in it, escaping, and lengths of query and document."""
 
 from pathlib import Path
 from typing import Any

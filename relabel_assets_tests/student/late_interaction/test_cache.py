@@ -1,4 +1,4 @@
-"""What is encoded together, what is kept, and in which portions pairs come."""
+"""The document cache and the chunks in which documents are encoded and pairs are yielded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,5 +1,4 @@
-"""Word statistics, background, feedback, and their file: by hand on windows that point east or
-north."""
+"""Corpus statistics by hand: words, background, feedback and their file."""
 
 from collections import Counter
 from math import exp, log, sqrt

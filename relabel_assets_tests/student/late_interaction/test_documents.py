@@ -1,4 +1,4 @@
-"""What encoding a document finds in it."""
+"""Encoded documents: windows, words, bigrams and header tokens."""
 
 from itertools import pairwise
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The head: what it learns, how its decay is chosen, and what limits it."""
+"""The head: fitting, the choice of its decay, the prior and its loss."""
 
 from collections.abc import Callable
 

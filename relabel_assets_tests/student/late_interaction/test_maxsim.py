@@ -1,4 +1,4 @@
-"""Late interaction by hand, and what its training moves."""
+"""Late-interaction scores by hand, and the parameters that training changes."""
 
 from pathlib import Path
 

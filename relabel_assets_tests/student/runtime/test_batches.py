@@ -1,5 +1,4 @@
-"""Batches: which rows go through a model together, how wide they are padded, and chunks prepared
-ahead."""
+"""Batches by length, their padded width, and chunks prepared ahead."""
 
 import threading
 import time

@@ -1,5 +1,4 @@
-"""The encoder on a tiny model: long texts in pieces, padding, special tokens, folders that cannot
-be loaded."""
+"""The encoder on a tiny model: long texts, padding, special tokens, folders without a model."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fused layers compute what transformers computes, and follow a model that trains."""
+"""Fused layers: equal to transformers, and up to date with a model in training."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Precision: which one a machine gets, and a training step in bf16 beside the same step in fp32."""
+"""Precision: the choice for each machine, and a training step in bf16 beside one in fp32."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which epoch is best."""
+"""The choice of the best epoch."""
 
 import pytest
 

@@ -1,5 +1,4 @@
-"""The training loop on a learner of one weight: the epoch that is kept, samples of a query's
-documents, the schedule."""
+"""The training loop on a learner with one weight: best epoch, samples of documents, schedule."""
 
 import random
 from collections.abc import Iterator, Sequence
