@@ -60,8 +60,8 @@ class QueriesConfig(Settings):
         ),
         examples=["queries.yaml"],
     )
-    # Not measured. Keywords and questions are meant as the usual kinds. Each other kind gets a tenth,
-    # so that the benchmark has a few of it.
+    # Not measured. Most searches are meant to be keywords or questions. Each other kind gets a tenth, so
+    # that the benchmark has a few queries of it.
     intents: dict[Literal[INTENTS], float] = Field(  # type: ignore[valid-type]
         {
             "keyword": 0.3,

@@ -1,6 +1,6 @@
 """Parsing a corpus.yaml, and the message for one that is wrong.
 
-What belongs here: from the file's text to the settings. What does not: which settings there are
+What belongs here: turning the file's text into settings. What does not: the settings themselves
 (config.py) and finding the file (folder.py).
 """
 
@@ -63,4 +63,5 @@ def _keys_at(path: tuple[str | int, ...]) -> list[str]:
 
 
 def _is_model(kind: Any) -> bool:
+    """Whether `kind` is the class of a settings model."""
     return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)

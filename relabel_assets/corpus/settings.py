@@ -1,6 +1,6 @@
-"""The base class of every part of a corpus.yaml.
+"""The base class of all settings models of a corpus.yaml.
 
-What belongs here: how all settings are parsed. What does not: the settings themselves (config.py,
+What belongs here: the parsing rules that all settings share. What does not: the settings themselves (config.py,
 teacher_config.py, student_config.py) and the file that holds them (config_file.py).
 """
 

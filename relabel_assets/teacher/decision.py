@@ -13,7 +13,7 @@ from relabel_assets.teacher.verdict import Verdict
 # How often a request is sent again after a reply that cannot be parsed. Not measured: a cut or garbled
 # reply is mostly fine the second time. A model that missed the schema three times rarely fits it
 # later, and every reply costs money.
-REREADS = 2
+MAX_UNREADABLE_RETRIES = 2
 
 Step = Literal["end", "ask_again", "back_off", "concede", "deny", "stop"]
 _STEPS: dict[str, Step] = {
@@ -70,7 +70,7 @@ def decide(
     if verdict.action == "use":
         assert parsed is not None
         is_unreadable = parsed.status == "unparseable"
-        is_again = is_unreadable and tries.n_unreadable <= min(REREADS, max_retries)
+        is_again = is_unreadable and tries.n_unreadable <= min(MAX_UNREADABLE_RETRIES, max_retries)
         return Decision("ask_again" if is_again else "end", parsed.status, parsed.reason)
     if verdict.action == "retry":
         if tries.n_unanswered <= max_retries:

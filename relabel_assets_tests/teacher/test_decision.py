@@ -2,7 +2,7 @@
 
 import pytest
 
-from relabel_assets.teacher.decision import REREADS, Decision, Tries, decide
+from relabel_assets.teacher.decision import MAX_UNREADABLE_RETRIES, Decision, Tries, decide
 from relabel_assets.teacher.exchange import ParsedReply
 from relabel_assets.teacher.verdict import Action, Verdict
 
@@ -31,7 +31,7 @@ UNREADABLE = ParsedReply("unparseable", "not JSON")
 def test_each_verdict_leads_to_its_decision(
     action: Action, tries: Tries, parsed: ParsedReply | None, decision: Decision
 ) -> None:
-    assert REREADS == 2
+    assert MAX_UNREADABLE_RETRIES == 2
     verdict = Verdict(action, None if action == "use" else "why")
     assert decide(verdict, tries, max_retries=5, parsed=parsed) == decision
 

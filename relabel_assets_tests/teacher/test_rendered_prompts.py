@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 WANTED = [WantedQuery("keyword", None), WantedQuery("messy", "a new hire")]
 
 
-def assert_as_reviewed(file: Path, messages: Sequence[dict[str, Any]]) -> None:
+def assert_golden(file: Path, messages: Sequence[dict[str, Any]]) -> None:
     """To renew after a change on purpose: delete the file, run the test twice, and read the
     difference."""
     parts = [f"[{message['role']}]\n{message['content']}" for message in messages]
@@ -31,19 +31,18 @@ def assert_as_reviewed(file: Path, messages: Sequence[dict[str, Any]]) -> None:
         file.write_text(text)
         pytest.fail(f"{file.name} was not there; it is now. Read it and run this again.")
     assert text == file.read_text()
-    assert (
-        text.count("</document>") == 2
-    )  # in the rules and at the end: the document's own one is escaped
+    # In the rules and at the end; the one in the document is escaped.
+    assert text.count("</document>") == 2
 
 
 def test_the_grading_prompt_equals_its_golden_file() -> None:
     messages = grading_messages(PAIR, grading_prompt(), default_rubric(), 3000)
-    assert_as_reviewed(GOLDEN / "grading_prompt.txt", messages)
+    assert_golden(GOLDEN / "grading_prompt.txt", messages)
 
 
 def test_the_queries_prompt_equals_its_golden_file() -> None:
     request = queries_request(DOCUMENT, WANTED, queries_prompt(), TeacherConfig())
-    assert_as_reviewed(GOLDEN / "queries_prompt.txt", list(map(dict, request.messages)))
+    assert_golden(GOLDEN / "queries_prompt.txt", list(map(dict, request.messages)))
 
 
 def test_request_keys_are_stable() -> None:

@@ -1,6 +1,7 @@
 """The teacher's limits, budgets and early stops, over real HTTP."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +13,8 @@ from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, KEY, grade, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, error_body
 
-PRICE = {
-    "price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}
-}  # 720 tokens a reply: 0.0072 USD
+# The server bills 720 tokens a reply: 0.0072 USD.
+PRICE = {"price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}}
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +24,8 @@ def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_key_stops_after_one_request(tmp_path: Path) -> None:
     server = TeacherServer(lambda body, key, nth: "401")
-    server.answers["401"] = lambda grade: (
-        401,
-        {},
-        error_body(f"Incorrect API key provided: {KEY}"),
-    )
+    denial = error_body(f"Incorrect API key provided: {KEY}")
+    server.answers["401"] = lambda grade: (401, {}, denial)
     with server.running(), pytest.raises(TeacherError, match="denies access") as raised:
         grade(tmp_path, server, make_pairs(50))
     assert sum(server.requests.values()) == 1
@@ -144,8 +141,10 @@ def test_grading_works_inside_a_running_event_loop(tmp_path: Path) -> None:
 
 
 def test_the_request_rate_and_the_concurrency_limit_hold(tmp_path: Path) -> None:
+    limits = {"requests_per_minute": 6000.0, "max_concurrency": 3}
     with TeacherServer(latency_s=0.01).running() as server:
-        labels = grade(
-            tmp_path, server, make_pairs(12), requests_per_minute=6000.0, max_concurrency=3
-        )
+        started_s = time.monotonic()
+        labels = grade(tmp_path, server, make_pairs(12), **limits)
+        # Twelve requests at 100 a second: the last one starts 0.11 s after the first.
+        assert time.monotonic() - started_s >= 0.8 * 11 / 100
         assert set(labels["status"]) == {"ok"} and server.most_in_flight <= 3

@@ -26,7 +26,7 @@ from relabel_assets.teacher.sending.endpoint import (
     redact,
 )
 
-TAG, CORPUS = "relabel_tag", "relabel_corpus"
+TAG, CORPUS = "relabel_tag", "relabel_corpus"  # keys in the metadata of a batch at the endpoint
 _ENDED = ("completed", "failed", "expired", "cancelled")
 # Not measured: batches of one account that are searched for a tag. The one we look for is recent.
 _MOST_LISTED = 1000

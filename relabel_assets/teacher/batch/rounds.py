@@ -22,7 +22,7 @@ from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, OnExchange
 from relabel_assets.teacher.ledger.lines import Line, now
 from relabel_assets.teacher.requests import Outgoing, Request, dialect_named
 from relabel_assets.teacher.sending.context import SendingContext
-from relabel_assets.teacher.sending.limits import most_usd
+from relabel_assets.teacher.sending.limits import max_cost_usd
 from relabel_assets.teacher.verdict import Verdict, judge
 
 # A round sends as many requests as the budget holds at their highest cost. They mostly cost less, and
@@ -110,7 +110,7 @@ class BatchRounds:
             key = outgoing.key
             if key in in_round or key in self._ends or context.stop_reason is not None:
                 continue
-            request_usd = most_usd(outgoing, context.prices.get(request.model))
+            request_usd = max_cost_usd(outgoing, context.prices.get(request.model))
             if self._n_held_back or not budget.holds(reserved_usd + request_usd):
                 self._n_held_back += 1
                 continue

@@ -16,7 +16,7 @@ from relabel_assets.teacher.ledger.writer import LedgerWriter
 from relabel_assets.teacher.requests import Outgoing
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
-from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, most_usd
+from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, max_cost_usd
 from relabel_assets.teacher.verdict import Verdict, judge
 
 # Denials since the last answer that stop the run. Not measured: one 404 may concern one request only.
@@ -132,7 +132,7 @@ async def _send_within_limits(state: SendingState, outgoing: Outgoing) -> Sent |
     context, budget = state.context, state.context.budget
     if context.stop_reason is not None:
         return NotSent("failed", f"not sent: {context.stop_reason}")
-    reserved_usd = most_usd(outgoing, context.prices.get(outgoing.request.model))
+    reserved_usd = max_cost_usd(outgoing, context.prices.get(outgoing.request.model))
     if not await budget.reserve(reserved_usd):
         return NotSent("over_budget", "not sent: the budget does not hold another request")
     cost_usd: float | None = None

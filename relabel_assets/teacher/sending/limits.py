@@ -19,7 +19,7 @@ _LONGEST_SLEEP_S = 0.25  # while waiting for a turn, because `correct` may bring
 _ROUNDING_USD = 1e-12  # what sums of reservations may differ from 0
 
 
-def most_usd(outgoing: Outgoing, price: Price | None) -> float:
+def max_cost_usd(outgoing: Outgoing, price: Price | None) -> float:
     """The most that a request can cost. 0 if its price is unknown: then there is no budget.
 
     >>> from relabel_assets.teacher.requests import Request
@@ -27,7 +27,7 @@ def most_usd(outgoing: Outgoing, price: Price | None) -> float:
     >>> outgoing = Outgoing.of(request)
     >>> outgoing.prompt_tokens
     111
-    >>> most_usd(outgoing, Price(10.0, 20.0, 0.0))  # 111 x 1.4 x 10 + 1000 x 20, in millionths
+    >>> max_cost_usd(outgoing, Price(10.0, 20.0, 0.0))  # 111 x 1.4 x 10 + 1000 x 20, in millionths
     0.021554
     """
     if price is None:
@@ -153,7 +153,7 @@ class Budget:
             return True
         return self.spent_usd + self._reserved_usd + usd <= self.limit_usd
 
-    async def reserve(self, most_usd: float) -> bool:
+    async def reserve(self, max_cost_usd: float) -> bool:
         """Reserve the most that a request can cost. False if the budget does not hold it.
 
         Waits for requests in flight, which mostly cost less than their reservation.
@@ -161,14 +161,14 @@ class Budget:
         if self.limit_usd is None:
             return True
         async with self._settled:
-            while not self.is_empty and not self.holds(most_usd):
+            while not self.is_empty and not self.holds(max_cost_usd):
                 if self._reserved_usd <= _ROUNDING_USD:  # nothing in flight will release money
                     self.is_empty = True
                     self._settled.notify_all()
                 else:
                     await self._settled.wait()
             if not self.is_empty:
-                self._reserved_usd += most_usd
+                self._reserved_usd += max_cost_usd
             return not self.is_empty
 
     async def settle(self, reserved_usd: float, cost_usd: float | None) -> None:

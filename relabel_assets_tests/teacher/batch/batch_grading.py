@@ -25,9 +25,8 @@ IMPATIENT = RetrySettings(
 )
 
 
-PRICE = {
-    "price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}
-}  # 720 tokens a reply: 0.0072 USD
+# The server bills 720 tokens a reply: 0.0072 USD.
+PRICE = {"price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}}
 
 
 def make_config(base_url: str, **settings: object) -> TeacherConfig:

@@ -88,9 +88,8 @@ def test_a_torn_last_line_is_skipped_and_not_joined_to_the_next(
     file.write_bytes(raw[:start] + raw[start:][:n_kept])
     ledger = Ledger(tmp_path)
     ledger.refresh()
-    assert ledger.notices == [] and not list(
-        ledger.answers(torn_key)
-    )  # another process may be writing it
+    # No notice yet: another process may still be writing the line.
+    assert ledger.notices == [] and not list(ledger.answers(torn_key))
     ledger.append("demo", [next_raw])
     assert len(ledger.notices) == 1 and len(list(ledger.answers(key))) == 1
     (problem,) = ledger_report.report(ledger).problems
@@ -161,9 +160,8 @@ def test_a_full_disk_stops_sending_and_keeps_recorded_answers(tmp_path: Path) ->
         )
         recorded, requests_before = answers_in(tmp_path), server.requests.copy()
         assert 5 < len(recorded) < 100
-        assert (
-            sum(requests_before.values()) - len(recorded) <= 2 * 4
-        )  # in flight when the disk was found full
+        # Lost are only the requests in flight when the disk was full.
+        assert sum(requests_before.values()) - len(recorded) <= 2 * 4
         labels = grade(tmp_path, server, make_pairs(200))
         assert labels["status"].to_list() == ["ok"] * 200
         assert all(server.requests[key] == requests_before[key] for key in recorded)

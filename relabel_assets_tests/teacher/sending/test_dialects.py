@@ -56,19 +56,13 @@ def test_dialects_of_other_endpoints_are_looked_up_and_not_sent(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("complaint", "earlier", "weakened"),
     [
-        ("unknown field seed", (), Dialect(is_seed=False)),  # named: leave it out
-        (
-            "unknown field seed",
-            ("answered",),
-            None,
-        ),  # others were answered so: this request's own fault
+        ("unknown field seed", (), Dialect(is_seed=False)),  # the named field is left out
+        # Other requests with a seed were answered: the fault is in this request.
+        ("unknown field seed", ("answered",), None),
         ("context length exceeded", (), None),  # the prompt is too long, whatever the dialect
         ("bad request", (), None),  # names no field
-        (
-            "unknown field seed",
-            ("conceded",),
-            Dialect(is_temperature=False),
-        ),  # another request found out
+        # Another request has weakened the dialect already.
+        ("unknown field seed", ("conceded",), Dialect(is_temperature=False)),
     ],
 )
 def test_a_refusal_that_names_a_field_weakens_the_dialect(

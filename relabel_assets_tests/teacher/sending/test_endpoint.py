@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # a server on the loopback
 
 
 class Recorder:
-    """Answers every request; keeps when it came, where it went, its headers and its body."""
+    """Answers every request and records its time, path, headers and body."""
 
     def __init__(self, refuses: tuple[str, ...] = ()) -> None:
         self.seen: list[tuple[float, str, dict[str, str], dict]] = []
@@ -104,9 +104,8 @@ def test_an_azure_request_has_a_deployment_a_version_and_an_api_key_header(
         paths = {path for _, path, _, _ in server.seen}
         assert paths == {"/openai/deployments/my-gpt-4o/chat/completions?api-version=2024-10-21"}
         assert all(headers["api-key"] == "azure-key-0123456789" for _, _, headers, _ in server.seen)
-        assert all(
-            "max_tokens" in body for *_, body in server.seen[1:]
-        )  # an older version: found at the cost of one
+        # The first request is refused, and all later ones have the older field.
+        assert all("max_tokens" in body for *_, body in server.seen[1:])
         assert (
             grade(tmp_path, 3, api_version="2024-10-21", **settings).equals(labels)
             and len(server.seen) == 4
@@ -143,6 +142,6 @@ def test_the_token_rate_limit_holds_at_any_concurrency(tmp_path: Path) -> None:
             tokens_per_minute=720 * per_second * 60, max_concurrency=16,
         )  # fmt: skip
         assert set(labels["status"]) == {"ok"}
-        # From before the first request is sent: a busy machine may hand it to the server late, and
-        # nothing can make the last one early.
+        # Measured from before the first request is sent: a busy machine may deliver it late, but
+        # the last one is never early.
         assert server.seen[-1][0] - before_s >= 0.8 * (n - 1) / per_second

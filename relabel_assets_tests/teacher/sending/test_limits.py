@@ -12,7 +12,7 @@ from relabel_assets.teacher.sending.limits import (
     Budget,
     CircuitBreaker,
     RateLimiter,
-    most_usd,
+    max_cost_usd,
 )
 from relabel_assets_tests.teacher.sending.virtual_time import clock_s, run
 
@@ -22,8 +22,7 @@ from relabel_assets_tests.teacher.sending.virtual_time import clock_s, run
 def starts_of(
     per_minute: float | None, units: list[float], corrections: dict[int, float] | None = None
 ) -> list[float]:
-    """When each of `units` may start, all asked for at once; `corrections` are made right after a
-    start."""
+    """The start second of each of `units`, requested in order; a correction follows its start."""
 
     async def main() -> list[float]:
         limiter, starts = RateLimiter(per_minute), []
@@ -113,9 +112,8 @@ def test_an_idle_limiter_saves_up_at_most_one_second() -> None:
         return starts
 
     starts = run(main())
-    assert starts[:11] == pytest.approx(
-        [0.0] * 11, abs=1e-9
-    )  # ten saved up, and the one whose turn it is
+    # Ten that were saved up, and the one whose turn it is.
+    assert starts[:11] == pytest.approx([0.0] * 11, abs=1e-9)
     assert starts[11:] == pytest.approx([0.1, 0.2, 0.3])
 
 
@@ -140,9 +138,8 @@ def test_the_breaker_opens_after_failures_in_a_row_and_probes_after_each_wait() 
             ends.append(clock_s())
             breaker.leave(True, False)
         assert ends == pytest.approx([1, 3, 7])
-        assert await breaker.enter() is False and clock_s() == pytest.approx(
-            7
-        )  # down: waits no more
+        # Once it is down, nothing waits.
+        assert await breaker.enter() is False and clock_s() == pytest.approx(7)
 
     run(main())
 
@@ -242,9 +239,8 @@ def test_requests_in_flight_cannot_overshoot_and_release_their_reservations(
         return budget.spent_usd, sent
 
     spent_usd, sent = run(main())
-    assert sent == 11 and spent_usd == pytest.approx(
-        4.4
-    )  # a twelfth could cost 1.0, and 0.6 is left
+    # A twelfth could cost 1.0, and 0.6 is left.
+    assert sent == 11 and spent_usd == pytest.approx(4.4)
 
 
 def test_a_request_that_fits_exactly_is_sent_and_a_cent_more_is_not() -> None:
@@ -288,7 +284,7 @@ def test_the_most_a_request_can_cost_by_hand() -> None:
     outgoing = Outgoing.of(request)
     price = Price(input=10.0, output=20.0, cached_input=1.0)
     assert TOKEN_SAFETY == 1.4
-    assert most_usd(outgoing, price) == pytest.approx(
+    assert max_cost_usd(outgoing, price) == pytest.approx(
         (outgoing.prompt_tokens * 1.4 * 10 + 1000 * 20) / 1e6
     )
-    assert most_usd(outgoing, None) == 0.0
+    assert max_cost_usd(outgoing, None) == 0.0
