@@ -103,7 +103,7 @@ def test_a_pair_without_a_recorded_grade_stays_ungraded(
     columns = missing.select("query_id", "doc_id", "grade", "status")
     assert columns.rows() == [("q00", "d0", None, "not_recorded")]
     finding = outcome.findings["teacher_labels: every_pair_is_graded"]
-    assert "1 pairs not_recorded" in finding
+    assert "1 pair not_recorded" in finding
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_pair_without_a_recorded_grade_stays_ungraded(
         (lambda folder: (folder / "corpus.yaml").write_text("studnt: 1"), "Did you mean 'student'"),
         (
             lambda folder: (folder / "documents.jsonl").write_text("{\n"),
-            "no document that can be used",
+            "no usable document",
         ),
         (lambda folder: (folder / "queries.jsonl").unlink(), "has no queries.jsonl"),
         (

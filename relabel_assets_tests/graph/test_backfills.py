@@ -49,7 +49,7 @@ def test_a_broken_corpus_fails_no_other_corpus_of_the_same_run(corpora: Path) ->
         assert not failed.success
         (step,) = (event for event in failed.all_events if event.is_step_failure)
         description = step.step_failure_data.user_failure_data.description
-        assert description.startswith("two: corpus 'two' has no document that can be used")
+        assert description.startswith("two: corpus 'two' has no usable document")
         assert {corpus for corpus, table in warehouse.receipts() if table == "seed_docs"} == {
             "one",
             "three",

@@ -92,7 +92,7 @@ def test_doctor_names_each_problem_and_repairs_the_safe_ones(own_home: Path) -> 
     assert report.returncode == 6
     for message in (
         ".student.half",
-        "copies for readers: labels.duckdb or parquet/ is behind",
+        "copies for readers: labels.duckdb or parquet/ is out of date",
         "missing: reports/tiny.html",
         "relabel run -c tiny -s benchmark",
     ):
