@@ -1,7 +1,7 @@
 """The base class of all settings models of a corpus.yaml.
 
-What belongs here: the parsing rules that all settings share. What does not: the settings themselves (config.py,
-teacher_config.py, student_config.py) and the file that holds them (config_file.py).
+What belongs here: the parsing rules that all settings share. What does not: the settings themselves
+(config.py, teacher_config.py, student_config.py) and parsing the file (config_file.py).
 """
 
 import pydantic

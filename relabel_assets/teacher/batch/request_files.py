@@ -100,16 +100,16 @@ class AskedLog:
     def __init__(self, ledger: Ledger, corpus: str, purpose: str, endpoint: str) -> None:
         self._ledger, self._corpus = ledger, corpus
         self._purpose, self._endpoint = purpose, endpoint
-        self._asked = recorded_keys(ledger)
+        self._recorded_keys = recorded_keys(ledger)
 
     def record(self, requests: Sequence[Outgoing]) -> None:
         """Append the lines of those requests that are not in the ledger."""
         lines = []
         for outgoing in requests:
             key = bytes.fromhex(outgoing.key)
-            if key in self._asked:
+            if key in self._recorded_keys:
                 continue
-            self._asked.add(key)
+            self._recorded_keys.add(key)
             model, dialect = outgoing.request.model, outgoing.dialect.name
             metadata = RequestMetadata(
                 self._corpus, self._purpose, model, self._endpoint, dialect, now()
