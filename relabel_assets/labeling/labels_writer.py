@@ -58,6 +58,7 @@ def merge_parts(parts: Path, out: Path) -> pl.DataFrame:
 
 @contextmanager
 def _parquet(file: Path) -> Iterator[Write]:
+    """A writer that opens the file at the first labels, which give its schema."""
     writer: pq.ParquetWriter | None = None
 
     def write(labels: pl.DataFrame) -> None:
@@ -75,6 +76,7 @@ def _parquet(file: Path) -> Iterator[Write]:
 
 @contextmanager
 def _csv(file: Path) -> Iterator[Write]:
+    """A writer of one header line, with the probabilities of grades joined by semicolons."""
     with file.open("wb") as content:
 
         def write(labels: pl.DataFrame) -> None:
@@ -87,6 +89,7 @@ def _csv(file: Path) -> Iterator[Write]:
 
 @contextmanager
 def _json_lines(file: Path) -> Iterator[Write]:
+    """A writer of one JSON object a line."""
     with file.open("wb") as content:
         yield lambda labels: labels.write_ndjson(content)
 

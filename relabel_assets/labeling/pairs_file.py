@@ -29,7 +29,7 @@ CHARACTERS_PER_CHUNK = 16_000_000
 # Bytes of Parquet rows that are decoded at once. Not measured: small beside a chunk's memory.
 _PARQUET_BYTES = 8_000_000
 _MAX_PARQUET_ROWS = 1000  # decoded at once, however short they are; not measured
-_EITHER = (("query_id", QUERY), ("doc_id", DOCUMENT))
+_ID_OR_TEXT = (("query_id", QUERY), ("doc_id", DOCUMENT))
 Row = dict[str, str | None]
 
 
@@ -72,11 +72,13 @@ def chunks(file: Path, size: int) -> Iterator[pl.DataFrame]:
 
 
 def _rows(file: Path) -> Iterator[Row]:
+    """Yield the rows of `file`, read in the format of its ending."""
     readers = {".parquet": _from_parquet, ".csv": _from_csv}
     return readers.get(file.suffix.lower(), _from_json_lines)(file)
 
 
 def _from_parquet(file: Path) -> Iterator[Row]:
+    """Yield the rows of a Parquet file. Raises ConfigError that names the file."""
     try:
         # Without this buffer a whole row group, perhaps the whole file, is read at once.
         with pq.ParquetFile(file, buffer_size=1_000_000, pre_buffer=False) as source:
@@ -120,7 +122,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _from_csv(file: Path) -> Iterator[Row]:
-    csv.field_size_limit(1 << 30)
+    """Yield the rows of a CSV file with a header. Raises ConfigError that names file and line."""
+    csv.field_size_limit(1 << 30)  # Python's own limit, 128 KiB, is less than a long document
     with file.open(encoding="utf-8-sig", newline="") as content:
         reader = csv.reader(content, strict=True)
         try:
@@ -145,6 +148,7 @@ def _from_csv(file: Path) -> Iterator[Row]:
 
 
 def _from_json_lines(file: Path) -> Iterator[Row]:
+    """Yield the rows of a JSON Lines file. Raises ConfigError that names file and line."""
     is_first = True
     with file.open("rb") as content:
         for number, line in enumerate(content, start=1):
@@ -186,7 +190,7 @@ def _text(value: Any, name: str, file: Path, number: int) -> str | None:
 
 def _require_columns(file: Path, names: Sequence[str]) -> None:
     """Raises ConfigError where `names` lack both the id and the text of query or document."""
-    for id_column, text_column in _EITHER:
+    for id_column, text_column in _ID_OR_TEXT:
         if not {id_column, text_column} & set(names):
             raise ConfigError(
                 f"{file}: it has neither {id_column} nor {text_column}. "

@@ -22,7 +22,7 @@ from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, write_part
 
-_ROWS = ".in"  # ending of the file from which a node reads a chunk's rows and texts
+_ROWS_SUFFIX = ".in"  # ending of the file from which a node reads a chunk's rows and texts
 _CONNECT_S = 10  # not measured: a reachable cluster answers in well under a second
 
 
@@ -39,7 +39,7 @@ class _Actor:
         for name in batch["part"]:
             part = Path(str(name))
             if not part.exists():
-                write_part(part, pl.read_parquet(part.with_suffix(_ROWS)), self.labeler)
+                write_part(part, pl.read_parquet(part.with_suffix(_ROWS_SUFFIX)), self.labeler)
         return {"part": np.array([str(name) for name in batch["part"]])}
 
 
@@ -78,14 +78,14 @@ def on_ray(student: Path, *, address: str, n_actors: int = 1) -> GradeChunks:
         )
         for row in graded.iter_rows():
             on_done(waiting[row["part"]])
-            Path(row["part"]).with_suffix(_ROWS).unlink(missing_ok=True)
+            Path(row["part"]).with_suffix(_ROWS_SUFFIX).unlink(missing_ok=True)
 
     return grade
 
 
 def _staged(chunk: PairChunk) -> PairChunk:
     """`chunk` with its rows in a file for the nodes: in memory, all chunks would be all of PAIRS."""
-    staged = chunk.part.with_suffix(_ROWS)
+    staged = chunk.part.with_suffix(_ROWS_SUFFIX)
     with whole(staged) as scratch:
         chunk.rows().write_parquet(scratch)
     return PairChunk(chunk.part, partial(pl.read_parquet, staged), chunk.n_rows)

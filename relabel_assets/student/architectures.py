@@ -4,7 +4,7 @@ What belongs here: how each architecture is loaded, used untrained, and trained.
 models (late_interaction/, cross_encoder.py, decoder/). Their modules load torch, so the functions
 that need them import them.
 
-A new architecture needs a name in tables.STUDENT_ARCHITECTURES, a class here, and a grader.
+A new architecture needs a name in tables/schemas.py STUDENT_ARCHITECTURES, a class here, and a grader.
 """
 
 from pathlib import Path

@@ -15,10 +15,10 @@ from scipy.special import expit
 # The weight of the squared parameters in the loss. Without it they would be infinite where a grade
 # never occurs, or where scores separate the grades without an error. Not measured: small, to be felt
 # in these cases alone.
-_PRIOR = 1e-3
+_PRIOR_WEIGHT = 1e-3
 _MIN_STEP = 1e-3  # between two thresholds at the start of the search: its logarithm must exist
 _MIN_LIKELIHOOD = 1e-12  # its logarithm must exist
-_BINS = 10  # as is usual for reliability diagrams: bins of 10 %
+_N_BINS = 10  # as is usual for reliability diagrams: bins of 10 %
 
 
 class Calibration(pydantic.BaseModel):
@@ -78,7 +78,7 @@ def fit_calibration(
         probs = _probs_of_grades(at_least)
         likelihood = np.take_along_axis(probs, labels[:, None], axis=1)
         log_likelihood = np.log(np.clip(likelihood, _MIN_LIKELIHOOD, None)).mean()
-        return float(-log_likelihood + _PRIOR * (free**2).sum())
+        return float(-log_likelihood + _PRIOR_WEIGHT * (free**2).sum())
 
     best = minimize(loss, start, method="L-BFGS-B").x
     slope = float(np.exp(best[0]))
@@ -100,7 +100,7 @@ def reliability(
     at_least = 1 - np.cumsum(grade_probs, axis=1)[:, :-1]  # (N, n_grades - 1)
     predicted = at_least.ravel()
     observed = (np.asarray(grades)[:, None] >= np.arange(1, grade_probs.shape[1])).ravel()
-    bins = np.minimum((predicted * _BINS).astype(int), _BINS - 1)  # 1.0 belongs to the last bin
+    bins = np.minimum((predicted * _N_BINS).astype(int), _N_BINS - 1)  # 1.0 belongs to the last bin
     in_bin = [bins == number for number in np.unique(bins)]
     return [
         (float(predicted[mask].mean()), float(observed[mask].mean()), float(mask.mean()))

@@ -13,6 +13,7 @@ from relabel_assets.errors import StudentError
 from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.late_interaction.head import Head
 
+# Files and folders of a student's folder; the weights beside them are named by transformers.
 SETTINGS = "student.json"
 DOCUMENT_ENCODER = "document_encoder"
 ADAPTER = "adapter"

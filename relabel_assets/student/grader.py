@@ -49,10 +49,12 @@ class TrainingTask:
 
     @property
     def train_pairs(self) -> pl.DataFrame:
+        """The train rows of `pairs`."""
         return self.pairs.filter(self.is_train)
 
     @property
     def dev_pairs(self) -> pl.DataFrame:
+        """The dev rows of `pairs`."""
         return self.pairs.filter(~self.is_train)
 
 

@@ -104,6 +104,7 @@ class PairLearner:
         self.documents = {document["doc_id"]: document for document in documents}
 
     def groups(self) -> list[dict[str, Any]]:
+        """The optimizer's parameter groups: the model's weights, and the thresholds."""
         weights = [p for p in self.grader.model.parameters() if p.requires_grad]
         thresholds = list(self.grade_loss.parameters())
         return [

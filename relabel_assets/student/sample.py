@@ -14,7 +14,7 @@ from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 # A student saves a vector of 384 numbers of 2 bytes for each window: 25 MB, encoded in a few minutes.
-WINDOWS = 32_768
+MAX_WINDOWS = 32_768
 
 
 def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFrame:
@@ -42,5 +42,5 @@ def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFram
         windows=((n_words + WINDOW_WORDS - 1) // WINDOW_WORDS).clip(lower_bound=1),
     ).sort("hash")
     is_first = pl.int_range(pl.len()) == 0  # taken even where it alone has more windows
-    taken = by_hash.filter((pl.col("windows").cum_sum() <= WINDOWS) | is_first)
+    taken = by_hash.filter((pl.col("windows").cum_sum() <= MAX_WINDOWS) | is_first)
     return texts.join(taken, on="doc_id", how="semi").sort("doc_id")

@@ -33,7 +33,7 @@ from relabel_assets.student.runtime.batches import padded_width
 from relabel_assets.student.runtime.encoder import load_model, max_tokens_of
 from relabel_assets.student.runtime.precision import InferenceCopy
 
-_LEAST_DOCUMENT_TOKENS = 16  # the lower bound of max_length in corpus.yaml
+_MIN_DOCUMENT_TOKENS = 16  # the lower bound of max_length in corpus.yaml
 _UNLIMITED = 10**6  # tokens, for a model whose config has no limit
 
 
@@ -84,7 +84,7 @@ class Decoder:
         decoder = cls(model, tokenizer, max_length, prompt, digits, inference)
         empty_pair = decoder.tokenize([{"text": "", "body": ""}])[0]
         room = max_tokens_of(model, _UNLIMITED) - len(empty_pair["input_ids"])
-        if room < _LEAST_DOCUMENT_TOKENS:
+        if room < _MIN_DOCUMENT_TOKENS:
             raise StudentError(
                 f"the model {path!r} reads {max_tokens_of(model, 0)} tokens: the rubric leaves no "
                 "room for a document. Choose a model with a longer window, or a shorter rubric."
@@ -168,6 +168,7 @@ class Decoder:
         return {"prompt": {"system": self.prompt.system, "user": self.prompt.user}}
 
     def _prompt_text(self, query: str, document: str) -> str:
+        """The whole prompt, in the model's chat template where it has one."""
         messages = self.prompt.render({"query": query, "document": document})
         if self.tokenizer.chat_template:
             return self.tokenizer.apply_chat_template(

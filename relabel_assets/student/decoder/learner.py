@@ -59,6 +59,7 @@ class DigitLearner(PairLearner):
         return cls(dataclasses.replace(decoder, model=model), rate, pairs, rubric.n_grades)
 
     def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
+        """The mean loss of the queries, a scalar."""
         # transformers checkpoints activations in training mode alone. That mode adds dropout, which
         # decoders of that size do not have. Smaller decoders stay in evaluation mode.
         model = self.grader.model

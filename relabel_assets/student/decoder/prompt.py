@@ -7,8 +7,8 @@ escaping (prompts/prompt.py) and the model's own chat template (decoder.py).
 from relabel_assets.prompts.prompt import Prompt, checked_prompt, packaged_prompt
 from relabel_assets.prompts.rubric import Rubric
 
-_OF_RUBRIC = frozenset({"grades", "guidance", "max_grade"})
-_OF_PAIR = frozenset({"query", "document"})
+_RUBRIC_PLACEHOLDERS = frozenset({"grades", "guidance", "max_grade"})
+_PAIR_PLACEHOLDERS = frozenset({"query", "document"})
 
 
 def student_prompt(rubric: Rubric) -> Prompt:
@@ -23,7 +23,7 @@ def student_prompt(rubric: Rubric) -> Prompt:
     """
     grades = [f"{grade.grade} ({grade.name}): {grade.meaning}" for grade in rubric.grades]
     rules = [f"- {rule}" for rule in rubric.guidance]
-    prompt = packaged_prompt("student", required=_OF_PAIR, allowed=_OF_RUBRIC)
+    prompt = packaged_prompt("student", required=_PAIR_PLACEHOLDERS, allowed=_RUBRIC_PLACEHOLDERS)
     return prompt.partial(
         {
             "grades": "\n".join(grades),
@@ -39,4 +39,6 @@ def saved_prompt(system: str, user: str) -> Prompt:
     >>> saved_prompt("Grade it.", "{{query}} {{document}}").system
     'Grade it.'
     """
-    return checked_prompt(system, user, file="student.json", required=_OF_PAIR, allowed=frozenset())
+    return checked_prompt(
+        system, user, file="student.json", required=_PAIR_PLACEHOLDERS, allowed=frozenset()
+    )

@@ -22,7 +22,7 @@ from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.student.windows import windows
 
 # Scores in `top_mean`. More than one, because a single window may be relevant by chance. Not measured.
-_TOP = 3
+_N_TOP_SCORES = 3
 # Keeps a z-score finite where all scores are equal, such as BM25's of a word that no window has.
 MIN_STD = 1e-3
 
@@ -84,5 +84,5 @@ class BackgroundWindows:
         return BackgroundScores(
             mean=scores.mean(axis=0),
             std=np.maximum(scores.std(axis=0), MIN_STD),
-            top_mean=float(np.sort(scores[:, 0])[-_TOP:].mean()),
+            top_mean=float(np.sort(scores[:, 0])[-_N_TOP_SCORES:].mean()),
         )

@@ -77,6 +77,7 @@ def _feedback_windows(
     words: WordStatistics,
     progress: Progress,
 ) -> FeedbackWindows:
+    """The feedback windows of `corpus`, of which the documents in `encoded` are not encoded again."""
     # Only window vectors and word counts: token vectors of a whole corpus would not fit the memory.
     window_vectors, word_counts = [], []
     for doc_id in corpus["doc_id"]:

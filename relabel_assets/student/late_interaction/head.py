@@ -25,8 +25,8 @@ _MULTIPLE_DECAY = 1e-3
 _FOLDS = 4  # not measured: each head is fitted to three quarters of the queries
 # Two queries a fold. With fewer, the estimate of the loss on other queries is mostly noise.
 _MIN_QUERIES_TO_CHOOSE = 2 * _FOLDS
-# In standard deviations: a feature far outside its range in training must not decide a score alone.
-_LIMIT = 4.0
+# In standard deviations, not measured: a feature far outside its range in training must not decide alone.
+_MAX_DEVIATION = 4.0
 # An iteration over them takes about a second; more pairs make the weights no better.
 _MAX_ORDERED_PAIRS = 200_000
 _MIN_STD = 1e-6  # of a feature that is the same for all pairs
@@ -185,7 +185,8 @@ def _loss(
 
 
 def _standardized(features: NDArray, mean: NDArray, std: NDArray) -> NDArray:
-    return np.clip((features - mean) / std, -_LIMIT, _LIMIT)
+    """The z-scores of `features`, (N, F), clipped to four standard deviations."""
+    return np.clip((features - mean) / std, -_MAX_DEVIATION, _MAX_DEVIATION)
 
 
 def _ordered_pairs(

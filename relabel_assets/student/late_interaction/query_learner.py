@@ -41,6 +41,7 @@ class QueryEncoderLearner:
         self.document_vectors = document_vectors
 
     def groups(self) -> list[dict[str, Any]]:
+        """The optimizer's parameter groups, without the word embeddings."""
         # Word embeddings are frozen: training queries contain few words of the vocabulary, whose
         # embeddings would move away from those of all other words.
         for name, p in self.scorer.named_parameters():

@@ -22,7 +22,7 @@ from relabel_assets.student.late_interaction.corpus_statistics import CorpusStat
 from relabel_assets.student.late_interaction.feedback import FeedbackWindows
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics
 
-STATISTICS_FILE = "evidence.safetensors"
+STATISTICS_FILE = "evidence.safetensors"  # named in the first version
 
 
 def save_corpus_statistics(folder: Path, statistics: CorpusStatistics) -> None:

@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from relabel_assets.student.runtime.batches import device
 from relabel_assets.student.runtime.fused_bert import can_fuse, fuse
 
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16")  # the values of `precision` in corpus.yaml
 
 
 def dtype_of(precision: str) -> torch.dtype:

@@ -238,11 +238,13 @@ def _samples(
 def _optimizer(
     learner: Learner, n_steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW over the learner's parameter groups, and its schedule over `n_steps`."""
     optimizer = torch.optim.AdamW(learner.groups(), weight_decay=_WEIGHT_DECAY)
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, linear_schedule(n_steps))
 
 
 def _trainable_state(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of the trained weights, by name."""
     return {
         name: parameter.detach().clone()
         for name, parameter in module.named_parameters()
@@ -251,5 +253,6 @@ def _trainable_state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _note(epoch: Epoch) -> str:
+    """The loss and the dev metric of an epoch as text, for progress."""
     dev = "" if epoch.dev_metric is None else f", dev {epoch.dev_metric:.4f}"
     return f"loss {epoch.train_loss:.4f}{dev}"
