@@ -69,7 +69,8 @@ def fit_head(
     """Fit a head to `features` (N, F) of pairs with these `grades` (N,) and `queries` (N,).
 
     `prior` has weights of some features that are good without training. With p its direction, the
-    weights are a * p + o. A weight decay keeps o small, so the head stays near the prior.
+    weights are a * p + o. A weight decay keeps o small, so the head stays near the prior. The loss,
+    which is convex, is
 
         cumulative logit loss (McCullagh 1980)
         + pairwise logistic loss (Burges et al. 2005) over pairs of one query, weighted by the gap in grade
@@ -77,8 +78,8 @@ def fit_head(
 
     The decay is chosen from DECAYS by cross-validation over queries, because pairs of one query are
     alike. The first decay with the least loss wins. Fewer than eight queries are too few to choose
-    by: then the least decay is taken. The loss is convex. `seed` draws the folds, and a sample of
-    the pairs where there are more than 200,000.
+    by: then the least decay is taken. `seed` draws the folds, and a sample of the pairs where there
+    are more than 200,000.
 
     >>> features = np.array([[0.1], [0.2], [0.8], [0.9]])
     >>> head = fit_head(features, [0, 0, 1, 1], ["q"] * 4, names=["late_interaction"], seed=13)
