@@ -53,9 +53,8 @@ SUBJECTS = (
     "fire drill",
 )
 UP_TO_CANDIDATES = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates"]
-N_PAIRS = (
-    16 * 8
-)  # every query with every document: the reference labels add those that BM25 does not find
+# Every query with every document: the reference labels add those that BM25 does not retrieve.
+N_PAIRS = 16 * 8
 
 
 def jsonl(rows: list[dict[str, object]]) -> str:
@@ -63,7 +62,7 @@ def jsonl(rows: list[dict[str, object]]) -> str:
 
 
 def write_corpus(folder: Path) -> Path:
-    """Eight documents; two queries a document, the last two documents' for the benchmark."""
+    """Write eight documents with two queries each; those of the last two are for the benchmark."""
     folder.mkdir(parents=True)
     documents, queries, labels, qrels = [], [], [], []
     for number, subject in enumerate(SUBJECTS):
@@ -142,8 +141,7 @@ def configure(home: Path, server: TeacherServer, **teacher: object) -> None:
 
 
 def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
-    """Grades as the server does, and for a queries request writes what was asked for, about the
-    document's title."""
+    """A reply of the server: a grade, or for a queries request the wanted queries about the title."""
     if body.get("response_format", {}).get("json_schema", {}).get("name") != "search_queries":
         return good_reply(true_grade(body))
     prompt = body["messages"][-1]["content"]
@@ -161,7 +159,7 @@ def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command in this process, where Dagster is loaded already."""
+    """Run the command in this process, which has loaded Dagster; return its code and output."""
     from relabel_assets.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
@@ -216,7 +214,7 @@ def make(*tables: str) -> "Outcome | None":
 
 
 def statuses() -> dict[str, int]:
-    """How many of the teacher's labels have each status."""
+    """The number of the teacher's labels by status."""
     from relabel_assets.running import runner
 
     _, warehouse = runner.from_environment()
@@ -310,7 +308,7 @@ def exchange_lines(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes
 
 
 def answers_in(folder: Path) -> Counter[str]:
-    """Answers by key, as a plain reader of the files sees them."""
+    """The number of answers by key, parsed line by line from the files in `folder`."""
     lines = (
         read_line(raw)
         for file in folder.glob("**/*.jsonl")

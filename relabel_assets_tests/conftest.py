@@ -20,8 +20,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark integration tests as slow: `make test-fast` leaves them out. Others carry the mark in
-    their own file."""
+    """Mark integration tests as slow, so that `make test-fast` skips them."""
     root = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(root).parts[0]
@@ -41,8 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the whole graph was run on the corpus `tiny`, which lies in ../data; for
-    tests that only read."""
+    """A home with a finished run of `tiny`, whose corpus is in ../data. Tests must only read it."""
     from relabel_assets.running import runner
     from relabel_assets.tables.tables import TABLES
 

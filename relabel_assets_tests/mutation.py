@@ -1,5 +1,4 @@
-"""Mutation run: breaks lines of the pure modules one at a time, and reports which breaks no unit
-test notices.
+"""Mutation run: small changes of the pure modules that no unit test detects.
 
     python -m relabel_assets_tests.mutation               # 60 mutants of all pure modules, seed 1
     python -m relabel_assets_tests.mutation --n 24 --seed 20

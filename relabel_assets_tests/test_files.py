@@ -30,10 +30,8 @@ def test_a_durable_file_is_flushed_before_it_gets_its_name(
     )
     with whole(state, is_durable=True) as scratch:
         scratch.write_text("{}")
-    assert names_at_flush == [
-        [".state.json.half"],
-        ["state.json"],
-    ]  # the content first, then the folder's new name
+    # The content is flushed first, then the folder with the new name.
+    assert names_at_flush == [[".state.json.half"], ["state.json"]]
 
 
 def test_without_durability_nothing_waits_for_the_disk(

@@ -32,7 +32,7 @@ def bring_up_to_date(
 
 
 def run(corpus: str = "tiny", tables: list[str] | None = None) -> runner.Outcome:
-    """The outcome of a run that has something to do."""
+    """Bring a corpus up to date; return the outcome of its run."""
     outcome = bring_up_to_date(corpus, tables)
     assert outcome is not None
     return outcome

@@ -78,9 +78,9 @@ def test_failed_documents_are_counted_and_retried_by_the_next_run(home: Path) ->
     write_documents(home)
     faults = ("500", "only prose", "refusal", "wrong schema")
     at_random = choose_at_random(0.5, faults, seed=3)
-    # Without the ways in which servers differ: those replies are grades.
+    # Only faults: a DIFFERENCE would be a grade.
     server = TeacherServer(
-        lambda *request: found if (found := at_random(*request)) in faults else None
+        lambda *request: fault if (fault := at_random(*request)) in faults else None
     )
     server.behave = writes_queries
     with server.running():

@@ -56,9 +56,7 @@ def test_disagreements_begin_with_the_widest_gap_and_stop_at_twelve() -> None:
     n = 20
     student = pairs(grade=[0] * n, expected_grade=[number / 10 for number in range(n)])
     reference = pairs(grade=[3] * n)
-    teacher = pairs(
-        grade=[3], rationale=["because"]
-    )  # d0 alone: the others have no teacher's grade
+    teacher = pairs(grade=[3], rationale=["because"])  # d0 only: the others have no grade
     queries = pl.DataFrame({"query_id": ["q"], "text": ["leave"]})
     documents = pl.DataFrame(
         {"doc_id": [f"d{k}" for k in range(n)], "title": [f"T{k}" for k in range(n)]}

@@ -193,7 +193,7 @@ def test_intervals_hold_the_value_and_the_difference_is_paired() -> None:
 
 
 def test_a_constant_difference_has_no_interval_because_resamples_are_paired() -> None:
-    """The teacher is right on every query, the student wrong: whatever is drawn, it is 1 apart."""
+    """The teacher is right on every query, the student wrong: each resample differs by 1."""
     n = 12
     rows = [(f"q{query}", document) for query in range(n) for document in ("d0", "d1")]
     base = pl.DataFrame(rows, schema=["query_id", "doc_id"], orient="row")
@@ -246,7 +246,7 @@ def test_grades_of_several_assessors_become_their_median_rounded_down(
 
 
 def test_a_query_counts_in_a_metric_only_if_the_metric_is_defined_for_it() -> None:
-    """q0 has no grade above 0: no NDCG. q1 has one grade only: no pair differs."""
+    """q0 has no grade above 0, so no NDCG. q1 has one grade only, so no pair differs."""
     reference = pl.DataFrame(
         {
             "query_id": ["q0", "q0", "q1", "q1"],

@@ -52,9 +52,7 @@ def change_a_document(folder: Path, number: int) -> None:
 
 
 def read_replica(home: Path) -> int:
-    """Read the replica; return 1, or 0 where there is none yet. Raises AssertionError for a
-    partition that is not whole.
-    """
+    """Check that the replica has whole partitions; return 1, or 0 if it does not exist yet."""
     file = home / "labels.duckdb"
     if not file.exists():
         return 0
@@ -72,7 +70,7 @@ def read_replica(home: Path) -> int:
 
 
 def read_parquet(home: Path) -> int:
-    """Read every corpus' teacher labels as Parquet; return how many files there were."""
+    """Read the teacher labels of all corpora as Parquet; return the number of files."""
     heights = [
         pl.read_parquet(file).height
         for file in (home / "parquet" / "teacher_labels").glob("*/rows.parquet")
@@ -152,9 +150,7 @@ def main() -> None:
 
 
 def remaining_faults(home: Path) -> list[str]:
-    """Faults after all runs ended: partitions that do not match their receipts, stale copies,
-    tables that a plan would make.
-    """
+    """Faults after all runs: mismatched receipts, stale copies, tables that a plan would write."""
     project, warehouse = Project.from_environment(), Warehouse.at(home / "warehouse.duckdb")
     faults = [f"not whole: {row}" for row in warehouse.query(BROKEN).rows()]
     for table in (*TABLES, "materializations", "grade_history"):

@@ -104,7 +104,7 @@ def growth(sizes: list[int]) -> None:
 
 @dataclass(frozen=True)
 class Change:
-    """A corpus after a change, and the documents whose text is another than before."""
+    """A corpus after a change, and the ids of the documents with a changed text."""
 
     kind: str
     n_documents: int
@@ -170,8 +170,7 @@ def _candidates(corpus: pl.DataFrame, queries: pl.DataFrame, *, is_stepped: bool
 def _changes(
     corpus: pl.DataFrame, spare: pl.DataFrame, draw: np.random.Generator
 ) -> Iterator[Change]:
-    """Each kind of change with each number of documents; a changed document gets a fifth of another
-    one's words."""
+    """Each kind of change to each number of documents; a change adds a fifth of another body."""
     for count in N_CHANGES:
         rows = draw.choice(corpus.height, size=count, replace=False)
         ids = corpus["doc_id"][rows].to_list()
@@ -187,7 +186,7 @@ def _changes(
 
 
 def _from_zipf(size: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """`size` documents of 20 to 400 words, spare ones, and queries."""
+    """A corpus of `size` documents of 20 to 400 words, spare documents, and queries."""
     frame = pl.concat(documents(size + N_SPARE))
     lengths = np.random.default_rng(5).lognormal(4.2, 0.5, frame.height).clip(20, 400).astype(int)
     bodies = [
@@ -200,7 +199,7 @@ def _from_zipf(size: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
 def _from_folders(
     folders: Sequence[Path], size: int
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """`size` documents of the folders, spare ones, and as many queries of each folder."""
+    """A corpus of `size` documents, spare documents, and equally many queries of each folder."""
     frames, queries = [], []
     share = -(-N_STABILITY_QUERIES // len(folders))
     for path in folders:

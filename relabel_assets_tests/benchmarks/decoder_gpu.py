@@ -41,7 +41,7 @@ MINI = {
 
 
 def pairs(n: int) -> pl.DataFrame:
-    """`n` pairs whose documents fill what max_length leaves; each has its own."""
+    """`n` pairs, each with a document of its own that fills max_length."""
     rows = [
         {"text": f"who may take leave number {row}", "body": f"rules about leave {row} " * TOKENS}
         for row in range(n)

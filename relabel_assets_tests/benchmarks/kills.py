@@ -13,7 +13,7 @@ A small corpus in a temporary home, begun anew for each kill. What is killed tak
 After each, the command is run once more: it must succeed, leave the same content in every table, no
 half-written file, no run that Dagster holds for running, a current student that loads, and nothing
 that `relabel doctor` finds wrong. No request that the ledger has an answer for is sent again; what
-was on its way at the kill may be.
+was in flight at the kill may be.
 """
 
 import argparse
@@ -66,13 +66,12 @@ TURNS = ("run", "live", "run", "live", "run", "live", "label", "live", "step", "
 
 
 @dataclass
-class Way:
-    """One thing to kill: its command, the tables it makes, how long it takes undisturbed and what
-    it leaves then."""
+class KillTarget:
+    """A command to kill, its tables, its undisturbed duration and its undisturbed result."""
 
     command: list[str]
     tables: list[str]
-    whole_s: float = 0.0
+    undisturbed_s: float = 0.0
     expected: Any = None
 
     def is_same(self, result: Any) -> bool:
@@ -83,8 +82,8 @@ class Way:
         )
 
 
-class Place:
-    """A folder with the corpus, and a home that is begun anew."""
+class Workspace:
+    """A folder with the corpus and a home, which is reset before each kill."""
 
     def __init__(self, folder: Path, server: TeacherServer) -> None:
         self.folder, self.home, self.server = folder, folder / "home", server
@@ -97,9 +96,8 @@ class Place:
             HF_HUB_OFFLINE="1",
         )
 
-    def begin(self, way: str) -> None:
-        """A corpus and a home as they are before the command: empty, or for `label` with its
-        student."""
+    def begin(self, target: str) -> None:
+        """Reset corpus and home: an empty home, or for `label` one with its student."""
         for path in (
             self.home,
             self.folder / "data",
@@ -111,31 +109,30 @@ class Place:
                 missing_ok=True
             )
         write_corpus(self.folder / "data" / "tiny")
-        if way == "live":
+        if target == "live":
             ask_live(self.folder, base_url=self.server.base_url, max_concurrency=CONCURRENCY)
             self.server.requests.clear()
-        if way == "label":
+        if target == "label":
             shutil.copytree(self.folder / "labelled", self.home)
         project, _ = runner.from_environment()
         with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
             add_partitions(instance, ["tiny"])
 
-    def again(self, tables: list[str]) -> str:
-        """Bring the home up to date in this process, which has loaded Dagster already; what failed,
-        if anything."""
+    def bring_up_to_date(self, tables: list[str]) -> str:
+        """Bring the home up to date in this process; return the failures as text."""
         project, warehouse = runner.from_environment()
         outcome = runner.bring_up_to_date(project, warehouse, "tiny", tables)
         return "" if outcome is None or outcome.is_success else str(outcome.failures)
 
-    def left(self, turn: str) -> pl.DataFrame | dict[str, str]:
-        """What a finished command leaves: the labels file, or the content of each table."""
+    def result(self, turn: str) -> pl.DataFrame | dict[str, str]:
+        """The result of a finished command: the labels file, or the content hash of each table."""
         if turn == "label":
             return pl.read_parquet(self.out)
         _, warehouse = runner.from_environment()
         return {table: receipt.content_hash for (_, table), receipt in warehouse.receipts().items()}
 
-    def wrong(self) -> list[str]:
-        """What the doctor finds, and what is left of the killed process."""
+    def faults(self) -> list[str]:
+        """Problems that the doctor reports, and leftovers of the killed process."""
         project, warehouse = runner.from_environment()
         faults = [
             f"{finding.subject}: {finding.problem}"
@@ -161,8 +158,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_a_step(process: subprocess.Popen[bytes]) -> None:
-    """The newest process below the run's own: the step at work; the run itself where there is none
-    yet."""
+    """Kill the newest child process, which runs the current step, or the run if it has none."""
     children = psutil.Process(process.pid).children(recursive=True)
     steps = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     (max(steps, key=lambda child: child.create_time()) if steps else process).kill()
@@ -192,35 +188,35 @@ def main() -> None:
     draw, wrong, done, n_again = random.Random(arguments.seed), 0, Counter[str](), 0
     server = TeacherServer(latency_s=0.05)
     with tempfile.TemporaryDirectory() as folder, server.running():
-        workspace = Place(Path(folder), server)
-        ways = {
-            "run": Way([*RELABEL, "run", "-c", "tiny"], list(TABLES)),
-            "live": Way([*RELABEL, "run", "-c", "tiny", "-s", "*teacher_labels"], LABELS),
-            "step": Way(DAGSTER, LABELS),
-            "label": Way(
+        workspace = Workspace(Path(folder), server)
+        targets = {
+            "run": KillTarget([*RELABEL, "run", "-c", "tiny"], list(TABLES)),
+            "live": KillTarget([*RELABEL, "run", "-c", "tiny", "-s", "*teacher_labels"], LABELS),
+            "step": KillTarget(DAGSTER, LABELS),
+            "label": KillTarget(
                 [*RELABEL, "label", str(workspace.pairs), "-c", "tiny", "-o", str(workspace.out)],
                 list(TABLES),
             ),
         }
-        ways["worker"] = ways["step"]
+        targets["worker"] = targets["step"]
         undisturbed(
-            workspace, ways, {"step" if turn == "worker" else turn for turn in arguments.turns}
+            workspace, targets, {"step" if turn == "worker" else turn for turn in arguments.turns}
         )
         for number in range(1, arguments.kills + 1):
             turn = arguments.turns[number % len(arguments.turns)]
-            way, killer = ways[turn], kill_a_step if turn == "step" else kill_group
+            target, killer = targets[turn], kill_a_step if turn == "step" else kill_group
             workspace.begin(turn)
-            killed_after = _kill(way, killer, draw.uniform(0.25, 1.0) * way.whole_s)
+            killed_after = _kill(target, killer, draw.uniform(0.25, 1.0) * target.undisturbed_s)
             answers_before, requests_before = (
                 answers_in(workspace.home / "ledger"),
                 server.requests.copy(),
             )
-            failed = workspace.again(way.tables)
+            failed = workspace.bring_up_to_date(target.tables)
             if turn == "label" and not workspace.out.exists():  # else it ended before the kill
-                rerun = subprocess.run(way.command, check=False, capture_output=True, text=True)
+                rerun = subprocess.run(target.command, check=False, capture_output=True, text=True)
                 failed += rerun.stderr[-600:] if rerun.returncode else ""
-            is_same = not failed and way.is_same(workspace.left(turn))
-            problems = workspace.wrong()
+            is_same = not failed and target.is_same(workspace.result(turn))
+            problems = workspace.faults()
             problems += [
                 f"asked again: {key}"
                 for key in answers_before
@@ -230,8 +226,7 @@ def main() -> None:
             n_again += repeated
             if repeated > CONCURRENCY:
                 problems.append(
-                    f"{repeated} requests were sent twice, and {CONCURRENCY} at most "
-                    "were on their way"
+                    f"{repeated} requests were sent twice, and {CONCURRENCY} at most were in flight"
                 )
             done[turn] += 1
             if failed or problems or not is_same:
@@ -246,20 +241,20 @@ def main() -> None:
     print(
         f"{arguments.kills} SIGKILLs ({', '.join(f'{count} {turn}' for turn, count in done.items())}): "
         f"{arguments.kills - wrong} reruns ended as undisturbed runs do; {n_again} requests "
-        "that were on their way were sent again, "
+        "that were in flight were sent again, "
         "none that was answered"
     )
     sys.exit(bool(wrong))
 
 
-def undisturbed(workspace: Place, ways: dict[str, Way], turns: set[str]) -> None:
-    """Run each way once without a kill: how long it takes, and what it leaves."""
+def undisturbed(workspace: Workspace, targets: dict[str, KillTarget], turns: set[str]) -> None:
+    """Run each target once without a kill; record its duration and its result."""
     for turn in [
         turn
         for turn in ("run", "live", "step", "label")
         if turn in turns or (turn == "run" and "label" in turns)
     ]:
-        way = ways[turn]
+        target = targets[turn]
         if turn == "label":
             candidates = pl.read_parquet(
                 workspace.folder / "labelled" / "parquet" / "bm25_candidates" / "*" / "*.parquet"
@@ -268,16 +263,18 @@ def undisturbed(workspace: Place, ways: dict[str, Way], turns: set[str]) -> None
             pl.concat([pairs] * 20).with_row_index("row").write_parquet(workspace.pairs)
         workspace.begin(turn)
         started = time.monotonic()
-        subprocess.run(way.command, check=True, capture_output=True)
-        way.whole_s = time.monotonic() - started
-        way.expected = workspace.left(turn)
-        print(f"{turn}: {way.whole_s:.1f} s undisturbed", flush=True)
+        subprocess.run(target.command, check=True, capture_output=True)
+        target.undisturbed_s = time.monotonic() - started
+        target.expected = workspace.result(turn)
+        print(f"{turn}: {target.undisturbed_s:.1f} s undisturbed", flush=True)
         if turn == "run":
             shutil.copytree(workspace.home, workspace.folder / "labelled")
 
 
-def _kill(way: Way, killer: Callable[[subprocess.Popen[bytes]], None], after_s: float) -> float:
-    process = start(way.command)
+def _kill(
+    target: KillTarget, killer: Callable[[subprocess.Popen[bytes]], None], after_s: float
+) -> float:
+    process = start(target.command)
     try:
         process.wait(after_s)
     except subprocess.TimeoutExpired:

@@ -83,7 +83,7 @@ class Corpus:
 
 
 def matrix_peak(dtype: torch.dtype) -> float:
-    """This machine's rate on a large product, in GFLOP a second."""
+    """The rate of a large matrix product on this machine, in GFLOP per second."""
     size = 8192 if torch.cuda.is_available() else 2048
     a = torch.rand(size, size, device=device()).to(dtype)
     rates = []
@@ -95,7 +95,7 @@ def matrix_peak(dtype: torch.dtype) -> float:
 
 
 class Work:
-    """Counts the tokens of text that go through a model, and watches this process' memory."""
+    """Counts the text tokens that a model processes, and samples the memory of this process."""
 
     def __init__(self, grader: Any) -> None:
         self.tokens, self.peak_mb, self._on = torch.tensor(0), 0.0, True
@@ -166,8 +166,7 @@ def small_llama(folder: Path) -> str:
 
 
 def whole_prompts(labeler: Labeler, folder: Path, pairs: pl.DataFrame) -> Callable[[], np.ndarray]:
-    """What transformers gives for each pair's whole prompt, one at a time, in fp32: the expected
-    grade."""
+    """A function that computes expected grades in transformers, one whole prompt at a time."""
     grader: Any = labeler.grader
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     rows = grader.tokenize(pairs.to_dicts())
@@ -191,7 +190,7 @@ def whole_prompts(labeler: Labeler, folder: Path, pairs: pl.DataFrame) -> Callab
 
 
 def compared(labeler: Labeler, pairs: pl.DataFrame, scores: np.ndarray, of: str) -> str:
-    """How grades differ from those that `scores` would have been given."""
+    """The share of equal grades between the labeler and `scores`, as a sentence."""
     ours = labeler.grade(pairs)
     theirs = expected_grades(labeler.calibration.grade_probs(scores))
     equal = float((ours["grade"].to_numpy() == grades_from(theirs, labeler.points)).mean())
@@ -200,7 +199,7 @@ def compared(labeler: Labeler, pairs: pl.DataFrame, scores: np.ndarray, of: str)
 
 
 def in_fp32(folder: Path, pairs: pl.DataFrame) -> np.ndarray:
-    """The scores of the student in `folder`, read in fp32."""
+    """The scores of the student in `folder`, computed in fp32."""
     with tempfile.TemporaryDirectory() as beside:
         copied = Path(beside) / "student"
         copied.mkdir()
@@ -214,7 +213,7 @@ def in_fp32(folder: Path, pairs: pl.DataFrame) -> np.ndarray:
 
 
 def reading(grader: Any) -> tuple[Any, Any]:
-    """The model that reads documents or pairs: as it was loaded, and as it reads."""
+    """The model of a grader: as loaded, and its inference copy."""
     encoder = getattr(grader, "document_encoder", grader)
     return encoder.model, encoder.inference(encoder.model)
 

@@ -36,9 +36,8 @@ from relabel_assets.warehouse.replica import copy_file
 from relabel_assets.warehouse.warehouse import Warehouse
 
 N_PARTITIONS = 8  # the tables of a corpus
-HEADER = (
-    3 * 4096
-)  # DuckDB reads the headers of a file, opens it again by its name, and reads the rest
+# DuckDB reads the three header blocks of a file, opens it again by its name, and reads the rest.
+HEADER = 3 * 4096
 SUMMARY = "select count(distinct body), sum(length(body)) from seed_docs"
 N_READERS = 23
 
@@ -108,7 +107,7 @@ def measure_costs(folder: Path, megabytes: int) -> None:
 
 
 def count_broken_readers(folder: Path, writes_between_copies: int) -> int:
-    """Readers that open the copy for its headers before it is replaced, and for the rest after."""
+    """The number of readers that break while the copy is replaced between headers and blocks."""
     draw = random.Random(1)
     rng = np.random.default_rng(13)
     warehouse = Warehouse.at(folder / f"every_{writes_between_copies}" / "warehouse.duckdb")
@@ -142,8 +141,7 @@ def summary(file: Path) -> list[tuple[object, ...]] | None:
 
 
 def show_views(folder: Path) -> tuple[bool, bool]:
-    """Whether views over Parquet survive a move of the home, and whether SQL on them can write a
-    file."""
+    """Whether views over Parquet survive a move of the home, and can write files."""
     home = folder / "home"
     parquet = home / "parquet"
     parquet.mkdir(parents=True)

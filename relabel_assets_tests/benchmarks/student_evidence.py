@@ -76,7 +76,7 @@ Split = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to grade
 def cross_validated(
     features: np.ndarray, pairs: pl.DataFrame, variant: str, splits: Iterable[Split]
 ) -> pl.DataFrame:
-    """score and grade of every pair, each from a head that saw none of its seed document's queries."""
+    """Score and grade of every pair, from a head that was fitted without its seed document."""
     names, prior = VARIANTS[variant]
     columns, grades = (
         features[:, [FEATURE_NAMES.index(name) for name in names]],
@@ -95,8 +95,7 @@ def cross_validated(
 
 
 def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Iterable[Split]:
-    """Folds over the seed documents of rows, `groups` (N,); each learns from this share of all seed
-    documents."""
+    """Folds over the seed documents `groups` (N,); each trains on `share` of all seed documents."""
     random, seeds = np.random.default_rng([SEED, draw]), np.unique(groups)
     shuffled = random.permutation(seeds)
     for fold in range(folds):
@@ -111,7 +110,7 @@ def drawn_splits(groups: np.ndarray, folds: int, share: float, draw: int) -> Ite
 
 
 def features_of(pairs: pl.DataFrame, corpus: pl.DataFrame) -> np.ndarray:
-    """The features of each of `pairs`, (N, F); `corpus` are the documents of the corpus."""
+    """The features (N, F) of `pairs`; `corpus` has the documents of the corpus."""
     encoder = load_encoder(base_path("embedded"), 192)
     encoded = dict(iter_encoded_documents(encoder, pairs, silent))
     statistics = compute_corpus_statistics(encoder, encoded, pairs, corpus, SEED)

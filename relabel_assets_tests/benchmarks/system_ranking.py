@@ -66,7 +66,7 @@ def by_bm25(
 
 
 def expanded(documents: pl.DataFrame) -> Callable[[Bm25, str], str]:
-    """A query with the words of its three best documents that two of them have."""
+    """A function that adds to a query the words that two of its top three documents share."""
     bodies = dict(documents.select("doc_id", "body").iter_rows())
 
     def rewrite(bm25: Bm25, text: str) -> str:
@@ -91,7 +91,7 @@ def fused(pairs: pl.DataFrame, *systems: pl.Series) -> pl.Series:
 
 
 def made_here(pairs: pl.DataFrame, documents: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
-    """Systems by name, each with its score of every pair."""
+    """The built-in systems by name, each with its score of every pair."""
     beginnings = documents.with_columns(body=first_words(20, "body"))
     short_queries = pairs.with_columns(text=first_words(3, "text"))
     bm25 = by_bm25(pairs, documents)
@@ -143,8 +143,7 @@ def from_files(folder: Path, pairs: pl.DataFrame) -> Iterator[tuple[str, pl.Seri
 
 
 def taus(figures: dict[str, np.ndarray], weights: np.ndarray) -> dict[str, float]:
-    """Kendall's tau with the reference of every labeler's means (S,), of `figures` (S, Q) weighed
-    by (Q,)."""
+    """Kendall's tau with the reference, by labeler; `figures` are (S, Q), `weights` (Q,)."""
     means = {}
     for name, of_systems in figures.items():
         counts = ~np.isnan(of_systems) * weights

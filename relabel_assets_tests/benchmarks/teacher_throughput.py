@@ -25,9 +25,8 @@ from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.teacher import Teacher
 
-BODY = (
-    "The quarterly review covers staffing, tooling and the on-call rota for the region. " * 12
-)  # about 250 tokens
+# About 250 tokens.
+BODY = "The quarterly review covers staffing, tooling and the on-call rota for the region. " * 12
 
 
 def pairs_of(n: int) -> pl.DataFrame:
@@ -90,15 +89,10 @@ def main() -> None:
     Ledger._write = staticmethod(timed_write)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         teacher = Teacher(Path(folder))
-        teacher.grade(
-            pairs_of(1), corpus="warm", config=config, rubric=default_rubric()
-        )  # imports, first connection
-        disk_s, flushes, before_s, started = (
-            0.0,
-            0,
-            cpu_s(resource.RUSAGE_SELF),
-            time.perf_counter(),
-        )
+        # Imports and the first connection are not measured.
+        teacher.grade(pairs_of(1), corpus="warm", config=config, rubric=default_rubric())
+        disk_s, flushes = 0.0, 0
+        before_s, started = cpu_s(resource.RUSAGE_SELF), time.perf_counter()
         if arguments.profile:
             import cProfile
             import pstats

@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def wait_and_skip_greeting(graphql: str) -> None:
-    """Wait until the UI answers, and tell it that its first-visit greeting was seen."""
+    """Wait until the UI answers, and dismiss its first-visit greeting."""
     body = json.dumps({"query": "mutation { setNuxSeen }"}).encode()
     request = urllib.request.Request(graphql, body, {"content-type": "application/json"})
     for _ in range(120):

@@ -59,9 +59,8 @@ def test_estimates_before_candidates_before_sending_and_after_answers(home: Path
         )
         assert "measured on 128 replies" in changed
         tokens = re.search(r"tokens +([\d,]+) prompt, (\d+) completion", changed)
-        assert (
-            tokens is not None and int(tokens[2]) == 16 * 20
-        )  # the server bills 700 and 20 for every request
+        # The server bills 700 and 20 tokens for every request.
+        assert tokens is not None and int(tokens[2]) == 16 * 20
         assert int(tokens[1].replace(",", "")) == pytest.approx(16 * 700, rel=0.02)
         assert sum(server.requests.values()) == N_PAIRS
 
@@ -107,21 +106,20 @@ def answer(line: str, **changes: object) -> str:
         "request_id": "r",
         "body": {**reply, "id": request["custom_id"][:8]},
     }
-    line_of_response = {
+    response_line = {
         "id": "batch_req_1",
         "custom_id": request["custom_id"],
         "response": response,
         "error": None,
     }
-    return json.dumps(line_of_response | changes) + "\n"
+    return json.dumps(response_line | changes) + "\n"
 
 
 def test_exported_requests_answered_elsewhere_become_labels(home: Path, tmp_path: Path) -> None:
     ask_live(home, mode="offline")
     out, back = tmp_path / "requests.jsonl", tmp_path / "responses.jsonl"
-    assert (
-        relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 3
-    )  # no candidates yet
+    # There are no candidates yet.
+    assert relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 3
     assert make(*UP_TO_CANDIDATES).is_success  # type: ignore[union-attr]
     assert relabel("requests", "export", "-c", "tiny", "--out", str(out)).returncode == 0
     lines = out.read_text().splitlines()

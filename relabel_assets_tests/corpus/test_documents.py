@@ -36,7 +36,7 @@ def test_a_row_keeps_its_columns_and_gets_a_hash() -> None:
 
 
 def test_the_hash_is_of_title_body_and_metadata_in_this_order() -> None:
-    """Stored hashes would be others in another order: every document would count as changed."""
+    """In another order every stored document would count as changed."""
     values = ["Leave", "Text.", "Ana", "hr/leave", "2026-02-01", "policy"]
     expected = hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
     assert content_hash(FULL) == document_from_row(FULL)["content_hash"] == expected

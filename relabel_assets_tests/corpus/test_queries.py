@@ -81,7 +81,7 @@ def test_a_query_with_an_unknown_seed_document_is_left_out() -> None:
 
 
 def test_the_hash_covers_text_intent_persona_and_seed() -> None:
-    """Pinned: another hash for the same query would make its labels count as changed."""
+    """Pinned: a new hash of the same query would mark its labels as changed."""
     base = ("parental leave", "keyword", None, "d1")
     assert content_hash(*base) == "7417c265288e379d5ae0ca928de922f01525ffb74de76a6b5139ceaf483c5700"
     variants = [

@@ -19,7 +19,7 @@ CONFIG = QueriesConfig()
 
 
 def words(number: int) -> str:
-    """Three words that no other number has: texts that are not near duplicates."""
+    """Three words that no other number has, so that no two texts are near duplicates."""
     return " ".join(
         hashlib.sha256(f"{number}:{position}".encode()).hexdigest()[:8] for position in range(3)
     )

@@ -1,7 +1,7 @@
 """A Batch API over real HTTP on the loopback: /v1/files and /v1/batches, with their faults.
 
 What belongs here: the server and its faults. What does not: assertions. Each batch ends after
-`n_looks` looks at it, its results in any order; `fate` says what becomes of each line.
+`n_looks` looks at it, its results in any order; `fate` names the result of each line.
 """
 
 import json
@@ -21,8 +21,7 @@ Fate = Callable[[dict[str, Any], str, int], str | None]
 
 
 class BatchServer:
-    """`fate(body, key, nth)`: None for a good answer; expired, missing, a status such as 500, or a
-    name of ANSWERS."""
+    """`fate(body, key, nth)` is None for a good answer, expired, missing, or a name of ANSWERS."""
 
     def __init__(self, fate: Fate = lambda body, key, nth: None, n_looks: int = 2) -> None:
         self.fate, self.n_looks = fate, n_looks
@@ -59,7 +58,7 @@ class BatchServer:
             thread.join(10)
 
     def answer(self, method: str, path: str, headers: Any, raw: bytes) -> tuple[int, Any] | None:
-        """(status, JSON or bytes); None to break the connection off."""
+        """(status, JSON or bytes) of a request, or None to drop the connection."""
         with self._lock:
             self.authorizations.add(headers.get("authorization", ""))
             path = path.partition("?")[0].removeprefix("/v1")

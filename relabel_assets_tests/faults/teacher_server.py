@@ -28,7 +28,7 @@ REASONS = {
 
 
 def true_grade(body: dict[str, Any]) -> int:
-    """The grade that the server gives to a request when it behaves."""
+    """The right grade of a request, from a hash of its last message."""
     return hashlib.sha256(body["messages"][-1]["content"].encode()).digest()[0] % 4
 
 
@@ -62,8 +62,7 @@ def _cut(content: str) -> dict[str, Any]:
     return body
 
 
-# name -> (status, headers, body) for a request whose right grade is `grade`; a str body is sent as
-# it is
+# name -> (status, headers, body) for a request with the right grade `grade`; a str body is sent raw
 ANSWERS: dict[str, Callable[[int], tuple[int, dict[str, str], Any]]] = {
     "429": lambda grade: (429, {}, error_body("slow down", "rate_limit_exceeded")),
     "429 retry-after": lambda grade: (429, {"retry-after": "0.01"}, error_body("slow down")),
@@ -149,8 +148,7 @@ FAULTS = (
 
 
 class TeacherServer:
-    """Serves on a free port of the loopback. `choose(body, key, nth)` names an answer or fault, or
-    None to behave."""
+    """A server on a free port; `choose(body, key, nth)` names an answer or fault, or None."""
 
     def __init__(
         self,
@@ -276,8 +274,7 @@ class TeacherServer:
 def choose_at_random(
     share: float, faults: tuple[str, ...], seed: int
 ) -> Callable[[dict[str, Any], str, int], str | None]:
-    """A fault for `share` of the requests, the same for the same request and try; the rest differ
-    as servers do."""
+    """A fault for `share` of the requests, fixed by request and try; others get a DIFFERENCE."""
 
     def choose(body: dict[str, Any], key: str, nth: int) -> str | None:
         chance = random.Random(f"{seed} {key} {nth}")
@@ -295,5 +292,5 @@ async def _serve_forever(latency_s: float) -> None:
         await listening.serve_forever()
 
 
-if __name__ == "__main__":  # for the benchmark, which wants the server in a process of its own
+if __name__ == "__main__":  # the benchmark runs the server in its own process
     asyncio.run(_serve_forever(float(sys.argv[1])))

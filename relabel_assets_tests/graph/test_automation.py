@@ -41,7 +41,7 @@ def test_a_changed_folder_requests_all_tables_once(
         _, cursor = look_at_folders(instance, None)
         automation_cursor = tick(automation_cursor)  # a new corpus: everything
         run(instance)
-        automation_cursor = tick(automation_cursor)  # what the run itself made asks for nothing
+        automation_cursor = tick(automation_cursor)  # the tables of the run itself request nothing
         (home / "data" / "tiny" / "corpus.yaml").write_text(
             "student: {epochs: 0}\nreference: {kind: adjudicated}\n"
         )

@@ -31,7 +31,7 @@ def label(**values: object) -> dict[str, Any]:
 
 
 def table_rows(table: str, *rows: dict[str, Any]) -> pl.DataFrame:
-    """Rows of `table` without corpus, in which what is not given is NULL; not validated."""
+    """Rows of `table` without the corpus column, not validated; absent values are NULL."""
     names = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
     return pl.DataFrame([{name: row.get(name) for name in names} for row in rows])
 
@@ -60,7 +60,7 @@ def put(warehouse: Warehouse, table: str, *rows: dict[str, Any]) -> None:
     warehouse.replace(table, "tiny", table_rows(table, *rows), input_hash=HASH)
 
 
-# Each contract check, from the rule it is made of
+# Contract checks
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_query_without_a_seed_document_misses_no_parent(warehouse: Warehouse) 
     assert checks.missing_parents(warehouse, TABLES["synthetic_queries"], "tiny") == []
 
 
-# What the pipeline promises
+# Checks of the pipeline
 
 
 def test_pairs_without_a_grade_are_counted_by_reason(warehouse: Warehouse) -> None:
@@ -210,7 +210,7 @@ def test_unproven_margins_are_reported_with_their_outcome(
 def store_broken_rows(warehouse: Warehouse) -> None:
     """Break rows of each kind in the file itself, as a bug or another program could."""
     with warehouse.get_connection() as con:
-        # Without the constraints that DuckDB holds to.
+        # Copies have none of the constraints that DuckDB enforces.
         for table in ("teacher_labels", "synthetic_queries"):
             con.execute(f"create table copied as from {table}; drop table {table}")
             con.execute(f"alter table copied rename to {table}")
@@ -219,9 +219,8 @@ def store_broken_rows(warehouse: Warehouse) -> None:
         con.execute("update teacher_labels set status = 'fine' where query_id = 'q02'")
         con.execute("update teacher_labels set grade = 12 where query_id = 'q03'")
         con.execute("delete from bm25_candidates where query_id = 'q04'")
-        con.execute(
-            "update synthetic_queries set seed_doc_id = 'd7' where query_id = 'q05'"
-        )  # of a benchmark query
+        # d7 is the seed document of a benchmark query.
+        con.execute("update synthetic_queries set seed_doc_id = 'd7' where query_id = 'q05'")
         con.execute(
             "insert into synthetic_queries "
             "select * replace ('benchmark' as split) from synthetic_queries where query_id = 'q06'"
@@ -234,8 +233,7 @@ def store_broken_rows(warehouse: Warehouse) -> None:
 
 
 def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetCheckEvaluation]:
-    """Every check of the corpus tiny, by table and name. The run leaves all rows as they are: their
-    inputs are unchanged."""
+    """Every check of the corpus tiny, by table and name, from a run without changed inputs."""
     job = build_definitions(project, warehouse).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("corpus", ["tiny"])

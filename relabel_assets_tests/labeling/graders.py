@@ -6,7 +6,7 @@ from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 
 class CountingGrader:
-    """Grades every pair 0, and keeps how many pairs came with each call."""
+    """Grades every pair 0, and records the number of pairs of each call."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []

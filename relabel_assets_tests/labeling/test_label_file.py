@@ -48,7 +48,7 @@ def pairs(tmp_path: Path) -> Path:
 
 
 def label(pairs: Path, **changes: Any) -> CountingGrader:
-    """Label `pairs` into labels.parquet beside it; what graded them."""
+    """Label `pairs` into labels.parquet beside it; return the grader."""
     grader = CountingGrader()
     settings: dict[str, Any] = {
         "engine": in_process(grader),
@@ -74,7 +74,7 @@ def killed(pairs: Path) -> Path:
 
 
 def parts_of(pairs: Path) -> dict[str, int]:
-    """When each finished part was written, by name."""
+    """The modification time of each finished part, by name."""
     parts = pairs.with_name("labels.parquet.parts").glob("[0-9]*.parquet")
     return {part.name: part.stat().st_mtime_ns for part in parts}
 

@@ -49,8 +49,7 @@ def test_a_prompt_for_queries_has_placeholders_of_its_own() -> None:
 
 
 def test_everything_except_placeholders_is_literal() -> None:
-    """The hash and the text are those of the first version: a prompt file that a corpus has keeps
-    its answers."""
+    """Stable hash and text keep the answers that a corpus has paid for."""
     prompt = grading_prompt(WITH_LITERAL_BRACES)
     values = {"max_grade": "3", "query": r"a {{body}} {% x %} \1", "grades": "g", "body": "b"}
     system, user = prompt.render(values)

@@ -10,15 +10,14 @@ import pytest
 
 
 def use_home(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let the environment name `folder`/home and `folder`/data."""
+    """Point the environment at `folder`/home and `folder`/data."""
     patch.setenv("RELABEL_HOME", str(folder / "home"))
     patch.setenv("RELABEL_DATA", str(folder / "data"))
     patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
 
 
 def use_copy(patch: pytest.MonkeyPatch, original: Path, folder: Path) -> Path:
-    """Copy a home and its data from `original` to `folder`, and let the environment name them
-    there."""
+    """Copy a home and its data to `folder`, and point the environment at the copy."""
     shutil.copytree(original, folder, dirs_exist_ok=True)
     use_home(patch, folder)
     return folder

@@ -29,8 +29,7 @@ def edit(file: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
 
 
 def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
-    """Plan, run and compare: row counts, untouched tables, other corpora, and the copies that
-    readers open."""
+    """Plan, run, and compare row counts, skipped tables, other corpora and the readers' copies."""
     project, warehouse = runner.from_environment()
     before, receipts_before = (
         {name: warehouse.read(name, corpus) for name in tables},
@@ -53,7 +52,7 @@ def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
             assert done == predicted, (name, planned.get(name))
         if name not in planned:
             assert receipts_after.get((corpus, name)) == receipts_before.get((corpus, name)), (
-                f"{name} was made again, and the plan did not say so"
+                f"{name} was written, and the plan did not predict it"
             )
         query = f"select * from {name} where corpus = '{corpus}' order by all"
         rows = warehouse.query(query)
@@ -71,7 +70,7 @@ def run_beside_its_plan(corpus: str, tables: list[str]) -> dict[str, Planned]:
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three corpora, each labelled as its plan said."""
+    """Three corpora, each labelled as its plan predicted."""
     folder = tmp_path_factory.mktemp("three")
     for name in ("tiny", "other", "third"):
         write_corpus(folder / "data" / name)

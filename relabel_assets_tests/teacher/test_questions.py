@@ -21,7 +21,7 @@ OWN_QUERIES = "user: 'mine: {{body}} {{wanted}}'"
 
 
 def corpus(tmp_path: Path, n_documents: int, **settings: object) -> CorpusFolder:
-    """A corpus of documents that differ in nothing but their number."""
+    """A corpus of documents that differ only in their number."""
     rows = [
         {"doc_id": f"d{n}", "title": f"T{n}", "body": f"word{n} " * 30} for n in range(n_documents)
     ]

@@ -23,8 +23,7 @@ WANTED = [WantedQuery("keyword", None), WantedQuery("messy", "a new hire")]
 
 
 def assert_golden(file: Path, messages: Sequence[dict[str, Any]]) -> None:
-    """To renew after a change on purpose: delete the file, run the test twice, and read the
-    difference."""
+    """Compare with the golden file. To renew it: delete it, run twice, and read the difference."""
     parts = [f"[{message['role']}]\n{message['content']}" for message in messages]
     text = "\n\n".join(parts) + "\n"
     if not file.exists():
@@ -46,7 +45,7 @@ def test_the_queries_prompt_equals_its_golden_file() -> None:
 
 
 def test_request_keys_are_stable() -> None:
-    """They were computed with version 0.1.0. A ledger has its answers under them."""
+    """Version 0.1.0 computed these keys. Ledgers have answers under them."""
     (request,) = grading_requests(PAIR, grading_prompt(), default_rubric(), TeacherConfig())
     key = "3e56adf768afa50f4e10f2c255fdb89eaff408f632b34b4b4ca165ebbf552207"
     assert request_key(request.body()) == key

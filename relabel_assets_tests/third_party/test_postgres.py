@@ -72,9 +72,7 @@ def free_port() -> int:
 def test_code_server_daemon_and_command_share_postgres_and_one_home(
     tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commands of the Compose file, each in a folder of its own: the daemon's queue runs one
-    corpus, `relabel run` another.
-    """
+    """The daemon runs one corpus from its queue, `relabel run` another, each in its own folder."""
     home, port = tmp_path / "home", free_port()
     (home / "dagster").mkdir(parents=True)
     shutil.copy(DEPLOY / "dagster.yaml", home / "dagster" / "dagster.yaml")

@@ -17,7 +17,7 @@ TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfo
 
 
 def write_model(file: Path) -> None:
-    """One layer, a vocabulary of the 256 bytes."""
+    """Write a model with one layer and a vocabulary of the 256 bytes."""
     import gguf
 
     draw = np.random.default_rng(0)

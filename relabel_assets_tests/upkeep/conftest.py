@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def own_home(finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of this test's own."""
+    """A copy of the finished home that the test may change."""
     shutil.copytree(finished_home, tmp_path / "home")
     monkeypatch.setenv("RELABEL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RELABEL_DATA", str(finished_home.parent / "data"))

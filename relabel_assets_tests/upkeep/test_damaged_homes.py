@@ -1,5 +1,6 @@
 """Commands on a home that is unwritable, full, or left behind by a killed run."""
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -7,7 +8,6 @@ import polars as pl
 import pytest
 
 from relabel_assets.home import Home
-from relabel_assets.running import runner
 from relabel_assets.running.dagster_state import open_instance
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel
@@ -74,7 +74,7 @@ def test_a_read_only_home_is_reported_and_not_changed(
     (own_home / lock).unlink(missing_ok=True)
     (
         own_home / lock
-    ).mkdir()  # a lock that no process can take, root's neither, as on a read-only disk
+    ).mkdir()  # no process can take this lock, not even root, as on a read-only disk
     before = (own_home / "warehouse.duckdb").read_bytes()
     done = relabel(*words)
     assert (
@@ -88,7 +88,8 @@ def test_a_read_only_home_is_reported_and_not_changed(
 def test_a_run_does_not_start_on_a_full_disk(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_LEAST_FREE_BYTES", 10**18)  # no disk has so much
+    usage = shutil.disk_usage(own_home)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     before = (own_home / "warehouse.duckdb").read_bytes()
     done = relabel("run", "--force")
     assert (done.returncode, "Make room" in done.stderr) == (6, True), done.stderr

@@ -40,7 +40,7 @@ def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
 
 
 def write_ledger(folder: Path) -> None:
-    """Two requests; one was answered for two cents, the other was told to wait."""
+    """Write two requests: one answered for two cents, one refused with 429."""
     folder.mkdir(parents=True)
     metadata = RequestMetadata(
         corpus="tiny", purpose="grading", model="gpt", at="2026-11-25T10:00:00+00:00"

@@ -57,9 +57,8 @@ def test_a_failure_between_delete_and_insert_keeps_rows_receipt_and_history(
     warehouse: Warehouse,
 ) -> None:
     receipt = warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
-    with duckdb.connect(
-        warehouse.database
-    ) as con:  # DuckDB refuses rows that satisfy the declaration
+    # With this index DuckDB refuses rows that satisfy the declaration.
+    with duckdb.connect(warehouse.database) as con:
         con.execute("create unique index one_pair_a_model on student_labels (model_id)")
     with pytest.raises(WarehouseError, match="old rows were kept"):
         warehouse.replace("student_labels", "c", labels("q2", "q3"), input_hash=HASH)

@@ -61,15 +61,13 @@ def documents(n: int, words: int = 1) -> pl.DataFrame:
     )
 
 
-HEADER = (
-    3 * 4096
-)  # DuckDB reads the headers of a file, opens it again by its name, and reads the rest
+# DuckDB reads the three header blocks of a file, opens it again by its name, and reads the rest.
+HEADER = 3 * 4096
 SUMMARY = "select count(distinct body), sum(length(body)) from seed_docs"
 
 
 def read_while_replaced(folder: Path, before: bytes, after: bytes) -> list[tuple[Any, ...]]:
-    """What a reader sees that opens the copy `before` for its headers and finds `after` for the
-    rest."""
+    """The summary that a reader computes from the headers of `before` and the blocks of `after`."""
     file = folder / "read.duckdb"
     file.write_bytes(before[:HEADER] + after[HEADER:])
     with duckdb.connect(str(file), read_only=True) as con:
@@ -89,7 +87,7 @@ def test_replacing_the_replica_does_not_break_a_reader_that_is_opening_it(tmp_pa
             assert read_while_replaced(tmp_path, before, after) == expected
         expected = warehouse.read_replica(SUMMARY).rows()
         before = after
-    assert n_shorter  # else the length of the copy was never put to the test
+    assert n_shorter  # else no copy was shorter than the one before it
 
 
 def test_a_backup_between_two_writes_does_not_break_a_reader_that_is_opening_the_replica(

@@ -63,7 +63,7 @@ def test_a_file_of_an_unknown_version_is_refused_unchanged(
 
 @pytest.fixture
 def upgrades(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files whose tables and views were looked through, one entry each time."""
+    """The files that upgrade_schema was called with, in order."""
     files: list[str] = []
 
     def counted(con: duckdb.DuckDBPyConnection, database: str) -> bool:
@@ -161,7 +161,7 @@ def test_a_warehouse_of_an_earlier_version_is_upgraded_without_losing_a_row(
 
 
 def declared_before(file: str, table: str, column: str, values: str) -> None:
-    """Give `column` of `table` the check of a version that allowed other `values`."""
+    """Replace the check of `column` by that of a version that allowed other `values`."""
     with duckdb.connect(file) as con:
         con.begin()
         (declared,) = con.execute(
@@ -219,9 +219,7 @@ def test_a_value_of_a_later_version_is_refused_and_stays_stored(
 
 
 def test_the_declared_columns_are_those_of_the_newest_file_in_earlier(warehouse: Warehouse) -> None:
-    """A change of a table's columns needs a file in `earlier/` of the tables as they were: then
-    this test is changed too.
-    """
+    """After a change of columns: store the old tables in `earlier/`, then renew this hash."""
     columns = sorted(
         f"{table.name}.{name} {column.dtype} {column.nullable}"
         for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)

@@ -55,9 +55,8 @@ def test_a_decoders_prompt_has_the_rubric_and_escapes_documents(tmp_path: Path) 
     assert all(grade.meaning in text for grade in RUBRIC.grades)
     assert text.count("</document>") == 1
     n_empty = len(grader.tokenize([{"text": "", "title": None, "body": ""}])[0]["input_ids"])
-    assert (
-        len(grader.tokenize([hostile])[0]["input_ids"]) <= n_empty + 48 + 8
-    )  # the escape of a delimiter is some tokens more
+    # An escaped delimiter has up to 8 tokens more.
+    assert len(grader.tokenize([hostile])[0]["input_ids"]) <= n_empty + 48 + 8
 
 
 def test_a_rubric_that_fills_the_context_window_is_refused(tmp_path: Path) -> None:

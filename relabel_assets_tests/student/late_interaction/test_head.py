@@ -13,7 +13,7 @@ Data = tuple[NDArray, NDArray, list[str]]
 
 
 def clear_data(n_queries: int = 20, per_query: int = 20) -> Data:
-    """Features (signal, noise, constant): the signal says almost all of the grade."""
+    """Features (signal, noise, constant), of which the signal almost determines the grade."""
     n = n_queries * per_query
     draw = np.random.default_rng(3)
     grades = draw.integers(0, 4, size=n)
@@ -23,7 +23,7 @@ def clear_data(n_queries: int = 20, per_query: int = 20) -> Data:
 
 
 def noisy_data() -> Data:
-    """A known signal, and 12 features of noise that a free head would learn by heart."""
+    """A weak signal and 12 noise features, which a head without a prior would overfit."""
     draw = np.random.default_rng(5)
     signal, noise = draw.normal(size=160), draw.normal(size=(160, 12))
     grades = np.clip(np.round(1.5 + signal + draw.normal(scale=2.0, size=160)), 0, 3).astype(int)

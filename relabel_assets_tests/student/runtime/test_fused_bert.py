@@ -39,9 +39,8 @@ def random_model(kind: str, **more: Any) -> Any:
     torch.manual_seed(5)
     config, model = FAMILY[kind]
     network = model(config(**SIZES | more)).eval()
-    for parameter in (
-        network.parameters()
-    ):  # as made, biases are zero and norms one: nothing would tell them apart
+    # Initial biases are all zero and norms all one, so a mix-up of them would not show.
+    for parameter in network.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
     return network
 

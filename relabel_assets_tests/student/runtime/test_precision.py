@@ -97,7 +97,7 @@ def test_mixed_precision_casts_products_only_and_ends_after_an_interrupt() -> No
 def on_a_cpu(
     monkeypatch: pytest.MonkeyPatch, *, amx: bool = False, avx512_bf16: bool = False
 ) -> None:
-    """This machine has no GPU, and a CPU with these instructions."""
+    """Pretend that this machine has no GPU, and a CPU with these instructions."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)

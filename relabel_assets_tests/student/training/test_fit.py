@@ -21,8 +21,7 @@ from relabel_assets.student.training.fit import (
 
 
 class OneWeight:
-    """A weight that every step makes larger; `seen` are the samples of all steps, and `weights` its
-    value after each epoch."""
+    """A weight that grows at every step. `seen` has all samples, `weights` its value by epoch."""
 
     def __init__(self, documents_per_query: int | None = None) -> None:
         self.module: nn.Module = nn.Linear(1, 1, bias=False)
@@ -44,7 +43,7 @@ class OneWeight:
         return -self.module.weight.sum()  # type: ignore[operator, union-attr]
 
     def fit(self, *dev_metrics: float | None, queries: Sequence[GradedQuery]) -> int:
-        """Train one epoch for each dev metric after the first; the number of the best one."""
+        """Train one epoch for each dev metric after the first; return the number of the best epoch."""
         values: Iterator[float | None] = iter(dev_metrics)
 
         def dev_metric() -> float | None:

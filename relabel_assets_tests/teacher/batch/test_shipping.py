@@ -120,8 +120,7 @@ def test_a_crash_at_any_step_loses_and_repeats_no_request(lost: str, tmp_path: P
 
 
 def crash_after(folder: Path, server: BatchServer, step: str) -> list[dict[str, Any]]:
-    """Kill a run as soon as the server has seen `step`, and put the state back to before it was
-    written down."""
+    """Kill a run when the server has received `step`; reset the state to before that step."""
     state = folder / "demo.batches" / "state.json"
     child = subprocess.Popen(
         [sys.executable, "-c", GRADING.replace("(100)", "(30)"), str(server.port), str(folder)],

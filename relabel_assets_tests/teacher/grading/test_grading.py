@@ -26,7 +26,7 @@ REQUEST = Request("m", (), "s", {}, 0.0, 13, 100)
 
 
 def answered(index: int, grade: int, **metadata: object) -> Exchange:
-    """An exchange that was read as `grade`, with the metadata of its response."""
+    """An exchange that was parsed as `grade`, with the metadata of its response."""
     line = Line(f"key{index}", RequestMetadata(**metadata), Response(200))  # type: ignore[arg-type]
     parsed = ParsedReply("ok", value=GradeReply(grade, f"because {grade}"))
     return Exchange(index, REQUEST, f"key{index}", "ok", None, 1, 0.01, line, parsed)

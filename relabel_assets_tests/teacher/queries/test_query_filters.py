@@ -106,7 +106,7 @@ def test_a_row_has_its_intent_model_and_prompt() -> None:
 
 
 def test_an_id_depends_on_the_document_and_the_text() -> None:
-    """Nothing else may change it: grades are kept under it."""
+    """Grades are stored under the id, so nothing else may change it."""
     written = [WrittenQuery("messy", "leav rules")]
     ids = []
     for document, wanted in ((DOCUMENT, WantedQuery("messy")), (DOCUMENT, WantedQuery("keyword", "x")),

@@ -221,7 +221,7 @@ def test_the_limit_is_the_smaller_of_the_two_budgets(
 def test_requests_in_flight_cannot_overshoot_and_release_their_reservations(
     concurrency: int,
 ) -> None:
-    """Each can cost 1.0 and costs 0.4: with 5.0, eleven go, whatever the concurrency."""
+    """Each request can cost 1.0 and costs 0.4, so a budget of 5.0 allows eleven."""
 
     async def main() -> tuple[float, int]:
         budget, sent = Budget(5.0), 0
