@@ -37,7 +37,7 @@ NONE_JUDGED = pl.DataFrame(schema={"query_id": pl.String, "doc_id": pl.String})
 
 
 def bm25_by_hand(query: str, body: str) -> float:
-    """Robertson & Zaragoza 2009, Lucene's idf, k1 1.2, b 0.75; 5 documents, 14 words with fillers."""
+    """Robertson & Zaragoza 2009, Lucene's idf; with fillers there are 5 documents and 14 words."""
     words = {doc_id: text.split() for doc_id, text in BODIES.items()}
     assert sum(map(len, words.values())) == 13
     n_documents, mean = 5, 14 / 5

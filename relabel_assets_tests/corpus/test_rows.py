@@ -1,6 +1,5 @@
 """Parsing shared by all readers: JSON lines, checked fields and duplicates, each value by hand."""
 
-import json
 from typing import Any
 
 import pytest
@@ -126,4 +125,3 @@ def test_a_value_in_a_message_is_at_most_60_characters() -> None:
     assert shown("abc") == "'abc'"
     assert len(shown("x" * 58)) == 60
     assert shown("x" * 59) == "'" + "x" * 58 + "…"
-    assert json.dumps(shown("x" * 500)).isascii()

@@ -89,7 +89,7 @@ def test_a_contract_check_fails_on_rows_that_break_its_rule(
 
 
 def test_every_contract_check_has_rules_of_its_own() -> None:
-    assert set(checks._CHECK_OF_RULE.values()) | {"in_range"} == set(checks._CONTRACT_CHECKS)
+    assert set(checks.CHECK_OF_RULE.values()) | {"in_range"} == set(checks.CONTRACT_CHECKS)
 
 
 def test_rows_with_a_missing_parent_are_counted_by_reference(warehouse: Warehouse) -> None:

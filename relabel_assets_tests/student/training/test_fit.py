@@ -43,7 +43,7 @@ class OneWeight:
         return -self.module.weight.sum()  # type: ignore[operator, union-attr]
 
     def fit(self, *dev_metrics: float | None, queries: Sequence[GradedQuery]) -> int:
-        """Train one epoch for each dev metric after the first; return the number of the best epoch."""
+        """Train one epoch for each dev metric after the first; return the best epoch's number."""
         values: Iterator[float | None] = iter(dev_metrics)
 
         def dev_metric() -> float | None:

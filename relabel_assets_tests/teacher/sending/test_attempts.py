@@ -40,7 +40,7 @@ def test_the_number_of_retries_depends_on_the_kind_of_failure(
 
 
 def test_billed_tokens_correct_the_estimated_tokens(tmp_path: Path) -> None:
-    """Estimated: some hundred tokens a reply. Billed: 72,000, at a limit of ten such replies a second."""
+    """Each reply is billed with 72,000 tokens; the limit allows ten of these a second."""
     times, n_pairs = [], 12
 
     def behave(body: dict[str, Any]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_azure_without_a_key_or_an_address_is_an_error(
 
 
 def test_the_token_rate_limit_holds_at_any_concurrency(tmp_path: Path) -> None:
-    """The server bills 720 tokens a reply, so 720 x 20 tokens a second allow 20 replies a second."""
+    """The server bills 720 tokens a reply: 720 x 20 tokens a second allow 20 replies."""
     per_second, n = 20, 30
     with Recorder().running() as server:
         before_s = time.monotonic()
