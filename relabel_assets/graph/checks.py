@@ -22,7 +22,7 @@ from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.warehouse import Warehouse
 
-_CONTRACT_CHECKS = {
+CONTRACT_CHECKS = {
     "not_null": "Columns declared as not null hold no NULL.",
     "unique_key": "Each key occurs once.",
     "accepted_values": "Every value has the declared type, and is allowed in its column.",
@@ -30,7 +30,7 @@ _CONTRACT_CHECKS = {
     "own rules.",
 }
 # The check of a dataframely rule. Every other rule belongs to in_range.
-_CHECK_OF_RULE = {
+CHECK_OF_RULE = {
     "nullability": "not_null",
     "primary_key": "unique_key",
     "dtype": "accepted_values",
@@ -48,7 +48,7 @@ def _specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
 
 def contract_checks(table: Table) -> dg.AssetChecksDefinition:
     """The checks that follow from one table's declaration."""
-    descriptions = dict(_CONTRACT_CHECKS)
+    descriptions = dict(CONTRACT_CHECKS)
     if table.references:
         parents = ", ".join(sorted({reference.parent for reference in table.references}))
         descriptions["relationships"] = f"Every referenced id exists in {parents}."
@@ -61,7 +61,7 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
         for corpus in context.partition_keys:
             rows = warehouse.read(table.name, corpus)
             broken[corpus] = broken_rules(table, rows.with_columns(corpus=pl.lit(corpus)))
-        for name in _CONTRACT_CHECKS:
+        for name in CONTRACT_CHECKS:
             find = partial(_broken_lines, broken, name)
             yield _result(table.name, name, _findings(context, find))
         if table.references:
@@ -76,7 +76,7 @@ def broken_rules(table: Table, rows: pl.DataFrame) -> dict[str, dict[str, int]]:
     _, failure = table.schema.filter(rows.select(table.schema.column_names()), cast=True)
     broken: dict[str, dict[str, int]] = {}
     for rule, count in failure.counts().items():
-        name = _CHECK_OF_RULE.get(rule.split("|")[-1], "in_range")
+        name = CHECK_OF_RULE.get(rule.split("|")[-1], "in_range")
         broken.setdefault(name, {})[rule] = count
     return broken
 
