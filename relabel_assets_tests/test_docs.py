@@ -188,12 +188,12 @@ def test_what_is_not_run_is_still_in_the_documentation() -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A working directory with .relabel and data, as after `make demo`; my_docs has a teacher on
     loopback."""
     folder = tmp_path_factory.mktemp("docs")
-    shutil.copytree(made, folder / ".relabel")
-    shutil.copytree(made.parent / "data", folder / "data")
+    shutil.copytree(finished_home, folder / ".relabel")
+    shutil.copytree(finished_home.parent / "data", folder / "data")
     documents = folder / "data" / "my_docs" / "documents"
     documents.mkdir(parents=True)
     for subject in DOCUMENT_SUBJECTS:
