@@ -129,6 +129,8 @@ def _mutable(tree: ast.AST) -> Iterator[ast.expr]:
             child, ast.JoinedStr | ast.Raise | ast.arguments | ast.Import | ast.ImportFrom
         ):
             continue
+        if child in getattr(tree, "decorator_list", ()):  # frozen=True is no rule of a module
+            continue
         if isinstance(tree, ast.AnnAssign | ast.arg | ast.FunctionDef) and child in (
             getattr(tree, "annotation", None),
             getattr(tree, "returns", None),

@@ -40,6 +40,13 @@ def test_beir_qrels_have_three_columns_or_four_and_a_header() -> None:
     assert qrels("q1\tana\td1\t2\n", is_beir=True).frame.rows() == [("q1", "d1", "ana", 2)]
 
 
+@pytest.mark.parametrize("line", ["\td1\t2", "q1\t\t2", "q1\td1\t"])
+def test_an_empty_field_of_a_beir_line_is_a_problem(line: str) -> None:
+    labels = qrels(f"q0\td0\t1\n{line}\n", is_beir=True)
+    assert labels.frame.height == 1
+    assert [problem.line for problem in labels.problems] == [2]
+
+
 def test_a_header_is_skipped_in_the_first_line_only() -> None:
     labels = qrels("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", is_beir=True)
     assert labels.frame.height == 1

@@ -197,6 +197,7 @@ def test_a_refusal_is_not_an_empty_list_of_queries() -> None:
 def test_the_schema_allows_exactly_the_parsed_fields() -> None:
     query = queries_reply_schema()["properties"]["queries"]["items"]
     assert set(query["properties"]) == set(query["required"]) == {"intent", "text"}
+    assert query["additionalProperties"] is False  # strict JSON Schema modes refuse anything else
     for intent in query["properties"]["intent"]["enum"]:
         content = f'{{"queries": [{{"intent": "{intent}", "text": "x"}}]}}'
         assert read_queries(chat_body(content)).status == "ok"
