@@ -83,7 +83,7 @@ def test_a_check_in_one_run_over_many_corpora_names_the_corpus(corpora: Path) ->
         check = evaluations["every_pair_is_graded"]
         assert (
             check.passed,
-            "two: 1 pairs not_recorded" in str(check.metadata["first"].value),
+            "two: 1 pair not_recorded" in str(check.metadata["first"].value),
         ) == (False, True)
 
 
