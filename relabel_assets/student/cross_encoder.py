@@ -17,7 +17,6 @@ from typing import Any
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from peft import TaskType
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -74,7 +73,7 @@ class CrossEncoder:
         grader = cls.load(base_path(config.base_model), config.max_length, config.precision)
         if config.method == "full":
             return grader
-        adapted = with_lora(grader.model, rank=_LORA_RANK, task=TaskType.SEQ_CLS)
+        adapted = with_lora(grader.model, rank=_LORA_RANK, task="SEQ_CLS")
         return dataclasses.replace(grader, model=adapted)
 
     def tokenize(self, pairs: Sequence[dict[str, Any]]) -> list[TokenRow]:

@@ -17,6 +17,8 @@ from relabel_assets.graph.recipe import RECIPES
 from relabel_assets.home import settings_from_environment
 from relabel_assets.tables.tables import TABLES
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(relabel_assets.__file__).parent
 BELOW_DEFINITIONS = [
     f"relabel_assets.{room}.{file.stem}"

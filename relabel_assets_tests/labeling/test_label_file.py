@@ -15,6 +15,8 @@ from relabel_assets.labeling.chunk import in_process
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets_tests.labeling.graders import CountingGrader, no_texts
 
+pytestmark = pytest.mark.slow
+
 N_PAIRS = 95  # ten chunks, the last one of five rows
 KILLED_IN_THE_SIXTH_CHUNK = """
 import os, signal, sys

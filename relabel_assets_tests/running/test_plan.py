@@ -18,6 +18,8 @@ from relabel_assets_tests.builders import ask_live, relabel, write_corpus
 from relabel_assets_tests.faults.teacher_server import TeacherServer
 from relabel_assets_tests.running.homes import use_copy, use_home
 
+pytestmark = pytest.mark.slow
+
 LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
 
 

@@ -29,6 +29,8 @@ from relabel_assets_tests.student.tiny_models import (
     save_encoder,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_declared_architecture_is_registered_and_allowed_in_settings_and_table() -> None:
     assert tuple(ARCHITECTURES) == STUDENT_ARCHITECTURES

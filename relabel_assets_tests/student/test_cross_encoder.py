@@ -25,6 +25,8 @@ from relabel_assets_tests.student.tiny_models import (
     tokenizer,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize("name", list(ENCODERS))

@@ -12,6 +12,8 @@ from relabel_assets.student.folder import ADAPTER, Settings, model_card, read_se
 from relabel_assets.student.training.fit import with_lora
 from relabel_assets_tests.student.tiny_models import save_encoder
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "model_id": "4f1c",
     "base_model": "embedded",

@@ -13,6 +13,8 @@ from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.late_interaction.maxsim import QueryScorer
 from relabel_assets_tests.student.tiny_models import RUBRIC, SUBJECTS, pairs, save_encoder
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_student_folder_computes_the_same_token_vectors_in_sentence_transformers(
     tmp_path: Path,

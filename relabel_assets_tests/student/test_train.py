@@ -14,6 +14,8 @@ from relabel_assets.student import Labeler, student_id, train_student, training_
 from relabel_assets.student.cross_encoder import CrossEncoder
 from relabel_assets_tests.student.tiny_models import save_encoder
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = ("parental leave", "travel expenses", "laptop repair", "visitor badges")
 CONFIG = StudentConfig(epochs=1)
 RUBRIC = default_rubric()

@@ -13,6 +13,8 @@ from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, KEY, grade, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, error_body
 
+pytestmark = pytest.mark.slow
+
 # The server bills 720 tokens a reply: 0.0072 USD.
 PRICE = {"price_usd_per_million_tokens": {"input": 10.0, "output": 10.0}}
 

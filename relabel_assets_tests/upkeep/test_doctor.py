@@ -19,6 +19,8 @@ from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel
 from relabel_assets_tests.upkeep.killed_runs import ended_process, started_run
 
+pytestmark = pytest.mark.slow
+
 
 def problems(home: Path, *, is_fixing: bool = False) -> dict[str, str]:
     project = Project(home_path=str(home), data_path=str(home.parent / "data"))

@@ -9,6 +9,8 @@ from relabel_assets.errors import WarehouseError
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import HASH, labels
 
+pytestmark = pytest.mark.slow
+
 
 def _write_often(database: str, corpus: str) -> None:
     for round_number in range(5):

@@ -15,6 +15,8 @@ from relabel_assets.errors import ContractError, WarehouseError
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import EARLIER, HASH, labels
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_partition_is_replaced_and_its_neighbours_are_kept(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "one", labels("q1", "q2"), input_hash=HASH)

@@ -17,6 +17,8 @@ from relabel_assets.warehouse.schema import view_names
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 MAY_BE_EMPTY = ("status <> 'ok'", "relevant_documents = 0", "rank is null", "not in (select")

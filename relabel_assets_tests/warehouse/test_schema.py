@@ -14,6 +14,8 @@ from relabel_assets.warehouse.schema import upgrade_schema, view_names
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import EARLIER, HASH, labels
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_column_has_its_description_and_every_view_runs(warehouse: Warehouse) -> None:
     warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pytest
 
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import EARLIER, HASH
+
+pytestmark = pytest.mark.slow
 
 
 def test_batches_are_the_table_in_order(warehouse: Warehouse) -> None:

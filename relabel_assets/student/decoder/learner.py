@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 import torch
-from peft import TaskType
 from torch import Tensor, nn
 
 from relabel_assets.corpus.student_config import StudentConfig
@@ -51,7 +50,7 @@ class DigitLearner(PairLearner):
         )
         base = model = decoder.model
         if config.method == "lora":
-            model = with_lora(base, rank=_LORA_RANK, task=TaskType.CAUSAL_LM)
+            model = with_lora(base, rank=_LORA_RANK, task="CAUSAL_LM")
         if sum(p.numel() for p in model.parameters()) > CHECKPOINT_FROM:
             base.enable_input_require_grads()  # checkpointing needs an input with a gradient
             _checkpoint_activations(model, decoder.inference.dtype)

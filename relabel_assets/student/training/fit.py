@@ -10,16 +10,18 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import polars as pl
 import torch
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from torch import Tensor, nn
 
 from relabel_assets.progress import Progress
 from relabel_assets.student.training.epochs import Epoch, best_epoch
+
+if TYPE_CHECKING:  # it takes seconds to import, and grading does not need it
+    from peft import PeftModel
 
 # The usual values of fine-tuning (Devlin et al. 2019). Others were not measured.
 _WARM_UP_SHARE = 0.1  # of all steps
@@ -138,7 +140,9 @@ def fit(
     return history
 
 
-def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> PeftModel:
+def with_lora(
+    model: nn.Module, *, rank: int, task: Literal["SEQ_CLS", "CAUSAL_LM"] | None = None
+) -> "PeftModel":
     """`model` with LoRA adapters (Hu et al. 2021) on every linear layer but the output's.
 
     With `task` SEQ_CLS, all weights of the classification head are trained too.
@@ -149,8 +153,14 @@ def with_lora(model: nn.Module, *, rank: int, task: TaskType | None = None) -> P
     >>> sorted({name.rpartition(".")[2] for name in adapted.peft_config["default"].target_modules})
     ['dense', 'key', 'query', 'value']
     """
+    from peft import LoraConfig, TaskType, get_peft_model
+
     config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type=task
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type=TaskType(task) if task else None,
     )
     with warnings.catch_warnings():
         # peft and transformers warn about each other, and a user can do nothing about it.

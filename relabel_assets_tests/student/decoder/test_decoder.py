@@ -13,6 +13,8 @@ from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.folder import read_settings
 from relabel_assets_tests.student.tiny_models import DECODERS, RUBRIC, pairs, save_decoder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("template", [True, False])
 @pytest.mark.parametrize("name", list(DECODERS))

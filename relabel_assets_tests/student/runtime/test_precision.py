@@ -14,6 +14,8 @@ from relabel_assets.student.runtime.precision import InferenceCopy, dtype_of, mi
 from relabel_assets.student.training.fit import GradedQuery, Learner
 from relabel_assets_tests.student.tiny_models import SIZES, pairs, save_decoder, save_encoder
 
+pytestmark = pytest.mark.slow
+
 
 def learner(kind: str, base: Path, precision: str) -> Learner:
     settings: dict[str, Any] = {
