@@ -20,6 +20,22 @@ from relabel_assets_tests.faults.teacher_server import ANSWERS, chat_body, error
 Fate = Callable[[dict[str, Any], str, int], str | None]
 
 
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[int]:
+    """Serve in a thread until the block ends, on a free port for 0; the port is the value."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
 class BatchServer:
     """`fate(body, key, nth)` is None for a good answer, expired, missing, or a name of ANSWERS."""
 
@@ -44,18 +60,8 @@ class BatchServer:
 
     @contextmanager
     def running(self) -> Iterator["BatchServer"]:
-        server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
-        self.port = server.server_address[1]
-        thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-        thread.start()
-        try:
+        with serving(_handler(self), self.port) as self.port:
             yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join(10)
 
     def answer(self, method: str, path: str, headers: Any, raw: bytes) -> tuple[int, Any] | None:
         """(status, JSON or bytes) of a request, or None to drop the connection."""

@@ -1,11 +1,10 @@
 """Azure requests and the token rate limit, each over real HTTP."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +15,7 @@ from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, make_pairs
+from relabel_assets_tests.faults.batch_server import serving
 from relabel_assets_tests.faults.teacher_server import error_body, good_reply
 
 pytestmark = pytest.mark.slow  # a server on the loopback
@@ -56,18 +56,8 @@ class Recorder:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = server.server_address[1]
-        thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-        thread.start()
-        try:
+        with serving(Handler) as self.port:
             yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join(10)
 
 
 def grade(folder: Path, n: int, **settings: object) -> pl.DataFrame:
