@@ -30,9 +30,9 @@ def noisy_data() -> Data:
     return np.hstack([signal[:, None], noise]), grades, [f"q{row // 16}" for row in range(160)]
 
 
-def spied_decays(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
-    """(pairs, decay) of each fit."""
-    fits: list[tuple[int, float]] = []
+def spied_fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float, list[float]]]:
+    """(pairs, decay, prior) of each fit."""
+    fits: list[tuple[int, float, list[float]]] = []
     fit = module._fit_weights
 
     def spy(
@@ -43,7 +43,7 @@ def spied_decays(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
         decay: float,
         seed: int,
     ) -> tuple[NDArray, NDArray]:
-        fits.append((len(features), decay))
+        fits.append((len(features), decay, prior.tolist()))
         return fit(features, grades, queries, prior, decay, seed)
 
     monkeypatch.setattr(module, "_fit_weights", spy)
@@ -91,40 +91,40 @@ def test_clear_data_choose_the_smallest_decay_and_noisy_data_the_largest(
     chosen: float,
 ) -> None:
     features, grades, queries = data()
-    fits = spied_decays(monkeypatch)
+    fits = spied_fits(monkeypatch)
     names = [str(number) for number in range(features.shape[1])]
     fit_head(features, grades, queries, names=names, seed=1, prior=prior)
-    assert fits[-1] == (len(features), chosen), "the last fit is the head's own, to all pairs"
+    assert fits[-1][:2] == (len(features), chosen), "the last fit is the head's own, to all pairs"
 
 
 def test_the_decay_with_the_lowest_held_out_loss_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {1e-3: 5.0, 1e-2: 3.0, 1e-1: 2.0, 1.0: 4.0, 10.0: 6.0}
     monkeypatch.setattr(module, "_held_out_loss", lambda *args: losses[args[5]])
-    fits = spied_decays(monkeypatch)
+    fits = spied_fits(monkeypatch)
     features, grades, queries = clear_data()
     fit_head(features, grades, queries, names="abc", seed=1)
-    assert fits == [(400, 0.1)]
+    assert [fit[:2] for fit in fits] == [(400, 0.1)]
 
 
 def test_equal_losses_choose_the_smallest_decay(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {1e-3: 5.0, 1e-2: 2.0, 1e-1: 2.0, 1.0: 2.0, 10.0: 6.0}
     monkeypatch.setattr(module, "_held_out_loss", lambda *args: losses[args[5]])
-    fits = spied_decays(monkeypatch)
+    fits = spied_fits(monkeypatch)
     features, grades, queries = clear_data()
     fit_head(features, grades, queries, names="abc", seed=1)
-    assert fits == [(400, 0.01)]
+    assert [fit[:2] for fit in fits] == [(400, 0.01)]
 
 
 @pytest.mark.parametrize(("n_queries", "n_fits"), [(7, 1), (8, 4 * len(DECAYS) + 1)])
 def test_the_decay_is_chosen_with_at_least_eight_queries(
     monkeypatch: pytest.MonkeyPatch, n_queries: int, n_fits: int
 ) -> None:
-    fits = spied_decays(monkeypatch)
+    fits = spied_fits(monkeypatch)
     features, grades, queries = clear_data(n_queries, per_query=6)
     fit_head(features, grades, queries, names="abc", seed=1)
     assert len(fits) == n_fits
     if n_queries < 8:
-        assert fits == [(42, DECAYS[0])]
+        assert [fit[:2] for fit in fits] == [(42, DECAYS[0])]
 
 
 def test_each_query_is_held_out_once_with_all_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,25 +185,11 @@ def test_ordered_pairs_above_the_maximum_are_sampled_by_the_seed(
 def test_the_prior_is_rescaled_to_standardized_features(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    directions = []
-    fit = module._fit_weights
-
-    def spy(
-        features: NDArray,
-        grades: NDArray,
-        queries: list[str],
-        prior: NDArray,
-        decay: float,
-        seed: int,
-    ) -> tuple[NDArray, NDArray]:
-        directions.append(prior.tolist())
-        return fit(features, grades, queries, prior, decay, seed)
-
-    monkeypatch.setattr(module, "_fit_weights", spy)
+    fits = spied_fits(monkeypatch)
     features = np.array([[-1.0, -6.0, 5.0], [1.0, 6.0, 5.5]])  # standard deviations 1, 6 and .25
     prior = {"a": 8.0, "b": 1.0}
     fit_head(features, [0, 1], ["q", "q"], names="abc", seed=1, prior=prior)
-    assert directions == [pytest.approx([8 * 1 / 10, 1 * 6 / 10, 0.0])]
+    assert [prior for _, _, prior in fits] == [pytest.approx([8 * 1 / 10, 1 * 6 / 10, 0.0])]
 
 
 def test_the_ranking_loss_of_a_pair_is_weighted_by_its_grade_gap() -> None:
