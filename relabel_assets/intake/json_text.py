@@ -1,0 +1,86 @@
+"""JSON from outside: parsed within limits of depth and digits, with text that can be stored.
+
+What belongs here: parse_json, the only JSON parser for foreign text. What does not: what a value means.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from relabel_assets.intake.limits import MAX_INTEGER_DIGITS, MAX_JSON_DEPTH
+from relabel_assets.intake.text import is_storable, storable
+
+_SPELLS_UNSTORABLE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
+
+Pairs = list[tuple[str, Any]]
+
+
+class BadJson(ValueError):
+    """The text is not JSON, or is nested too deep. The message says which, and where."""
+
+
+def parse_json(raw: bytes | str, *, object_of: Callable[[Pairs], Any] | None = None) -> Any:
+    """The value of `raw`, JSON in UTF-8.
+
+    Lone surrogates and NUL become U+FFFD, so every text can be stored. An integer of more than 300
+    digits becomes a float. `object_of` builds an object from its members, as object_pairs_hook.
+
+    Raises BadJson for anything else than JSON, and for values nested more than 64 deep. Raises
+    UnicodeDecodeError for bytes that are not UTF-8.
+
+    >>> parse_json(b'{"grade": 2}')
+    {'grade': 2}
+    >>> parse_json('"a\\\\ud800"')
+    'a\ufffd'
+    """
+    text = raw if isinstance(raw, str) else raw.decode("utf-8")
+    try:
+        value = decoder(object_of).decode(text)
+    except RecursionError as error:
+        raise BadJson(f"nested more than {MAX_JSON_DEPTH} deep") from error
+    except json.JSONDecodeError as error:
+        raise BadJson(f"{error.msg} at character {error.pos + 1:,}") from error
+    except ValueError as error:
+        raise BadJson(str(error)) from error
+    return checked(value, text)
+
+
+def decoder(object_of: Callable[[Pairs], Any] | None = None) -> json.JSONDecoder:
+    """A decoder with the limit on digits. Pass its values to `checked`."""
+    return json.JSONDecoder(object_pairs_hook=object_of, parse_int=_integer)
+
+
+def checked(value: Any, text: str) -> Any:
+    """`value`, parsed from `text`, with storable texts. Raises BadJson if it is nested too deep."""
+    # Most texts cannot be deep, and spell no such character: then nothing is walked.
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH:
+        _check_depth(value)
+    if _SPELLS_UNSTORABLE.search(text) or not is_storable(text):
+        return _storable(value)
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_JSON_DEPTH):
+        members = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [inner for items in members for inner in items if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise BadJson(f"nested more than {MAX_JSON_DEPTH} deep")
+
+
+def _storable(value: Any) -> Any:
+    """`value` with storable texts, in keys too. It is at most MAX_JSON_DEPTH deep."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(name): _storable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value

@@ -1,0 +1,41 @@
+"""The limits on everything that comes from outside: bytes, characters, depth and seconds.
+
+What belongs here: the numbers. What does not: checking them (the other modules of this folder, and the
+readers of corpora and replies).
+
+None of them is measured. Each is far above what honest inputs need, and low enough that one input
+takes seconds and megabytes, not minutes and gigabytes.
+"""
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+# Files of a corpus
+MAX_SETTINGS_BYTES = 256 * KIB  # corpus.yaml, a rubric, a prompt: some 60 pages
+MAX_FRONT_MATTER_BYTES = 64 * KIB
+MAX_DOCUMENT_FILE_BYTES = 16 * MIB  # one Markdown or text file
+MAX_ROWS_FILE_BYTES = 8 * GIB  # documents.jsonl and other files of many rows
+MAX_LINE_BYTES = (
+    32 * MIB
+)  # a row. Without a limit, a file without line breaks would fill the memory
+MAX_FOLDER_DEPTH = 64
+
+# Cells of a row, in characters
+MAX_ID_CHARACTERS = 1_000
+MAX_FIELD_CHARACTERS = 10_000  # title, author, path, ...: they head every window of a document
+MAX_QUERY_CHARACTERS = 4_000
+MAX_BODY_CHARACTERS = 4_000_000  # some 1,500 pages, which a student reads in about two minutes
+
+# JSON and YAML
+MAX_JSON_DEPTH = 64
+MAX_YAML_DEPTH = 16
+MAX_INTEGER_DIGITS = 300  # a longer integer in JSON is read as a float, which is then infinite
+
+# Replies of a teacher
+MAX_REPLY_BYTES = 8 * MIB  # unpacked. A reply with log probabilities of 1,000 tokens has 0.5 MiB
+MAX_ERROR_CHARACTERS = 10_000  # of a body that is not JSON: a page of HTML, kept in the ledger
+MAX_TOKENS = 1_000_000_000  # in one response's usage
+MAX_LEDGER_LINE_BYTES = 64 * MIB
+
+# Parsers of binary formats, each in a process of its own
+PARSER_MEMORY_BYTES = 4 * GIB
+PARSER_IDLE_S = 60  # without a row
