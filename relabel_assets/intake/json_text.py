@@ -20,14 +20,23 @@ class BadJson(ValueError):
     """The text is not JSON, or is nested too deep. The message says which, and where."""
 
 
-def parse_json(raw: bytes | str, *, object_of: Callable[[Pairs], Any] | None = None) -> Any:
+class TooDeep(BadJson):
+    """The text is nested too deep. Whoever wrote it is likely to write it so again."""
+
+
+def parse_json(
+    raw: bytes | str,
+    *,
+    object_of: Callable[[Pairs], Any] | None = None,
+    max_depth: int = MAX_JSON_DEPTH,
+) -> Any:
     """The value of `raw`, JSON in UTF-8.
 
     Lone surrogates and NUL become U+FFFD, so every text can be stored. An integer of more than 300
     digits becomes a float. `object_of` builds an object from its members, as object_pairs_hook.
 
-    Raises BadJson for anything else than JSON, and for values nested more than 64 deep. Raises
-    UnicodeDecodeError for bytes that are not UTF-8.
+    Raises BadJson for anything else than JSON, and TooDeep for values nested more than `max_depth`
+    deep. Raises UnicodeDecodeError for bytes that are not UTF-8.
 
     >>> parse_json(b'{"grade": 2}')
     {'grade': 2}
@@ -38,12 +47,12 @@ def parse_json(raw: bytes | str, *, object_of: Callable[[Pairs], Any] | None = N
     try:
         value = decoder(object_of).decode(text)
     except RecursionError as error:
-        raise BadJson(f"nested more than {MAX_JSON_DEPTH} deep") from error
+        raise TooDeep(f"nested more than {max_depth} deep") from error
     except json.JSONDecodeError as error:
         raise BadJson(f"{error.msg} at character {error.pos + 1:,}") from error
     except ValueError as error:
         raise BadJson(str(error)) from error
-    return checked(value, text)
+    return checked(value, text, max_depth)
 
 
 def decoder(object_of: Callable[[Pairs], Any] | None = None) -> json.JSONDecoder:
@@ -51,11 +60,11 @@ def decoder(object_of: Callable[[Pairs], Any] | None = None) -> json.JSONDecoder
     return json.JSONDecoder(object_pairs_hook=object_of, parse_int=_integer)
 
 
-def checked(value: Any, text: str) -> Any:
-    """`value`, parsed from `text`, with storable texts. Raises BadJson if it is nested too deep."""
+def checked(value: Any, text: str, max_depth: int = MAX_JSON_DEPTH) -> Any:
+    """`value`, parsed from `text`, with storable texts. Raises TooDeep if it is nested too deep."""
     # Most texts cannot be deep, and spell no such character: then nothing is walked.
-    if text.count("[") + text.count("{") > MAX_JSON_DEPTH:
-        _check_depth(value)
+    if text.count("[") + text.count("{") > max_depth:
+        _check_depth(value, max_depth)
     if _SPELLS_UNSTORABLE.search(text) or not is_storable(text):
         return _storable(value)
     return value
@@ -65,18 +74,18 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: Any, max_depth: int) -> None:
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(MAX_JSON_DEPTH):
+    for _ in range(max_depth):
         members = (item.values() if isinstance(item, dict) else item for item in level)
         level = [inner for items in members for inner in items if isinstance(inner, dict | list)]
         if not level:
             return
-    raise BadJson(f"nested more than {MAX_JSON_DEPTH} deep")
+    raise TooDeep(f"nested more than {max_depth} deep")
 
 
 def _storable(value: Any) -> Any:
-    """`value` with storable texts, in keys too. It is at most MAX_JSON_DEPTH deep."""
+    """`value` with storable texts, in keys too. Its depth is limited."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):
