@@ -15,9 +15,13 @@ class RelabelError(Exception):
 
 
 class CorpusError(RelabelError):
-    """A corpus folder cannot be used at all."""
+    """A corpus folder cannot be used, or one of its files: `problem` names that file."""
 
     exit_code = 3
+
+    def __init__(self, message: str, problem: "Problem | None" = None) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class ConfigError(RelabelError):

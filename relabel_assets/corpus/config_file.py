@@ -5,52 +5,66 @@ What belongs here: turning the file's text into settings. What does not: the set
 """
 
 import difflib
-from pathlib import PurePath
+import re
 from typing import Any, get_args
 
 import pydantic
-import yaml
 
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.errors import ConfigError
+from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
+from relabel_assets.intake.text import printable
+from relabel_assets.intake.yaml_text import BadYaml, Yaml, parse_yaml
+
+_LONGEST_PATH = 100  # characters of a key in a message
+_NUMBER = re.compile(r"[-+]?[0-9.]{1,12}")
 
 
 def parse_corpus_config(text: str, *, file: str) -> CorpusConfig:
     """The settings in `text`, the content of a corpus.yaml; messages call it `file`.
 
     Raises ConfigError for text that is not YAML, a value out of bounds, or an unknown key. The
-    message names the nearest key that exists.
+    message names the line, and the nearest key that exists.
     """
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = file if line is None else f"{file}:{line + 1}"
-        problem = getattr(error, "problem", None) or error
-        raise ConfigError(f"{where}: not YAML ({problem}). Correct that line.") from error
-    if raw is None:
+        parsed = parse_yaml(text, max_bytes=MAX_SETTINGS_BYTES)
+    except BadYaml as error:
+        raise ConfigError(f"{at_line(file, error.line)}: {error}. Correct that line.") from error
+    if parsed.value is None:
         return CorpusConfig()
-    if not isinstance(raw, dict):
+    if not isinstance(parsed.value, dict):
+        kind = "a list" if isinstance(parsed.value, list) else "a text"
         raise ConfigError(
-            f"{file}: must be keys and values such as 'description: ...', "
-            f"not a {type(raw).__name__}."
+            f"{file}: must be keys and values such as 'description: ...', not {kind}."
         )
     try:
-        return CorpusConfig.model_validate(raw)
+        return CorpusConfig.model_validate(parsed.value)
     except pydantic.ValidationError as error:
-        messages = [_message(problem, file) for problem in error.errors()]
+        messages = [_message(problem, file, parsed) for problem in error.errors()]
         raise ConfigError("\n".join(messages)) from error
 
 
-def _message(problem: Any, file: str) -> str:
-    """The sentence for one problem that pydantic reports."""
-    path = ".".join(str(part) for part in problem["loc"])
+def at_line(file: str, line: int | None) -> str:
+    """The place of a mistake: `file`, or `file:line`."""
+    return file if line is None else f"{file}:{line}"
+
+
+def _message(problem: Any, file: str, parsed: Yaml) -> str:
+    """The sentence for one problem that pydantic reports.
+
+    It shows no value but a number: a value under a wrong key may be a password.
+    """
+    where = at_line(file, parsed.line_of(problem["loc"]))
+    path = printable(".".join(str(part) for part in problem["loc"]))[:_LONGEST_PATH]
     if problem["type"] != "extra_forbidden":
-        return f"{PurePath(file)}: {path}: {problem['msg']} (it is {problem['input']!r})."
+        value = problem["input"]
+        is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
+        shown_value = f" (it is {value})" if is_number else ""
+        return f"{where}: {path}: {problem['msg']}{shown_value}."
     allowed = _keys_at(problem["loc"][:-1])
-    nearest = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(str(problem["loc"][-1])[:100], allowed, n=1, cutoff=0.5)
     hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{PurePath(file)}: {path} is not a setting. {hint}Allowed here: {', '.join(allowed)}."
+    return f"{where}: {path} is not a setting. {hint}Allowed here: {', '.join(allowed)}."
 
 
 def _keys_at(path: tuple[str | int, ...]) -> list[str]:

@@ -12,24 +12,26 @@ from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-import frontmatter
 import polars as pl
-import yaml
 
 from relabel_assets.corpus.rows import (
     DuplicateCheck,
     ReadRows,
-    SetAside,
     optional_text,
     required_id,
     required_text,
 )
 from relabel_assets.errors import Problem
+from relabel_assets.intake.limits import MAX_BODY_CHARACTERS, MAX_FRONT_MATTER_BYTES
+from relabel_assets.intake.one_input import SetAside, costs_itself
+from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "content_hash")
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
-_HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
+# The columns of a row: ours, and BEIR's names for them.
+ROW_COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "_id", "text")
+_FENCE = re.compile(r"-{3,}[ \t]*")  # the line before and after front matter
 _BEIR_NAMES = {"_id": "doc_id", "text": "body"}
 
 
@@ -43,7 +45,7 @@ def document_from_row(row: Mapping[str, Any]) -> dict[str, str | None]:
     columns = {name: _as_text(named, name) for name in DOCUMENT_COLUMNS if name != "body"}
     fields = {
         "doc_id": required_id(named, "doc_id"),
-        "body": required_text(named, "body"),
+        "body": required_text(named, "body", max_characters=MAX_BODY_CHARACTERS),
         **columns,
     }
     return fields | {"content_hash": content_hash(fields)}
@@ -56,22 +58,20 @@ def document_from_file(name: str, content: bytes) -> dict[str, str | None]:
     the title is the first heading or the file's name, the path is `name` and the type is the
     folder's name. The times of a file are not used: a clone changes them. Raises SetAside for a
     file without text, in another encoding than UTF-8, or with front matter that is not YAML.
+
+    >>> document_from_file("hr/leave.md", b"---\\nauthor: Ana\\n---\\n# Leave\\nAsk HR.")["title"]
+    'Leave'
     """
     try:
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text (byte {error.start:,})"
         raise SetAside(message, "Save the file as UTF-8.") from error
-    try:
-        matter, body = frontmatter.parse(text)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
-        message = f"front matter is not YAML ({getattr(error, 'problem', None) or error})"
-        raise SetAside(message, "Correct the text between the two --- lines.") from error
+    matter, body = _front_matter(text.strip())
     file = PurePosixPath(name)
-    heading = _HEADING.search(body)
     row = {
         "doc_id": str(file.with_suffix("")),
-        "title": _first(matter, "title") or (heading.group(1) if heading else file.stem),
+        "title": _first(matter, "title") or _heading(body) or file.stem,
         "body": body,
         "author": _first(matter, "author", "authors"),
         "path": _first(matter, "path") or name,
@@ -81,18 +81,53 @@ def document_from_file(name: str, content: bytes) -> dict[str, str | None]:
     return document_from_row(row)
 
 
+def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
+    """The keys and values between two fences at the start of `text`, and the text after them.
+
+    Without a mapping there, all of it is text. Raises SetAside for front matter that is not YAML.
+    """
+    first, *lines = text.split("\n")
+    if not _FENCE.fullmatch(first.rstrip("\r")):
+        return {}, text
+    end = next((n for n, line in enumerate(lines) if _FENCE.fullmatch(line.rstrip("\r"))), None)
+    if end is None:
+        return {}, text
+    try:
+        parsed = parse_yaml("\n".join(lines[:end]), max_bytes=MAX_FRONT_MATTER_BYTES)
+    except BadYaml as error:
+        where = "" if error.line is None else f" in line {error.line + 1}"
+        message = f"front matter cannot be read{where}: {error}"
+        raise SetAside(message, "Correct the text between the two --- lines.") from error
+    if not isinstance(parsed.value, dict):
+        return {}, text
+    return parsed.value, "\n".join(lines[end + 1 :]).strip()
+
+
+def _heading(body: str) -> str | None:
+    """The text of the first line `# ...`, without the # at its end; None without one."""
+    for line in body.split("\n"):
+        if line.startswith(("# ", "#\t")):
+            text = line[1:].strip()
+            before = text.rstrip("#")
+            # CommonMark: the closing # stand alone. "C#" is a word.
+            text = before.rstrip() if before != before.rstrip() or not before else text
+            if text:
+                return text
+    return None
+
+
 def documents_from_rows(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], *, file: str, problems: list[Problem]
+    rows: Iterable[tuple[int, Mapping[str, Any] | SetAside]], *, file: str, problems: list[Problem]
 ) -> ReadRows:
     """Every document of one file of rows. An unusable row is added to `problems`."""
     documents, ids = [], DuplicateCheck()
     for line, row in rows:
-        try:
+        with costs_itself(problems, file, line):
+            if isinstance(row, SetAside):
+                raise row
             document = document_from_row(row)
             ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", f"line {line}")
             documents.append(document)
-        except SetAside as error:
-            problems.append(Problem(file, line, error.message, error.remedy))
     return ReadRows(frame_of(documents), problems)
 
 
@@ -102,12 +137,10 @@ def documents_from_files(
     """The document of each of `files` (path under `folder`, content). An unusable file is a problem."""
     documents, ids = [], DuplicateCheck()
     for name, content in files:
-        try:
+        with costs_itself(problems, f"{folder}/{name}"):
             document = document_from_file(name, content)
             ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", name)
             documents.append(document)
-        except SetAside as error:
-            problems.append(Problem(f"{folder}/{name}", None, error.message, error.remedy))
     return ReadRows(frame_of(documents), problems)
 
 
@@ -137,7 +170,7 @@ def _first(matter: Mapping[str, Any], *names: str) -> Any:
     for name in names:
         value = matter.get(name)
         if isinstance(value, list):
-            value = ", ".join(str(item) for item in value)
+            value = ", ".join(str(item) for item in value if item is not None)
         if value not in (None, ""):
             return value
     return None

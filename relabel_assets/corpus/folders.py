@@ -4,13 +4,18 @@ What belongs here: which folders are corpora. What does not: what one of them ho
 """
 
 import difflib
+import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from relabel_assets.corpus import grades, queries
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import CorpusError, Problem
+from relabel_assets.intake.one_input import costs_itself, reason_of
+from relabel_assets.intake.text import printable
 
 # A corpus name is a partition key of Dagster and a part of file names on every system.
 NAME = re.compile(r"[a-z0-9_]{1,64}")
@@ -24,20 +29,20 @@ class Corpora:
 
     def names(self) -> list[str]:
         """The names of all corpora, sorted: folders whose name can be a partition's."""
-        return [folder.name for folder in self._folders() if NAME.fullmatch(folder.name)]
+        return [name for name in self._folders() if NAME.fullmatch(name)]
 
     def refused(self) -> list[Problem]:
         """A problem for each folder whose name cannot be a partition's, with a name that can."""
         return [
             Problem(
-                name,
+                printable(name),
                 None,
                 f"corpus {name!r} cannot be used: names are lower case letters, digits and _, "
                 "at most 64.",
                 f"Rename it to {_allowed_name(name)}.",
             )
-            for folder in self._folders()
-            if not NAME.fullmatch(name := folder.name)
+            for name in self._folders()
+            if not NAME.fullmatch(name)
         ]
 
     def open(self, name: str) -> CorpusFolder:
@@ -65,31 +70,59 @@ class Corpora:
         Raises CorpusError or ConfigError for a corpus that cannot be opened.
         """
         folder = self.open(name)
-        documents = folder.documents()
-        doc_ids = documents.frame["doc_id"]
-        provided = queries.with_known_seeds(folder.queries(), doc_ids, file="queries.jsonl")
-        ids = (provided.frame["query_id"], doc_ids)
-        recorded = grades.with_known_pairs(
-            folder.recorded_labels(), *ids, file="teacher_labels.jsonl"
-        )
-        reference = grades.with_known_pairs(
-            folder.reference_labels(), *ids, file="reference_labels.qrels"
-        )
         problems: list[Problem] = []
-        if doc_ids.is_empty():
+
+        def read(kind: str, rows: Callable[[], ReadRows]) -> ReadRows | None:
+            with costs_itself(problems, kind):
+                return rows()
+            return None
+
+        documents = read("documents", folder.documents)
+        provided = read("queries.jsonl", folder.queries)
+        recorded = read("teacher_labels.jsonl", folder.recorded_labels)
+        reference = read("reference_labels.qrels", folder.reference_labels)
+        if documents is not None and documents.frame.is_empty():
             problems.append(Problem("documents", None, "no document can be used.", ""))
+        if documents is not None and provided is not None:
+            doc_ids = documents.frame["doc_id"]
+            provided = queries.with_known_seeds(provided, doc_ids, file="queries.jsonl")
+            ids = (provided.frame["query_id"], doc_ids)
+            if recorded is not None:
+                file = "teacher_labels.jsonl"
+                recorded = grades.with_known_pairs(recorded, *ids, file=file)
+            if reference is not None:
+                file = "reference_labels.qrels"
+                reference = grades.with_known_pairs(reference, *ids, file=file)
         for rows in (documents, provided, recorded, reference):
-            problems += rows.problems
+            problems += [] if rows is None else rows.problems
+        for prompt in ("grading_prompt", "queries_prompt"):
+            with costs_itself(problems, "corpus.yaml"):
+                getattr(folder, prompt)
         return problems
 
-    def _folders(self) -> list[Path]:
-        if not self.root.is_dir():
+    def _folders(self) -> list[str]:
+        """The names of the folders under the data folder, links to folders too."""
+        try:
+            with os.scandir(self.root) as entries:
+                return sorted(
+                    entry.name
+                    for entry in entries
+                    if not entry.name.startswith((".", "__")) and _is_folder(entry)
+                )
+        except FileNotFoundError:
             return []
-        return sorted(
-            path
-            for path in self.root.iterdir()
-            if path.is_dir() and not path.name.startswith((".", "__"))
-        )
+        except OSError as error:
+            raise CorpusError(
+                f"the data folder {self.root} cannot be read: {reason_of(error)}. "
+                "Set RELABEL_DATA to a folder of corpora."
+            ) from error
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to nothing, or a loop
+        return False
 
 
 def _allowed_name(name: str) -> str:

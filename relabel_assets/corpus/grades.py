@@ -4,6 +4,7 @@ What belongs here: the grade of a line, and which grades have no query or docume
 not: opening files (folder.py), and what a grade means (prompts/rubric.py).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,13 +13,14 @@ import polars as pl
 from relabel_assets.corpus.rows import (
     DuplicateCheck,
     ReadRows,
-    SetAside,
     optional_text,
     required_grade,
     required_id,
-    shown,
 )
 from relabel_assets.errors import Problem
+from relabel_assets.intake.limits import MAX_BODY_CHARACTERS, MAX_LINE_BYTES
+from relabel_assets.intake.one_input import SetAside, costs_itself
+from relabel_assets.intake.text import shown
 
 RECORDED = {
     "query_id": pl.String,
@@ -41,59 +43,55 @@ def recorded_from_rows(
     """Every recorded grade. Of two grades of a pair, the first counts."""
     labels, pairs = [], DuplicateCheck()
     for line, row in rows:
-        try:
+        with costs_itself(problems, file, line):
             query_id, doc_id = required_id(row, "query_id"), required_id(row, "doc_id")
             grade = required_grade(row.get("grade"), max_grade)
-            label = (
-                query_id,
-                doc_id,
-                grade,
-                optional_text(row, "rationale"),
-                optional_text(row, "model"),
-            )
+            rationale = optional_text(row, "rationale", max_characters=MAX_BODY_CHARACTERS)
+            label = (query_id, doc_id, grade, rationale, optional_text(row, "model"))
             pairs.add((query_id, doc_id), f"the pair ({query_id}, {doc_id})", f"line {line}")
             labels.append(label)
-        except SetAside as error:
-            problems.append(Problem(file, line, error.message, error.remedy))
     return ReadRows(pl.DataFrame(labels, schema=RECORDED, orient="row"), problems)
 
 
 def reference_from_qrels(
-    lines: Iterable[bytes],
+    lines: Iterable[tuple[int, bytes]],
     *,
     file: str,
     max_grade: int,
     problems: list[Problem],
     is_beir: bool = False,
 ) -> ReadRows:
-    """Every reference grade of a qrels file: TREC's, or BEIR's if `is_beir`.
+    """Every reference grade of the numbered lines of a qrels file: TREC's, or BEIR's if `is_beir`.
 
     TREC: query_id, iteration, doc_id, grade; the iteration is the assessor. BEIR: a header line,
     then query_id, doc_id and grade, separated by tabs. Only there an id may hold spaces.
     """
     labels, pairs = [], DuplicateCheck()
-    for number, raw in enumerate(lines, start=1):
-        try:
+    for number, raw in lines:
+        with costs_itself(problems, file, number):
             row = _qrels_fields(raw.removeprefix(b"\xef\xbb\xbf"), is_beir=is_beir)
-            if row is None or (is_beir and number == 1 and not row[3].lstrip("-").isdigit()):
+            if row is None or (is_beir and number == 1 and not _is_whole(row[3])):
                 continue
             query_id, assessor, doc_id, digits = row
-            grade = required_grade(
-                int(digits) if digits.lstrip("-").isdigit() else digits, max_grade
-            )
+            grade = required_grade(int(digits) if _is_whole(digits) else digits, max_grade)
             pairs.add(
                 (query_id, doc_id, assessor),
                 f"the pair ({query_id}, {doc_id}) of assessor {assessor}",
                 f"line {number}",
             )
             labels.append((query_id, doc_id, assessor, grade))
-        except SetAside as error:
-            problems.append(Problem(file, number, error.message, error.remedy))
     return ReadRows(pl.DataFrame(labels, schema=REFERENCE, orient="row"), problems)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether `text` is a whole number of ASCII digits. str.isdigit also takes ², and int does not."""
+    return re.fullmatch(r"-?[0-9]{1,9}", text) is not None
 
 
 def _qrels_fields(raw: bytes, *, is_beir: bool) -> tuple[str, str, str, str] | None:
     """query_id, assessor, doc_id and grade of a line; None for a blank one."""
+    if len(raw) > MAX_LINE_BYTES:
+        raise SetAside("the line is too long", f"At most {MAX_LINE_BYTES:,} bytes are read.")
     try:
         line = raw.decode("utf-8").strip("\r\n")
     except UnicodeDecodeError as error:
@@ -107,7 +105,9 @@ def _qrels_fields(raw: bytes, *, is_beir: bool) -> tuple[str, str, str, str] | N
         trec, beir = "query_id, iteration, doc_id and grade", "query_id, doc_id and grade"
         form = f"{beir}, separated by tabs" if is_beir else trec
         raise SetAside(f"{shown(line)} has {len(fields)} fields", f"A line holds {form}.")
-    return fields[0], fields[1], fields[2], fields[3]
+    row = dict(zip(("query_id", "assessor", "doc_id"), fields, strict=False))
+    query_id, assessor, doc_id = (required_id(row, name) for name in row)
+    return query_id, assessor, doc_id, fields[3]
 
 
 def with_known_pairs(

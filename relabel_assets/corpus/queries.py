@@ -14,13 +14,14 @@ import polars as pl
 from relabel_assets.corpus.rows import (
     DuplicateCheck,
     ReadRows,
-    SetAside,
     optional_choice,
-    optional_text,
+    optional_id,
     required_id,
     required_text,
 )
 from relabel_assets.errors import Problem
+from relabel_assets.intake.limits import MAX_QUERY_CHARACTERS
+from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.tables.schemas import INTENTS
 
 COLUMNS = ("query_id", "text", "intent", "seed_doc_id", "split")
@@ -33,23 +34,19 @@ def queries_from_rows(
     """Every query of the file. `split` is train, benchmark, or NULL where the row has none."""
     queries, ids = [], DuplicateCheck()
     for line, row in rows:
-        try:
+        with costs_itself(problems, file, line):
             named = {_BEIR_NAMES.get(name, name): value for name, value in row.items()}
             query_id = required_id(named, "query_id")
-            seed = named.get("seed_doc_id")
+            text = required_text(named, "text", max_characters=MAX_QUERY_CHARACTERS)
             query = {
                 "query_id": query_id,
-                "text": required_text(named, "text").strip(),
+                "text": text.strip(),
                 "intent": optional_choice(named, "intent", INTENTS),
-                "seed_doc_id": (
-                    str(seed) if isinstance(seed, int) else optional_text(named, "seed_doc_id")
-                ),
+                "seed_doc_id": optional_id(named, "seed_doc_id"),
                 "split": optional_choice(named, "split", ("train", "benchmark")),
             }
             ids.add(query_id, f"query_id {query_id!r}", f"line {line}")
             queries.append(query)
-        except SetAside as error:
-            problems.append(Problem(file, line, error.message, error.remedy))
     return ReadRows(pl.DataFrame(queries, schema=dict.fromkeys(COLUMNS, pl.String)), problems)
 
 

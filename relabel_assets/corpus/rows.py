@@ -4,7 +4,6 @@ What belongs here: turning lines and values into checked fields. What does not: 
 document or a label has (documents.py, queries.py, grades.py) and opening files (folder.py).
 """
 
-import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.errors import Problem
-
-# Not measured: some 13,000 pages. Without a limit, a file without line breaks would fill the memory.
-MAX_LINE_BYTES = 32 * 1024 * 1024
-_LONGEST_SHOWN = 60  # characters of a value: a message stays one line
+from relabel_assets.intake.json_text import BadJson, parse_json
+from relabel_assets.intake.limits import MAX_FIELD_CHARACTERS, MAX_ID_CHARACTERS, MAX_LINE_BYTES
+from relabel_assets.intake.one_input import SetAside, costs_itself
+from relabel_assets.intake.text import is_storable, printable, shown
 
 
 @dataclass
@@ -26,42 +25,35 @@ class ReadRows:
     problems: list[Problem] = field(default_factory=list)
 
 
-class SetAside(Exception):
-    """This row cannot be used. Functions that parse files catch it and note a problem."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message, self.remedy = message, remedy
-
-
 def json_objects(
-    lines: Iterable[bytes], *, file: str, problems: list[Problem]
+    lines: Iterable[tuple[int, bytes]], *, file: str, problems: list[Problem]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each JSON object with its line number, from 1. Blank lines are skipped.
+    """Each JSON object of the numbered `lines`, with its number. Blank lines are skipped.
 
     Any other line is added to `problems`.
     """
-    for number, raw in enumerate(lines, start=1):
+    for number, raw in lines:
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         if not line.strip():
             continue
-        try:
-            yield number, _json_object(line, is_last_torn=not raw.endswith(b"\n"))
-        except SetAside as error:
-            problems.append(Problem(file, number, error.message, error.remedy))
+        row = None
+        with costs_itself(problems, file, number):
+            row = json_object(line)
+        if row is not None:
+            yield number, row
 
 
-def _json_object(line: bytes, *, is_last_torn: bool) -> dict[str, Any]:
+def json_object(line: bytes) -> dict[str, Any]:
+    """The JSON object in a line. Raises SetAside for anything else, and for a line over the limit."""
     if len(line) > MAX_LINE_BYTES:
-        raise SetAside(f"the line has {len(line):,} bytes", f"At most {MAX_LINE_BYTES:,} are read.")
+        raise SetAside("the line is too long", f"At most {MAX_LINE_BYTES:,} bytes are read.")
     try:
-        value = json.loads(line)
+        value = parse_json(line)
     except UnicodeDecodeError as error:
         raise SetAside("not UTF-8 text", "Save the file as UTF-8.") from error
-    except (json.JSONDecodeError, RecursionError, ValueError) as error:
-        torn = " The file ends in the middle of it." if is_last_torn else ""
-        reason = getattr(error, "msg", str(error) or type(error).__name__)
-        raise SetAside(f"not JSON ({reason}).{torn}", "Write one JSON object per line.") from error
+    except BadJson as error:
+        torn = "" if line.endswith(b"\n") else ". The file ends in the middle of it"
+        raise SetAside(f"not JSON ({error}){torn}", "Write one JSON object per line.") from error
     if not isinstance(value, dict):
         raise SetAside(
             f"a {type(value).__name__}, not a JSON object", 'Write {"name": value, ...}.'
@@ -70,29 +62,50 @@ def _json_object(line: bytes, *, is_last_torn: bool) -> dict[str, Any]:
 
 
 def required_id(row: Mapping[str, Any], name: str) -> str:
-    """The id under `name`: text, or the digits of a whole number."""
+    """The id under `name`: text, or the digits of a whole number. Raises SetAside without one."""
+    value = optional_id(row, name)
+    if value is None:
+        raise SetAside(f"{name} is missing or empty", f"Give it a {name}.")
+    return value
+
+
+def optional_id(row: Mapping[str, Any], name: str) -> str | None:
+    """The id under `name`; None where it is missing. It is one line of printable text."""
     value = row.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return required_text(row, name).strip()
+    text = optional_text(row, name, max_characters=MAX_ID_CHARACTERS)
+    if text is None:
+        return None
+    text = text.strip()
+    if "\n" in text or "\t" in text or printable(text) != text:
+        raise SetAside(f"{name} is {shown(text)}, with control characters", "Remove them.")
+    return text
 
 
-def required_text(row: Mapping[str, Any], name: str) -> str:
+def required_text(
+    row: Mapping[str, Any], name: str, *, max_characters: int = MAX_FIELD_CHARACTERS
+) -> str:
     """The text under `name`. Raises SetAside where it is missing or blank."""
-    text = optional_text(row, name)
+    text = optional_text(row, name, max_characters=max_characters)
     if text is None:
         raise SetAside(f"{name} is missing or empty", f"Give it a {name}.")
     return text
 
 
-def optional_text(row: Mapping[str, Any], name: str) -> str | None:
+def optional_text(
+    row: Mapping[str, Any], name: str, *, max_characters: int = MAX_FIELD_CHARACTERS
+) -> str | None:
     """The text under `name`; None where it is missing, null or blank."""
     value = row.get(name)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str):
         raise SetAside(f"{name} is {shown(value)}, not text", "Put it in quotes.")
-    if "\x00" in value or not _is_encodable(value):
+    if len(value) > max_characters:
+        message = f"{name} is too long"
+        raise SetAside(message, f"At most {max_characters:,} characters are read.")
+    if not is_storable(value):
         message = f"{name} holds characters that are not text (NUL or a lone surrogate)"
         raise SetAside(message, "Remove them.")
     return value
@@ -130,17 +143,3 @@ class DuplicateCheck:
             message = f"{name} came before, in {self._places[key]}"
             raise SetAside(message, "The first one is used. Remove one of them.")
         self._places[key] = place
-
-
-def shown(value: Any) -> str:
-    """`value` for a message: at most 60 characters."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -11,4 +11,6 @@ class Settings(pydantic.BaseModel):
     """Settings that refuse an unknown key and cannot be changed after they were parsed."""
 
     # protected_namespaces: pydantic reserves names that start with "model_".
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )

@@ -69,6 +69,8 @@ def problem_of(error: BaseException, file: str, line: int | None = None) -> Prob
     """The problem of the input that raised `error`."""
     if isinstance(error, SetAside):
         return Problem(printable(file), line, printable(error.message), printable(error.remedy))
+    if isinstance(error, CorpusError) and error.problem:
+        return error.problem
     if isinstance(error, RelabelError):
         return Problem(printable(file), line, printable(str(error)), "")
     return Problem(printable(file), line, f"it cannot be read: {reason_of(error)}", _REMEDY)

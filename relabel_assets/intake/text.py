@@ -4,10 +4,12 @@ What belongs here: replacing single characters. What does not: JSON (json_text.p
 """
 
 import re
+from typing import Any
 
 # Lone surrogates cannot be written as UTF-8, and NUL ends strings in many programs.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Control characters but line feed and tab, surrogates, and characters that reorder or hide text.
+_LONGEST_SHOWN = 60  # characters of a value: a message stays one line
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -36,6 +38,29 @@ def printable(text: str) -> str:
     'red \\x1b[31m alert'
     """
     return _UNPRINTABLE.sub(_escaped, text)
+
+
+def shown(value: Any) -> str:
+    """`value` for a message, as Python writes it: at most 60 characters.
+
+    >>> shown("a" * 100)[-5:]
+    'aaaa…'
+    """
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        value = (
+            value[:_LONGEST_SHOWN] + "…"
+        )  # the whole repr of a long text would be made for nothing
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """`printable` text without line breaks: a message from data cannot begin a line of its own.
+
+    >>> one_line("bad\\n  ok")
+    'bad ok'
+    """
+    return printable(" ".join(text.split()))
 
 
 def _escaped(match: re.Match[str]) -> str:

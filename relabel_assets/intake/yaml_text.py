@@ -58,7 +58,8 @@ def parse_yaml(text: str, *, max_bytes: int) -> Yaml:
         return _document(iter(yaml.parse(text, Loader=_LOADER)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = None if mark is None else mark.line + 1
+        # At the end of the text, libyaml names the line after the last.
+        line = None if mark is None else min(mark.line, text.count("\n")) + 1
         raise BadYaml(f"not YAML ({error.problem or error.context})", line) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, BadYaml):

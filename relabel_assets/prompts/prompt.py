@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 
-import yaml
-
 from relabel_assets.errors import ConfigError
+from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
+from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 
 _KEYS = ("description", "system", "user")
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
@@ -103,9 +103,10 @@ def parse_prompt(text: str, *, file: str, required: Set[str], allowed: Set[str])
 def _texts(text: str, file: str) -> tuple[str, str]:
     """The texts `system` (empty by default) and `user`."""
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not YAML: {error}") from error
+        raw = parse_yaml(text, max_bytes=MAX_SETTINGS_BYTES).value
+    except BadYaml as error:
+        where = file if error.line is None else f"{file}:{error.line}"
+        raise ConfigError(f"{where}: {error}. Correct that line.") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("user"), str):
         raise ConfigError(
             f"{file}: a prompt has the texts `system` (optional) and `user`. `user` is missing."

@@ -9,9 +9,10 @@ from functools import cache
 from importlib import resources
 
 import pydantic
-import yaml
 
 from relabel_assets.errors import ConfigError
+from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
+from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 
 
 class Grade(pydantic.BaseModel):
@@ -71,14 +72,19 @@ class Rubric(pydantic.BaseModel):
 def parse_rubric(text: str, *, file: str) -> Rubric:
     """The rubric in `text`; messages call it `file`. Raises ConfigError for a malformed one."""
     try:
-        return Rubric.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not YAML: {error}") from error
+        parsed = parse_yaml(text, max_bytes=MAX_SETTINGS_BYTES)
+    except BadYaml as error:
+        where = file if error.line is None else f"{file}:{error.line}"
+        raise ConfigError(f"{where}: {error}. Correct that line.") from error
+    try:
+        return Rubric.model_validate(parsed.value)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
+        line = parsed.line_of(first["loc"])
+        where = file if line is None else f"{file}:{line}"
         path = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
-            f"{file}: {path}: {first['msg']}. A rubric has `grades`, a list of grade, name and "
+            f"{where}: {path}: {first['msg']}. A rubric has `grades`, a list of grade, name and "
             "meaning, and `guidance`."
         ) from error
 

@@ -14,8 +14,8 @@ from relabel_assets.corpus.documents import (
     documents_from_files,
     documents_from_rows,
 )
-from relabel_assets.corpus.rows import SetAside
 from relabel_assets.errors import Problem
+from relabel_assets.intake.one_input import SetAside
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 FULL = {

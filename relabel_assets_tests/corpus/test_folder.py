@@ -22,11 +22,13 @@ from relabel_assets_tests.corpus.files import DOCUMENTS, folder, lines, write
         ('{"doc_id": "x", "body": 7}', "body is 7, not text"),
         ('{"doc_id": true, "body": "x"}', "doc_id is True"),
         ('{"doc_id": "d1", "body": "again"}', "came before, in line 1"),
-        ('{"doc_id": "x", "body": "a\\u0000b"}', "not text"),
-        ('{"doc_id": "x", "body": "\\ud800"}', "not text"),
         (b'{"doc_id": "x", "body": "\xff"}', "not UTF-8"),
         ('{"doc_id": "x", "body": "torn', "ends in the middle"),
-        ('{"doc_id": 1' + "0" * 5000 + ', "body": "x"}', "not JSON"),
+        ('{"doc_id": 1' + "0" * 5000 + ', "body": "x"}', "doc_id is inf, not text"),
+        ('{"doc_id": "a\\u001b[31m", "body": "x"}', "with control characters"),
+        ('{"doc_id": "' + "x" * 1_001 + '", "body": "x"}', "doc_id is too long"),
+        ('{"doc_id": "x", "body": "y", "title": "' + "t" * 10_001 + '"}', "title is too long"),
+        ('{"doc_id": "x", "body": ' + "[" * 65 + "]" * 65 + "}", "nested more than 64 deep"),
     ],
 )
 def test_a_bad_line_is_set_aside_with_its_number(
@@ -82,7 +84,11 @@ def test_files_get_metadata_from_front_matter_and_path(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("documents/a.md", b"caf\xe9", "not UTF-8"),
-        ("documents/a.md", "---\ntitle: [\n---\nx", "front matter is not YAML"),
+        (
+            "documents/a.md",
+            "---\ntitle: [\n---\nx",
+            "front matter cannot be read in line 2: not YAML",
+        ),
         ("documents/a.md", "---\ntitle: only\n---\n", "body is missing"),
         ("documents/a.rtf", "x", "is not read"),
         ("documents/a.txt", "", "body is missing"),
@@ -127,7 +133,7 @@ def test_documents_in_two_forms_or_none_are_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["\x00\x01", "not parquet"])
 def test_a_damaged_parquet_file_is_named(tmp_path: Path, content: str) -> None:
-    with pytest.raises(CorpusError, match=r"c/documents\.parquet cannot be read"):
+    with pytest.raises(CorpusError, match=r"c/documents\.parquet: it cannot be read as Parquet"):
         folder(tmp_path, {"documents.parquet": content}).documents()
 
 
@@ -203,7 +209,7 @@ def test_a_beir_folder_is_read_as_it_is(tmp_path: Path) -> None:
         ("candidates: {bm25_top_k: -1}", "bm25_top_k"),
         ("student: {seed: many}", "student.seed"),
         ("rubric: ../../etc/passwd", "outside the corpus folder"),
-        ("rubric: none.yaml", "no file 'none.yaml'"),
+        ("rubric: none.yaml", "c/none.yaml: there is no such file"),
         (b"\xff\xfe", "UTF-8"),
     ],
 )

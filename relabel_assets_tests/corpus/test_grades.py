@@ -14,7 +14,7 @@ from relabel_assets.errors import Problem
 
 
 def qrels(text: str, *, is_beir: bool = False) -> ReadRows:
-    lines = text.encode().splitlines(keepends=True)
+    lines = enumerate(text.encode().splitlines(keepends=True), start=1)
     return reference_from_qrels(lines, file="f", max_grade=3, problems=[], is_beir=is_beir)
 
 

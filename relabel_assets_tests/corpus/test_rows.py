@@ -5,23 +5,25 @@ from typing import Any
 import pytest
 
 from relabel_assets.corpus.rows import (
-    MAX_LINE_BYTES,
     DuplicateCheck,
-    SetAside,
     json_objects,
     optional_choice,
     optional_text,
     required_grade,
     required_id,
     required_text,
-    shown,
 )
 from relabel_assets.errors import Problem
+from relabel_assets.intake.limits import MAX_LINE_BYTES
+from relabel_assets.intake.one_input import SetAside
+from relabel_assets.intake.text import shown
 
 
 def read(*lines: bytes) -> tuple[list[tuple[int, dict[str, Any]]], list[Problem]]:
     problems: list[Problem] = []
-    return list(json_objects(lines, file="f.jsonl", problems=problems)), problems
+    return list(
+        json_objects(enumerate(lines, start=1), file="f.jsonl", problems=problems)
+    ), problems
 
 
 def test_a_bad_line_is_a_problem_and_later_lines_keep_their_numbers() -> None:

@@ -30,7 +30,7 @@ user: "<q>{{ query }}</q>\\r\\n{{grades}} {{body}}"
         ("user: '{{query}} {{body}} {{grades}}'\nmodel: x", "not ['model']"),
         ("user: '{{query}} {{body}} {{grades}}'\nsystem: [x]", "all texts"),
         ("system: x", "`user` is missing"),
-        ("user: 3", "`user` is missing"),
+        ("user: [3]", "`user` is missing"),
         ("- user", "`user` is missing"),
         ("[", "not YAML"),
     ],

@@ -1,0 +1,128 @@
+"""Rows of a Parquet file, read by a process of its own with limits of memory and time.
+
+What belongs here: starting and watching that process. What does not: the reading (parquet_child.py),
+and which columns a file must have.
+"""
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.limits import (
+    GIB,
+    MAX_BODY_CHARACTERS,
+    PARSER_IDLE_S,
+    PARSER_MEMORY_BYTES,
+)
+from relabel_assets.intake.one_input import SetAside
+from relabel_assets.intake.text import shown
+
+_CHILD = Path(__file__).with_name("parquet_child.py")
+ParquetRow = dict[str, Any] | SetAside
+_REMEDY = "Write the file again."
+
+
+def parquet_columns(file: BinaryIO) -> list[str]:
+    """The names of the columns. Raises SetAside for a file that is not Parquet."""
+    with _Child(file, ()) as child:
+        return [name for name, _, _ in child.columns()]
+
+
+def parquet_rows(file: BinaryIO, wanted: Sequence[str]) -> Iterator[tuple[int, ParquetRow]]:
+    """Each row, numbered from 1: its cells in the `wanted` columns that the file has.
+
+    A row with a date that Python cannot hold is a SetAside instead. A cell is a text, a number or
+    None; dates and times are texts in ISO 8601. Bytes that are not UTF-8 become U+FFFD.
+
+    Raises SetAside for a file that is not Parquet or is damaged, for a column twice, for one that holds
+    no text, and for one that needs more memory or time than the limits.
+    """
+    with _Child(file, wanted) as child:
+        present = child.columns()
+        all_names = [name for name, _, _ in present]
+        for name, kind, is_text in present:
+            if name not in wanted:
+                continue
+            if all_names.count(name) > 1:
+                raise SetAside(f"the column {shown(name)} is there twice", "Rename one of them.")
+            if not is_text:
+                raise SetAside(f"{name} is {kind}, not text or a number", "Write it as text.")
+        names = [name for name in wanted if name in all_names]
+        for number, cells in enumerate(child.rows(), start=1):
+            yield number, _row(names, cells)
+
+
+def _row(names: list[str], cells: list[Any]) -> ParquetRow:
+    for name, cell in zip(names, cells, strict=True):
+        if isinstance(cell, dict):
+            return SetAside(f"{name} is {cell['unreadable']}", "Correct it.")
+    return dict(zip(names, cells, strict=True))
+
+
+class _Child:
+    """The process that reads `file`."""
+
+    def __init__(self, file: BinaryIO, wanted: Sequence[str]) -> None:
+        file.seek(0)
+        limits = (str(PARSER_MEMORY_BYTES), str(MAX_BODY_CHARACTERS))
+        # -I: nothing from the environment or the working directory is imported.
+        command = [sys.executable, "-I", str(_CHILD), *limits, *wanted]
+        self._process = subprocess.Popen(
+            command, stdin=file.fileno(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self._unread = b""
+
+    def __enter__(self) -> "_Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def columns(self) -> list[tuple[str, str, bool]]:
+        """(name, type, whether it is text or a number) of every column."""
+        first = self._next()
+        return [(name, kind, is_text) for name, kind, is_text in first["columns"]]
+
+    def rows(self) -> Iterator[list[Any]]:
+        """The cells of each row. Raises SetAside unless the process ends well."""
+        while isinstance(value := self._next(), list):
+            yield value
+
+    def _next(self) -> Any:
+        """The next value. Raises SetAside for an error, and if the process ends or is idle."""
+        value = json_of(self._line())
+        if isinstance(value, dict) and "error" in value:
+            raise SetAside(f"it cannot be read as Parquet: {value['error']}", _REMEDY)
+        return value
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        pieces = [self._unread]
+        while b"\n" not in pieces[-1]:
+            ready, _, _ = select.select([self._process.stdout], [], [], PARSER_IDLE_S)
+            piece = self._process.stdout.read1(1 << 20) if ready else b""  # type: ignore[attr-defined]
+            if not ready:
+                message = f"reading it as Parquet took more than {PARSER_IDLE_S} s"
+                raise SetAside(message, "Write it again in smaller row groups.")
+            if not piece:
+                message = f"its Parquet parser crashed, or needed more than {PARSER_MEMORY_BYTES // GIB} GiB"
+                raise SetAside(message, _REMEDY)
+            pieces.append(piece)
+        line, _, self._unread = b"".join(pieces).partition(b"\n")
+        return line
+
+
+def json_of(line: bytes) -> Any:
+    """The value of a line of the process, with storable texts."""
+    text = line.decode("ascii", "replace")
+    # Python's own parser is enough for most lines: the process wrote them.
+    is_clean = "\\ud" not in text and "\\u0000" not in text
+    return json.loads(text) if is_clean else parse_json(text)

@@ -1,0 +1,144 @@
+"""Regular files inside one folder: opening them and walking them, and no link out of it.
+
+What belongs here: the only way in which files of a corpus are opened. What does not: their formats.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from relabel_assets.intake.limits import MAX_FOLDER_DEPTH, MAX_LINE_BYTES
+from relabel_assets.intake.one_input import SetAside, reason_of
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+# The first bytes of packed files, which users take for the text inside.
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+}
+
+
+def open_regular(root: Path, name: str, *, max_bytes: int) -> BinaryIO:
+    """The regular file `name` under `root`, opened for reading bytes.
+
+    Raises SetAside for anything else: a missing or unreadable file, a folder, a pipe, a device, a link
+    out of `root`, a file of more than `max_bytes`.
+    """
+    path = _inside(root, name)
+    try:
+        # Without O_NONBLOCK, opening a pipe waits for a writer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise SetAside("there is no such file", "Put it there, or correct its name.") from error
+    except (OSError, ValueError) as error:
+        raise SetAside(
+            f"it cannot be opened: {reason_of(error)}", "Correct it, or take it out."
+        ) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
+            raise SetAside(f"it is {kind}", "Put a regular file in its place, or take it out.")
+        if status.st_size > max_bytes:
+            raise SetAside(
+                f"it has {status.st_size:,} bytes; at most {max_bytes:,} are read", "Split it."
+            )
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(root: Path, name: str, *, max_bytes: int) -> bytes:
+    """The bytes of the regular file `name` under `root`. Raises SetAside as open_regular."""
+    with open_regular(root, name, max_bytes=max_bytes) as file:
+        try:
+            return file.read(max_bytes + 1)
+        except OSError as error:
+            raise SetAside(f"it cannot be read: {reason_of(error)}", "Copy it again.") from error
+
+
+def open_text(root: Path, name: str, *, max_bytes: int) -> BinaryIO:
+    """As open_regular, for a file of text. Raises SetAside for a packed one too."""
+    file = open_regular(root, name, max_bytes=max_bytes)
+    start = file.read(8)
+    packer = next((packer for magic, packer in _PACKED.items() if start.startswith(magic)), None)
+    if packer:
+        file.close()
+        raise SetAside(f"it is packed ({packer})", "Unpack it.")
+    file.seek(0)
+    return file
+
+
+def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line with its number, from 1. A too long line is cut after MAX_LINE_BYTES + 1 bytes."""
+    number = 0
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        yield number, raw
+        while len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
+            raw = file.readline(MAX_LINE_BYTES + 1)
+
+
+def walk(root: Path) -> Iterator[tuple[str, SetAside | None]]:
+    """Every file under `root`, as its path with forward slashes, sorted by its parts.
+
+    With it comes None, or the reason why it cannot be read: a link to a folder, an unreadable or too
+    deep folder. No link is followed to find files. Bytes of a name that are not UTF-8 are surrogates,
+    as os.fsdecode gives them.
+    """
+    found: list[tuple[tuple[str, ...], SetAside | None]] = []
+    folders: list[tuple[str, ...]] = [()]
+    while folders:
+        parts = folders.pop()
+        if len(parts) > MAX_FOLDER_DEPTH:
+            found.append(
+                (parts, SetAside(f"it is more than {MAX_FOLDER_DEPTH} folders deep", "Move it up."))
+            )
+            continue
+        try:
+            with os.scandir(root.joinpath(*parts)) as entries:
+                for entry in entries:
+                    place = (*parts, entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(place)
+                    else:
+                        found.append((place, _fault_of_link(entry)))
+        except OSError as error:
+            reason = SetAside(f"its folder cannot be read: {reason_of(error)}", "Make it readable.")
+            found.append((parts, reason))
+    for parts, fault in sorted(found, key=lambda place: place[0]):
+        yield "/".join(parts), fault
+
+
+def _fault_of_link(entry: "os.DirEntry[str]") -> SetAside | None:
+    try:
+        is_folder = entry.is_symlink() and entry.is_dir()
+    except OSError:  # a loop, or its target cannot be reached: opening it says so
+        return None
+    return SetAside("it is a link to a folder", "Copy the folder itself.") if is_folder else None
+
+
+def _inside(root: Path, name: str) -> Path:
+    """The real path of `name`. Raises SetAside if that is not under the real `root`."""
+    try:
+        path = (root / name).resolve()
+        is_inside = path.is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name with NUL
+        raise SetAside("it is a link to nothing", "Correct it, or take it out.") from error
+    if not Path(os.path.normpath(root / name)).is_relative_to(root):
+        raise SetAside("it is outside the corpus folder", "Copy the file into the folder.")
+    if not is_inside:
+        raise SetAside("it is a link out of the corpus", "Copy the file into the corpus.")
+    return path
