@@ -6,6 +6,7 @@ What belongs here: parse_json, the only JSON parser for foreign text. What does 
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from relabel_assets.intake.limits import MAX_INTEGER_DIGITS, MAX_JSON_DEPTH
@@ -55,6 +56,7 @@ def parse_json(
     return checked(value, text, max_depth)
 
 
+@cache
 def decoder(object_of: Callable[[Pairs], Any] | None = None) -> json.JSONDecoder:
     """A decoder with the limit on digits. Pass its values to `checked`."""
     return json.JSONDecoder(object_pairs_hook=object_of, parse_int=_integer)

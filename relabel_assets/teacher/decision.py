@@ -7,7 +7,8 @@ What belongs here: that decision, on plain values. What does not: the verdict on
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from relabel_assets.teacher.exchange import ExchangeStatus, ParsedReply
+from relabel_assets.teacher.exchange import ExchangeStatus
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.verdict import Verdict
 
 # How often a request is sent again after a reply that cannot be parsed. Not measured: a cut or garbled

@@ -9,22 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from relabel_assets.teacher.ledger.lines import Line
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import Request
 
 ExchangeStatus = Literal["ok", "refused", "unparseable", "failed", "over_budget"]
-
-
-@dataclass(frozen=True)
-class ParsedReply:
-    """The body of an answer, parsed by the caller's `read`. `value` is None unless the status is ok.
-
-    >>> ParsedReply("ok", value=2).value
-    2
-    """
-
-    status: Literal["ok", "refused", "unparseable"]
-    reason: str | None = None
-    value: Any = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.intake.limits import MAX_TOKENS
 
 # OpenAI and Azure bill a request in a batch at half the price of the same request sent alone.
 _BATCH_DISCOUNT = 0.5
@@ -45,8 +46,9 @@ def read_usage(body: Any) -> Usage | None:
 
 
 def _count(value: Any) -> int | None:
-    """`value` if it is a whole number from 0; else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """`value` if it is a whole number from 0 to MAX_TOKENS; else None."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS
+    return value if is_count else None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets.teacher.estimate import ASSUMED_COMPLETION_TOKENS
-from relabel_assets.teacher.exchange import ParsedReply
 from relabel_assets.teacher.grading.grade_replies import read_grade
 from relabel_assets.teacher.grading.grading import (
     grading_prompt_hash,
@@ -31,6 +30,7 @@ from relabel_assets.teacher.queries.query_requests import (
     seed_documents,
     wanted_queries,
 )
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import Request
 
 # Documents. If their lengths vary as much as their mean, its standard error is 7 %.

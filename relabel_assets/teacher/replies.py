@@ -1,6 +1,7 @@
 """Replies of any kind: the text that a model wrote, and the one JSON object in it.
 
-What belongs here: strict parsing of a response's body, for every kind of question. What does not:
+What belongs here: strict parsing of a response's body, for every kind of question. No body makes these
+functions raise. What does not:
 the members of the object (grading/grade_replies.py, queries/query_requests.py), HTTP statuses
 (verdict.py), and what happens after a reply that cannot be parsed (decision.py).
 
@@ -12,14 +13,31 @@ come from the quote.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from relabel_assets.teacher.exchange import ParsedReply
+from relabel_assets.intake.json_text import checked, decoder, parse_json
+from relabel_assets.intake.text import one_line
 
 _THINKING = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _BRACKETS = re.compile(r"[{}\[\]]")
+# Control characters, and those that reorder the text around them. Joiners stay: some scripts need them.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # Characters of a reply in a reason: enough to recognize it, and the reason stays short. Not measured.
 _MAX_QUOTE = 200
+
+
+@dataclass(frozen=True)
+class ParsedReply:
+    """The body of an answer, parsed by the caller's `read`. `value` is None unless the status is ok.
+
+    >>> ParsedReply("ok", value=2).value
+    2
+    """
+
+    status: Literal["ok", "refused", "unparseable"]
+    reason: str | None = None
+    value: Any = None
 
 
 def reply_content(body: Any) -> str | ParsedReply:
@@ -72,8 +90,8 @@ def only_object(text: str) -> dict[str, Any] | None:
     True
     """
     try:
-        whole = _DECODER.decode(text.strip())
-    except (ValueError, RecursionError):
+        whole = parse_json(text.strip(), object_of=_unique_members)
+    except ValueError:
         return _object_in_prose(text)
     return whole if isinstance(whole, dict) else None
 
@@ -84,7 +102,8 @@ def _object_in_prose(text: str) -> dict[str, Any] | None:
     if start < 0 or "<think>" in text[:start]:
         return None
     try:
-        value, end = _DECODER.raw_decode(text, start)
+        value, end = decoder(_unique_members).raw_decode(text, start)
+        value = checked(value, text[start:end])
     except (ValueError, RecursionError):
         return None
     return None if _BRACKETS.search(text[:start] + text[end:]) else value
@@ -98,7 +117,25 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_members)
+def why_unusable(body: Any) -> str | None:
+    """The reason why the body of a 2xx response has no JSON object to read; None if it has one.
+
+    >>> why_unusable({"choices": [{"message": {"content": "I would say 2"}}]})
+    "not one JSON object: 'I would say 2'"
+    """
+    content = reply_content(body)
+    if isinstance(content, ParsedReply):
+        return content.reason if content.status == "unparseable" else None
+    return None if only_object(content) is not None else f"not one JSON object: {quoted(content)}"
+
+
+def plain_line(text: str) -> str:
+    """`text` of a model for a table: in one line, with U+FFFD for each control character.
+
+    >>> plain_line("paid\\n \\x1b[31mleave")
+    'paid \ufffd[31mleave'
+    """
+    return _CONTROLS.sub("\ufffd", " ".join(text.split()))
 
 
 def _as_text(value: Any) -> str:
@@ -112,4 +149,4 @@ def quoted(text: str) -> str:
     ("'a b'", 205)
     """
     text = " ".join(text.split())
-    return repr(text if len(text) <= _MAX_QUOTE else text[:_MAX_QUOTE] + "...")
+    return one_line(repr(text if len(text) <= _MAX_QUOTE else text[:_MAX_QUOTE] + "..."))

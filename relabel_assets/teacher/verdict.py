@@ -5,12 +5,17 @@ parsing the reply (replies.py).
 """
 
 import email.utils
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from relabel_assets.intake.text import printable
+
 MAX_MESSAGE = 300  # characters of an endpoint's message: its first sentences name the cause
+
+_LONGEST_WAIT_S = 1e9  # 30 years, which no run waits for: the number stays short in messages
 
 Action = Literal["use", "retry", "refused", "rejected", "denied", "exhausted"]
 _QUOTA_SPENT = ("insufficient_quota", "billing_hard_limit_reached")
@@ -101,11 +106,11 @@ def error_of(body: Any) -> tuple[str | None, str]:
     if not isinstance(error, Mapping):
         return None, ""
     code, message = error.get("code"), error.get("message") or error.get("detail") or ""
-    return (code if isinstance(code, str) else None), _cut(str(message))
+    return (_cut(code) if isinstance(code, str) else None), _cut(str(message))
 
 
 def _cut(message: str) -> str:
-    return " ".join(message.split())[:MAX_MESSAGE]
+    return printable(" ".join(message.split())[:MAX_MESSAGE])
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -116,11 +121,13 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """
     for name, seconds_per_unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers.get(name, "")) * seconds_per_unit)
+            seconds = float(headers.get(name, "")) * seconds_per_unit
         except ValueError:
             continue
+        if math.isfinite(seconds):
+            return min(max(0.0, seconds), _LONGEST_WAIT_S)
     try:
         moment = email.utils.parsedate_to_datetime(headers["retry-after"])
-        return max(0.0, moment.timestamp() - time.time())
-    except (KeyError, ValueError, TypeError):
+        return min(max(0.0, moment.timestamp() - time.time()), _LONGEST_WAIT_S)
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None

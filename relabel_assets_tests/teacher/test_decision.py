@@ -3,7 +3,7 @@
 import pytest
 
 from relabel_assets.teacher.decision import MAX_UNREADABLE_RETRIES, Decision, Tries, decide
-from relabel_assets.teacher.exchange import ParsedReply
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.verdict import Action, Verdict
 
 OK = ParsedReply("ok", value=2)

@@ -78,7 +78,7 @@ def test_a_wrong_prompt_names_the_corpus_and_the_file(tmp_path: Path) -> None:
     (folder.path / "p.yaml").write_text("user: '{{query}}'")
     with pytest.raises(ConfigError, match=r"corpus/p\.yaml: lacks"):
         GradingQuestions.for_corpus(folder, make_pairs(1))
-    with pytest.raises(ConfigError, match=r"no file 'q\.yaml'"):
+    with pytest.raises(ConfigError, match=r"corpus/q\.yaml: there is no such file"):
         _ = folder.queries_prompt
 
 

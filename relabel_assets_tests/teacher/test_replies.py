@@ -2,8 +2,7 @@
 
 import pytest
 
-from relabel_assets.teacher.exchange import ParsedReply
-from relabel_assets.teacher.replies import only_object, quoted, reply_content
+from relabel_assets.teacher.replies import ParsedReply, only_object, quoted, reply_content
 from relabel_assets_tests.faults.teacher_server import chat_body
 
 

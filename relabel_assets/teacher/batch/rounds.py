@@ -18,8 +18,9 @@ from relabel_assets.teacher.batch.pending import PendingBatch
 from relabel_assets.teacher.batch.request_files import AskedLog, write_request_files
 from relabel_assets.teacher.batch.shipping import Shipping
 from relabel_assets.teacher.decision import Tries, decide
-from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, OnExchange, ParsedReply
+from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, OnExchange
 from relabel_assets.teacher.ledger.lines import Line, now
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import Outgoing, Request, dialect_named
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.limits import max_cost_usd

@@ -13,9 +13,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from relabel_assets.teacher.exchange import ParsedReply
 from relabel_assets.teacher.grading.log_probs import grade_probs
-from relabel_assets.teacher.replies import only_object, quoted, reply_content
+from relabel_assets.teacher.replies import (
+    ParsedReply,
+    only_object,
+    plain_line,
+    quoted,
+    reply_content,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def read_grade(body: Any, n_grades: int) -> ParsedReply:
         return ParsedReply("unparseable", f"{quoted(written)} is not a grade: grades are {allowed}")
     if not isinstance(rationale, str | None):
         return ParsedReply("unparseable", f"the rationale is not a text: {quoted(content)}")
-    rationale = " ".join((rationale or "").split()) or None
+    rationale = plain_line(rationale or "") or None
     probs = grade_probs(body["choices"][0].get("logprobs"), grade, n_grades)
     return ParsedReply("ok", value=GradeReply(grade, rationale, probs))
 

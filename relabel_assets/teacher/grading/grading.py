@@ -5,7 +5,6 @@ of a pair. What does not: sending (teacher/sender.py), parsing one reply (grade_
 consensus of several (consensus.py).
 """
 
-import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from relabel_assets.teacher.document_text import document_values, one_line
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.grading.consensus import consensus
 from relabel_assets.teacher.grading.grade_replies import GradeReply, grade_reply_schema
+from relabel_assets.teacher.ledger.lines import moment_of
 from relabel_assets.teacher.requests import Request, request_from_config
 
 LABEL_SCHEMA = {
@@ -129,7 +129,7 @@ def teacher_label(
         if exchange.status == "ok" and exchange.parsed is not None
     ]
     responses = [exchange.line.metadata for exchange in exchanges if exchange.line is not None]
-    moments = [dt.datetime.fromisoformat(response.at) for response in responses if response.at]
+    moments = [moment_of(response.at) for response in responses]
     row: dict[str, Any] = dict.fromkeys(LABEL_SCHEMA)
     row |= {
         "query_id": pair["query_id"],
@@ -142,7 +142,7 @@ def teacher_label(
         "completion_tokens": _sum(response.completion_tokens for response in responses),
         "cost_usd": _sum(exchange.cost_usd for exchange in exchanges),
         "latency_s": max(_present(response.latency_s for response in responses), default=None),
-        "labeled_at": max(moments, default=None),
+        "labeled_at": max(_present(moments), default=None),
     }
     if 2 * len(replies) > len(exchanges):
         return row | {"status": "ok"} | asdict(consensus(replies, n_grades))

@@ -12,7 +12,11 @@ from typing import Any
 # The least that the grades' probabilities may sum to: below it, most alternatives are not grades.
 _MIN_TOTAL = 0.5
 _MAX_TOTAL = 1.01  # rounding of several log probabilities may pass 1
-_AT_GRADE = re.compile(r'"grade"\s*:\s*"?\s*$')
+# The end of the text before a grade, with one space for each run of white space. 12 characters at most.
+_AT_GRADE = re.compile(r'"grade" ?: ?"? ?$')
+_LONGEST_LEAD = 12
+# e to this is 0, and less cannot be computed from an integer of hundreds of digits.
+_LOWEST_LOG_PROB = -1000.0
 _AROUND_DIGIT = '"}, \n:'  # characters of JSON that a token may have beside the digit
 
 
@@ -30,16 +34,21 @@ def grade_probs(logprobs: Any, grade: int, n_grades: int) -> tuple[float, ...] |
     tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     if not isinstance(tokens, Sequence):
         return None
-    written = ""
+    lead = ""  # the last characters before the token
     for token in tokens:
         if not isinstance(token, Mapping) or not isinstance(token.get("token"), str):
             return None
         text = token["token"]
         before_digit = re.split(r"[0-9]", text, maxsplit=1)[0]
-        if _AT_GRADE.search(written + before_digit) and _digit(text) == str(grade):
+        if _AT_GRADE.search(_end_of(lead + before_digit)) and _digit(text) == str(grade):
             return _shares(token.get("top_logprobs"), n_grades)
-        written += text
+        lead = _end_of(lead + text)
     return None
+
+
+def _end_of(text: str) -> str:
+    """The last characters of `text`, with one space for each run of white space."""
+    return re.sub(r"\s+", " ", text)[-_LONGEST_LEAD:]
 
 
 def _digit(token: str) -> str:
@@ -51,7 +60,9 @@ def _shares(alternatives: Any, n_grades: int) -> tuple[float, ...] | None:
     masses = [0.0] * n_grades
     for alternative in alternatives if isinstance(alternatives, Sequence) else ():
         logprob = alternative.get("logprob") if isinstance(alternative, Mapping) else None
-        if not isinstance(logprob, int | float) or logprob > 1e-6:  # rounding may pass 0
+        if not isinstance(logprob, int | float) or isinstance(logprob, bool):
+            continue
+        if not _LOWEST_LOG_PROB <= logprob <= 1e-6:  # rounding may pass 0
             continue
         digit = _digit(str(alternative["token"])) if "token" in alternative else ""
         if re.fullmatch("[0-9]", digit) and int(digit) < n_grades:

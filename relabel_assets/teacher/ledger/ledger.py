@@ -4,11 +4,13 @@ What belongs here: appending lines, looking up a key, and the lock for sending. 
 format of a line (lines.py), parsing replies (teacher/replies.py) and statistics (report.py).
 
 There is one file for each corpus and day: <folder>/<corpus>/<YYYY-MM-DD>.jsonl. Files only grow.
-Any other *.jsonl below the folder is read too, so results from elsewhere can be put there.
+Any other *.jsonl below the folder is read too, so results from elsewhere can be put there. A file that
+cannot be read costs itself: it becomes a notice.
 """
 
 import datetime as dt
 import os
+import stat
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -19,8 +21,12 @@ from pathlib import Path
 import filelock
 
 from relabel_assets.errors import TeacherError
-from relabel_assets.files import flush_folder
+from relabel_assets.files import flush_folder, make_private
+from relabel_assets.intake.one_input import SetAside, reason_of
+from relabel_assets.intake.text import printable
+from relabel_assets.teacher.ledger.chain import chained, last_chain
 from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
+from relabel_assets.teacher.ledger.raw_lines import TOO_LONG, RawLine, line_at, raw_lines
 
 # How often to try a lock that another process holds.
 _APPEND_POLL_S = 0.005  # an append takes milliseconds
@@ -54,6 +60,7 @@ class Ledger:
         self._files: list[Path] = []
         self._numbers: dict[Path, int] = {}
         self._read_until: dict[int, int] = {}
+        self._unreadable: set[Path] = set()  # files with a notice
         self._histories: dict[bytes, History] = {}
         self._spend: dict[str, Spend] = defaultdict(Spend)
         self._dialects: dict[tuple[str, str], dict[str, None]] = {}
@@ -78,10 +85,10 @@ class Ledger:
     def answers(self, key: str) -> Iterator[Line]:
         """The answers (2xx) of `key` with their bodies, newest first."""
         for number, offset in reversed(self.history(key).places):
-            with self._files[number].open("rb") as file:
-                file.seek(offset)
-                line = read_line(file.readline())
-            if line is not None and line.key == key:
+            raw = line_at(self._files[number], offset)
+            line = None if raw is None else read_line(raw)
+            # The file may have been cut or replaced since it was indexed.
+            if line is not None and line.key == key and line.is_answer:
                 yield line
 
     def spend(self, corpus: str) -> Spend:
@@ -96,14 +103,15 @@ class Ledger:
                 names |= dialects
         return list(reversed(names))
 
-    def lines(self, file: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(offset, raw line) of `file` from `start`. A raw line ends in a newline unless it is torn."""
-        with file.open("rb") as opened:
-            opened.seek(start)
-            offset = start
-            for raw in opened:
-                yield offset, raw
-                offset += len(raw)
+    def lines(self, file: Path, start: int = 0) -> Iterator[RawLine]:
+        """The lines of `file` from byte `start`. A file that cannot be read has none, and a notice."""
+        try:
+            yield from raw_lines(file, start)
+        except SetAside as fault:
+            if file not in self._unreadable:
+                self._unreadable.add(file)
+                name = printable(str(file))
+                self.notices.append(f"{name} is not read: {fault.message}. {fault.remedy}")
 
     def _read_file(self, file: Path) -> None:
         """Index the lines of `file` that are new."""
@@ -111,17 +119,18 @@ class Ledger:
             self._numbers[file] = len(self._files)
             self._files.append(file)
         number = self._numbers[file]
-        for offset, raw in self.lines(file, self._read_until.get(number, 0)):
-            if not raw.endswith(b"\n"):
+        for offset, end, raw in self.lines(file, self._read_until.get(number, 0)):
+            if raw is not None and not raw.endswith(b"\n"):
                 return  # torn, or still being written; the next append ends a torn line
-            self._read_until[number] = offset + len(raw)
-            line = read_start(raw)
-            if line is None:
-                if raw.strip():
-                    self.notices.append(
-                        f"{file}: the line at byte {offset} is torn or foreign and was skipped"
-                    )
-            elif not line.is_request:
+            self._read_until[number] = end
+            line = None if raw is None else read_start(raw)
+            if raw is None:
+                self.notices.append(f"{file}: the line at byte {offset} was skipped: {TOO_LONG}")
+            elif line is None and raw.strip():
+                self.notices.append(
+                    f"{file}: the line at byte {offset} is torn or foreign and was skipped"
+                )
+            elif line is not None and not line.is_request:
                 self._index(line, number, offset)
 
     def _index(self, line: Line, number: int, offset: int) -> None:
@@ -154,6 +163,8 @@ class Ledger:
     def append(self, corpus: str, lines: Iterable[bytes]) -> None:
         """Append whole lines to today's file of `corpus`, flush them to the disk, and index them.
 
+        Each line gets its chain (chain.py).
+
         Raises TeacherError if they cannot be written.
         """
         data = b"".join(lines)
@@ -164,9 +175,10 @@ class Ledger:
             self._write(file, data)
         except OSError as error:
             raise TeacherError(
-                f"the ledger cannot be written: {error.strerror or error} ({file}). Nothing more is "
-                "sent, because a response that is not recorded would be paid for again. Free the "
-                "disk or repair the folder, and run again."
+                f"the ledger cannot be written: {reason_of(error)} ({file}). Nothing more is sent, "
+                "because a response that is not recorded would be paid for again. Free the disk or "
+                "repair the folder; move the file away if it is a folder, a pipe or a link. Then run "
+                "again."
             ) from error
         with self._lock:
             self._read_file(file)
@@ -174,11 +186,14 @@ class Ledger:
     @staticmethod
     def _write(file: Path, data: bytes) -> None:
         is_new = not file.exists()
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private(file.parent)
         descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError("it is no regular file")
             filelock.lock_descriptor(descriptor, poll_interval=_APPEND_POLL_S)
             size = os.fstat(descriptor).st_size
+            data = chained(data, last_chain(descriptor, size))
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 # A process died inside its last line. Ours must not become part of it.
                 data = b"\n" + data
@@ -198,7 +213,7 @@ class Ledger:
         Waits for another process to finish, then indexes its lines. The lock is on an open file,
         which the system closes when the process ends, even by SIGKILL.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder)
         with filelock.FileLock(self.folder / f"{corpus}.lock", poll_interval=_SENDING_POLL_S):
             self.refresh()
             yield

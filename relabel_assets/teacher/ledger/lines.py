@@ -18,11 +18,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.limits import MAX_ERROR_CHARACTERS, MAX_JSON_DEPTH, MAX_TOKENS
 from relabel_assets.teacher.prices import Price, read_usage
 from relabel_assets.teacher.requests import URL
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _LONG_MEMBERS = (b',"response":', b',"body":')
+_MAX_DEPTH = MAX_JSON_DEPTH + 2  # a body stands two deep in its line
+_BOM = b"\xef\xbb\xbf"  # some tools begin a file with it
+_MAX_CODE = 100  # characters of an error's code or a request's id, which are words
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class RequestMetadata:
             latency_s=latency_s,
             prompt_tokens=None if usage is None else usage.prompt_tokens,
             completion_tokens=None if usage is None else usage.completion_tokens,
-            cost_usd=None if usage is None or price is None else price.cost_usd(usage),
+            cost_usd=None if usage is None or price is None else _amount(price.cost_usd(usage)),
         )
 
 
@@ -177,11 +182,16 @@ def read_line(raw: bytes) -> Line | None:
     >>> read_line(b"hello") is None
     True
     """
+    value = _parsed(raw.removeprefix(_BOM))
+    return _line(value)
+
+
+def _parsed(raw: bytes) -> Any:
+    """The value of `raw`; None if it is not JSON."""
     try:
-        value = json.loads(raw)
+        return parse_json(raw, max_depth=_MAX_DEPTH)
     except ValueError:
         return None
-    return _line(value)
 
 
 def read_start(raw: bytes) -> Line | None:
@@ -196,10 +206,7 @@ def read_start(raw: bytes) -> Line | None:
     for member in _LONG_MEMBERS:
         start, separator, _ = raw.partition(member)
         if separator and b'"relabel":' in start:
-            try:
-                return _line(json.loads(start + b"}"), is_start=True)
-            except ValueError:
-                return None
+            return _line(_parsed(start + b"}"), is_start=True)
     return read_line(raw)  # another tool's line, with its members in another order
 
 
@@ -226,23 +233,57 @@ def _response(value: Mapping[str, Any], relabel: Mapping[str, Any]) -> Response:
     answer, error = value.get("response"), value.get("error")
     answer = answer if isinstance(answer, dict) else {"status_code": relabel.get("status_code")}
     error = error if isinstance(error, dict) else {}
-    status_code = answer.get("status_code")
-    code, message = error.get("code"), error.get("message")
     return Response(
-        status_code if isinstance(status_code, int) else None,
+        _status_code(answer.get("status_code")),
         answer.get("body"),
-        None if code is None else str(code),
-        None if message is None else str(message),
-        answer.get("request_id"),
+        _text(error.get("code"), _MAX_CODE),
+        _text(error.get("message"), MAX_ERROR_CHARACTERS),
+        _text(answer.get("request_id"), _MAX_CODE),
     )
 
 
+def _status_code(value: Any) -> int | None:
+    is_status = isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 999
+    return value if is_status else None
+
+
+def _text(value: Any, max_characters: int) -> str | None:
+    """`value` as a text, cut to a length. None stays None."""
+    return None if value is None else str(value)[:max_characters]
+
+
 def _metadata(relabel: Mapping[str, Any]) -> RequestMetadata:
-    """The members of "relabel" with the right type: another tool may have written the file."""
+    """The members of "relabel" that can be used: another tool may have written the file."""
     members: dict[str, Any] = {}
     for name, declared in RequestMetadata.__dataclass_fields__.items():
         value = relabel.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if isinstance(value, str) if declared.type is str else is_number:
+        if declared.type is not str:
+            members[name] = _amount(value)
+        elif isinstance(value, str):
             members[name] = value
+    for name in ("prompt_tokens", "completion_tokens"):
+        if not isinstance(members[name], int):
+            members[name] = None
     return RequestMetadata(**members)
+
+
+def _amount(value: Any) -> float | None:
+    """`value` if it is a number from 0 to MAX_TOKENS, which no honest amount exceeds; else None."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_TOKENS else None
+
+
+def moment_of(at: str) -> dt.datetime | None:
+    """The moment `at`, ISO 8601, in UTC; None if it is no such moment. Without a zone it is UTC.
+
+    >>> moment_of("2026-01-02T01:00:00+01:00")
+    datetime.datetime(2026, 1, 2, 0, 0, tzinfo=datetime.timezone.utc)
+    >>> moment_of("yesterday") is None
+    True
+    """
+    try:
+        moment = dt.datetime.fromisoformat(at)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -7,20 +7,31 @@ index for sending (ledger.py), finding requests (request_lines.py), printing (cl
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from relabel_assets.errors import Problem
+from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, ObservedUsage
+from relabel_assets.teacher.ledger.chain import ChainCheck
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
+from relabel_assets.teacher.ledger.lines import Line, moment_of, read_line, read_start
+from relabel_assets.teacher.ledger.raw_lines import TOO_LONG, raw_lines
+from relabel_assets.teacher.replies import why_unusable
 from relabel_assets.teacher.requests import estimate_prompt_tokens, request_key
+from relabel_assets.teacher.verdict import judge
 
 # The last part of each file, and the last replies of a model, that observed_usage takes. Not measured:
 # 8 MiB hold some 2,000 exchanges of 4 kB. A ledger of any size is then parsed quickly.
 _RECENT_BYTES = 8 * 1024 * 1024
 _RECENT_REPLIES = 2_000
 _REMEDY = "It is skipped; its request is sent again if it is needed."
+_UNUSABLE_REMEDY = "Its request is sent again if it is needed."
+_CHANGED_REMEDY = (
+    "Restore the file from a backup. Or delete the line; its request is sent again if it is needed."
+)
 
 
 @dataclass
@@ -60,7 +71,10 @@ class LedgerReport:
     n_lines: int = 0
     n_keys: int = 0
     groups: dict[tuple[str, str, str], Group] = field(default_factory=lambda: defaultdict(Group))
-    problems: list[Problem] = field(default_factory=list)  # lines that cannot be used
+    problems: list[Problem] = field(default_factory=list)  # lines that are wrong
+    # If thorough: answers without a reply that can be parsed, and the lines without a chain (chain.py).
+    unusable: list[Problem] = field(default_factory=list)
+    n_unchained: int = 0
     # Responses without their request in the ledger: from another tool, or its line was lost.
     n_unasked: int = 0
 
@@ -68,9 +82,10 @@ class LedgerReport:
 def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
     """Count every line of the ledger.
 
-    If `is_thorough`, every line is parsed whole: a key must be the hash of its request's body, and
-    the two statuses of a response must be equal. Otherwise bodies are skipped, which is many times
-    faster, and only torn and foreign lines are problems.
+    If `is_thorough`, every line is parsed whole. Then a key must be the hash of its request's body, the
+    two statuses of a response must be equal, the chain of each file must be unbroken, and answers
+    without a usable reply are listed. Otherwise bodies are skipped, which is many times faster, and only
+    unreadable files and torn, foreign and too long lines are problems.
 
     >>> import tempfile
     >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, request_line
@@ -88,29 +103,38 @@ def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
     for file in ledger.files():
         name = str(file.relative_to(ledger.folder))
         result.n_files += 1
-        result.n_bytes += file.stat().st_size
-        for number, (_, raw) in enumerate(ledger.lines(file), start=1):
-            if not raw.strip():
-                continue  # the newline that ended a torn line
-            result.n_lines += 1
-            line, fault = _check(raw, is_thorough=is_thorough)
-            if fault:
-                result.problems.append(Problem(name, number, fault, _REMEDY))
-            if line is None or fault:
-                continue
-            metadata = line.metadata
-            result.groups[metadata.corpus, metadata.purpose, metadata.model].add(line)
-            if line.is_request:
-                request_keys.add(bytes.fromhex(line.key))
-            else:
-                n_responses[bytes.fromhex(line.key)] += 1
+        chain = ChainCheck()
+        with costs_itself(result.problems, name):
+            for number, (offset, end, raw) in enumerate(raw_lines(file), start=1):
+                result.n_bytes += end - offset
+                if raw is not None and not raw.strip():
+                    continue  # the newline that ended a torn line
+                result.n_lines += 1
+                line, fault = _check(raw, is_thorough=is_thorough)
+                if fault:
+                    result.problems.append(Problem(name, number, fault, _REMEDY))
+                if is_thorough and raw is not None and (broken := chain.fault(raw)):
+                    result.problems.append(Problem(name, number, broken, _CHANGED_REMEDY))
+                if line is None or fault:
+                    continue
+                if is_thorough and (reason := _why_unusable(line)):
+                    result.unusable.append(Problem(name, number, reason, _UNUSABLE_REMEDY))
+                metadata = line.metadata
+                result.groups[metadata.corpus, metadata.purpose, metadata.model].add(line)
+                if line.is_request:
+                    request_keys.add(bytes.fromhex(line.key))
+                else:
+                    n_responses[bytes.fromhex(line.key)] += 1
+        result.n_unchained += chain.n_unchained
     result.n_keys = len(request_keys | set(n_responses))
     result.n_unasked = sum(n for key, n in n_responses.items() if key not in request_keys)
     return result
 
 
-def _check(raw: bytes, *, is_thorough: bool) -> tuple[Line | None, str | None]:
+def _check(raw: bytes | None, *, is_thorough: bool) -> tuple[Line | None, str | None]:
     """The line, and the reason why it cannot be used."""
+    if raw is None:
+        return None, TOO_LONG
     if not raw.endswith(b"\n"):
         return None, "the last line is torn: its process died, or is still writing it."
     start = read_start(raw)
@@ -120,16 +144,33 @@ def _check(raw: bytes, *, is_thorough: bool) -> tuple[Line | None, str | None]:
     return line, _fault_inside(line, start) if is_thorough else None
 
 
+def _why_unusable(line: Line) -> str | None:
+    """Why an answer gives no grade and no queries; None if it does, and for all other lines."""
+    if line.response is None or not line.is_answer:
+        return None
+    verdict = judge(line.response.status_code, line.response.body)
+    reason = verdict.reason if verdict.action != "use" else why_unusable(line.response.body)
+    return None if reason is None else f"the answer cannot be used: {reason}"
+
+
 def _fault_inside(line: Line, start: Line | None) -> str | None:
     """How `line` contradicts itself, or its `start` as read_start parses it; None if it does not."""
     if line.response is None:
-        if request_key(line.request_body) == line.key:
+        if _key_of(line.request_body) == line.key:
             return None
         return "the key is not the hash of the request's body: one of them was changed."
     first = None if start is None else start.response
     if first is not None and first.outcome != line.response.outcome:
         return f"it has two statuses, {first.outcome} and {line.response.outcome}."
     return None
+
+
+def _key_of(body: Any) -> str | None:
+    """The key of a request's body; None for numbers that JSON does not have."""
+    try:
+        return request_key(body)
+    except ValueError:
+        return None
 
 
 def observed_usage(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, ObservedUsage]:
@@ -146,7 +187,8 @@ def observed_usage(ledger: Ledger, purpose: str, models: list[str]) -> dict[str,
         if line.metadata.purpose != purpose or line.metadata.model not in replies:
             continue
         if line.is_request:
-            prompt_tokens[line.key] = estimate_prompt_tokens(line.request_body)
+            with costs_itself([], "ledger"):  # another tool may have sent a body of another form
+                prompt_tokens[line.key] = estimate_prompt_tokens(line.request_body)
         elif line.is_answer and line.metadata.prompt_tokens and line.key in prompt_tokens:
             replies[line.metadata.model].append((line, prompt_tokens[line.key]))
     return {model: _usage(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
@@ -169,13 +211,21 @@ def _usage(replies: list[tuple[Line, int]]) -> ObservedUsage:
 def _recent(ledger: Ledger) -> Iterator[Line]:
     """The last lines of each file, oldest file first. Only requests have their bodies."""
     for file in sorted(ledger.files(), key=lambda file: (file.stem, str(file))):
-        start = max(0, file.stat().st_size - _RECENT_BYTES)
-        for offset, raw in ledger.lines(file, start):
-            line = read_start(raw) if offset > start or start == 0 else None
+        start = max(0, _size(file) - _RECENT_BYTES)
+        for offset, _, raw in ledger.lines(file, start):
+            # The first line of a last part is mostly cut.
+            line = None if raw is None or 0 < start == offset else read_start(raw)
             if line is not None and line.is_request:
-                line = read_line(raw)
+                line = None if raw is None else read_line(raw)
             if line is not None:
                 yield line
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
@@ -184,6 +234,7 @@ def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
     A response without a price counts as 0.
 
     >>> import tempfile
+    >>> from datetime import UTC
     >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, Response, response_line
     >>> metadata = RequestMetadata("demo", at="2026-01-02T00:00:00+00:00", cost_usd=0.25)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -194,11 +245,11 @@ def spent_since(ledger: Ledger, corpus: str, moment: datetime) -> float:
     """
     spent = 0.0
     for file in ledger.files():
-        for _, raw in ledger.lines(file):
-            line, fault = _check(raw, is_thorough=False) if raw.strip() else (None, None)
-            if line is None or fault or line.is_request or line.metadata.corpus != corpus:
+        for _, _, raw in ledger.lines(file):
+            line = None if raw is None else read_start(raw)
+            if line is None or line.is_request or line.metadata.corpus != corpus:
                 continue
-            at = line.metadata.at
-            if at and datetime.fromisoformat(at).astimezone(UTC) >= moment:
+            at = moment_of(line.metadata.at)
+            if at is not None and at >= moment:
                 spent += line.metadata.cost_usd or 0.0
     return spent

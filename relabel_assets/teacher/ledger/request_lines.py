@@ -4,6 +4,8 @@ What belongs here: searching the files for request lines. What does not: respons
 index has (ledger.py), and counting (report.py).
 """
 
+from collections.abc import Iterator
+
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, read_start
 
@@ -20,11 +22,9 @@ def recorded_requests(ledger: Ledger, keys: set[str]) -> dict[str, Line]:
     'demo'
     """
     requests: dict[str, Line] = {}
-    for file in ledger.files():
-        for _, raw in ledger.lines(file):
-            line = read_start(raw)
-            if line is not None and line.is_request and line.key in keys:
-                requests[line.key] = line
+    for line in _request_lines(ledger):
+        if line.key in keys:
+            requests[line.key] = line
     return requests
 
 
@@ -36,5 +36,13 @@ def recorded_keys(ledger: Ledger) -> set[bytes]:
     ...     recorded_keys(Ledger(folder))
     set()
     """
-    lines = (read_start(raw) for file in ledger.files() for _, raw in ledger.lines(file))
-    return {bytes.fromhex(line.key) for line in lines if line is not None and line.is_request}
+    return {bytes.fromhex(line.key) for line in _request_lines(ledger)}
+
+
+def _request_lines(ledger: Ledger) -> Iterator[Line]:
+    """Every request line, without its body."""
+    for file in ledger.files():
+        for _, _, raw in ledger.lines(file):
+            line = None if raw is None else read_start(raw)
+            if line is not None and line.is_request:
+                yield line

@@ -20,8 +20,13 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.tables.schemas import INTENTS
 from relabel_assets.teacher.document_text import document_values, one_line
-from relabel_assets.teacher.exchange import ParsedReply
-from relabel_assets.teacher.replies import only_object, quoted, reply_content
+from relabel_assets.teacher.replies import (
+    ParsedReply,
+    only_object,
+    plain_line,
+    quoted,
+    reply_content,
+)
 from relabel_assets.teacher.requests import Request, request_from_config
 
 _MIN_BODY_WORDS = 20  # not measured: a shorter body has too little to ask about
@@ -190,5 +195,5 @@ def read_queries(body: Any) -> ParsedReply:
         if not is_object or query.get("intent") not in INTENTS:
             reason = f"not a query with a text and a known intent: {quoted(str(query))}"
             return ParsedReply("unparseable", reason)
-        written.append(WrittenQuery(query["intent"], " ".join(query["text"].split())))
+        written.append(WrittenQuery(query["intent"], plain_line(query["text"])))
     return ParsedReply("ok", value=written)

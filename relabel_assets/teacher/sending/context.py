@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
-from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, ParsedReply, Read
+from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, Read
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now
 from relabel_assets.teacher.prices import Price
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import Outgoing, Request
 from relabel_assets.teacher.sending.dialects import Dialects
 from relabel_assets.teacher.sending.limits import Budget

@@ -97,7 +97,7 @@ def test_each_request_is_recorded_once(tmp_path: Path) -> None:
     log.record([numbered_request(1), numbered_request(2), numbered_request(1)])
     log.record([numbered_request(2)])
     AskedLog(ledger, "demo", "grading", "host").record([numbered_request(2), numbered_request(3)])
-    lines = [raw for file in ledger.files() for _, raw in ledger.lines(file)]
+    lines = [raw for file in ledger.files() for _, _, raw in ledger.lines(file)]
     assert len(lines) == 3
     assert recorded_keys(ledger) == {
         bytes.fromhex(numbered_request(number).key) for number in (1, 2, 3)

@@ -7,7 +7,7 @@ import pytest
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt
-from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, ParsedReply
+from relabel_assets.teacher.exchange import Exchange, ExchangeStatus
 from relabel_assets.teacher.grading.grade_replies import GradeReply
 from relabel_assets.teacher.grading.grading import (
     LABEL_SCHEMA,
@@ -18,6 +18,7 @@ from relabel_assets.teacher.grading.grading import (
     teacher_label,
 )
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, Response
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import Request, request_key
 from relabel_assets_tests.teacher.documents import PAIR
 

@@ -13,9 +13,10 @@ import pytest
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
-from relabel_assets.teacher.exchange import ParsedReply
+from relabel_assets.teacher.ledger.chain import chained
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.writer import LedgerWriter
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import KEY, exchange_lines, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, good_reply, true_grade
@@ -30,7 +31,7 @@ def test_a_response_is_flushed_before_it_is_visible(
 
     def spy(descriptor: int) -> None:
         written = b"".join(file.read_bytes() for file in ledger.files())
-        flushed.append((written == raw, len(list(ledger.answers(key)))))
+        flushed.append((written == chained(raw, b""), len(list(ledger.answers(key)))))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", spy)
@@ -150,6 +151,7 @@ def test_a_failed_append_is_raised_by_every_commit_in_it(
 HOLD = """
 import sys, time
 from pathlib import Path
+from relabel_assets.teacher.ledger.chain import chained
 from relabel_assets.teacher.ledger.ledger import Ledger
 with Ledger(Path(sys.argv[1])).sending_for("demo"):
     print("held", flush=True)

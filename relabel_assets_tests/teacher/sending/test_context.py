@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
-from relabel_assets.teacher.exchange import Exchange, ParsedReply
+from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Response, response_line
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import Dialect, Outgoing, Request
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.dialects import Dialects
