@@ -98,7 +98,10 @@ class CorpusFolder:
 
     def read_text(self, file: str) -> str:
         """The text of a file that corpus.yaml names. Raises ConfigError if it cannot be read."""
-        return self.files.text(file)
+        try:
+            return self.files.text(file)
+        except ConfigError as error:
+            raise ConfigError(f"{self.name}/corpus.yaml names {file!r}. {error}") from error
 
     def optional_text(self, file: str | None) -> str | None:
         """As read_text; None without a file."""

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.errors import Problem
-from relabel_assets.intake.json_text import BadJson, parse_json
-from relabel_assets.intake.limits import MAX_FIELD_CHARACTERS, MAX_ID_CHARACTERS, MAX_LINE_BYTES
+from relabel_assets.intake.json_rows import json_object
+from relabel_assets.intake.limits import MAX_FIELD_CHARACTERS, MAX_ID_CHARACTERS
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.text import is_storable, printable, shown
 
@@ -41,24 +41,6 @@ def json_objects(
             row = json_object(line)
         if row is not None:
             yield number, row
-
-
-def json_object(line: bytes) -> dict[str, Any]:
-    """The JSON object in a line. Raises SetAside for anything else, and for a line over the limit."""
-    if len(line) > MAX_LINE_BYTES:
-        raise SetAside("the line is too long", f"At most {MAX_LINE_BYTES:,} bytes are read.")
-    try:
-        value = parse_json(line)
-    except UnicodeDecodeError as error:
-        raise SetAside("not UTF-8 text", "Save the file as UTF-8.") from error
-    except BadJson as error:
-        torn = "" if line.endswith(b"\n") else ". The file ends in the middle of it"
-        raise SetAside(f"not JSON ({error}){torn}", "Write one JSON object per line.") from error
-    if not isinstance(value, dict):
-        raise SetAside(
-            f"a {type(value).__name__}, not a JSON object", 'Write {"name": value, ...}.'
-        )
-    return value
 
 
 def required_id(row: Mapping[str, Any], name: str) -> str:

@@ -60,20 +60,20 @@ def test_check_counts_rows_and_names_the_columns_that_are_not_empty(
         ("pairs.csv", b"", "it is empty"),
         ("pairs.csv", b"a,b\n1,2\n", "neither query_id nor query"),
         ("pairs.csv", b"query_id,doc_id\n", "no row to label"),
-        ("pairs.csv", b"query,body\nq,d\nq,d,e\n", "pairs.csv, line 3: it has 3 fields"),
-        ("pairs.csv", b'query,body\nq,"two\nlines"\nq\n', "pairs.csv, line 4: it has 1 fields"),
-        ("pairs.csv", b'query_id,doc_id\nq00,"d0\n', "pairs.csv, line 2: not CSV"),
+        ("pairs.csv", b"query,body\nq,d\nq,d,e\n", "pairs.csv:3: it has 3 fields"),
+        ("pairs.csv", b'query,body\nq,"two\nlines"\nq\n', "pairs.csv:4: it has 1 fields"),
+        ("pairs.csv", b'query_id,doc_id\nq00,"d0\n', "pairs.csv: not CSV from line 2 on"),
         ("pairs.csv", b"query_id,doc_id\n\xff\xfe,d0\n", "not UTF-8"),
         ("pairs.parquet", b"not parquet", "cannot be read as Parquet"),
         (
             "pairs.jsonl",
             b'{"query": "q", "body": "d"}\n{"query": ',
-            "pairs.jsonl, line 2: not JSON",
+            "pairs.jsonl:2: not JSON",
         ),
-        ("pairs.jsonl", b'\n\n{"query": "q", "body": ["d"]}', "line 3: body is list"),
-        ("pairs.jsonl", b'{"query": "q", "body": true}', "line 1: body is bool"),
-        ("pairs.jsonl", b'[{"query": "q"}]', "line 1: list, and must be a JSON object"),
-        ("pairs.jsonl", b'{"query": "\xff", "body": "d"}', "line 1: not UTF-8"),
+        ("pairs.jsonl", b'\n\n{"query": "q", "body": ["d"]}', "pairs.jsonl:3: body is list"),
+        ("pairs.jsonl", b'{"query": "q", "body": true}', "pairs.jsonl:1: body is bool"),
+        ("pairs.jsonl", b'[{"query": "q"}]', "pairs.jsonl:1: a list, not a JSON object"),
+        ("pairs.jsonl", b'{"query": "\xff", "body": "d"}', "pairs.jsonl:1: not UTF-8"),
     ],
 )
 def test_an_unusable_file_is_refused_with_its_line(
@@ -85,14 +85,14 @@ def test_an_unusable_file_is_refused_with_its_line(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"pairs\.csv does not exist"):
+    with pytest.raises(ConfigError, match=r"pairs\.csv: there is no such file"):
         pairs_file.check(tmp_path / "pairs.csv")
 
 
 def test_a_parquet_column_must_be_text_or_a_number(tmp_path: Path) -> None:
     file = tmp_path / "pairs.parquet"
     pl.DataFrame({"query": ["q"], "body": [["a", "b"]]}).write_parquet(file)
-    with pytest.raises(ConfigError, match=r"body is .*list.*, and must be text"):
+    with pytest.raises(ConfigError, match=r"body is .*list.*, not text or a number"):
         pairs_file.check(file)
     pl.DataFrame({"query_id": [1, 2], "body": ["a", None]}).write_parquet(file)
     (rows,) = pairs_file.chunks(file, 10)
@@ -108,7 +108,7 @@ def test_numbers_of_json_are_text_and_an_empty_csv_field_is_no_text(tmp_path: Pa
     assert rows.select("query", "title", "body").rows() == [("leave", None, "Rules")]
 
 
-def test_half_a_surrogate_pair_of_json_becomes_a_question_mark(tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_of_json_becomes_the_replacement_character(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text('{"query": "a\\ud800b", "body": "d"}\n')
     (rows,) = pairs_file.chunks(tmp_path / "pairs.jsonl", 10)
-    assert rows["query"].to_list() == ["a?b"]
+    assert rows["query"].to_list() == ["a\ufffdb"]
