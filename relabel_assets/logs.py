@@ -1,6 +1,6 @@
-"""JSON log lines with corpus, asset and run.
+"""Log lines for a terminal, and JSON log lines with corpus, asset and run.
 
-What belongs here: the format. What does not: the messages (graph/table_asset.py), and the handlers
+What belongs here: the formats. What does not: the messages (graph/table_asset.py), and the handlers
 that write them (cli/commands/run.py, dagster.yaml).
 """
 
@@ -9,7 +9,26 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from relabel_assets.intake.text import one_line, storable
+
 _EXTRA = ("corpus", "asset", "run", "rows", "seconds")
+
+
+class TextLines(logging.Formatter):
+    """Formats a record as one line for a terminal, on which text from data does nothing.
+
+    >>> record = logging.LogRecord("relabel_assets", logging.INFO, "", 0, "a\\x1b[2J\\nb", (), None)
+    >>> TextLines().format(record)[10:]
+    'a\\\\x1b[2J b'
+    """
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s  %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        indent = record.message[: len(record.message) - len(record.message.lstrip(" "))]
+        record.message = indent + one_line(record.message)
+        return super().formatMessage(record)
 
 
 class JsonLines(logging.Formatter):
@@ -38,10 +57,10 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": (dagster.get("orig_message") or record.getMessage()).strip(),
+            "message": storable(dagster.get("orig_message") or record.getMessage()).strip(),
         } | {name: value for name, value in context.items() if value is not None}
         if event := dagster.get("dagster_event"):
             line["event"] = event.event_type_value
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+            line["error"] = storable(self.formatException(record.exc_info))
+        return json.dumps(line)  # ASCII: U+2028 would end a line for some readers

@@ -110,7 +110,7 @@ def as_markdown(svg: str, alt: str) -> str:
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table of cells that hold no "|".
+    """A Markdown table. Cells are Markdown of one line: text of a corpus passes `inert` first.
 
     >>> print(markdown_table(("labeler", "kappa"), [("student", "0.41")]))
     | labeler | kappa |

@@ -11,10 +11,14 @@ from typing import Any
 
 import jinja2
 import polars as pl
+from markupsafe import Markup
 
 from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS, GateResult
 from relabel_assets.benchmark.plots import interval_plot, markdown_table
+from relabel_assets.intake.markdown import inert
+from relabel_assets.intake.text import storable
 
+_LONGEST_TEXT = 2_000  # characters, not measured: a rationale or a description of a screen
 LABELER_ORDER = ("teacher", "student", "base", "bm25", DIFFERENCE)
 REFERENCE_SENTENCES = {
     "human": "People gave the reference grades.",
@@ -67,16 +71,18 @@ def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
     >>> print(render_markdown(rows, ReportFacts("people_handbook")).splitlines()[0])
     ### people_handbook
     """
-    parts = [f"### {facts.corpus}", headline(rows, facts)]
+    parts = [f"### {inert(facts.corpus)}", headline(rows, facts)]
     for name in slice_names(rows):
         table = summary(rows, name)
-        cells = ([cell or "-" for cell in row] for row in table.iter_rows())
-        parts += [f"**{name}**", markdown_table(table.columns, cells)]
+        cells = ([inert(row[0]), *(cell or "-" for cell in row[1:])] for row in table.iter_rows())
+        parts += [f"**{inert(name)}**", markdown_table(table.columns, cells)]
     return "\n\n".join([*parts, *(f"- {sentence}" for sentence in definitions(facts))])
 
 
 def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
     """The report as an HTML page that needs no other file. Text from the corpus is escaped.
+
+    The browser is told to load nothing and to run no script.
 
     >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
     ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511]})
@@ -171,11 +177,20 @@ def _cell(row: Mapping[str, Any]) -> str | None:
     return f"{row['value']:{sign}.3f} [{row['ci_low']:{sign}.2f}, {row['ci_high']:{sign}.2f}]"
 
 
+def _shown(value: Any) -> Any:
+    """A text of the corpus, or any value, for the page: valid, and at most a screen long."""
+    if not isinstance(value, str) or isinstance(value, Markup):  # Markup: the plots
+        return value
+    text = value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - 1] + "…"
+    return storable(text)
+
+
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("relabel_assets", "benchmark"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     return environment.get_template("report.html.j2")

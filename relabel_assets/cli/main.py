@@ -10,6 +10,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from relabel_assets.cli.commands import (
     corpora,
@@ -23,6 +24,8 @@ from relabel_assets.cli.commands import (
     upkeep,
 )
 from relabel_assets.errors import RelabelError
+
+_STOPPED, _UNEXPECTED = 130, 70  # 128 + SIGINT, and EX_SOFTWARE of sysexits.h
 
 app = typer.Typer(
     name="relabel",
@@ -41,7 +44,10 @@ First steps: `relabel corpora check` validates the folders, `relabel plan` shows
 `RELABEL_HOME` (default `.relabel`) holds the state, `RELABEL_DATA` (default `data`) the corpora.
 
 Exit codes: 0 success, 1 a corpus failed, 2 wrong arguments, 3 corpus folder, 4 settings, 5 table
-contract, 6 warehouse, 7 teacher, 8 student, 130 stopped with Ctrl-C.
+contract, 6 warehouse, 7 teacher, 8 student, 70 an unexpected error, 130 stopped with Ctrl-C.
+
+A corpus that fails does not stop the others. `run` then exits with 1. `plan`, `estimate` and `report`
+exit with the code of the failure if one corpus failed, and with 1 if several did.
 """,
 )
 app.command()(run.run)
@@ -66,27 +72,57 @@ def _root(
 ) -> None:
     from relabel_assets.home import Home
 
-    os.environ.setdefault("DAGSTER_HOME", str(Home.from_environment().dagster))
     if debug:
         os.environ["RELABEL_DEBUG"] = "1"
+    os.environ.setdefault("DAGSTER_HOME", str(Home.from_environment().dagster))
 
 
 def main() -> None:
-    """Run the command. Exits with the code of a RelabelError, after its message, or 130 after Ctrl-C."""
-    from rich.console import Console
+    """Run the command and exit with its code. Without --debug no error ends in a traceback."""
+    from relabel_assets.cli.console import ERR, is_debugging, open_streams
+    from relabel_assets.intake.one_input import INPUT_ERRORS
+
+    open_streams()
+    try:
+        code = app(standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _STOPPED
+    except INPUT_ERRORS as error:
+        if is_debugging() and not isinstance(error, TyperException):
+            raise
+        code = _explain(error)
+    if code == _STOPPED:
+        ERR.print("Stopped. Finished work is kept; run the same command again to continue.")
+    sys.exit(code)
+
+
+def _explain(error: BaseException) -> int:
+    """Print the message of an error; return its exit code."""
     from rich.markup import escape
 
-    err = Console(stderr=True)
-    try:
-        app()
-    except RelabelError as error:
-        if os.environ.get("RELABEL_DEBUG"):
-            raise
-        err.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        err.print("Stopped. Finished work is kept; run the same command again to continue.")
-        sys.exit(130)
+    from relabel_assets.cli.console import ERR
+    from relabel_assets.intake.unexpected import unexpected
+
+    if isinstance(error, BrokenPipeError):
+        # Its reader ended, as `relabel sql | head` does. Python would write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, RelabelError):
+        message, code = str(error), error.exit_code
+    elif isinstance(error, TyperException):
+        message, code = error.format_message(), error.exit_code
+        context = getattr(error, "ctx", None)
+        if not context or not message:  # the command printed its help
+            return code
+        ERR.print(escape(context.get_usage()), highlight=False)
+        message += f" Try: {context.command_path} --help"
+    else:
+        message = f"{unexpected(error)}. Run again with relabel --debug for the traceback."
+        code = _UNEXPECTED
+    ERR.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    return code
 
 
 if __name__ == "__main__":

@@ -5,35 +5,31 @@ computation, the teacher's commands (output_teacher.py), and results of SQL quer
 (output_frames.py).
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
-import rich.console
 import rich.table
 from rich.markup import escape
 
 from relabel_assets.benchmark.report import summary
+from relabel_assets.cli.console import ERR, OUT, is_debugging
+from relabel_assets.cli.each_corpus import EachCorpus
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
+from relabel_assets.intake.one_input import for_each_corpus
+from relabel_assets.intake.text import one_line
 from relabel_assets.plural import counted
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
 from relabel_assets.upkeep.doctor import Finding
 from relabel_assets.warehouse.warehouse import Warehouse
 
-# Piped output has no terminal width. At 160 characters no cell of the benchmark table with its
-# interval is folded.
-_WIDTH = None if sys.stdout.isatty() else 160
-OUT = rich.console.Console(width=_WIDTH)
-ERR = rich.console.Console(stderr=True, width=_WIDTH)
-
 
 def print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        ERR.print(f"  [yellow]{escape(str(problem))}[/]", highlight=False)
+        ERR.print(f"  [yellow]{escape(one_line(str(problem)))}[/]", highlight=False)
 
 
 def print_check(corpus: str, problems: Sequence[Problem]) -> None:
@@ -66,60 +62,71 @@ def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
     table = rich.table.Table(
         "corpus", "documents", "queries", "teacher", "reference", "description"
     )
-    for name in names:
-        try:
-            folder = corpora.open(name)
-            counts = folder.summary()
-            recorded = f", {counts.n_recorded_labels:,} grades" if counts.n_recorded_labels else ""
-            reference = f"{folder.config.reference.kind}, {counts.n_reference_labels:,} grades"
-            table.add_row(
-                name,
-                f"{counts.n_documents:,}",
-                f"{counts.n_queries:,}",
-                folder.teacher_kind + recorded,
-                reference if counts.n_reference_labels else "none",
-                escape(folder.config.description),
-            )
-        except RelabelError as error:
-            table.add_row(name, "-", "-", "-", "-", f"[red]{escape(str(error))}[/]")
+
+    def cells(name: str) -> list[str]:
+        folder = corpora.open(name)
+        counts = folder.summary()
+        recorded = f", {counts.n_recorded_labels:,} grades" if counts.n_recorded_labels else ""
+        reference = f"{folder.config.reference.kind}, {counts.n_reference_labels:,} grades"
+        return [
+            f"{counts.n_documents:,}",
+            f"{counts.n_queries:,}",
+            folder.teacher_kind + recorded,
+            reference if counts.n_reference_labels else "none",
+            escape(folder.config.description),
+        ]
+
+    def on_failure(name: str, error: RelabelError) -> None:
+        table.add_row(name, "-", "-", "-", "-", f"[red]{escape(str(error))}[/]")
+
+    for name, row in for_each_corpus(names, cells, on_failure):
+        table.add_row(name, *row)
     OUT.print(table)
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print the failed steps and the failed checks of a run."""
+    """Print the failed steps and the failed checks of a run; with --debug the tracebacks too."""
     for step, message in outcome.failures.items():
         ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
+        if is_debugging() and step in outcome.tracebacks:
+            ERR.print(escape(outcome.tracebacks[step]), highlight=False, soft_wrap=True)
     for check, finding in outcome.findings.items():
         ERR.print(
             f"[yellow]{outcome.corpus} / check {check}[/]\n{escape(finding)}", highlight=False
         )
 
 
-def print_report(project: Project, warehouse: Warehouse, corpora: Sequence[str]) -> None:
+def print_report(
+    project: Project, warehouse: Warehouse, corpora: Sequence[str], each: EachCorpus
+) -> None:
     """Print the benchmark of each corpus, a row per labeler and a column per metric; then the costs."""
-    for corpus in corpora:
-        rows = warehouse.read("benchmark_report", corpus)
-        if rows.is_empty():
-            OUT.print(
-                f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a "
-                "completed `relabel run`."
-            )
-            continue
-        frame = summary(rows)
-        first = rows.filter(pl.col("slice") == "all").row(0, named=True)
-        title = (
-            f"{corpus}: against {first['reference_kind']} reference labels, "
-            f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
-        )
-        headers = [name.replace("_", "\n") for name in frame.columns]
-        table = rich.table.Table(*headers, title=title, title_justify="left", title_style="bold")
-        for row in frame.iter_rows():
-            table.add_row(*(cell or "-" for cell in row))
-        OUT.print(table)
-        page = project.home.reports / f"{corpus}.html"
-        if page.exists():
-            OUT.print(f"  page: {page}", highlight=False, soft_wrap=True)
+    for _ in each.of(corpora, lambda corpus: _print_benchmark(project, warehouse, corpus)):
+        pass
     _print_costs(warehouse, corpora)
+
+
+def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> None:
+    rows = warehouse.read("benchmark_report", corpus)
+    if rows.is_empty():
+        OUT.print(
+            f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a "
+            "completed `relabel run`."
+        )
+        return
+    frame = summary(rows)
+    first = rows.filter(pl.col("slice") == "all").row(0, named=True)
+    title = (
+        f"{corpus}: against {first['reference_kind']} reference labels, "
+        f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
+    )
+    headers = [name.replace("_", "\n") for name in frame.columns]
+    table = rich.table.Table(*headers, title=title, title_justify="left", title_style="bold")
+    for row in frame.iter_rows():
+        table.add_row(*(escape(cell or "-") for cell in row))
+    OUT.print(table)
+    page = project.home.reports / f"{corpus}.html"
+    if page.exists():
+        OUT.print(f"  page: {escape(str(page))}", highlight=False, soft_wrap=True)
 
 
 def print_next_steps(corpus: str) -> None:
@@ -156,15 +163,21 @@ def print_findings(findings: Sequence[Finding]) -> None:
 def print_backup(out: Path, sizes: dict[str, int]) -> None:
     parts = ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in sizes.items())
     OUT.print(
-        f"{out}: {out.stat().st_size / 1e6:,.1f} MB ({parts})", highlight=False, soft_wrap=True
+        f"{escape(str(out))}: {out.stat().st_size / 1e6:,.1f} MB ({parts})",
+        highlight=False,
+        soft_wrap=True,
     )
 
 
 def print_labeled(out: Path, counts: pl.DataFrame) -> None:
     """Print the number of rows, and the number of rows without a grade by reason."""
-    OUT.print(f"{counts['rows'].sum():,} rows in {out}", highlight=False, soft_wrap=True)
+    OUT.print(
+        f"{counts['rows'].sum():,} rows in {escape(str(out))}", highlight=False, soft_wrap=True
+    )
     for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
-        ERR.print(f"  [yellow]{n_rows:,} without a grade: {reason}[/]", highlight=False)
+        ERR.print(
+            f"  [yellow]{n_rows:,} without a grade: {escape(str(reason))}[/]", highlight=False
+        )
 
 
 def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:

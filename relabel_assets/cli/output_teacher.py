@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import rich.table
+from rich.markup import escape
 
-from relabel_assets.cli.output import OUT, print_problems
+from relabel_assets.cli.console import OUT
+from relabel_assets.cli.output import print_problems
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.plural import counted
 from relabel_assets.teacher.batch.response_files import ImportResult
@@ -79,11 +81,11 @@ def _figures(estimate: Estimate) -> bool:
 
 
 def _line(label: str, text: str) -> None:
-    OUT.print(f"  {label:<10}{text}", highlight=False, soft_wrap=True)
+    OUT.print(f"  {label:<10}{escape(text)}", highlight=False, soft_wrap=True)
 
 
 def _models(estimate: Estimate) -> str:
-    return ", ".join(part.model for part in estimate.models)
+    return escape(", ".join(part.model for part in estimate.models))
 
 
 def _source(part: ModelEstimate) -> str:
@@ -136,11 +138,11 @@ def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> No
         f"{counted(report.n_files, 'file')}, {report.n_bytes / 1e6:,.1f} MB, "
         f"{counted(report.n_lines, 'line')}, {counted(report.n_keys, 'key')}"
     )
-    OUT.print(f"[bold]{folder}[/]: {size}", highlight=False, soft_wrap=True)
+    OUT.print(f"[bold]{escape(str(folder))}[/]: {size}", highlight=False, soft_wrap=True)
     if report.groups:
         table = rich.table.Table(*_LEDGER_COLUMNS)
         for names, group in sorted(report.groups.items()):
-            table.add_row(*(name or "-" for name in names), *_cells(group))
+            table.add_row(*(escape(name or "-") for name in names), *_cells(group))
         OUT.print(table)
     if report.n_unasked:
         OUT.print(
@@ -162,7 +164,7 @@ def _cells(group: Group) -> list[str]:
         f"{group.n_requests:,}",
         f"{group.n_responses:,}",
         f"{group.n_answers:,}",
-        statuses or "-",
+        escape(statuses) or "-",
         f"{group.prompt_tokens:,}",
         f"{group.completion_tokens:,}",
         f"${group.usd:,.4f}",
@@ -175,7 +177,9 @@ def print_export(corpus: str, files: Sequence[tuple[Path, int]]) -> None:
         OUT.print(f"[bold]{corpus}[/]: nothing to export: the ledger answers every pair")
     for path, n_requests in files:
         OUT.print(
-            f"[bold]{corpus}[/]: {n_requests:,} requests in {path}", highlight=False, soft_wrap=True
+            f"[bold]{corpus}[/]: {n_requests:,} requests in {escape(str(path))}",
+            highlight=False,
+            soft_wrap=True,
         )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from relabel_assets.graph.failures import failure_message
 from relabel_assets.graph.project import Project
 from relabel_assets.home import Automation, Backfill
 from relabel_assets.teacher.ledger.ledger import Ledger
@@ -99,7 +100,7 @@ def report_failed_run(context: dg.RunFailureSensorContext, project: Project) -> 
     started = record.start_time if record and record.start_time else datetime.now(UTC).timestamp()
     corpus = run.tags.get("dagster/partition", "")
     steps = {
-        str(event.step_key): _failure_message(event) for event in context.get_step_failure_events()
+        str(event.step_key): failure_message(event) for event in context.get_step_failure_events()
     }
     cost_usd = spent_since(
         Ledger(project.home.ledger), corpus, datetime.fromtimestamp(started, UTC)
@@ -115,10 +116,3 @@ def report_failed_run(context: dg.RunFailureSensorContext, project: Project) -> 
     context.log.error(f"{corpus}: {failed} failed; the teacher cost ${cost_usd:.4f} in this run")
     with (project.home.path / "failures.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
-
-
-def _failure_message(event: dg.DagsterEvent) -> str:
-    """The message of a failed step, without the text that Dagster adds."""
-    failure = event.step_failure_data
-    message = failure.user_failure_data and failure.user_failure_data.description
-    return message or str(failure.error.message if failure.error else event.message).strip()

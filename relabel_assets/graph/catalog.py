@@ -4,14 +4,18 @@ What belongs here: converting declarations and rows to Dagster's metadata. What 
 table is computed (table_asset.py), and the declarations (tables/).
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from relabel_assets.benchmark.plots import markdown_table
 from relabel_assets.errors import Problem
+from relabel_assets.intake.markdown import inert
+from relabel_assets.intake.text import printable
 from relabel_assets.tables.table import Table
 from relabel_assets.warehouse.receipt import Receipt
 
@@ -22,6 +26,8 @@ _PREVIEW_OF_FIRST = 1_000
 # The UI shows longer Markdown behind a link.
 _INLINE_CHARACTERS = 1_000
 _PROBLEMS_SHOWN = 20  # one screen
+# not measured: a line of a list is read at a glance, and a text of a few pages is not read at all.
+_LINE_CHARACTERS, _TEXT_CHARACTERS = 500, 10_000
 _ADVICE = {
     "seed_docs": "A missing document was set aside: `relabel corpora check` gives the reason.",
     "synthetic_queries": "Without a `queries.jsonl` a live teacher writes the queries, which costs "
@@ -82,10 +88,7 @@ def metadata(
     table: Table, receipt: Receipt, home: Path, from_step: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The metadata of a materialization: that of its step, links, files, schema and lineage."""
-    shown = {
-        name: round(value, 4) if isinstance(value, float) else value
-        for name, value in from_step.items()
-    }
+    shown = {name: _storable_value(value) for name, value in from_step.items()}
     if table.name in _LINKS:
         other, words = _LINKS[table.name]
         shown["see"] = dg.MetadataValue.md(
@@ -131,11 +134,16 @@ def preview(frame: pl.DataFrame) -> dg.MetadataValue:
 
 def problem_list(problems: list[Problem]) -> dg.MetadataValue:
     """The first problems as a Markdown list, and the number of the others."""
-    lines = [f"- {str(problem).replace('<', '&lt;')}" for problem in problems[:_PROBLEMS_SHOWN]]
-    n_more = len(problems) - len(lines)
-    if n_more:
-        lines.append(f"- and {n_more} more: `relabel corpora check` lists them all")
-    return dg.MetadataValue.md("\n".join(lines))
+    lines = list_of(str(problem) for problem in problems[:_PROBLEMS_SHOWN])
+    n_more = len(problems) - _PROBLEMS_SHOWN
+    if n_more > 0:
+        lines += f"\n- and {n_more} more: `relabel corpora check` lists them all"
+    return dg.MetadataValue.md(lines)
+
+
+def list_of(texts: Iterable[str]) -> str:
+    """A Markdown list that shows each text as it was written, cut to one or two lines."""
+    return "\n".join(f"- {inert(_cut(text, _LINE_CHARACTERS))}" for text in texts)
 
 
 def _markdown_table(frame: pl.DataFrame) -> str:
@@ -145,15 +153,26 @@ def _markdown_table(frame: pl.DataFrame) -> str:
         if isinstance(value, float):
             value = f"{value:.4g}"
         if isinstance(value, list):
-            value = ", ".join(cell(item) for item in value)
-        text = "" if value is None else str(value)
-        text = text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"
-        return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+            value = ", ".join(cell(item) for item in value[:_PREVIEW_CHARACTERS])
+        return "" if value is None else _cut(str(value), _PREVIEW_CHARACTERS)
 
     filled = frame.select(column for column in frame if column.null_count() < frame.height)
-    lines = [f"| {' | '.join(filled.columns)} |", f"|{'---|' * filled.width}"]
-    lines += [f"| {' | '.join(cell(value) for value in row)} |" for row in filled.iter_rows()]
-    return "\n".join(lines)
+    return markdown_table(
+        filled.columns, ([inert(cell(value)) for value in row] for row in filled.iter_rows())
+    )
+
+
+def _storable_value(value: Any) -> Any:
+    """`value` as Dagster's database and JSON can hold it: finite, of 64 bits, valid and short text."""
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else str(value)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "more than 64 bits"
+    return printable(_cut(value, _TEXT_CHARACTERS)) if isinstance(value, str) else value
+
+
+def _cut(text: str, n_characters: int) -> str:
+    return text if len(text) <= n_characters else text[: n_characters - 1] + "…"
 
 
 def _column_lineage(table: Table) -> dg.TableColumnLineage:

@@ -4,8 +4,9 @@ What belongs here: findings about stored rows, and their check results. What doe
 declarations (tables/), and the validation before a write (warehouse/).
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 
 import dagster as dg
 import polars as pl
@@ -14,8 +15,12 @@ from relabel_assets.benchmark.bootstrap import gate
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
+from relabel_assets.graph.catalog import list_of
+from relabel_assets.graph.failures import message_of
 from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.graph.project import Project
+from relabel_assets.intake.one_input import INPUT_ERRORS
+from relabel_assets.intake.text import one_line, printable
 from relabel_assets.plural import counted
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
@@ -37,6 +42,7 @@ CHECK_OF_RULE = {
 }
 # The UI's list of checks has room for three lines; the page of one check for a screen.
 _LINES_IN_DESCRIPTION, _LINES_SHOWN = 3, 20
+_LINE_CHARACTERS = 500  # not measured: a line is read at a glance
 
 
 def _specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
@@ -57,12 +63,13 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
     def contract(
         context: dg.AssetCheckExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.AssetCheckResult]:
-        broken = {}
-        for corpus in context.partition_keys:
+        @cache
+        def broken(corpus: str) -> dict[str, dict[str, int]]:
             rows = warehouse.read(table.name, corpus)
-            broken[corpus] = broken_rules(table, rows.with_columns(corpus=pl.lit(corpus)))
+            return broken_rules(table, rows.with_columns(corpus=pl.lit(corpus)))
+
         for name in CONTRACT_CHECKS:
-            find = partial(_broken_lines, broken, name)
+            find: Callable[[str], list[str]] = partial(_broken_lines, broken, name)
             yield _result(table.name, name, _findings(context, find))
         if table.references:
             find = partial(missing_parents, warehouse, table)
@@ -121,10 +128,14 @@ def missing_parents(warehouse: Warehouse, table: Table, corpus: str) -> list[str
 def nothing_set_aside(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse
 ) -> Iterator[dg.AssetCheckResult]:
-    receipts = warehouse.receipts()
+    receipts = cache(warehouse.receipts)
+
+    def find(table: str, corpus: str) -> list[str]:
+        return set_aside_inputs(receipts(), table, corpus)
+
     for key in context.selected_asset_check_keys:
         table = key.asset_key.to_user_string()
-        lines = _findings(context, partial(set_aside_inputs, receipts, table))
+        lines = _findings(context, partial(find, table))
         yield _result(table, key.name, lines, dg.AssetCheckSeverity.WARN)
 
 
@@ -226,20 +237,28 @@ def unproven_margins(report: pl.DataFrame, margins: GateConfig) -> list[str]:
 
 
 def _broken_lines(
-    broken: Mapping[str, Mapping[str, Mapping[str, int]]], name: str, corpus: str
+    broken: Callable[[str], Mapping[str, Mapping[str, int]]], name: str, corpus: str
 ) -> list[str]:
-    rules = broken[corpus].get(name, {})
+    rules = broken(corpus).get(name, {})
     return [f"{rule}: {counted(count, 'row')}" for rule, count in rules.items()]
 
 
 def _findings(
     context: dg.AssetCheckExecutionContext, find: Callable[[str], Sequence[str]]
 ) -> list[str]:
-    """The lines that `find` returns; in a run over several corpora, each after its corpus."""
-    corpora = context.partition_keys
-    if len(corpora) == 1:
-        return list(find(corpora[0]))
-    return [f"{corpus}: {line}" for corpus in corpora for line in find(corpus)]
+    """The lines that `find` returns; in a run over several corpora, each after its corpus.
+
+    An error while a corpus is checked is a finding about that corpus.
+    """
+    corpora, lines = context.partition_keys, list[str]()
+    for corpus in corpora:
+        try:
+            found = find(corpus)
+        except INPUT_ERRORS as error:
+            context.log.error(printable("".join(traceback.format_exception(error))))
+            found = [f"this could not be checked: {message_of(error)}"]
+        lines += [line if len(corpora) == 1 else f"{corpus}: {line}" for line in found]
+    return lines
 
 
 def _result(
@@ -249,13 +268,16 @@ def _result(
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
     """The check's result: passed without findings, else failed with the first twenty."""
-    shown = "\n".join(f"- {line}" for line in lines[:_LINES_SHOWN])
+    shown = list_of(lines[:_LINES_SHOWN])
     return dg.AssetCheckResult(
         asset_key=table,
         check_name=name,
         passed=not lines,
         severity=severity,
-        description="\n".join(lines[:_LINES_IN_DESCRIPTION]) or None,
+        description="\n".join(
+            one_line(line[:_LINE_CHARACTERS]) for line in lines[:_LINES_IN_DESCRIPTION]
+        )
+        or None,
         metadata={"findings": len(lines), "first": dg.MetadataValue.md(shown or "none")},
     )
 

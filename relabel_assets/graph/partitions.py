@@ -6,8 +6,9 @@ not: reading a corpus (corpus/folder.py), and starting runs (automation.py).
 
 import hashlib
 import json
+import os
+import stat
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +16,9 @@ import dagster as dg
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
+from relabel_assets.intake.limits import MAX_FOLDER_DEPTH
+from relabel_assets.intake.one_input import for_each_corpus
+from relabel_assets.intake.text import one_line, printable
 
 # Dagster would warn in every command that observed partitions and partitioned checks are a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -50,9 +54,20 @@ def add_partitions(instance: dg.DagsterInstance, corpora: list[str]) -> list[str
 def corpus_folder(context: dg.OpExecutionContext, project: Project) -> dg.DataVersionsByPartition:
     """The data version of every corpus folder that is a partition."""
     corpora = project.corpora()
-    names = set(corpora.names()) & set(context.instance.get_dynamic_partitions("corpus"))
-    contents = {name: corpora.open(name).fingerprint("everything") for name in sorted(names)}
-    return dg.DataVersionsByPartition(contents)
+    try:
+        names = corpora.names()
+    except RelabelError as error:
+        raise dg.Failure(printable(str(error)), allow_retries=False) from error
+    partitions = context.instance.get_dynamic_partitions("corpus")
+    known = [name for name in names if name in partitions]
+
+    def fingerprint(name: str) -> str:
+        return corpora.open(name).fingerprint("everything")
+
+    def on_failure(name: str, error: RelabelError) -> None:
+        context.log.warning(f"{name} is skipped: {printable(str(error))}")
+
+    return dg.DataVersionsByPartition(dict(for_each_corpus(known, fingerprint, on_failure)))
 
 
 def folder_observation(folder: CorpusFolder) -> dg.AssetObservation:
@@ -74,47 +89,84 @@ def folder_observation(folder: CorpusFolder) -> dg.AssetObservation:
 def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult:
     """Partitions for new folders, and observations of changed ones."""
     corpora, partitions = project.corpora(), context.instance.get_dynamic_partitions("corpus")
-    names, refused = corpora.names(), [str(problem) for problem in corpora.refused()]
+    try:
+        names, refused_folders = corpora.names(), corpora.refused()
+    except RelabelError as error:  # the data folder cannot be read
+        return dg.SensorResult(skip_reason=printable(str(error)), cursor=context.cursor)
+    seen = _seen(context.cursor)
     new = [name for name in names if name not in partitions]
-    # For each folder: a hash of file sizes and times, and a hash of content. Only content counts, and
-    # is hashed again only if sizes or times changed: a large folder is not read twice a minute.
-    cursor: dict[str, list[str]] = json.loads(context.cursor or "{}")
     changed = []
+
+    def observe(name: str) -> dg.AssetObservation:
+        return folder_observation(corpora.open(name))
+
+    def on_failure(name: str, error: RelabelError) -> None:
+        context.log.warning(f"{name} is skipped: {printable(str(error))}")
+
     for name in names:
         stat_hash = _stat_hash(Path(project.data_path) / name)
-        last_stat_hash, last_content = cursor.get(name, ["", ""])
+        last_stat_hash, last_content = seen.get(name, ("", ""))
         if stat_hash == last_stat_hash or _has_run(context, name):
             continue
-        try:
-            observation = folder_observation(corpora.open(name))
-        except (RelabelError, OSError) as error:
-            context.log.warning(f"{name} is skipped: {error}")
-            cursor[name] = [stat_hash, ""]
-            continue
-        content = observation.tags["dagster/data_version"]
-        if content != last_content:
-            changed.append(observation)
-        cursor[name] = [stat_hash, content]
-    for problem in refused:
-        context.log.warning(problem)
+        seen[name] = stat_hash, ""  # if it fails, it is read again when it changes
+        for _, observation in for_each_corpus([name], observe, on_failure):
+            content = observation.tags["dagster/data_version"]
+            if content != last_content:
+                changed.append(observation)
+            seen[name] = stat_hash, content
+    refused = {problem.file: one_line(str(problem)) for problem in refused_folders}
+    for folder, message in refused.items():
+        if seen.get(folder) != (message, ""):
+            context.log.warning(message)
+        seen[folder] = message, ""
     counts = f"{len(names)} folders, {len(new)} new, {len(changed)} changed."
+    kept = {name: hashes for name, hashes in seen.items() if name in names or name in refused}
     return dg.SensorResult(
-        skip_reason=" ".join([counts, *refused]),
+        skip_reason=" ".join([counts, *refused.values()]),
         dynamic_partitions_requests=[CORPORA.build_add_request(new)] if new else [],
         asset_events=changed,
-        cursor=json.dumps(cursor),
+        cursor=json.dumps(kept),
     )
 
 
+def _seen(cursor: str | None) -> dict[str, tuple[str, str]]:
+    """For each folder a hash of file sizes and times, and a hash of content; empty for a foreign cursor.
+
+    Only content counts. It is hashed again only if sizes or times changed: a large folder is not read
+    twice a minute. For a refused folder it has the message that was logged.
+    """
+    try:
+        pairs = json.loads(cursor or "{}").items()
+        return {str(name): (str(first), str(second)) for name, (first, second) in pairs}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
 def _stat_hash(folder: Path) -> str:
-    """A hash of the names, sizes and modification times of the folder's files."""
+    """A hash of the names, sizes and modification times of all that is under `folder`.
 
-    def entries() -> Iterator[str]:
-        for file in sorted(folder.rglob("*")):
-            status = file.stat()
-            yield f"{file.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\n"
-
-    return hashlib.sha256("".join(entries()).encode()).hexdigest()
+    No link is followed. What cannot be read counts by its name and the error.
+    """
+    digest, pending = hashlib.sha256(), [(os.fsencode(folder), 0)]
+    while pending:
+        path, depth = pending.pop()
+        try:
+            with os.scandir(path) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            digest.update(b"%b\0%d\n" % (path, error.errno or 0))
+            continue
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                digest.update(b"%b\0%d\n" % (entry.path, error.errno or 0))
+                continue
+            facts = entry.path, stat.S_IFMT(status.st_mode), status.st_size, status.st_mtime_ns
+            digest.update(b"%b\0%d\0%d\0%d\n" % facts)
+            if stat.S_ISDIR(status.st_mode) and depth < MAX_FOLDER_DEPTH:
+                pending.append((entry.path, depth + 1))
+    return digest.hexdigest()
 
 
 def _has_run(context: dg.SensorEvaluationContext, corpus: str) -> bool:

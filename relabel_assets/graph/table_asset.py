@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,15 +17,18 @@ from typing import Any
 import dagster as dg
 
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.errors import Problem, RelabelError
+from relabel_assets.errors import Problem
 from relabel_assets.graph import catalog
 from relabel_assets.graph.automation import WHEN_ITS_INPUTS_CHANGE
+from relabel_assets.graph.failures import as_dagster_error, joint_error
 from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast
 from relabel_assets.graph.inputs import Inputs
 from relabel_assets.graph.partitions import CORPORA, FOLDER
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
+from relabel_assets.intake.one_input import INPUT_ERRORS
+from relabel_assets.intake.text import one_line, printable
 from relabel_assets.plural import counted
 from relabel_assets.progress import Progress
 from relabel_assets.tables.table import Table
@@ -40,8 +44,6 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=8), warn_window=timedelta(days=2)
 )
 _PROBLEMS_SHOWN = 20  # one screen
-# not measured: two retries, after 5 s and 10 s, outlast a short outage, and a lasting fault shows soon.
-_RETRIES, _FIRST_RETRY_S = 2, 5
 _SECONDS_BETWEEN_LINES = 5  # not measured: a reader sees progress, and a long run's log stays short
 
 
@@ -90,12 +92,8 @@ def table_asset(
         ) -> dg.MaterializeResult:
             try:
                 return _materialize(_Run(context, table, recipe, warehouse, project))
-            except RelabelError as error:
-                raise dg.Failure(str(error), allow_retries=False) from error
-            except Exception as error:
-                # Not a RetryPolicy: with one, Dagster repeats a step that Ctrl-C or the UI stopped.
-                wait_s = _FIRST_RETRY_S * 2**context.retry_number
-                raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=wait_s) from error
+            except INPUT_ERRORS as error:
+                raise as_dagster_error(error, context.retry_number) from error
 
         return compute
 
@@ -118,7 +116,7 @@ def logged_progress(
             return
         last_at = now
         share = f"{done:,}/{total:,}" if total else f"{done:,}"
-        line = f"{subject}: {step} {share} {note}".rstrip()
+        line = one_line(f"{subject}: {step} {share} {note}")
         if also_log:
             also_log(line)
         PROGRESS.info("  %s", line, extra=fields)
@@ -129,22 +127,24 @@ def logged_progress(
 def _materialize(run: "_Run") -> dg.MaterializeResult:
     """Bring each partition of the run up to date.
 
-    A failure does not stop the other partitions. Raises RelabelError at the end, with all failures.
+    A failure does not stop the other partitions. Raises the error of the only partition, or the joint
+    error of several.
     """
     names = run.context.partition_keys
-    versions, failures = list[str](), list[str]()
+    versions, errors = list[str](), dict[str, BaseException]()
     for name in names:
         try:
             receipt, metadata = run.bring_up_to_date(name)
-        except RelabelError as error:
+            run.context.add_asset_metadata(metadata, partition_key=name)
+        except INPUT_ERRORS as error:
             if len(names) == 1:
                 raise
-            failures.append(f"{name}: {error}")
+            errors[name] = error
+            run.context.log.error(printable("".join(traceback.format_exception(error))))
         else:
-            run.context.add_asset_metadata(metadata, partition_key=name)
             versions.append(receipt.content_hash)
-    if failures:
-        raise RelabelError("\n".join(failures))
+    if errors:
+        raise joint_error(errors, run.context.retry_number)
     # Dagster keeps one data version for all partitions of a run.
     if len(versions) == 1:
         return dg.MaterializeResult(data_version=dg.DataVersion(versions[0]))
@@ -236,5 +236,5 @@ class _Run:
 
     def _log_problems(self, corpus: str, problems: list[Problem]) -> None:
         for problem in problems[:_PROBLEMS_SHOWN]:
-            self.context.log.warning(f"set aside: {problem}")
+            self.context.log.warning(f"set aside: {one_line(str(problem))}")
             PROGRESS.warning("  set aside: %s/%s", corpus, problem, extra=self._fields(corpus))

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from relabel_assets import definitions  # noqa: F401 (its assets fill RECIPES)
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.errors import RelabelError
+from relabel_assets.graph.failures import message_of
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.inputs import Inputs
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, is_fresh
 from relabel_assets.graph.step import Step
+from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.progress import silent
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.receipt import Receipt
@@ -91,8 +92,8 @@ def _plan_in(
         trial = Trial(step, recipe.function, inputs.hash, unknown, dict(forecasts))
         try:
             forecast = recipe.forecast(trial)
-        except RelabelError as error:
-            forecast = Forecast(None, f"it would fail: {error}", is_complete=False)
+        except INPUT_ERRORS as error:
+            forecast = Forecast(None, f"it would fail: {message_of(error)}", is_complete=False)
         forecasts[table.name] = forecast
         reason = reason or _if_changed(unknown)
         planned.append(Planned(table.name, reason, forecast.changes, forecast.note))

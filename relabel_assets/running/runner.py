@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from relabel_assets.definitions import ASSETS, build_definitions
-from relabel_assets.errors import ConfigError, CorpusError, RelabelError, WarehouseError
+from relabel_assets.errors import ConfigError, WarehouseError
+from relabel_assets.files import make_private
+from relabel_assets.graph.failures import failure_message
 from relabel_assets.graph.partitions import add_partitions, corpus_folder, folder_observation
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.table_asset import FORCE_TAG
+from relabel_assets.intake.markdown import as_written
+from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.running.dagster_state import (
     HOST_TAG,
     PROCESS_TAG,
@@ -51,13 +55,17 @@ _LEAST_FREE_BYTES = 50_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a corpus' run: messages of failed steps, and findings of failed checks."""
+    """The outcome of a corpus' run: messages of failed steps, and findings of failed checks.
+
+    `tracebacks` are of the failed steps too, for people who debug.
+    """
 
     corpus: str
     is_success: bool
     run_id: str | None = None
     failures: dict[str, str] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
+    tracebacks: dict[str, str] = field(default_factory=dict)
 
 
 def from_environment() -> tuple[Project, Warehouse]:
@@ -68,7 +76,7 @@ def from_environment() -> tuple[Project, Warehouse]:
     project = Project.from_environment()
     settings = project.home.dagster / "dagster.yaml"
     try:
-        settings.parent.mkdir(parents=True, exist_ok=True)
+        make_private(settings.parent)
         if not settings.exists():
             settings.write_text(_DAGSTER_YAML, encoding="utf-8")
     except OSError as error:
@@ -109,12 +117,9 @@ def bring_up_to_date(
 ) -> Outcome | None:
     """Run a corpus' stale tables, or all `tables` if forced; return None without any.
 
-    A corpus folder that cannot be used is a failed outcome.
+    Raises CorpusError or ConfigError where the corpus folder cannot be used.
     """
-    try:
-        stale = list(tables if is_forced else stale_tables(project, warehouse, corpus, tables))
-    except (CorpusError, ConfigError) as error:
-        return Outcome(corpus, False, failures={"corpus folder": str(error)})
+    stale = list(tables if is_forced else stale_tables(project, warehouse, corpus, tables))
     if stale:
         return run_corpus(project, corpus, stale, is_forced=is_forced)
     # A killed run may have committed its last table before it wrote the copies for readers.
@@ -153,8 +158,11 @@ def _execute(
         mark_dead_runs_failed(instance)
         add_partitions(instance, [corpus])
         # If the folder cannot be read, the step that reads it reports the error.
-        with suppress(RelabelError, OSError):
-            instance.report_runless_asset_event(folder_observation(project.corpora().open(corpus)))
+        observation = None
+        with suppress(*INPUT_ERRORS):
+            observation = folder_observation(project.corpora().open(corpus))
+        if observation:
+            instance.report_runless_asset_event(observation)
         return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             partition_key=corpus,
@@ -168,21 +176,20 @@ def _execute(
 
 def _outcome(corpus: str, result: dg.ExecuteInProcessResult) -> Outcome:
     """The outcome of a run, from its events and its check evaluations."""
-    failures = {}
+    failures, tracebacks = dict[str, str](), dict[str, str]()
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             if failure.error_source and failure.error_source.name == "INTERRUPT":
                 raise KeyboardInterrupt
-            message = failure.user_failure_data and failure.user_failure_data.description
-            if not message:
-                message = failure.error.to_string() if failure.error else event.message
-            failures[str(event.step_key)] = str(message)
+            step = str(event.step_key)
+            failures[step] = failure_message(event)
+            tracebacks[step] = failure.error.to_string() if failure.error else ""
     findings = {}
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             first = check.metadata.get("first")
-            findings[f"{check.asset_key.to_user_string()}: {check.check_name}"] = str(
-                first.value if first else ""
+            findings[f"{check.asset_key.to_user_string()}: {check.check_name}"] = as_written(
+                str(first.value) if first else ""
             )
-    return Outcome(corpus, result.success, result.run_id, failures, findings)
+    return Outcome(corpus, result.success, result.run_id, failures, findings, tracebacks)

@@ -18,7 +18,7 @@ def test_a_preview_is_a_markdown_table() -> None:
 
 def test_text_cannot_break_the_table_or_become_html() -> None:
     (row,) = preview(body=["a | b\nc <script>"])[2:]
-    assert row == "| a \\| b c &lt;script> |"
+    assert row == "| a \\| b c &lt;script&gt; |"
 
 
 def test_long_text_is_cut_and_a_list_is_joined() -> None:
@@ -48,6 +48,6 @@ def test_an_empty_partition_says_so() -> None:
 def test_problems_are_listed_up_to_twenty() -> None:
     problems = [Problem("queries.jsonl", line, "<b>bad", "Mend it.") for line in range(25)]
     lines = str(catalog.problem_list(problems).value).splitlines()
-    assert lines[0] == "- queries.jsonl:0: &lt;b>bad. Mend it."
+    assert lines[0] == "- queries.jsonl:0: &lt;b&gt;bad. Mend it."
     assert len(lines) == 21
     assert "5 more" in lines[-1]

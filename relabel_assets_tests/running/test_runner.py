@@ -39,17 +39,13 @@ def test_a_selection_of_no_table_is_refused_with_their_names(selection: str) -> 
         runner.select_tables(selection)
 
 
-def test_a_broken_corpus_is_a_failed_outcome_and_other_corpora_run(home: Path) -> None:
+def test_a_broken_corpus_fails_and_other_corpora_run(home: Path) -> None:
     (write_corpus(home / "data" / "broken") / "corpus.yaml").write_text("studnt: 1")
-    project, warehouse = runner.from_environment()
-    outcomes = [
-        runner.bring_up_to_date(project, warehouse, corpus, ["seed_docs"])
-        for corpus in ("broken", "tiny")
-    ]
-    broken, tiny = outcomes
-    assert broken is not None and tiny is not None
-    assert (broken.is_success, set(broken.failures)) == (False, {"corpus folder"})
-    assert (tiny.is_success, tiny.failures) == (True, {})
+    done = relabel("run", "-s", "seed_docs")
+    assert done.returncode == 1
+    assert "broken failed: broken/corpus.yaml" in done.stderr and "studnt" in done.stderr
+    assert "tiny / seed_docs: 8 rows" in done.stderr
+    assert "Failed: broken. Finished work is kept" in done.stderr
 
 
 def test_progress_lines_name_corpus_table_rows_and_run(

@@ -6,6 +6,7 @@ import typer
 
 from relabel_assets.cli.options import chosen_corpora
 from relabel_assets.errors import Problem, RelabelError
+from relabel_assets.intake.one_input import for_each_corpus
 
 app = typer.Typer(no_args_is_help=True, help="List the corpora, and check their folders.")
 
@@ -36,12 +37,16 @@ def corpora_check(
     corpora = project.corpora()
     problems = list(corpora.refused())
     output.print_problems(problems)
-    for name in chosen_corpora(corpus, project.data_path, corpora.names()):
-        try:
-            corpus_problems = corpora.check(name)
-        except RelabelError as error:
-            corpus_problems = [Problem(name, None, str(error), "")]
-        output.print_check(name, corpus_problems)
-        problems += corpus_problems
+
+    def report(name: str, found: list[Problem]) -> None:
+        output.print_check(name, found)
+        problems.extend(found)
+
+    def on_failure(name: str, error: RelabelError) -> None:
+        report(name, [Problem(name, None, str(error), "")])
+
+    names = chosen_corpora(corpus, project.data_path, corpora.names())
+    for name, found in for_each_corpus(names, corpora.check, on_failure):
+        report(name, found)
     if problems:
         raise typer.Exit(3)

@@ -1,6 +1,12 @@
 """The estimated cost of a live teacher: `relabel estimate`."""
 
+from typing import TYPE_CHECKING
+
 from relabel_assets.cli.options import CorpusOption, chosen_corpora
+
+if TYPE_CHECKING:
+    from relabel_assets.graph.project import Project
+    from relabel_assets.warehouse.warehouse import Warehouse
 
 
 def estimate(corpus: CorpusOption = None) -> None:
@@ -9,42 +15,52 @@ def estimate(corpus: CorpusOption = None) -> None:
     Requests with an answer in the ledger cost nothing and are not counted. A corpus without candidates
     is estimated from a sample of its documents. The output then states its assumption.
     """
-    from relabel_assets.cli import output, output_teacher
+    from relabel_assets.cli import output
+    from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
-    from relabel_assets.running.candidate_pairs import candidate_pairs
-    from relabel_assets.running.plan import stale_tables
-    from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
     output.print_problems(corpora.refused())
-    for name in chosen_corpora(corpus, project.data_path, corpora.names()):
-        folder = corpora.open(name)
-        if folder.teacher_kind == "recorded":
-            output_teacher.print_recorded(name)
-            continue
-        teacher, pairs = project.teacher(), candidate_pairs(warehouse, name)
-        if not folder.has_queries:
-            writing = QueryQuestions.for_corpus(folder, folder.documents().frame)
-            output_teacher.print_queries_estimate(name, teacher.estimate(writing, corpus=name))
-        if pairs.is_empty():
-            assumed = AssumedPairs.for_corpus(folder)
-            n_pairs, assumption = assumed.n_pairs, assumed.assumption
-            questions = GradingQuestions.for_corpus(folder, assumed.sample)
-            grading = teacher.estimate(questions, corpus=name, n_pairs=n_pairs)
-        else:
-            n_pairs, assumption = pairs.height, ""
-            stale = stale_tables(
-                project, warehouse, name, ["seed_docs", "synthetic_queries", "bm25_candidates"]
-            )
-            if stale:
-                assumption = (
-                    "the candidates now in the warehouse. A run would compute "
-                    f"{', '.join(stale)} again before grading"
-                )
-            questions = GradingQuestions.for_corpus(folder, pairs)
-            grading = teacher.estimate(questions, corpus=name)
-        spent_usd = teacher.ledger.spend(name).usd
-        output_teacher.print_estimate(
-            name, n_pairs, grading, folder.config.teacher, spent_usd, assumption
+    names, each = chosen_corpora(corpus, project.data_path, corpora.names()), EachCorpus()
+    for _ in each.of(names, lambda name: _print_estimates(project, warehouse, name)):
+        pass
+    each.exit_if_failed()
+
+
+def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> None:
+    """Print the estimates of one corpus: of its queries, where the teacher writes them, and its grades."""
+    from relabel_assets.cli import output_teacher
+    from relabel_assets.running.candidate_pairs import candidate_pairs
+    from relabel_assets.running.plan import stale_tables
+    from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
+
+    folder = project.corpora().open(name)
+    if folder.teacher_kind == "recorded":
+        output_teacher.print_recorded(name)
+        return
+    teacher, pairs = project.teacher(), candidate_pairs(warehouse, name)
+    if not folder.has_queries:
+        writing = QueryQuestions.for_corpus(folder, folder.documents().frame)
+        output_teacher.print_queries_estimate(name, teacher.estimate(writing, corpus=name))
+    if pairs.is_empty():
+        assumed = AssumedPairs.for_corpus(folder)
+        n_pairs, assumption = assumed.n_pairs, assumed.assumption
+        questions = GradingQuestions.for_corpus(folder, assumed.sample)
+        grading = teacher.estimate(questions, corpus=name, n_pairs=n_pairs)
+    else:
+        n_pairs, assumption = pairs.height, ""
+        stale = stale_tables(
+            project, warehouse, name, ["seed_docs", "synthetic_queries", "bm25_candidates"]
         )
+        if stale:
+            assumption = (
+                "the candidates now in the warehouse. A run would compute "
+                f"{', '.join(stale)} again before grading"
+            )
+        questions = GradingQuestions.for_corpus(folder, pairs)
+        grading = teacher.estimate(questions, corpus=name)
+    spent_usd = teacher.ledger.spend(name).usd
+    output_teacher.print_estimate(
+        name, n_pairs, grading, folder.config.teacher, spent_usd, assumption
+    )

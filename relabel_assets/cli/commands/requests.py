@@ -58,6 +58,7 @@ def requests_import(
     any, the exit code is 7.
     """
     from relabel_assets.cli import output_teacher
+    from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner
     from relabel_assets.teacher.batch.response_files import import_responses
@@ -66,12 +67,13 @@ def requests_import(
 
     project, _ = runner.from_environment()
     corpora = project.corpora()
-    names = set(corpora.names())
+    # A corpus that cannot be opened costs its own responses their price, and no other corpus anything.
+    opened = dict(EachCorpus().of(corpora.names(), corpora.open))
 
     def price(corpus: str, model: str) -> Price | None:
-        if corpus not in names:
+        if corpus not in opened:
             return None
-        config = corpora.open(corpus).config.teacher
+        config = opened[corpus].config.teacher
         return price_of(config, model, base_url_of(config))
 
     imported = import_responses(project.teacher().ledger, files, price)

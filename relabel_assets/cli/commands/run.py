@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relabel_assets.cli.options import CorpusOption, SelectOption, chosen_corpora
-from relabel_assets.logs import JsonLines
+from relabel_assets.logs import JsonLines, TextLines
 
 
 class LogFormat(StrEnum):
@@ -36,6 +36,7 @@ def run(
 ) -> None:
     """Bring the tables of each corpus up to date with a Dagster run. Unchanged tables are kept."""
     from relabel_assets.cli import output
+    from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
@@ -44,22 +45,25 @@ def run(
     output.print_problems(corpora.refused())
     names = chosen_corpora(corpus, project.data_path, corpora.names())
     tables = runner.select_tables(select)
-    outcomes = []
-    for name in names:
+
+    def bring_up_to_date(name: str) -> runner.Outcome | None:
         outcome = runner.bring_up_to_date(project, warehouse, name, tables, is_forced=force)
         if outcome:
             output.print_outcome(outcome)
-            outcomes.append(outcome)
-    if not outcomes:
+        return outcome
+
+    each = EachCorpus()
+    outcomes = [outcome for _, outcome in each.of(names, bring_up_to_date) if outcome]
+    if not outcomes and not each.failures:
         output.OUT.print(f"Nothing to do: {', '.join(names)} up to date.")
     if "benchmark_report" in tables:
-        output.print_report(project, warehouse, names)
+        output.print_report(project, warehouse, names, each)
     if next_steps:
         output.print_next_steps(names[0])
-    failed = [outcome.corpus for outcome in outcomes if not outcome.is_success]
+    failed = {outcome.corpus for outcome in outcomes if not outcome.is_success} | {*each.failures}
     if failed:
         output.ERR.print(
-            f"[red]Failed:[/] {', '.join(failed)}. Finished work is kept; run the same "
+            f"[red]Failed:[/] {', '.join(sorted(failed))}. Finished work is kept; run the same "
             "command again to continue."
         )
         raise typer.Exit(1)
@@ -72,26 +76,34 @@ def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
     teacher or on a new student are shown as unknown.
     """
     from relabel_assets.cli import output
+    from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import plan as planning
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
     output.print_problems(corpora.refused())
+    names = chosen_corpora(corpus, project.data_path, corpora.names())
     tables = runner.select_tables(select)
-    for name in chosen_corpora(corpus, project.data_path, corpora.names()):
-        output.print_plan(name, planning.plan(project, warehouse, name, tables))
+    each = EachCorpus()
+    for name, planned in each.of(
+        names, lambda name: planning.plan(project, warehouse, name, tables)
+    ):
+        output.print_plan(name, planned)
+    each.exit_if_failed()
 
 
 def report(corpus: CorpusOption = None) -> None:
     """Print the benchmark of teacher, student, untrained base and BM25."""
     from relabel_assets.cli import output
+    from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
-    output.print_report(
-        project, warehouse, chosen_corpora(corpus, project.data_path, project.corpora().names())
-    )
+    names = chosen_corpora(corpus, project.data_path, project.corpora().names())
+    each = EachCorpus()
+    output.print_report(project, warehouse, names, each)
+    each.exit_if_failed()
 
 
 def ui(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 3000) -> None:
@@ -113,8 +125,8 @@ def ui(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 3000)
 def show_progress(log_format: LogFormat = LogFormat.TEXT) -> None:
     """Send the progress lines of the steps to stderr."""
     handler = logging.StreamHandler()
-    text = logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S")
-    handler.setFormatter(JsonLines() if log_format is LogFormat.JSON else text)
+    handler.setFormatter(JsonLines() if log_format is LogFormat.JSON else TextLines())
     logger = logging.getLogger("relabel_assets.progress")
+    logging.raiseExceptions = False  # a line that cannot be written is lost, and nothing else
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)

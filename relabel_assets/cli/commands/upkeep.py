@@ -40,6 +40,8 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A file that `relabel backup` wrote.")],
 ) -> None:
     """Restore a backup into a RELABEL_HOME that has no warehouse yet."""
+    from rich.markup import escape
+
     from relabel_assets.cli import output
     from relabel_assets.running import runner
     from relabel_assets.upkeep.backup import restore as restore_backup
@@ -47,5 +49,7 @@ def restore(
     project, warehouse = runner.from_environment()
     parts = restore_backup(project.home, warehouse, file)
     output.OUT.print(
-        f"{project.home.path}: {', '.join(parts)} restored", highlight=False, soft_wrap=True
+        f"{escape(str(project.home.path))}: {', '.join(parts)} restored",
+        highlight=False,
+        soft_wrap=True,
     )
