@@ -10,7 +10,7 @@ from typing import Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.settings import Settings
+from relabel_assets.corpus.settings import MAX_SEED, Settings
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.tables.schemas import INTENTS
@@ -22,7 +22,7 @@ class QueriesConfig(Settings):
     # Not measured. 70 documents x 3 queries are 210: some 140 train, 24 dev and 42 benchmark queries.
     # With 12 candidates each, a corpus then costs about 2,500 requests.
     seed_documents: int = Field(
-        70, ge=1, description="Most documents that queries are written from."
+        70, ge=1, le=1_000_000, description="Most documents that queries are written from."
     )
     per_document: int = Field(
         3, ge=1, le=20, description="Queries written from each seed document."
@@ -75,7 +75,10 @@ class QueriesConfig(Settings):
         examples=[{"keyword": 0.5, "question": 0.5}],
     )
     seed: int = Field(
-        13, description="Seed for choosing seed documents, intents, personas and splits."
+        13,
+        ge=0,
+        le=MAX_SEED,
+        description="Seed for choosing seed documents, intents, personas and splits.",
     )
 
     @pydantic.field_validator("intents")
@@ -111,7 +114,7 @@ class CandidatesConfig(Settings):
             "irrelevant ones."
         ),
     )
-    seed: int = Field(13, description="Seed of that draw.")
+    seed: int = Field(13, ge=0, le=MAX_SEED, description="Seed of that draw.")
 
 
 class ReferenceConfig(Settings):

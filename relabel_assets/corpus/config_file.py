@@ -35,7 +35,7 @@ def parse_corpus_config(text: str, *, file: str) -> CorpusConfig:
     if not isinstance(parsed.value, dict):
         kind = "a list" if isinstance(parsed.value, list) else "a text"
         raise ConfigError(
-            f"{file}: must be keys and values such as 'description: ...', not {kind}."
+            f"{file}: must be keys and values, not {kind}. Write lines such as 'description: ...'."
         )
     try:
         return CorpusConfig.model_validate(parsed.value)
@@ -60,7 +60,9 @@ def _message(problem: Any, file: str, parsed: Yaml) -> str:
         value = problem["input"]
         is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
         shown_value = f" (it is {value})" if is_number else ""
-        return f"{where}: {path}: {problem['msg']}{shown_value}."
+        is_section = problem["type"] in ("model_type", "dict_type")
+        message = "settings are expected here" if is_section else problem["msg"]
+        return f"{where}: {path}: {message}{shown_value}. docs/corpus-yaml.md has all settings."
     allowed = _keys_at(problem["loc"][:-1])
     nearest = difflib.get_close_matches(str(problem["loc"][-1])[:100], allowed, n=1, cutoff=0.5)
     hint = f"Did you mean {nearest[0]!r}? " if nearest else ""

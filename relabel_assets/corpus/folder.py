@@ -116,7 +116,8 @@ class CorpusFolder:
         if len(sources) != 1:
             raise CorpusError(
                 f"corpus {self.name!r}: documents must be in one of documents/, "
-                f"{', '.join(DOCUMENT_FILES)}; it has {' and '.join(sources) or 'none'}."
+                f"{', '.join(DOCUMENT_FILES)}; it has {' and '.join(sources) or 'none'}. "
+                + ("Keep one of them." if sources else f"Put files in {self.name}/documents/.")
             )
         (source,) = sources
         problems: list[Problem] = []

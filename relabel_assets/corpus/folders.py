@@ -82,7 +82,9 @@ class Corpora:
         recorded = read("teacher_labels.jsonl", folder.recorded_labels)
         reference = read("reference_labels.qrels", folder.reference_labels)
         if documents is not None and documents.frame.is_empty():
-            problems.append(Problem("documents", None, "no document can be used.", ""))
+            problems.append(
+                Problem("documents", None, "no document can be used.", "Correct or add some.")
+            )
         if documents is not None and provided is not None:
             doc_ids = documents.frame["doc_id"]
             provided = queries.with_known_seeds(provided, doc_ids, file="queries.jsonl")

@@ -135,7 +135,7 @@ def with_known_pairs(
         if not rest.is_empty():
             n_grades = rest["len"].sum()
             message = f"{rest.height} more unknown {column}s have {n_grades} grades."
-            problems.append(Problem(file, None, message, ""))
+            problems.append(Problem(file, None, message, "Add them, or remove their grades."))
     has_query = pl.col("query_id").is_in(query_ids.implode())
     has_document = pl.col("doc_id").is_in(doc_ids.implode())
     return ReadRows(rows.frame.filter(has_query & has_document), problems)

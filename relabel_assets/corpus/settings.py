@@ -6,6 +6,8 @@ What belongs here: the parsing rules that all settings share. What does not: the
 
 import pydantic
 
+MAX_SEED = 2**32 - 1  # torch, NumPy and Polars all take it
+
 
 class Settings(pydantic.BaseModel):
     """Settings that refuse an unknown key and cannot be changed after they were parsed."""

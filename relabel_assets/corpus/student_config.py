@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.settings import Settings
+from relabel_assets.corpus.settings import MAX_SEED, Settings
 from relabel_assets.tables.schemas import STUDENT_ARCHITECTURES
 
 # max_length and epochs of the larger models are not measured: none of them was trained at size yet.
@@ -100,7 +100,9 @@ class StudentConfig(Settings):
             "hardware."
         ),
     )
-    seed: int = Field(13, description="Seed of training: fresh weights and the order of pairs.")
+    seed: int = Field(
+        13, ge=0, le=MAX_SEED, description="Seed of training: fresh weights and the order of pairs."
+    )
 
     @pydantic.model_validator(mode="before")
     @classmethod

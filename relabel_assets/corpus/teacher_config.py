@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from relabel_assets.corpus.settings import Settings
+from relabel_assets.corpus.settings import MAX_SEED, Settings
 
 
 class PriceSetting(Settings):
@@ -79,16 +79,23 @@ class TeacherConfig(Settings):
     )
     # 13 here and in the other sections has no meaning: it is fixed, so that a run can be repeated.
     seed: int | None = Field(
-        13, description="Seed sent with each request, where the endpoint takes one. null: not sent."
+        13,
+        ge=0,
+        le=MAX_SEED,
+        description="Seed sent with each request, where the endpoint takes one. null: not sent.",
     )
     # A grade and one sentence are about 60 tokens. 400 leaves room for a model that explains more.
     max_completion_tokens: int = Field(
-        400, ge=1, description="Longest reply, in tokens. A reply that is cut off has no grade."
+        400,
+        ge=1,
+        le=1_000_000,
+        description="Longest reply, in tokens. A reply that is cut off has no grade.",
     )
     # Not measured. Some 2,000 English words: most documents are shown whole.
     max_document_tokens: int = Field(
         3000,
         ge=50,
+        le=1_000_000,
         description=(
             "A document's text above this many tokens (estimated) is shortened before it is sent."
         ),
@@ -129,7 +136,10 @@ class TeacherConfig(Settings):
     )
     # Not measured. A hosted model replies in about 2 s; a busy server of one's own may need longer.
     timeout_s: float = Field(
-        60, gt=0, description="Seconds to wait for a response before the request is sent again."
+        60,
+        gt=0,
+        le=86_400,
+        description="Seconds to wait for a response before the request is sent again.",
     )
     # Waits of 0.5, 1, 2 and 4 s (teacher/sending/retry_settings.py) outlast a short rate limit.
     max_retries: int = Field(

@@ -50,7 +50,7 @@ def check(file: Path) -> tuple[int, set[str]]:
         n_rows += 1
         columns.update(name for name, value in row.items() if value is not None)
     if not n_rows:
-        raise ConfigError(f"{file}: there is no row to label.")
+        raise ConfigError(f"{file}: there is no row to label. Put a row in it for each pair.")
     return n_rows, columns
 
 
