@@ -19,6 +19,7 @@ from importlib import resources
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
+from relabel_assets.intake.text import shown
 from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 
 _KEYS = ("description", "system", "user")
@@ -109,14 +110,18 @@ def _texts(text: str, file: str) -> tuple[str, str]:
         raise ConfigError(f"{where}: {error}. Correct that line.") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("user"), str):
         raise ConfigError(
-            f"{file}: a prompt has the texts `system` (optional) and `user`. `user` is missing."
+            f"{file}: a prompt has the texts `system` (optional) and `user`. `user` is missing. "
+            "Write `user: |` and the text, indented."
         )
-    system = raw.get("system", "")
-    unknown = sorted(str(key) for key in raw if key not in _KEYS)
-    if unknown or not isinstance(system, str):
+    unknown = sorted(key for key in raw if key not in _KEYS)
+    if unknown:
         raise ConfigError(
-            f"{file}: a prompt has `description`, `system` and `user`, all texts, not {unknown}."
+            f"{file}: {shown(unknown[0])} is no part of a prompt. It has `description`, `system` and "
+            "`user`. Remove it."
         )
+    system = raw.get("system") or ""
+    if not isinstance(system, str):
+        raise ConfigError(f"{file}: `system` is no text. Write `system: |` and the text, indented.")
     return system, raw["user"]
 
 

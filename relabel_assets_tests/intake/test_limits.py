@@ -1,0 +1,33 @@
+"""The limits that docs/corpus.md states are those of the code."""
+
+from pathlib import Path
+
+import pytest
+
+from relabel_assets.intake import limits
+from relabel_assets.intake.limits import GIB, KIB, MIB
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "corpus.md"
+
+
+@pytest.mark.parametrize(
+    ("stated", "limit"),
+    [
+        ("| a file of `documents/` | 16 MiB |", limits.MAX_DOCUMENT_FILE_BYTES / MIB / 16),
+        ("`queries.jsonl`, ...) | 8 GiB |", limits.MAX_ROWS_FILE_BYTES / GIB / 8),
+        ("| a row | 32 MiB |", limits.MAX_LINE_BYTES / MIB / 32),
+        ("| 4,000,000 characters |", limits.MAX_BODY_CHARACTERS / 4_000_000),
+        ("| 10,000 characters |", limits.MAX_FIELD_CHARACTERS / 10_000),
+        ("| a query | 4,000 characters |", limits.MAX_QUERY_CHARACTERS / 4_000),
+        ("| an id | 1,000 characters |", limits.MAX_ID_CHARACTERS / 1_000),
+        ("| 256 KiB |", limits.MAX_SETTINGS_BYTES / KIB / 256),
+        ("| front matter | 64 KiB |", limits.MAX_FRONT_MATTER_BYTES / KIB / 64),
+        ("| folders inside each other | 64 |", limits.MAX_FOLDER_DEPTH / 64),
+        ("| 64 and 16 levels |", limits.MAX_JSON_DEPTH / 64 * limits.MAX_YAML_DEPTH / 16),
+        ("at most 4 GiB of memory", limits.PARSER_MEMORY_BYTES / GIB / 4),
+        ("after 60 seconds", limits.PARSER_IDLE_S / 60),
+    ],
+)
+def test_the_page_states_the_limit(stated: str, limit: float) -> None:
+    assert stated in PAGE.read_text(encoding="utf-8")
+    assert limit == 1
