@@ -22,7 +22,9 @@ _STEPS: dict[str, Step] = {
     "rejected": "concede",
     "denied": "deny",
     "exhausted": "stop",
+    "unusable": "end",
 }
+_STATUSES: dict[str, ExchangeStatus] = {"refused": "refused", "unusable": "unparseable"}
 
 
 @dataclass(frozen=True)
@@ -77,5 +79,4 @@ def decide(
         if tries.n_unanswered <= max_retries:
             return Decision("back_off", reason=verdict.reason)
         return Decision("end", reason=f"{verdict.reason} ({tries.n_unanswered} attempts)")
-    status: ExchangeStatus = "refused" if verdict.action == "refused" else "failed"
-    return Decision(_STEPS[verdict.action], status, verdict.reason)
+    return Decision(_STEPS[verdict.action], _STATUSES.get(verdict.action, "failed"), verdict.reason)

@@ -17,7 +17,13 @@ MAX_MESSAGE = 300  # characters of an endpoint's message: its first sentences na
 
 _LONGEST_WAIT_S = 1e9  # 30 years, which no run waits for: the number stays short in messages
 
-Action = Literal["use", "retry", "refused", "rejected", "denied", "exhausted"]
+# Codes of errors (Response.error_code) that would not differ the next time.
+UNUSABLE_REPLY = (
+    "unusable_reply"  # above a limit: too long, nested too deep, packed in another format
+)
+REDIRECTED = "redirected"  # to another host
+
+Action = Literal["use", "retry", "refused", "rejected", "denied", "exhausted", "unusable"]
 _QUOTA_SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 _CONTENT_FILTER = ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation")
 _BUSY = (408, 409, 425, 429)  # timeout, conflict, too early, too many requests
@@ -34,8 +40,9 @@ class Verdict:
     refused    the endpoint's content filter refused the request
     rejected   the endpoint does not accept this request: 400, 413, 422 and all other statuses;
                sending it again would not help
-    denied     no key, no right, no such model or address: 401, 403, 404
+    denied     no key, no right, no such model or address: 401, 403, 404, a redirect to another host
     exhausted  the account has no money or quota left: 402, or a 429 that says so
+    unusable   a reply above a limit, which is not parsed
     """
 
     action: Action
@@ -49,15 +56,22 @@ def judge(
     body: Any,
     *,
     error: str | None = None,
+    error_code: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Verdict:
     """The verdict on a response (`status_code`, `body`), or on the failure to get one (`error`).
+
+    `error_code` is that of Response.
 
     >>> judge(200, {"choices": []}).action, judge(503, "").action, judge(401, None).action
     ('use', 'retry', 'denied')
     >>> judge(None, None, error="ReadTimeout")
     Verdict(action='retry', reason='no response: ReadTimeout', is_down=True, retry_after_s=None)
     """
+    if error_code == UNUSABLE_REPLY:
+        return Verdict("unusable", error)
+    if error_code == REDIRECTED:
+        return Verdict("denied", error)
     if status_code is None:
         return Verdict("retry", f"no response: {error}", is_down=True)
     if 200 <= status_code < 300:

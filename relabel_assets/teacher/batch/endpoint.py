@@ -1,13 +1,14 @@
 """The Batch API of the teacher's endpoint: upload, create, find, get, download.
 
-What belongs here: the openai client's calls for files and batches, and messages for their errors.
-What does not: the requests and what follows from results (rounds.py).
+What belongs here: the openai client's calls for files and batches, parsing what they return, and
+messages for their errors. What does not: the requests and what follows from results (rounds.py).
 
 The client repeats every call after a passing error, except that it creates a batch only once: after
 a lost response the batch may exist.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,22 +18,31 @@ import tenacity
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
+from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.limits import MAX_TOKENS
+from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
+from relabel_assets.intake.text import one_line
+from relabel_assets.teacher.batch.result_lines import limited_lines
 from relabel_assets.teacher.requests import URL
 from relabel_assets.teacher.sending.endpoint import (
     azure_settings,
     base_url_of,
     endpoint_name,
     read_key,
-    redact,
+    redactor_of,
 )
+from relabel_assets.teacher.verdict import error_of
 
 TAG, CORPUS = "relabel_tag", "relabel_corpus"  # keys in the metadata of a batch at the endpoint
 _ENDED = ("completed", "failed", "expired", "cancelled")
 # Not measured: batches of one account that are searched for a tag. The one we look for is recent.
 _MOST_LISTED = 1000
+_PAGE = 100  # the longest that the API allows
 _RETRIES = 5  # by the client, of every call but `create`. Not measured
 _DOWNLOADS = 3  # of a file whose body breaks off. Not measured
 _SHORTEST_TIMEOUT_S = 60  # a file of 200 MB takes longer than a reply
+_LONGEST_DOWNLOAD_S = 3600  # of a file. Not measured: 8 GB at 2 MB/s take as long
+_LONGEST_MESSAGE = 300  # characters of an endpoint's message
 
 T = TypeVar("T")
 
@@ -59,11 +69,16 @@ class BatchEndpoint:
     def __init__(self, config: TeacherConfig) -> None:
         import openai
 
-        self._config, self._key = config, read_key(config)
+        from relabel_assets.teacher.sending.bounded_http import BoundedClient
+
+        key = read_key(config)
+        self._config, self.redactor = config, redactor_of(config, key)
+        timeout_s = max(_SHORTEST_TIMEOUT_S, config.timeout_s)
         settings: dict[str, Any] = {
-            "api_key": self._key,
+            "api_key": key,
             "max_retries": _RETRIES,
-            "timeout": max(_SHORTEST_TIMEOUT_S, config.timeout_s),
+            "timeout": timeout_s,
+            "http_client": BoundedClient(total_s=timeout_s, timeout=timeout_s),
         }
         self._client: Any = (
             openai.AzureOpenAI(**azure_settings(config), **settings)
@@ -71,16 +86,20 @@ class BatchEndpoint:
             else openai.OpenAI(base_url=base_url_of(config), **settings)
         )
 
-    def redact(self, text: str) -> str:
-        """`text` without the key."""
-        return redact(text, self._key)
-
     def upload(self, path: Path, name: str) -> str:
         """Upload the file at `path` as `name`, and return its id."""
         with path.open("rb") as file:
             content = file.read()  # at most 200 MB: the client would read it whole as well
         upload: dict[str, Any] = {"file": (name, content), "purpose": "batch"}
-        return self._call(lambda: self._client.files.create(**upload).id)
+
+        def send() -> str:
+            value = self._parsed(self._client.files.with_raw_response.create(**upload))
+            file_id = _text(value, "id")
+            if not file_id:
+                raise ValueError("the answer to an upload has no id")
+            return file_id
+
+        return self._call(send)
 
     def create(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch | None:
         """Create a batch and return it; None if the response was lost and the batch may exist."""
@@ -89,41 +108,61 @@ class BatchEndpoint:
         def create() -> RemoteBatch | None:
             batches = self._client.with_options(max_retries=0).batches
             try:
-                batch = batches.create(
+                response = batches.with_raw_response.create(
                     input_file_id=file_id,
                     endpoint=URL,
                     completion_window="24h",  # the only one that the API offers
                     metadata=dict(metadata),
                 )
-                return _batch(batch)
+                return _batch(self._parsed(response))
             except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError):
+                return None
+            except ValueError:  # an answer that is no batch
                 return None
 
         return self._call(create)
 
     def find(self, tag: str) -> RemoteBatch | None:
         """The batch with `tag` among the latest; None if it is not there."""
+        return self._call(
+            lambda: next((_batch(batch) for batch in self._latest() if _tag_of(batch) == tag), None)
+        )
 
-        def search() -> RemoteBatch | None:
-            for number, batch in enumerate(self._client.batches.list(limit=100)):
-                if (batch.metadata or {}).get(TAG) == tag:
-                    return _batch(batch)
-                if number >= _MOST_LISTED:
-                    return None
-            return None
-
-        return self._call(search)
+    def _latest(self) -> Iterator[Any]:
+        """The latest batches, as the endpoint lists them."""
+        after: dict[str, str] = {}
+        for _ in range(_MOST_LISTED // _PAGE):
+            page = self._parsed(self._client.batches.with_raw_response.list(limit=_PAGE, **after))
+            batches = page.get("data") if isinstance(page, Mapping) else None
+            if not isinstance(batches, list):
+                raise ValueError("the list of batches has no data")
+            yield from batches
+            last_id = _text(batches[-1], "id") if batches else ""
+            if not last_id or page.get("has_more") is not True:
+                return
+            after = {"after": last_id}
 
     def get(self, batch_id: str) -> RemoteBatch:
         """The batch with this id."""
-        return self._call(lambda: _batch(self._client.batches.retrieve(batch_id)))
+        batches = self._client.batches.with_raw_response
+        return self._call(lambda: _batch(self._parsed(batches.retrieve(batch_id))))
 
-    def download(self, file_id: str, path: Path) -> None:
-        """Write the file to `path`, whole or not at all."""
+    def download(self, file_id: str, path: Path, *, max_bytes: int) -> None:
+        """Write the file to `path`, whole or not at all; cut after `max_bytes`. No line is too long."""
 
         def stream(scratch: Path) -> None:
-            with self._client.files.with_streaming_response.content(file_id) as response:
-                response.stream_to_file(scratch)
+            last_moment = time.monotonic() + _LONGEST_DOWNLOAD_S
+            streaming = self._client.files.with_streaming_response
+            with (
+                streaming.content(file_id) as response,
+                scratch.open("wb") as file,
+            ):
+                for line in limited_lines(response.iter_bytes()):
+                    file.write(line)
+                    if file.tell() > max_bytes:
+                        return
+                    if time.monotonic() > last_moment:
+                        raise TimeoutError(f"a download took over {_LONGEST_DOWNLOAD_S} s")
 
         # The client repeats a request, but not after a body that breaks off.
         retrying = tenacity.Retrying(
@@ -134,33 +173,58 @@ class BatchEndpoint:
         with whole(path) as scratch:
             self._call(lambda: retrying(stream, scratch))
 
+    def _parsed(self, response: Any) -> Any:
+        """The JSON value of a response, without secrets. Raises ValueError if it is not JSON."""
+        return self.redactor.value(parse_json(response.content))
+
     def close(self) -> None:
         self._client.close()
 
     def _call(self, call: Callable[[], T]) -> T:
         """The result of `call`. Raises TeacherError for what the client raises."""
-        import httpx2
-        import openai
-
-        name = endpoint_name(self._config)
         try:
             return call()
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            message = self.redact(error.message)
-            raise TeacherError(
-                f"the endpoint {name} denies access: {message}. Check OPENAI_API_KEY."
-            ) from error
-        except openai.NotFoundError as error:
-            raise TeacherError(
-                f"the endpoint {name} knows no such batch or file, or has no Batch API: "
-                f"{self.redact(error.message)}. Servers of your own mostly have none: set "
-                "teacher.mode: live."
-            ) from error
-        except (openai.APIError, httpx2.HTTPError, OSError) as error:
-            raise TeacherError(
-                f"the endpoint {name} does not answer: {self.redact(str(error))}. Batches that are "
-                "out stay out, and running again picks them up."
-            ) from error
+        except TeacherError:
+            raise
+        except INPUT_ERRORS as error:
+            message = self._message(error)
+        # Not in the block above: the library's error holds what the server sent, and is not passed on.
+        raise TeacherError(message)
+
+    def _message(self, error: BaseException) -> str:
+        import openai
+
+        from relabel_assets.teacher.sending.bounded_http import UnusableResponse
+
+        name = endpoint_name(self._config)
+        if isinstance(error, openai.APIStatusError):
+            code, said = error_of(self._error_body(error))
+            reason = said or code or f"HTTP {error.status_code}"
+        elif isinstance(error, openai.APIConnectionError):
+            reason = f"connection failed ({type(error.__cause__ or error).__name__})"
+        else:
+            reason = one_line(self.redactor.text(reason_of(error)))
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return f"the endpoint {name} denies access: {reason}. Check OPENAI_API_KEY."
+        if isinstance(error, openai.NotFoundError):
+            return (
+                f"the endpoint {name} knows no such batch or file, or has no Batch API: {reason}. "
+                "Servers of your own mostly have none: set teacher.mode: live."
+            )
+        if isinstance(error, UnusableResponse):
+            return f"the endpoint {name} cannot be used: {reason}. Check teacher.base_url."
+        return (
+            f"the endpoint {name} does not answer as it should: {reason}. Batches that are out stay "
+            "out, and running again picks them up."
+        )
+
+    def _error_body(self, error: Any) -> Any:
+        """The body of an error's response, without secrets: parsed, or as text."""
+        content = error.response.content
+        try:
+            return self.redactor.value(parse_json(content))
+        except ValueError:
+            return self.redactor.text(content.decode("utf-8", "replace"))
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -173,14 +237,42 @@ def _is_transient(error: BaseException) -> bool:
     return isinstance(error, passing) and not isinstance(error, final)
 
 
-def _batch(batch: Any) -> RemoteBatch:
-    counts, errors = batch.request_counts, (batch.errors.data or []) if batch.errors else []
-    files = (batch.output_file_id, batch.error_file_id)
+def _batch(value: Any) -> RemoteBatch:
+    """The batch in an endpoint's JSON. Members of a wrong type count as missing.
+
+    Raises ValueError for a batch without an id.
+    """
+    batch_id = _text(value, "id")
+    if not batch_id:
+        raise ValueError("a batch has no id")
+    counts, errors = value.get("request_counts"), _member(value.get("errors"), "data")
     return RemoteBatch(
-        batch.id,
-        batch.status,
-        (counts.completed + counts.failed) if counts else 0,
-        counts.total if counts else 0,
-        tuple(file for file in files if file),
-        tuple((error.code or "", error.message or "") for error in errors),
+        batch_id,
+        one_line(_text(value, "status"))[:_LONGEST_MESSAGE],
+        _count(counts, "completed") + _count(counts, "failed"),
+        _count(counts, "total"),
+        tuple(file for name in ("output_file_id", "error_file_id") if (file := _text(value, name))),
+        tuple(
+            (_text(error, "code"), one_line(_text(error, "message"))[:_LONGEST_MESSAGE])
+            for error in (errors if isinstance(errors, list) else [])
+        ),
     )
+
+
+def _tag_of(batch: Any) -> str:
+    return _text(_member(batch, "metadata"), TAG)
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _text(value: Any, name: str) -> str:
+    """The member `name` of an object if it is a text; else an empty text."""
+    text = _member(value, name)
+    return text if isinstance(text, str) else ""
+
+
+def _count(value: Any, name: str) -> int:
+    n = _member(value, name)
+    return n if isinstance(n, int) and 0 <= n <= MAX_TOKENS else 0

@@ -8,11 +8,17 @@ endpoint (endpoint.py) and the choice of requests (rounds.py).
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
+from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.limits import MAX_TOKENS, MIB
+from relabel_assets.intake.one_input import SetAside, reason_of
+from relabel_assets.intake.regular_files import read_regular
 from relabel_assets.teacher.batch.request_files import keys_in
 
 
@@ -39,6 +45,30 @@ class PendingBatch:
         return f"relabel-{self.tag}.jsonl"
 
 
+_MAX_STATE_BYTES = 64 * MIB  # 200,000 batches
+_TAG = re.compile(r"[0-9a-f]{1,64}")  # it names a file
+
+
+def _batch_of(members: Any) -> PendingBatch:
+    """The batch with these members. Raises TypeError or ValueError for wrong ones."""
+    batch = PendingBatch(**members)
+    texts = (batch.tag, batch.endpoint, batch.started_at)
+    ids = (text for text in (batch.file_id, batch.batch_id) if text is not None)
+    if not all(isinstance(text, str) for text in (*texts, *ids)):
+        raise TypeError("a member of a batch is no text")
+    if type(batch.n_requests) is not int or not 0 <= batch.n_requests <= MAX_TOKENS:
+        raise ValueError("n_requests is no number of requests")
+    if not _TAG.fullmatch(batch.tag):
+        raise ValueError("a tag is not made of hex digits")
+    return batch
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("it is no list of batches")
+    return value
+
+
 class PendingBatches:
     """The pending batches of `corpus`. Only the holder of the corpus' sending lock may change them."""
 
@@ -49,12 +79,14 @@ class PendingBatches:
     def all(self) -> list[PendingBatch]:
         """All pending batches. Raises TeacherError for an unreadable file: they may be paid for."""
         try:
-            return [PendingBatch(**batch) for batch in json.loads(self._state.read_bytes())]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, TypeError) as error:
+            if not self._state.exists() and not self._state.is_symlink():
+                return []
+            raw = read_regular(self._state.parent, self._state.name, max_bytes=_MAX_STATE_BYTES)
+            return [_batch_of(members) for members in _list(parse_json(raw))]
+        except (OSError, ValueError, TypeError, SetAside) as error:
+            reason = error.message if isinstance(error, SetAside) else reason_of(error)
             raise TeacherError(
-                f"{self._state} cannot be read ({error}), and it lists the batches that are out. "
+                f"{self._state} cannot be read ({reason}), and it lists the batches that are out. "
                 "Repair it; or, if no batch is out, delete it."
             ) from error
 

@@ -4,15 +4,18 @@ What belongs here: writing such files within the API's limits, and recording the
 ledger. What does not: uploading them (shipping.py) and files of responses (response_files.py).
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
+from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.one_input import SetAside
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import RequestMetadata, now, request_line
+from relabel_assets.teacher.ledger.raw_lines import raw_lines
 from relabel_assets.teacher.ledger.request_lines import recorded_keys
 from relabel_assets.teacher.requests import URL, Outgoing, canonical_json
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits
@@ -27,7 +30,7 @@ def batch_line(outgoing: Outgoing) -> bytes:
 
     >>> from relabel_assets.teacher.requests import Request
     >>> request = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, None, 50)
-    >>> sorted(json.loads(batch_line(Outgoing.of(request))))
+    >>> sorted(parse_json(batch_line(Outgoing.of(request))))
     ['body', 'custom_id', 'method', 'url']
     """
     members = {"custom_id": outgoing.key, "method": "POST", "url": URL, "body": outgoing.body}
@@ -119,7 +122,7 @@ class AskedLog:
 
 
 def keys_in(path: Path) -> Iterator[str]:
-    """The custom_ids in a file of requests.
+    """The custom_ids in a file of requests. A file that was damaged has fewer.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -128,6 +131,7 @@ def keys_in(path: Path) -> Iterator[str]:
     ...     list(keys_in(path))
     ['0f']
     """
-    with path.open("rb") as file:
-        for raw in file:
-            yield json.loads(raw)["custom_id"]
+    with suppress(SetAside):
+        for line in raw_lines(path):
+            with suppress(ValueError, TypeError, KeyError):
+                yield str(parse_json(line.raw or b"")["custom_id"])

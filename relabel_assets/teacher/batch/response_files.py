@@ -1,7 +1,7 @@
 """Files of responses in OpenAI's Batch format, from a batch or from another tool.
 
-What belongs here: parsing such files and recording their responses in the ledger, each once. What
-does not: requests (request_files.py), downloading (shipping.py) and ledger lines (ledger/lines.py).
+What belongs here: recording the responses of such files in the ledger, each once. What does not:
+requests (request_files.py), downloading (endpoint.py) and one line of a file (result_lines.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relabel_assets.errors import Problem, TeacherError
+from relabel_assets.intake.one_input import SetAside
+from relabel_assets.intake.text import printable
+from relabel_assets.teacher.batch.result_lines import read_result
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.ledger.lines import (
-    Line,
-    RequestMetadata,
-    Response,
-    read_line,
-    response_line,
-)
+from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, Response, response_line
+from relabel_assets.teacher.ledger.raw_lines import TOO_LONG, raw_lines
 from relabel_assets.teacher.ledger.request_lines import recorded_requests
 from relabel_assets.teacher.prices import Price
+from relabel_assets.teacher.sending.redactor import NO_SECRETS, Redactor
 
 _LINES_AT_A_TIME = 500  # appended to the ledger with one flush. Not measured
 
@@ -49,18 +48,18 @@ class ImportResult:
 
 def record_responses(
     ledger: Ledger,
-    lines: Iterable[tuple[int, bytes]],
+    lines: Iterable[tuple[int, bytes | None]],
     file: str,
     find_request: FindRequest,
     result: ImportResult,
     *,
     on_response: Callable[[Line], None] = lambda line: None,
-    redact: Callable[[str], str] = lambda text: text,
+    redactor: Redactor = NO_SECRETS,
 ) -> None:
     """Record the responses in `lines` (number, raw line) of `file`, each once; count in `result`.
 
-    A response without a request in the ledger is left out: its corpus is unknown. Raises
-    TeacherError if the ledger cannot be written.
+    A raw line that is None was too long. A response without a request in the ledger is left out: its
+    corpus is unknown. Raises TeacherError if the ledger cannot be written.
 
     >>> import tempfile
     >>> folder, result = tempfile.TemporaryDirectory(), ImportResult()
@@ -73,11 +72,11 @@ def record_responses(
     """
     unwritten = _Unwritten(ledger)
     for number, raw in lines:
-        if not raw.strip():
+        if raw is not None and not raw.strip():
             continue
-        line = read_line(redact(raw.decode("utf-8", "replace")).encode())
+        line = None if raw is None else read_result(raw, redactor)
         request = None if line is None else find_request(line.key)
-        fault = _fault(line, request)
+        fault = _TOO_LONG if raw is None else _fault(line, request)
         if line is None or line.response is None or request is None or fault:
             result.n_unknown += fault == _UNKNOWN
             message, remedy = fault or _TORN
@@ -98,6 +97,7 @@ def record_responses(
 
 _Fault = tuple[str, str]  # message and remedy
 _TORN = ("The line is torn, or not a line of a batch's results.", "It was left out.")
+_TOO_LONG = (TOO_LONG.capitalize() + ".", "It was left out.")
 _REQUEST = ("The line is a request, not a response.", "It was left out.")
 _EMPTY = ("The line has neither a status nor an error.", "It was left out.")
 _UNKNOWN = (
@@ -197,12 +197,15 @@ def requests_of(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
     {}
     """
     raws = (raw for file in files for _, raw in numbered(file))
-    keys = {line.key for raw in raws if (line := read_line(raw)) is not None}
+    lines = (read_result(raw) for raw in raws if raw is not None)
+    keys = {line.key for line in lines if line is not None}
     return recorded_requests(ledger, keys)
 
 
-def numbered(file: Path) -> Iterator[tuple[int, bytes]]:
-    """(number, raw line) of `file`, from 1.
+def numbered(file: Path) -> Iterator[tuple[int, bytes | None]]:
+    """(number, raw line) of `file`, from 1. The line is None if it is too long.
+
+    Raises TeacherError for a file that cannot be read.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -211,5 +214,8 @@ def numbered(file: Path) -> Iterator[tuple[int, bytes]]:
     ...     list(numbered(file))
     [(1, b'{}')]
     """
-    with file.open("rb") as lines:
-        yield from enumerate(lines, start=1)
+    try:
+        yield from enumerate((line.raw for line in raw_lines(file)), start=1)
+    except SetAside as fault:
+        name = printable(str(file))
+        raise TeacherError(f"{name} cannot be read: {fault.message}. {fault.remedy}") from fault

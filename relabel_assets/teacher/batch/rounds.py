@@ -136,7 +136,7 @@ class BatchRounds:
     def _end_rest(self, remote: RemoteBatch, keys: set[str]) -> None:
         """End requests without a result in a batch that failed or was cancelled."""
         codes = {code for code, _ in remote.errors}
-        message = self._shipping.redact("; ".join(text for _, text in remote.errors if text))
+        message = "; ".join(text for _, text in remote.errors if text)
         reasons = {
             "cancelled": "the batch was cancelled",
             "failed": f"the batch failed: {message}",
@@ -180,7 +180,12 @@ class BatchRounds:
         if line is None or line.response is None:
             return None, _NO_RESULT, None
         response = line.response
-        verdict = judge(response.status_code, response.body, error=response.error_message)
+        verdict = judge(
+            response.status_code,
+            response.body,
+            error=response.error_message,
+            error_code=response.error_code,
+        )
         parsed = self._context.read(response.body) if verdict.action == "use" else None
         return line, verdict, parsed
 

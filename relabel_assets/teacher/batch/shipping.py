@@ -10,6 +10,8 @@ from collections.abc import Callable
 import tenacity
 
 from relabel_assets.errors import TeacherError
+from relabel_assets.intake.limits import MAX_REPLY_BYTES
+from relabel_assets.intake.text import printable
 from relabel_assets.teacher.batch.endpoint import CORPUS, TAG, BatchEndpoint, RemoteBatch
 from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches
 from relabel_assets.teacher.batch.response_files import (
@@ -118,7 +120,8 @@ class Shipping:
         keys = self.pending.keys_of(batch)
         for number, file_id in enumerate(remote.result_files):
             path = self.pending.folder / f"{batch.tag}.{number}.results"
-            self._api().download(file_id, path)
+            max_bytes = (batch.n_requests + 1) * MAX_REPLY_BYTES
+            self._api().download(file_id, path, max_bytes=max_bytes)
             requests = requests_of(context.ledger, [path])
             recorded = {
                 key: RecordedRequest(line.metadata, context.prices.get(line.metadata.model))
@@ -127,11 +130,11 @@ class Shipping:
             record_responses(
                 context.ledger,
                 numbered(path),
-                f"results of {remote.id}",
+                f"results of {printable(remote.id)}",
                 recorded.get,
                 result,
                 on_response=self._on_response,
-                redact=self.redact,
+                redactor=self._api().redactor,
             )
             path.unlink()
         context.budget.spent_usd += result.usd
@@ -140,10 +143,6 @@ class Shipping:
             context.notices.say(f"lines left out: {n_lines:,}, the first: {result.problems[0]}")
         self._on_batch_end(remote, keys)
         self.pending.drop(batch)
-
-    def redact(self, text: str) -> str:
-        """`text` without the key."""
-        return self._api().redact(text)
 
     def close(self) -> None:
         if self._endpoint is not None:

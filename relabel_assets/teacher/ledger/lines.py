@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.json_text import TooDeep, parse_json
 from relabel_assets.intake.limits import MAX_ERROR_CHARACTERS, MAX_JSON_DEPTH, MAX_TOKENS
 from relabel_assets.teacher.prices import Price, read_usage
 from relabel_assets.teacher.requests import URL
@@ -174,22 +174,30 @@ def _dump(value: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def read_line(raw: bytes) -> Line | None:
+def read_line(raw: bytes, *, is_strict: bool = False) -> Line | None:
     """The parsed line; None if it is torn or foreign.
+
+    With `is_strict`, raises TooDeep for a line that is nested too deep.
 
     >>> read_line(response_line("0f" * 32, Response(503, "busy"), RequestMetadata())).response.body
     'busy'
     >>> read_line(b"hello") is None
     True
     """
-    value = _parsed(raw.removeprefix(_BOM))
-    return _line(value)
+    try:
+        return _line(_parsed(raw.removeprefix(_BOM)))
+    except TooDeep:
+        if is_strict:
+            raise
+        return None
 
 
 def _parsed(raw: bytes) -> Any:
-    """The value of `raw`; None if it is not JSON."""
+    """The value of `raw`; None if it is not JSON. Raises TooDeep."""
     try:
         return parse_json(raw, max_depth=_MAX_DEPTH)
+    except TooDeep:
+        raise
     except ValueError:
         return None
 
@@ -206,7 +214,10 @@ def read_start(raw: bytes) -> Line | None:
     for member in _LONG_MEMBERS:
         start, separator, _ = raw.partition(member)
         if separator and b'"relabel":' in start:
-            return _line(_parsed(start + b"}"), is_start=True)
+            try:
+                return _line(_parsed(start + b"}"), is_start=True)
+            except TooDeep:
+                return None
     return read_line(raw)  # another tool's line, with its members in another order
 
 

@@ -176,7 +176,11 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
             f"the price of {request.model} at {context.endpoint_name} is unknown: cost_usd is NULL"
         )
     verdict = judge(
-        response.status_code, response.body, error=response.error_message, headers=received.headers
+        response.status_code,
+        response.body,
+        error=response.error_message,
+        error_code=response.error_code,
+        headers=received.headers,
     )
     if verdict.action == "use":
         context.dialects.mark_answered(request.model, outgoing.dialect)

@@ -3,25 +3,33 @@
 What belongs here: the openai client, the key and the address; only batch/endpoint.py uses openai
 too. What does not: retries (attempts.py), limits (limits.py) and the ledger (ledger/).
 
-The key comes from the environment when the client is made. It is redacted from all responses.
+The key comes from the environment when the client is made. It is redacted from all responses, after
+they are decoded.
 """
 
 import asyncio
-import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
+from relabel_assets.intake.json_text import TooDeep, parse_json
+from relabel_assets.intake.limits import MAX_ERROR_CHARACTERS
+from relabel_assets.intake.one_input import INPUT_ERRORS
+from relabel_assets.intake.text import storable
 from relabel_assets.teacher.ledger.lines import Response
+from relabel_assets.teacher.sending.redactor import Redactor
+from relabel_assets.teacher.verdict import UNUSABLE_REPLY
 
-# A shorter key, such as "none" or "EMPTY" for a local server, is no secret but a word of replies.
-_SHORTEST_SECRET = 8
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
+_MAX_REQUEST_ID = 100  # characters: real ones have about 40
+_SENDABLE_KEY = re.compile(r"[!-~]+")  # in a header
+_NO_ADDRESS = "teacher.base_url (or OPENAI_BASE_URL) is not an address. Write http://host:port/v1."
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,13 @@ def endpoint_name(config: TeacherConfig) -> str:
     >>> endpoint_name(TeacherConfig(base_url="http://user:secret@127.0.0.1:8000/v1"))
     '127.0.0.1:8000'
     """
-    parts = urlsplit(base_url_of(config) or "https://api.openai.com/v1")
     try:
-        return (parts.hostname or "unknown") + (f":{parts.port}" if parts.port else "")
-    except ValueError as error:
-        raise TeacherError(
-            f"teacher.base_url is not an address: {error}. Write http://host:port/v1."
-        ) from error
+        parts = urlsplit(base_url_of(config) or "https://api.openai.com/v1")
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.hostname + (f":{parts.port}" if parts.port else "")
+    except ValueError:  # its message may hold the password, and so may its context
+        pass
+    raise TeacherError(_NO_ADDRESS)
 
 
 class Endpoint:
@@ -64,30 +72,31 @@ class Endpoint:
     def __init__(self, config: TeacherConfig) -> None:
         self._config = config
         self._client: Any = None  # made on first use: a run that sends nothing needs no key
-        self._key = ""
+        self._redactor = Redactor()
 
     def _open(self) -> Any:
         if self._client is None:
-            self._key = read_key(self._config)
-            self._client = _client(self._config, self._key)
+            key = read_key(self._config)
+            self._redactor = redactor_of(self._config, key)
+            self._client = _client(self._config, key)
         return self._client
-
-    def _redact(self, text: str) -> str:
-        return redact(text, self._key)
 
     async def post(self, body: Mapping[str, Any]) -> Received:
         """Send one chat.completions request once. An error of endpoint or network is a Response.
 
         Raises TeacherError without a key or an address.
         """
+        client, timeout_s = self._open(), self._config.timeout_s
         import httpx2
         import openai
 
-        client, timeout_s = self._open(), self._config.timeout_s
+        from relabel_assets.teacher.sending.bounded_http import UnusableResponse
+
         started = time.monotonic()
 
-        def received(response: Response, headers: Mapping[str, str] = {}) -> Received:
-            return Received(response, round(time.monotonic() - started, 4), headers)
+        def failed(code: str, message: str) -> Received:
+            response = Response(error_code=code, error_message=self._redactor.text(message))
+            return Received(response, round(time.monotonic() - started, 4))
 
         try:
             # The timeout is for the whole exchange: a body may arrive a byte at a time.
@@ -95,39 +104,58 @@ class Endpoint:
                 raw = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
             raw = error.response
+        except UnusableResponse as error:
+            return failed(error.code, str(error))
         except (TimeoutError, openai.APITimeoutError):
-            message = f"no complete response within {timeout_s:g} s"
-            return received(Response(error_code="timeout", error_message=message))
-        except (openai.APIError, httpx2.HTTPError, OSError) as error:
-            message = f"connection failed ({type(error.__cause__ or error).__name__})"
-            return received(Response(error_code="connection", error_message=message))
-        text = self._redact(raw.content.decode("utf-8", "replace"))
-        response = Response(
-            raw.status_code, _parsed(text), request_id=raw.headers.get("x-request-id")
-        )
+            return failed("timeout", f"no complete response within {timeout_s:g} s")
+        except (
+            INPUT_ERRORS
+        ) as error:  # the libraries have many, for everything that a server may do
+            return failed(
+                "connection", f"connection failed ({type(error.__cause__ or error).__name__})"
+            )
+        latency_s = round(time.monotonic() - started, 4)
         headers = {name: raw.headers[name] for name in _RETRY_HEADERS if name in raw.headers}
-        return received(response, headers)
+        return Received(self._response(raw), latency_s, headers)
+
+    def _response(self, raw: Any) -> Response:
+        """The response without secrets. Text that is not JSON is cut."""
+        request_id = raw.headers.get("x-request-id")
+        if request_id is not None:
+            request_id = self._redactor.text(storable(request_id))[:_MAX_REQUEST_ID]
+        text = raw.content.decode("utf-8", "replace")
+        try:
+            body = self._redactor.value(parse_json(text))
+        except TooDeep as error:
+            if raw.is_success:
+                message = f"the reply is {error}"
+                return Response(None, None, UNUSABLE_REPLY, message, request_id)
+            body = str(error)
+        except ValueError:
+            body = self._redactor.text(storable(text))[:MAX_ERROR_CHARACTERS]
+        return Response(raw.status_code, body, request_id=request_id)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
 
-def _parsed(text: str) -> Any:
-    """The JSON value of `text`; `text` itself if it is not JSON."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def redactor_of(config: TeacherConfig, key: str) -> Redactor:
+    """The redactor of the key, and of user, password and query string of the address.
 
-
-def redact(text: str, key: str) -> str:
-    """`text` without the key.
-
-    >>> redact("Incorrect API key provided: sk-0123456789", "sk-0123456789")
-    'Incorrect API key provided: [key]'
+    >>> config = TeacherConfig(base_url="http://user:password1@127.0.0.1:8000/v1?token=0123456789")
+    >>> redactor_of(config, "sk-0123456789").text("sk-0123456789 password1 0123456789")
+    '[key] [key] [key]'
     """
-    return text.replace(key, "[key]") if len(key) >= _SHORTEST_SECRET else text
+    secrets = [key]
+    try:
+        parts = urlsplit(base_url_of(config) or "")
+    except ValueError:
+        return Redactor(secrets)
+    userinfo = parts.netloc.rpartition("@")[0]
+    raw = [userinfo, userinfo.partition(":")[2], parts.query]
+    raw += [value for _, value in parse_qsl(parts.query)]
+    return Redactor([*secrets, *raw, *map(unquote, raw)])
 
 
 def read_key(config: TeacherConfig) -> str:
@@ -147,14 +175,21 @@ def read_key(config: TeacherConfig) -> str:
             "environment (it is never written anywhere), or name a server that needs no key with "
             "teacher.base_url in corpus.yaml."
         )
+    if key is not None and not _SENDABLE_KEY.fullmatch(key):
+        raise TeacherError(
+            f"the key for {config.model!r} cannot be sent: it has a space, a line break or another "
+            "character that no key has. Set it again; it is not shown here."
+        )
     return key or "none"
 
 
 def _client(config: TeacherConfig, key: str) -> Any:
     import openai
 
-    http_client = openai.DefaultAsyncHttpxClient(
-        limits=_limits(config.max_concurrency), timeout=config.timeout_s, follow_redirects=True
+    from relabel_assets.teacher.sending.bounded_http import BoundedAsyncClient
+
+    http_client = BoundedAsyncClient(
+        limits=_limits(config.max_concurrency), timeout=config.timeout_s
     )
     # No retries by the client: each attempt must be in the ledger, within limits and budget.
     settings: dict[str, Any] = {

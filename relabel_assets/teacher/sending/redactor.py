@@ -87,3 +87,6 @@ def _spelled(character: str) -> str:
         f"&(?:amp;){{0,8}}(?:{'|'.join(references)})",
     ]
     return f"(?:{'|'.join(spellings)})"
+
+
+NO_SECRETS = Redactor()

@@ -1,0 +1,156 @@
+"""HTTP clients that read a response within a limit, and follow no redirect to another host.
+
+What belongs here: the two clients, async and sync, below openai's. What does not: the requests, the
+key and the meaning of a response (endpoint.py, batch/endpoint.py).
+
+Import this module only where something is sent: openai takes a second to load.
+"""
+
+import time
+import zlib
+from typing import Any
+
+import httpx2
+import openai
+
+from relabel_assets.intake.limits import MAX_REPLY_BYTES
+from relabel_assets.teacher.verdict import REDIRECTED, UNUSABLE_REPLY
+
+# Of the answer to our Accept-Encoding, which asks for gzip alone. Nothing limits what other formats
+# unpack to, or gzip in gzip.
+_ENCODINGS = ("", "identity", "gzip", "x-gzip")
+_HEADERS = {"accept-encoding": "gzip"}
+# Of the body as it was sent, not as it is kept.
+_BODY_HEADERS = ("content-encoding", "content-length", "transfer-encoding")
+
+
+class UnusableResponse(openai.OpenAIError):
+    """A response that is not read. `code` is the error's code in the ledger.
+
+    openai's clients repeat no request after an OpenAIError.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BoundedAsyncClient(openai.DefaultAsyncHttpxClient):
+    """An async client whose responses have at most MAX_REPLY_BYTES, unpacked."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(headers=_HEADERS, **settings)
+
+    async def send(
+        self, request: httpx2.Request, *, stream: bool = False, **settings: Any
+    ) -> httpx2.Response:
+        """The response to `request`. A response with `stream` is not read, unless it is an error."""
+        settings["follow_redirects"] = False
+        response = await super().send(request, stream=True, **settings)
+        try:
+            for _ in range(self.max_redirects):
+                if response.next_request is None:
+                    break
+                _check_redirect(response)
+                await response.aclose()
+                response = await super().send(response.next_request, stream=True, **settings)
+            body = _Body(response)
+            if stream and not response.is_error:
+                return response
+            async for raw in response.aiter_raw():
+                body.add(raw)
+        except BaseException:
+            await response.aclose()
+            raise
+        await response.aclose()
+        return body.as_response()
+
+
+class BoundedClient(openai.DefaultHttpxClient):
+    """The same for synchronous calls, each of which takes at most `total_s` seconds."""
+
+    def __init__(self, *, total_s: float, **settings: Any) -> None:
+        super().__init__(headers=_HEADERS, **settings)
+        self._total_s = total_s
+
+    def send(
+        self, request: httpx2.Request, *, stream: bool = False, **settings: Any
+    ) -> httpx2.Response:
+        """The response to `request`. A response with `stream` is not read, unless it is an error."""
+        settings["follow_redirects"] = False
+        last_moment = time.monotonic() + self._total_s
+        response = super().send(request, stream=True, **settings)
+        try:
+            for _ in range(self.max_redirects):
+                if response.next_request is None:
+                    break
+                _check_redirect(response)
+                response.close()
+                response = super().send(response.next_request, stream=True, **settings)
+            body = _Body(response)
+            if stream and not response.is_error:
+                return response
+            for raw in response.iter_raw():
+                body.add(raw)
+                if time.monotonic() > last_moment:
+                    raise httpx2.ReadTimeout(f"no complete response within {self._total_s:g} s")
+        except BaseException:
+            response.close()
+            raise
+        response.close()
+        return body.as_response()
+
+
+class _Body:
+    """The body of a response, unpacked piece by piece and never above the limit."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response, self._pieces, self._room = response, list[bytes](), MAX_REPLY_BYTES
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in _ENCODINGS:
+            message = f"the reply is encoded as {encoding[:50]!r}, and gzip alone was asked for"
+            raise UnusableResponse(UNUSABLE_REPLY, message)
+        is_gzip = encoding.endswith("gzip")
+        self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else None
+
+    def add(self, raw: bytes) -> None:
+        """Add a piece as it was sent. Raises UnusableResponse above the limit."""
+        try:
+            piece = raw if self._gzip is None else self._gzip.decompress(raw, self._room + 1)
+        except zlib.error as error:
+            raise httpx2.DecodingError(str(error)) from error
+        self._room -= len(piece)
+        if self._room < 0:
+            message = f"the reply is longer than {MAX_REPLY_BYTES:,} bytes (unpacked)"
+            raise UnusableResponse(UNUSABLE_REPLY, message)
+        self._pieces.append(piece)
+
+    def as_response(self) -> httpx2.Response:
+        """The whole response. Raises DecodingError for a body that was cut."""
+        if self._gzip is not None and self._pieces and not self._gzip.eof:
+            raise httpx2.DecodingError("the gzip stream was cut")
+        sent = self._response.headers.multi_items()
+        headers = [(name, value) for name, value in sent if name.lower() not in _BODY_HEADERS]
+        return httpx2.Response(
+            self._response.status_code,
+            headers=headers,
+            content=b"".join(self._pieces),
+            request=self._response.request,
+        )
+
+
+def _check_redirect(response: httpx2.Response) -> None:
+    """Raise UnusableResponse for a redirect to another host. The key would go there."""
+    assert response.next_request is not None
+    here, there = response.request.url, response.next_request.url
+    if _place(here) != _place(there):
+        raise UnusableResponse(
+            REDIRECTED,
+            f"{_place(here)} redirects to {_place(there)}, which is not followed, because the key "
+            "would go there",
+        )
+
+
+def _place(url: httpx2.URL) -> str:
+    port = "" if url.port is None else f":{url.port}"
+    return f"{url.scheme}://{url.host}{port}"
