@@ -11,7 +11,7 @@ from typing import TypeVar
 import polars as pl
 
 from relabel_assets.errors import CorpusError, Problem, RelabelError, WarehouseError
-from relabel_assets.intake.text import printable
+from relabel_assets.intake.text import one_line, printable
 
 _LONGEST_REASON = 200  # characters: a message stays a line or two
 _REMEDY = "Correct it, or take it out."
@@ -67,13 +67,14 @@ class costs_itself:
 
 def problem_of(error: BaseException, file: str, line: int | None = None) -> Problem:
     """The problem of the input that raised `error`."""
-    if isinstance(error, SetAside):
-        return Problem(printable(file), line, printable(error.message), printable(error.remedy))
     if isinstance(error, CorpusError) and error.problem:
         return error.problem
+    file = one_line(file)
+    if isinstance(error, SetAside):
+        return Problem(file, line, one_line(error.message), one_line(error.remedy))
     if isinstance(error, RelabelError):
-        return Problem(printable(file), line, printable(str(error)), "")
-    return Problem(printable(file), line, f"it cannot be read: {reason_of(error)}", _REMEDY)
+        return Problem(file, line, printable(str(error)), "")
+    return Problem(file, line, f"it cannot be read: {reason_of(error)}", _REMEDY)
 
 
 def reason_of(error: BaseException) -> str:
