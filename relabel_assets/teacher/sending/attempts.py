@@ -13,7 +13,7 @@ from relabel_assets.teacher.decision import Tries, decide
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus
 from relabel_assets.teacher.ledger.lines import Line, request_line, response_line
 from relabel_assets.teacher.ledger.writer import LedgerWriter
-from relabel_assets.teacher.requests import Outgoing
+from relabel_assets.teacher.requests import BYTES_PER_TOKEN, Outgoing
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
 from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, max_cost_usd
@@ -144,17 +144,24 @@ async def _send_within_limits(state: SendingState, outgoing: Outgoing) -> Sent |
             return NotSent("failed", f"not sent: {context.stop_reason}")
         sent = await _exchange(state, outgoing)
         cost_usd = sent.line.metadata.cost_usd
-        _count_tokens(state, sent.line, announced_tokens)
+        _count_tokens(state, sent.line, outgoing, announced_tokens)
         return sent
     finally:
         await budget.settle(reserved_usd, cost_usd)
 
 
-def _count_tokens(state: SendingState, line: Line, announced_tokens: float) -> None:
-    """Replace the announced tokens by those that the endpoint counted, and update the mean."""
+def _count_tokens(
+    state: SendingState, line: Line, outgoing: Outgoing, announced_tokens: float
+) -> None:
+    """Replace the announced tokens by those that the endpoint counted, and update the mean.
+
+    Counts that cannot be are not believed: one of a billion would halt sending for hours.
+    """
     prompt, completion = line.metadata.prompt_tokens, line.metadata.completion_tokens
     if prompt is None or completion is None:
         return
+    prompt = min(prompt, BYTES_PER_TOKEN * outgoing.prompt_tokens)  # a token has a byte at least
+    completion = min(completion, outgoing.request.max_completion_tokens)
     state.completion_tokens_mean += _MEAN_UPDATE * (completion - state.completion_tokens_mean)
     state.tokens_limiter.correct(prompt + completion - announced_tokens)
 

@@ -7,8 +7,10 @@ What does not: sending live (attempts.py) or in batches (batch/rounds.py).
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, Read
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now
@@ -39,7 +41,7 @@ class Notices(list[str]):
 
 @dataclass
 class SendingContext:
-    """One run for one corpus and one purpose. `read` parses the body of an answer."""
+    """One run for one corpus and one purpose. `parse` parses the body of an answer: call `read`."""
 
     config: TeacherConfig
     corpus: str
@@ -47,7 +49,7 @@ class SendingContext:
     endpoint_name: str
     ledger: Ledger
     dialects: Dialects
-    read: Read
+    parse: Read
     retry_settings: RetrySettings = field(default_factory=RetrySettings)
     prices: Mapping[str, Price | None] = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(None))
@@ -55,6 +57,13 @@ class SendingContext:
     notices: Notices = field(default_factory=Notices)
     on_wait: Callable[[str], None] = lambda note: None  # gets the reason for a long wait
     stop_reason: str | None = None  # why nothing more is sent
+
+    def read(self, body: Any) -> ParsedReply:
+        """The parsed reply in `body`. An exception of the parser costs that reply alone."""
+        try:
+            return self.parse(body)
+        except INPUT_ERRORS as error:
+            return ParsedReply("unparseable", f"the reply cannot be parsed: {reason_of(error)}")
 
     def find(self, index: int, request: Request) -> Exchange | Outgoing:
         """The exchange that the ledger has for `request`; else the Outgoing to send for it."""

@@ -40,23 +40,33 @@ def test_the_number_of_retries_depends_on_the_kind_of_failure(
 
 
 def test_billed_tokens_correct_the_estimated_tokens(tmp_path: Path) -> None:
-    """Each reply is billed with 72,000 tokens; the limit allows ten of these a second."""
+    """Each reply is billed with 1,500 tokens; the limit allows ten of these a second."""
     times, n_pairs = [], 12
 
     def behave(body: dict[str, Any]) -> dict[str, Any]:
         times.append(time.monotonic())
-        usage = {"prompt_tokens": 70_000, "completion_tokens": 2_000}
+        usage = {"prompt_tokens": 1_200, "completion_tokens": 300}
         return good_reply(true_grade(body)) | {"usage": usage}
 
     server = TeacherServer()
     server.behave = behave
     with server.running():
         before_s = time.monotonic()
-        per_minute = 72_000 * 10 * 60
+        per_minute = 1_500 * 10 * 60
         grade(
             tmp_path, server, make_pairs(n_pairs), max_concurrency=1, tokens_per_minute=per_minute
         )
     assert times[-1] - before_s >= 0.9 * (n_pairs - 1) / 10
+
+
+def test_a_billed_number_that_cannot_be_does_not_halt_sending(tmp_path: Path) -> None:
+    server = TeacherServer()
+    usage = {"prompt_tokens": 1_000_000_000, "completion_tokens": 1_000_000_000}
+    server.behave = lambda body: good_reply(true_grade(body)) | {"usage": usage}
+    with server.running():
+        before_s = time.monotonic()
+        grade(tmp_path, server, make_pairs(3), max_concurrency=1, tokens_per_minute=1_000_000)
+    assert time.monotonic() - before_s < 30  # 3 hours at the billed number
 
 
 QUOTA_SPENT = {
