@@ -100,7 +100,7 @@ class Corpora:
         for prompt in ("grading_prompt", "queries_prompt"):
             with costs_itself(problems, "corpus.yaml"):
                 getattr(folder, prompt)
-        return problems
+        return list(dict.fromkeys(problems))  # queries and grades may both read BEIR's qrels
 
     def _folders(self) -> list[str]:
         """The names of the folders under the data folder, links to folders too."""
