@@ -23,8 +23,8 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> "Home":
-        """RELABEL_HOME, or .relabel in the working directory."""
-        return cls(Path(os.environ.get("RELABEL_HOME") or ".relabel").expanduser().resolve())
+        """RELABEL_HOME, or .relabel in the working directory. Raises ConfigError for no usable path."""
+        return cls(_folder("RELABEL_HOME", ".relabel"))
 
     @property
     def warehouse(self) -> Path:
@@ -53,8 +53,21 @@ class Home:
 
 
 def data_from_environment() -> Path:
-    """RELABEL_DATA, or data in the working directory."""
-    return Path(os.environ.get("RELABEL_DATA") or "data").expanduser().resolve()
+    """RELABEL_DATA, or data in the working directory. Raises ConfigError for no usable path."""
+    return _folder("RELABEL_DATA", "data")
+
+
+def _folder(variable: str, default: str) -> Path:
+    """The absolute path of a variable's folder, which may not exist yet."""
+    value = os.environ.get(variable) or default
+    try:
+        path = Path(value).expanduser().resolve()
+        str(path).encode()  # Dagster and DuckDB take UTF-8 alone
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle, ~nobody
+        raise ConfigError(
+            f"{variable} is {value!r}, which is no usable path: {error}. Set it to a folder."
+        ) from error
+    return path
 
 
 @dataclass(frozen=True)
