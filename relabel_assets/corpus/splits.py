@@ -5,23 +5,33 @@ queries come from (queries.py, teacher/queries/).
 """
 
 import hashlib
+import heapq
 import re
-from collections.abc import Iterable, Sequence
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from relabel_assets.corpus.config import QueriesConfig
 from relabel_assets.errors import Problem
 
-# rapidfuzz's ratio of the normalised texts with their words sorted, 0-100. Word order and
-# punctuation do not count: "parental leave, SE" and "se parental leave" are 100. 90 is not measured:
-# in a query of 20 characters it allows two to differ, such as a plural and a typing error.
+# rapidfuzz's ratio of two texts as `compared` gives them, 0-100. Word order and punctuation do not count:
+# "parental leave, SE" and "se parental leave" are 100. 90 is not measured: in a query of 20
+# characters it allows two to differ, such as a plural and a typing error.
 NEAR_DUPLICATE = 90
-_CHUNK = 2000  # queries compared at a time: 2,000 x 100,000 scores of one byte take 200 MB
+# Texts whose lengths differ by more have a lower ratio: 2 * 9 / (9 + 11) is 0.9.
+_MOST_TIMES_AS_LONG = 11 / 9
+_TEXTS_A_BLOCK = (
+    500  # compared at a time with all texts: 500 x 100,000 scores of one byte take 50 MB
+)
+# The time of a ratio grows with the square of the length. Two texts of 3,000 characters take 0.2 ms, so
+# 1,000 such queries took three minutes. A longer text is therefore compared by a sample of its words.
+_LONGEST_COMPARED = 128  # characters of its words. rapidfuzz compares up to 128 three times as fast
+_WORDS_COMPARED, _LONGEST_WORD = 12, 12  # of a sample: it is about as long as a query. Not measured
 # From this many groups on, a share above 0 chooses at least one. Not measured: with fewer, one group
 # is a quarter of the queries or more, too many to take away from training.
 _MIN_GROUPS = 5
@@ -99,37 +109,78 @@ def leaking_pairs(queries: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
     ]
 
 
-def near_duplicates(left: Sequence[str], right: Sequence[str]) -> Iterable[tuple[int, int]]:
-    """Index pairs of near duplicates. Memory is bounded: blocks of `left` against all of `right`."""
-    others = [" ".join(sorted(normalised(text).split())) for text in right]
-    for start in range(0, len(left), _CHUNK):
-        block = [
-            " ".join(sorted(normalised(text).split())) for text in left[start : start + _CHUNK]
-        ]
+def compared(text: str) -> str:
+    """What is compared of a text: its normalised words in alphabetical order, or a sample of them.
+
+    >>> compared("Parental leave, SE!")
+    'leave parental se'
+    """
+    words = normalised(text).split()
+    if sum(map(len, words)) > _LONGEST_COMPARED:
+        words = _sample(words)
+    return " ".join(sorted(words))
+
+
+def _sample(words: Iterable[str]) -> list[str]:
+    """The words with the lowest hashes, so that similar texts have similar samples (Broder 1997).
+
+    A longer word counts as several: scripts without spaces have words of any length.
+    """
+    pieces = {
+        word[start : start + _LONGEST_WORD]
+        for word in set(words)
+        for start in range(0, len(word), _LONGEST_WORD)
+    }
+    return heapq.nsmallest(_WORDS_COMPARED, pieces, key=lambda piece: zlib.crc32(piece.encode()))
+
+
+def near_duplicates(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[int, NDArray]]:
+    """(index in `left`, indices in `right`) of each text that has near duplicates, in any order.
+
+    Both hold texts as `compared` gives them. If both are the same list, a pair may come in one order
+    alone. Leave out equal texts first: each costs as much as any other.
+    """
+    order = sorted(range(len(left)), key=lambda index: len(left[index]))
+    others = np.array(
+        sorted(range(len(right)), key=lambda index: len(right[index])), dtype=np.int64
+    )
+    lengths = np.array([len(right[index]) for index in others])
+    for start in range(0, len(order), _TEXTS_A_BLOCK):
+        block = order[start : start + _TEXTS_A_BLOCK]
+        shortest, longest = len(left[block[0]]), len(left[block[-1]])
+        first, end = np.searchsorted(
+            lengths, (int(shortest / _MOST_TIMES_AS_LONG), int(longest * _MOST_TIMES_AS_LONG) + 1)
+        )
+        compared_with = others[start if left is right else first : end]
         scores = process.cdist(
-            block,
-            others,
+            [left[index] for index in block],
+            [right[index] for index in compared_with],
             scorer=fuzz.ratio,
             score_cutoff=NEAR_DUPLICATE,
             dtype=np.uint8,
             workers=-1,
         )
-        for row, column in zip(*np.nonzero(scores), strict=True):
-            yield start + int(row), int(column)
+        for row, near in zip(block, scores, strict=True):
+            if near.any():
+                yield row, compared_with[np.flatnonzero(near)]
 
 
 def _leaking_rows(queries: pl.DataFrame) -> dict[int, str]:
     """The row numbers of train and dev queries that leak, each with the reason."""
-    rows = queries.with_row_index("row")
+    rows = queries.select("query_id", "seed_doc_id", "split", pl.col("text").map_elements(compared))
+    rows = rows.with_row_index("row")
     benchmark = rows.filter(pl.col("split") == "benchmark")
     training = rows.filter(pl.col("split").fill_null("train") != "benchmark")
-    leaks: dict[int, str] = {}
-    duplicates = near_duplicates(training["text"].to_list(), benchmark["text"].to_list())
-    for training_row, benchmark_row in duplicates:
-        original = benchmark["query_id"][benchmark_row]
-        leaks[training["row"][training_row]] = (
-            f"is a near duplicate of benchmark query {original!r}"
-        )
+    # Of several benchmark queries, the last is named.
+    last = dict(benchmark.select("text", "row").iter_rows())
+    texts, last_rows = training["text"].unique().to_list(), np.array(list(last.values()))
+    pairs = near_duplicates(texts, list(last))
+    originals = {texts[index]: last_rows[indices].max() for index, indices in pairs}
+    leaks = {
+        row: f"is a near duplicate of benchmark query {queries['query_id'][int(originals[text])]!r}"
+        for row, text in training.select("row", "text").iter_rows()
+        if text in originals
+    }
     seeds = set(benchmark["seed_doc_id"].drop_nulls())
     for row, seed in training.select("row", "seed_doc_id").iter_rows():
         if seed in seeds:
@@ -145,14 +196,23 @@ def _groups(queries: pl.DataFrame) -> list[str]:
     ]
     ids = sorted(set(names))
     number = {name: index for index, name in enumerate(ids)}
-    texts = queries["text"].to_list()
-    edges = [(number[names[one]], number[names[two]]) for one, two in near_duplicates(texts, texts)]
-    starts, ends = np.array(edges, dtype=np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges)), (starts, ends)), shape=(len(ids), len(ids)))
-    _, components = connected_components(graph, directed=False)
-    # A group has the lowest name of its component: that of the first index, because `ids` is sorted.
-    _, lowest = np.unique(components, return_index=True)
-    return [ids[lowest[components[number[name]]]] for name in names]
+    groups = np.array([number[name] for name in names])
+
+    def merge(rows: NDArray) -> None:
+        """Put the groups of `rows` together, under the lowest name."""
+        present = groups[rows]
+        if (present != present[0]).any():
+            groups[np.isin(groups, present)] = present.min()
+
+    rows_of = defaultdict[str, list[int]](list)
+    for row, text in enumerate(queries["text"]):
+        rows_of[compared(text)].append(row)
+    for rows in rows_of.values():
+        merge(np.array(rows))
+    texts, first_rows = list(rows_of), np.array([rows[0] for rows in rows_of.values()])
+    for index, indices in near_duplicates(texts, texts):
+        merge(first_rows[[index, *indices]])
+    return [ids[group] for group in groups]
 
 
 def _shares(groups: Sequence[str], share: float, salt: str) -> list[bool]:

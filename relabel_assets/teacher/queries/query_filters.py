@@ -14,7 +14,7 @@ import polars as pl
 from rapidfuzz import fuzz
 
 from relabel_assets.corpus.queries import content_hash
-from relabel_assets.corpus.splits import near_duplicates, normalised
+from relabel_assets.corpus.splits import compared, near_duplicates, normalised
 from relabel_assets.teacher.queries.query_requests import WantedQuery, WrittenQuery
 
 COLUMNS = (
@@ -27,6 +27,7 @@ _MAX_WORDS, _MAX_CHARACTERS = 20, 200
 _MAX_SHARED_WORDS = 6
 # rapidfuzz's ratio of normalised texts, 0-100. Not measured: at 95, one character in 20 differs.
 _TITLE_LIKENESS = 95
+_BLOCK = 500  # texts compared among each other at a time: their near duplicates take some megabytes
 _SPEAKS_OF_DOCUMENT = re.compile(
     r"\b(this|the above|the given|the following) (document|text|article|page|passage)\b"
 )
@@ -108,8 +109,22 @@ def _row(query: WrittenQuery, persona: str | None, doc_id: str) -> dict[str, Any
 
 def _repeated(texts: Sequence[str]) -> set[int]:
     """The indices of texts that are near duplicates of an earlier text that is kept."""
-    repeated: set[int] = set()
-    for index, earlier in sorted(near_duplicates(texts, texts)):
-        if earlier < index and earlier not in repeated:
-            repeated.add(index)
+    first_index: dict[str, int] = {}
+    for index, text in enumerate(texts):
+        first_index.setdefault(compared(text), index)
+    distinct, firsts = list(first_index), list(first_index.values())
+    repeated = set(range(len(texts))) - set(firsts)
+    kept: list[str] = []
+    for start in range(0, len(distinct), _BLOCK):
+        block = distinct[start : start + _BLOCK]
+        near_kept = {row for row, _ in near_duplicates(block, kept)}
+        # A copy: of a list with itself, a pair may come in one order alone.
+        near_in_block = {row: set(rows.tolist()) for row, rows in near_duplicates(block, [*block])}
+        kept_rows: set[int] = set()
+        for row, text in enumerate(block):
+            if row in near_kept or near_in_block[row] & kept_rows:
+                repeated.add(firsts[start + row])
+            else:
+                kept_rows.add(row)
+                kept.append(text)
     return repeated

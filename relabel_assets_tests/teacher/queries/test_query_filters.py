@@ -1,7 +1,11 @@
 """Filters of written queries: rejections with their reason, duplicates, ids."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz import fuzz
 
+from relabel_assets.corpus.splits import compared
 from relabel_assets.teacher.queries.query_filters import COLUMNS, kept_queries, reason_to_reject
 from relabel_assets.teacher.queries.query_requests import WantedQuery, WrittenQuery
 from relabel_assets_tests.teacher.documents import DOCUMENT
@@ -74,6 +78,19 @@ def test_equal_and_near_duplicate_queries_are_kept_once() -> None:
     assert queries["seed_doc_id"].to_list() == ["d1", "d2"]
     assert queries["persona"].to_list() == ["a manager", None]
     assert rejected == {"nearly another query": 2}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("ab", min_size=1, max_size=24), max_size=12))
+def test_a_query_is_kept_unless_it_is_near_one_that_is_kept(texts: list[str]) -> None:
+    written = [WrittenQuery("messy", text) for text in texts]
+    document = {"doc_id": "d1", "title": None, "body": "-"}
+    queries, _ = filter_replies((document, [WantedQuery("messy")] * len(texts), written))
+    kept: list[str] = []
+    for text in texts:
+        if all(fuzz.ratio(compared(text), compared(other)) < 90 for other in kept):
+            kept.append(text)
+    assert queries["text"].to_list() == kept
 
 
 def test_queries_beyond_the_requested_number_are_left_out() -> None:
