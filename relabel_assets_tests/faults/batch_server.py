@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from relabel_assets.teacher.requests import request_key
-from relabel_assets_tests.faults.teacher_server import ANSWERS, chat_body, error_body, true_grade
+from relabel_assets_tests.faults.teacher_server import ANSWERS, error_body, good_reply, true_grade
 
 Fate = Callable[[dict[str, Any], str, int], str | None]
 
@@ -47,6 +47,7 @@ class BatchServer:
         self.bodies: dict[str, dict[str, Any]] = {}
         self.uploads: list[int] = []  # requests in each
         self.authorizations: set[str] = set()
+        self.answers_with: Callable[[int], dict[str, Any]] = good_reply
         self.whole_batch_fails: Callable[[int], dict[str, str] | None] = lambda nth: None
         self.lose_answer_to_create = False
         self.paths: list[str] = []
@@ -169,9 +170,7 @@ class BatchServer:
                     result | {"error": {"code": "batch_expired", "message": "not executed in time"}}
                 )
             elif fate != "missing":
-                good = chat_body(
-                    json.dumps({"rationale": "because", "grade": true_grade(line["body"])})
-                )
+                good = self.answers_with(true_grade(line["body"]))
                 status, _, body = (
                     ANSWERS[fate](true_grade(line["body"])) if fate else (200, {}, good)
                 )
