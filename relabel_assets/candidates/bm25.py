@@ -17,6 +17,7 @@ import polars as pl
 import tantivy
 
 from relabel_assets.candidates.steps import FILLER, fillers
+from relabel_assets.files import make_private
 from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.schemas import DOCUMENT_METADATA
 
@@ -99,7 +100,7 @@ def bm25_index(
 
     The folder is removed when the block ends.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
+    make_private(scratch)
     folder = Path(tempfile.mkdtemp(prefix="bm25-", dir=scratch))
     try:
         index = tantivy.Index(_schema(), path=str(folder))

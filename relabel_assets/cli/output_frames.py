@@ -14,6 +14,8 @@ from rich.markup import escape
 from relabel_assets.cli.output import ERR, OUT
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
+from relabel_assets.intake.one_input import reason_of
+from relabel_assets.intake.text import printable
 from relabel_assets.plural import counted
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -47,11 +49,15 @@ def output_format(requested: str | None, out: Path | None) -> str:
 
 
 def print_frame(frame: pl.DataFrame, chosen: str) -> None:
-    """Print a query's result as a table of its first 100 rows, as CSV, or as JSON Lines."""
+    """Print a query's result as a table of its first 100 rows, as CSV, or as JSON Lines.
+
+    On a terminal, control characters are shown as escapes. A pipe gets the data as they are.
+    """
     if chosen == "table":
         _print_table(frame)
     else:
-        sys.stdout.write(_csv(frame) if chosen == "csv" else frame.write_ndjson())
+        text = _csv(frame) if chosen == "csv" else frame.write_ndjson()
+        sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
 
 
 def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
@@ -66,8 +72,8 @@ def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
             else:
                 text = _csv(frame) if chosen == "csv" else frame.write_ndjson()
                 scratch.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--out {out} cannot be written: {error}.") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ConfigError(f"--out {out} cannot be written: {reason_of(error)}.") from error
     ERR.print(f"{counted(frame.height, 'row')} in {out}", highlight=False)
 
 
@@ -82,7 +88,7 @@ def _csv(frame: pl.DataFrame) -> str:
 def _print_table(frame: pl.DataFrame) -> None:
     """Print the first rows as a table, or as blocks if the columns are too many for the width."""
     rows = [
-        ["" if cell is None else _as_text(cell) for cell in row]
+        ["" if cell is None else printable(_as_text(cell)) for cell in row]
         for row in frame.head(_TABLE_ROWS).iter_rows()
     ]
     longest = [

@@ -36,6 +36,11 @@ MAX_ERROR_CHARACTERS = 10_000  # of a body that is not JSON: a page of HTML, kep
 MAX_TOKENS = 1_000_000_000  # in one response's usage
 MAX_LEDGER_LINE_BYTES = 64 * MIB
 
+# Queries of `relabel sql`, each in a process of its own
+QUERY_MEMORY_BYTES = 4 * GIB  # of DuckDB, which then writes to the disk
+QUERY_DISK_BYTES = 16 * GIB
+MAX_RESULT_BYTES = 2 * GIB
+
 # Parsers of binary formats, each in a process of its own
 PARSER_MEMORY_BYTES = 4 * GIB
 PARSER_IDLE_S = 60  # without a row

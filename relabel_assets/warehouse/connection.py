@@ -1,4 +1,4 @@
-"""Opening a DuckDB file: its lock, retries, and DuckDB's errors as WarehouseErrors.
+"""Opening a DuckDB file: its lock, its first bytes, retries, and DuckDB's errors as WarehouseErrors.
 
 What belongs here: everything between a path and an open connection, and running one query on it.
 What does not: the file's tables (schema.py), reading and writing rows (warehouse.py, partition.py),
@@ -16,6 +16,9 @@ import polars as pl
 import tenacity
 
 from relabel_assets.errors import WarehouseError
+from relabel_assets.files import make_private
+from relabel_assets.intake.one_input import reason_of
+from relabel_assets.intake.text import printable
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,7 +27,17 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_S = 120
 # Another program (a DuckDB shell, a BI tool) usually holds the file for one query only.
 OTHER_PROGRAM_TIMEOUT_S = 20
-READ_ONLY = {"access_mode": "READ_ONLY", "enable_external_access": "false"}
+# Of every connection: SQL, a view in the file included, reaches no other file and no network, loads
+# no extension, and changes none of these settings.
+CLOSED = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",  # else a table's name may be a variable of this program
+    "lock_configuration": "true",
+}
+READ_ONLY = {"access_mode": "READ_ONLY"}
+_MAGIC, _MAGIC_OFFSET = b"DUCK", 8  # after the checksum of the file's first header
 REMEDY = (
     "If the file is damaged, restore a backup, or move it away and run `relabel run`: the ledger "
     "keeps every label that was paid for."
@@ -41,7 +54,7 @@ def locked(path: Path) -> Iterator[None]:
     import duckdb
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         with filelock.FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S):
             yield
     except filelock.Timeout as error:
@@ -53,6 +66,8 @@ def locked(path: Path) -> Iterator[None]:
         is_full = error.errno == errno.ENOSPC
         remedy = "Make room" if is_full else "Set RELABEL_HOME to a folder you may write to"
         raise WarehouseError(f"cannot write to {path.parent}: {error}. {remedy}.") from error
+    except duckdb.OutOfMemoryException as error:
+        raise WarehouseError(f"{path}: {first_line(error)}. Free memory or disk.") from error
     except duckdb.Error as error:
         raise WarehouseError(f"{path}: {first_line(error)}. {REMEDY}") from error
 
@@ -62,11 +77,13 @@ def open_file(
 ) -> "duckdb.DuckDBPyConnection":
     """Open the DuckDB file at `path`; wait up to 20 s for another program that holds it.
 
-    Raises WarehouseError for a file that another program keeps open, that another version of DuckDB
-    wrote, or that is damaged. `remedy` ends the message for a damaged file.
+    Its SQL can reach no other file. Raises WarehouseError for a file that another program keeps open,
+    that another version of DuckDB wrote, that is damaged, or that is no DuckDB file. `remedy` ends the
+    message for the last two.
     """
     import duckdb
 
+    require_file(path, remedy)
     is_held = tenacity.retry_if_exception(lambda error: "lock on file" in str(error))
     retrying = tenacity.Retrying(
         retry=is_held,
@@ -77,49 +94,62 @@ def open_file(
         reraise=True,
     )
     try:
-        return retrying(duckdb.connect, str(path), config=config)
+        return retrying(duckdb.connect, str(path), config={**config, **CLOSED})
     except duckdb.Error as error:
-        message = str(error)
-        if "lock on file" in message:
-            raise WarehouseError(
-                f"{path} is open in another program. Close it there, then run this again. "
-                f"({first_line(error)})"
-            ) from error
-        if "version number" in message:
-            raise WarehouseError(
-                f"{path} was written by another version of DuckDB than {duckdb.__version__}: "
-                f"{first_line(error)}. Install the version that wrote it. Nothing was changed."
-            ) from error
-        raise WarehouseError(f"{path} cannot be opened: {first_line(error)}. {remedy}") from error
+        raise opening_error(path, str(error), remedy) from error
+
+
+def opening_error(path: Path, message: str, remedy: str = REMEDY) -> WarehouseError:
+    """The error for a file that DuckDB refused to open with `message`."""
+    first = first_line(message)
+    if "lock on file" in message:
+        return WarehouseError(
+            f"{path} is open in another program. Close it there, then run this again. ({first})"
+        )
+    if "version number" in message:
+        return WarehouseError(
+            f"{path} was written by another version of DuckDB: {first}. "
+            "Install the version that wrote it. Nothing was changed."
+        )
+    return WarehouseError(f"{path} cannot be opened: {first}. {remedy}")
+
+
+def require_file(path: Path, remedy: str = REMEDY) -> None:
+    """Raise WarehouseError where `path` exists and is no DuckDB file.
+
+    DuckDB itself would open a SQLite file as such, and wait for ever for a pipe.
+    """
+    for file in (path, path.with_name(f"{path.name}.wal")):
+        try:
+            if file.exists() and not file.is_file():
+                raise WarehouseError(f"{file} is no regular file. {remedy}")
+            if file.is_symlink() and not file.exists():
+                raise WarehouseError(f"{file} is a link to nothing. {remedy}")
+            if file == path and file.exists():
+                with file.open("rb") as content:
+                    start = content.read(_MAGIC_OFFSET + len(_MAGIC))
+                if start[_MAGIC_OFFSET:] != _MAGIC:
+                    raise WarehouseError(f"{file} is no DuckDB file. {remedy}")
+        except OSError as error:
+            raise WarehouseError(f"{file} cannot be read: {reason_of(error)}. {remedy}") from error
 
 
 def run_query(
     con: "duckdb.DuckDBPyConnection", sql: str, params: dict[str, Any] | None = None
 ) -> pl.DataFrame:
-    """The result of `sql` as a frame; empty for a statement without a result.
+    """The result of `sql`, a query of this project, as a frame; empty for a statement without a result.
 
-    Raises WarehouseError with DuckDB's own message for invalid SQL, and for a column of a type that
-    no output format supports.
+    Raises WarehouseError with DuckDB's own message where it cannot be run.
     """
     import duckdb
 
     try:
         relation = con.sql(sql, params=params)
-        frame = pl.DataFrame() if relation is None else relation.pl()
+        return pl.DataFrame() if relation is None else relation.pl()
     except duckdb.Error as error:
-        raise WarehouseError(str(error).strip()) from error
-    except pl.exceptions.PolarsError as error:
-        raise WarehouseError(
-            "a column has an unsupported type, such as INTERVAL: cast it to varchar."
-        ) from error
-    binary = [name for name, dtype in frame.schema.items() if dtype == pl.Binary]
-    if binary:
-        raise WarehouseError(
-            f"column {binary[0]} is binary, which no output format supports: cast it to varchar."
-        )
-    return frame
+        raise WarehouseError(printable(str(error).strip())) from error
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, without its full stop."""
-    return str(error).strip().split("\n")[0].rstrip(".")
+def first_line(error: Exception | str) -> str:
+    """The first line of an error's message, printable, and without its full stop."""
+    return printable(str(error).strip().split("\n")[0].rstrip("."))

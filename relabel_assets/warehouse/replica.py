@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from relabel_assets.files import whole
-from relabel_assets.warehouse.connection import READ_ONLY, open_file, run_query
+from relabel_assets.warehouse.query import read_only
 from relabel_assets.warehouse.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -92,15 +92,10 @@ class ReaderCopies:
         return metadata.get(_WRITTEN_AT) == _timestamp(receipt)
 
     def read(self, sql: str) -> pl.DataFrame:
-        """The result of `sql` on the replica, run read-only and without access to other files.
-
-        Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
-        """
-        con = open_file(self.replica, READ_ONLY, remedy="`relabel doctor --fix` copies it again.")
-        try:
-            return run_query(con, sql)
-        finally:
-            con.close()
+        """The result of `sql` on the replica. Raises WarehouseError as query.read_only."""
+        return read_only(
+            self.replica, sql, remedy="If it is damaged, `relabel doctor --fix` copies it again."
+        )
 
     def _parquet_file(self, receipt: Receipt) -> Path:
         return self.parquet / receipt.table_name / f"corpus={receipt.corpus}" / "rows.parquet"

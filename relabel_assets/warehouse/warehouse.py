@@ -17,8 +17,9 @@ from dagster_duckdb import DuckDBResource
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.connection import READ_ONLY, locked, open_file, run_query
+from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
 from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
+from relabel_assets.warehouse.query import read_only
 from relabel_assets.warehouse.receipt import Receipt, content_hash
 from relabel_assets.warehouse.replica import ReaderCopies, copy_file
 from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
@@ -119,7 +120,7 @@ class Warehouse(DuckDBResource):
         return self.query(query, {"corpus": corpus, "ids": ids.drop_nulls().unique().to_list()})
 
     def query(self, sql: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
-        """The result of `sql`, run read-only and without access to other files.
+        """The result of `sql`, a query of this project, run read-only.
 
         Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
         """
@@ -132,7 +133,8 @@ class Warehouse(DuckDBResource):
 
     def receipts(self) -> dict[tuple[str, str], Receipt]:
         """Every partition's receipt, by corpus and table name."""
-        if not Path(self.database).exists():
+        path = Path(self.database)
+        if not path.exists() and not path.is_symlink():  # a link to nothing is refused
             return {}
         with self._upgraded() as con:
             return {(receipt.corpus, receipt.table_name): receipt for receipt in all_receipts(con)}
@@ -181,11 +183,17 @@ class Warehouse(DuckDBResource):
             copy_file(Path(self.database), path)
 
     def read_replica(self, sql: str) -> pl.DataFrame:
-        """The result of `sql` on the read replica, which no run locks, or else on the warehouse.
+        """The result of `sql`, which somebody typed, on the read replica, which no run locks.
 
-        Raises WarehouseError with DuckDB's own message for SQL that cannot be run.
+        Without a replica, on the warehouse. Raises WarehouseError as query.read_only.
         """
-        return self._copies.read(sql) if self.replica.exists() else self.query(sql)
+        path = Path(self.database)
+        if self.replica.exists():
+            return self._copies.read(sql)
+        if not path.exists():
+            raise WarehouseError(f"there is no warehouse at {path} yet. `relabel run` creates it.")
+        with locked(path):
+            return read_only(path, sql, remedy=REMEDY)
 
     def is_published(self, receipt: Receipt) -> bool:
         """Whether the copies for readers hold the partition of this receipt."""

@@ -1,8 +1,10 @@
 """Connections to the warehouse file: one writer at a time, read-only queries, damaged files."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from relabel_assets.errors import WarehouseError
@@ -61,3 +63,86 @@ def test_a_damaged_file_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="damaged"):
         Warehouse.at(path).receipts()
     assert path.read_bytes().startswith(b"not a database")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"DUCK",
+        b"a text" * 1000,
+        b"SQLite format 3\0" + bytes(5000),
+        b"PAR1" + bytes(5000),
+        bytes(5000),
+    ],
+)
+def test_a_file_that_is_no_duckdb_file_is_refused_by_its_first_bytes(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    path.write_bytes(content)
+    for access in (Warehouse.at(path).receipts, lambda: Warehouse.at(path).query("select 1")):
+        with pytest.raises(WarehouseError, match=r"is no DuckDB file.*restore a backup"):
+            access()
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "warehouse.duckdb.wal", "labels.duckdb"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to nothing"])
+def test_a_pipe_a_folder_or_a_device_is_refused_without_waiting(
+    warehouse: Warehouse, name: str, kind: str
+) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    path = Path(warehouse.database).with_name(name)
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else "/nowhere/x")
+    if (name, kind) == ("labels.duckdb", "link to nothing"):
+        assert warehouse.read_replica("from labels").height == 1  # of the warehouse itself
+        return
+    with pytest.raises(WarehouseError, match=r"is no regular file|is a link to nothing"):
+        warehouse.read_replica("select 1") if name == "labels.duckdb" else warehouse.receipts()
+
+
+def test_a_view_in_a_foreign_file_reads_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute(f"create view outside as select * from read_csv('{tmp_path}/secret.csv')")
+    warehouse = Warehouse.at(path)
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    for read in (warehouse.query, warehouse.read_replica):
+        with pytest.raises(WarehouseError, match="disabled by configuration"):
+            read("from outside")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["copy seed_docs to '{file}'", "from '{file}'", "attach '{file}' as x", "load httpfs"],
+)
+def test_the_writing_connection_reaches_no_other_file(
+    warehouse: Warehouse, tmp_path: Path, statement: str
+) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    file = tmp_path / "x.csv"
+    with warehouse.get_connection() as con:
+        with pytest.raises(duckdb.Error):
+            con.execute(statement.format(file=file))
+        with pytest.raises(duckdb.Error, match="locked"):
+            con.execute("set enable_external_access = true")
+    assert not file.exists()
+
+
+def test_the_writing_connection_spills_to_the_disk(tmp_path: Path) -> None:
+    warehouse = Warehouse(
+        database=str(tmp_path / "warehouse.duckdb"),
+        connection_config={"memory_limit": "150MB", "threads": 1},
+    )
+    with warehouse.get_connection() as con:
+        query = "select range, md5(range::varchar) as hash from range(4000000) order by hash"
+        con.execute(f"create table spilled as {query}")
+        assert con.execute("select count(*) from spilled").fetchone() == (4_000_000,)

@@ -261,8 +261,8 @@ def test_sql_reads_labels_and_nothing_else(
     [
         ("drop view labels", "can only read the labels"),
         ("select * from labls", 'Did you mean "labels"?'),
-        ("select interval 1 day", "cast it to varchar"),
-        ("select 'x'::blob as bytes", "column bytes is binary"),
+        ("select interval 1 day", "Cast it to varchar"),
+        ("select 'x'::blob as bytes", "column bytes is BLOB"),
         (" ", "the query is empty"),
     ],
 )

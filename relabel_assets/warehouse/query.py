@@ -1,0 +1,149 @@
+"""A query that somebody typed: run in a process of its own, read-only, with limits.
+
+What belongs here: starting and watching that process, and its errors as WarehouseErrors. What does
+not: running the query (query_child.py), and the project's own queries (warehouse.py).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from relabel_assets.errors import WarehouseError
+from relabel_assets.intake.limits import (
+    GIB,
+    MAX_RESULT_BYTES,
+    QUERY_DISK_BYTES,
+    QUERY_MEMORY_BYTES,
+)
+from relabel_assets.intake.text import printable
+from relabel_assets.warehouse.connection import CLOSED, READ_ONLY, opening_error, require_file
+
+_CHILD = Path(__file__).with_name("query_child.py")
+_SETTINGS = {
+    **CLOSED,
+    **READ_ONLY,
+    "memory_limit": f"{QUERY_MEMORY_BYTES}B",
+    "max_temp_directory_size": f"{QUERY_DISK_BYTES}B",
+    "threads": min(os.cpu_count() or 1, 16),  # a thread takes some 100 MB of addresses
+}
+# Beside DuckDB's own memory: its program, its threads' stacks, and the batch that is written.
+_CHILD_BYTES = QUERY_MEMORY_BYTES + 4 * GIB
+_CAST = "Cast it to varchar."
+# Days since 1970: those that Python's dates can be, with a day less on each side for time zones.
+_EPOCH = date(1970, 1, 1).toordinal()
+_FIRST_DAY, _LAST_DAY = date.min.toordinal() + 1 - _EPOCH, date.max.toordinal() - 1 - _EPOCH
+
+
+def read_only(path: Path, sql: str, *, remedy: str) -> pl.DataFrame:
+    """The result of `sql`, one query on the DuckDB file at `path`; it can read no other file.
+
+    A repeated name of a column gets a number. `remedy` ends the message for a damaged file. Raises
+    WarehouseError with DuckDB's own message for SQL that cannot be run, and for whatever is no query,
+    needs more memory than the limits, crashes DuckDB, or has values that no output format can hold.
+    """
+    require_file(path, remedy)
+    command = [sys.executable, "-I", str(_CHILD), str(path), json.dumps(_SETTINGS)]
+    child = subprocess.Popen(
+        [*command, str(_CHILD_BYTES)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        frame = _result(child, sql)
+        error = child.stderr.read() if child.stderr else b""
+        code = child.wait()
+    finally:  # Ctrl-C too
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream:
+                stream.close()
+    if code:
+        raise _error(path, code, error, remedy)
+    _require_dates(frame)
+    return frame
+
+
+def _result(child: "subprocess.Popen[bytes]", sql: str) -> pl.DataFrame:
+    """The frame that `child` writes; an empty one if it ends with an error."""
+    assert child.stdin is not None and child.stdout is not None
+    batches, n_bytes = [], 0
+    try:
+        child.stdin.write(sql.encode("utf-8", "replace"))
+        child.stdin.close()
+        with pa.ipc.open_stream(child.stdout) as reader:
+            for batch in reader:
+                n_bytes += batch.nbytes
+                if n_bytes > MAX_RESULT_BYTES:
+                    raise WarehouseError(
+                        f"the result has more than {MAX_RESULT_BYTES // GIB} GiB. Select fewer rows or "
+                        "columns, or read labels.duckdb or parquet/ with another program."
+                    )
+                batches.append(batch)
+            table = pa.Table.from_batches(batches, schema=reader.schema)
+    except (pa.ArrowException, OSError, EOFError):  # the child's own error says more
+        return pl.DataFrame()
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _error(path: Path, code: int, stderr: bytes, remedy: str) -> WarehouseError:
+    """The error for a child that ended with `code`."""
+    try:
+        written = json.loads(stderr)
+        kind, message = written["error"], written["message"].strip()
+    except (ValueError, KeyError, TypeError):
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return WarehouseError(f"{path}: DuckDB crashed on this query ({name}). {remedy}")
+    hint = (
+        "`relabel sql` can only read the labels; --out FILE writes a result. "
+        f"For anything else, open {path} in DuckDB."
+    )
+    if kind == "opening":
+        return opening_error(path, message, remedy)
+    if kind == "statement":
+        what = f"the statement is {message}" if message else "it has no statement"
+        if "," in message:
+            what = "it has more than one statement"
+        return WarehouseError(f"{what}, and not one query (select, describe, show, ...). {hint}")
+    if kind == "type":
+        return WarehouseError(f"{message}, which no output format supports. {_CAST}")
+    if kind == "memory":
+        return WarehouseError(
+            f"the query needs more than {QUERY_MEMORY_BYTES // GIB} GiB of memory, or "
+            f"{QUERY_DISK_BYTES // GIB} GiB of disk. Select fewer rows."
+        )
+    is_refused = "disabled by configuration" in message or "read-only" in message
+    return WarehouseError(printable(message) + (f" {hint}" if is_refused else ""))
+
+
+def _require_dates(frame: pl.DataFrame) -> None:
+    """Raise WarehouseError for a date that Python and the formats lack: infinity, or the year 290000."""
+    for column in frame:
+        if not _has_known_dates(column):
+            raise WarehouseError(
+                f"column {column.name} has a date outside the years 1 to 9999. {_CAST}"
+            )
+
+
+def _has_known_dates(column: pl.Series) -> bool:
+    dtype = column.dtype
+    if isinstance(dtype, pl.List | pl.Array):
+        return _has_known_dates(column.explode())
+    if isinstance(dtype, pl.Struct):
+        return all(_has_known_dates(column.struct.field(name.name)) for name in dtype.fields)
+    if isinstance(dtype, pl.Datetime | pl.Date):
+        per_day = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+        unit = per_day[dtype.time_unit] if isinstance(dtype, pl.Datetime) else 1
+        days = column.drop_nulls().to_physical().cast(pl.Int64) // unit
+        return bool(days.is_between(_FIRST_DAY, _LAST_DAY).all())
+    return True
