@@ -84,7 +84,7 @@ def main() -> None:
 
     open_streams()
     try:
-        code = app(standalone_mode=False) or 0
+        code = app(prog_name="relabel", standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
     except KeyboardInterrupt:
