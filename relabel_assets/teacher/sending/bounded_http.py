@@ -21,7 +21,7 @@ from relabel_assets.teacher.verdict import REDIRECTED, UNUSABLE_REPLY
 _ENCODINGS = ("", "identity", "gzip", "x-gzip")
 _HEADERS = {"accept-encoding": "gzip"}
 # Of the body as it was sent, not as it is kept.
-_BODY_HEADERS = ("content-encoding", "content-length", "transfer-encoding")
+_BODY_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
 class UnusableResponse(openai.OpenAIError):
@@ -129,7 +129,7 @@ class _Body:
         """The whole response. Raises DecodingError for a body that was cut."""
         if self._gzip is not None and self._pieces and not self._gzip.eof:
             raise httpx2.DecodingError("the gzip stream was cut")
-        sent = self._response.headers.multi_items()
+        sent = self._response.headers.raw  # bytes: a server may send what is no text
         headers = [(name, value) for name, value in sent if name.lower() not in _BODY_HEADERS]
         return httpx2.Response(
             self._response.status_code,
