@@ -163,9 +163,7 @@ class Ledger:
     def append(self, corpus: str, lines: Iterable[bytes]) -> None:
         """Append whole lines to today's file of `corpus`, flush them to the disk, and index them.
 
-        Each line gets its chain (chain.py).
-
-        Raises TeacherError if they cannot be written.
+        Each line gets its chain (chain.py). Raises TeacherError if they cannot be written.
         """
         data = b"".join(lines)
         if not data:
@@ -211,9 +209,18 @@ class Ledger:
         """Hold the lock for sending for `corpus`, so that two runs do not pay for the same request.
 
         Waits for another process to finish, then indexes its lines. The lock is on an open file,
-        which the system closes when the process ends, even by SIGKILL.
+        which the system closes when the process ends, even by SIGKILL. Raises TeacherError if there is
+        something that cannot be locked.
         """
-        make_private(self.folder)
-        with filelock.FileLock(self.folder / f"{corpus}.lock", poll_interval=_SENDING_POLL_S):
+        file = self.folder / f"{corpus}.lock"
+        try:
+            make_private(self.folder)
+            lock = filelock.FileLock(file, poll_interval=_SENDING_POLL_S).acquire()
+        except OSError as error:
+            raise TeacherError(
+                f"{file} cannot be locked: {reason_of(error)}. The lock keeps two runs from paying for "
+                "the same request. Repair the folder, or move away what is there, and run again."
+            ) from error
+        with lock:
             self.refresh()
             yield
