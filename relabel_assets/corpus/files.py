@@ -6,7 +6,7 @@ settings and rows (folder.py), and opening a file safely (intake/regular_files.p
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from relabel_assets.corpus import documents
 from relabel_assets.corpus.rows import json_objects
 from relabel_assets.errors import ConfigError, CorpusError, Problem
-from relabel_assets.intake.csv_rows import csv_header, csv_rows
+from relabel_assets.intake.csv_rows import csv_rows
 from relabel_assets.intake.limits import (
     MAX_DOCUMENT_FILE_BYTES,
     MAX_ROWS_FILE_BYTES,
@@ -23,7 +23,7 @@ from relabel_assets.intake.limits import (
     MIB,
 )
 from relabel_assets.intake.one_input import SetAside, costs_itself, problem_of
-from relabel_assets.intake.parquet_rows import parquet_columns, parquet_rows
+from relabel_assets.intake.parquet_rows import parquet_rows
 from relabel_assets.intake.regular_files import (
     numbered_lines,
     open_regular,
@@ -31,7 +31,7 @@ from relabel_assets.intake.regular_files import (
     read_regular,
     walk,
 )
-from relabel_assets.intake.text import is_storable
+from relabel_assets.intake.text import is_storable, shown
 
 DOCUMENT_FILES = ("documents.jsonl", "documents.csv", "documents.parquet", "corpus.jsonl")
 # Pictures, styles and scripts of web pages: they are skipped without a problem.
@@ -102,15 +102,9 @@ class CorpusFiles:
         """The rows of a file of documents, each with its line or row number."""
         if file.endswith(".jsonl"):
             return json_objects(numbered_lines(opened), file=file, problems=problems)
-        is_csv = file.endswith(".csv")
-        names = csv_header(opened) if is_csv else parquet_columns(opened)
-        for column, beir_column in (("doc_id", "_id"), ("body", "text")):
-            if column not in names and beir_column not in names:
-                message = (
-                    f"it has no column {column}; its columns: {', '.join(names[:20]) or 'none'}"
-                )
-                raise SetAside(message, f"Name one of them {column}.")
-        return csv_rows(opened) if is_csv else parquet_rows(opened, documents.ROW_COLUMNS)
+        if file.endswith(".csv"):
+            return csv_rows(opened, _check_columns)
+        return parquet_rows(opened, documents.ROW_COLUMNS, _check_columns)
 
     def text(self, file: str) -> str:
         try:
@@ -178,3 +172,12 @@ def _check_name(file: PurePosixPath) -> None:
     if file.suffix.lower() not in documents.TEXT_SUFFIXES:
         allowed = ", ".join(documents.TEXT_SUFFIXES)
         raise SetAside(f"{file.suffix or 'no suffix'} is not read", f"Formats: {allowed}.")
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    """Raises SetAside for columns without the id or the text of a document."""
+    for column, beir_column in (("doc_id", "_id"), ("body", "text")):
+        if column not in names and beir_column not in names:
+            columns = shown(", ".join(names)) if names else "none"
+            message = f"it has no column {column}; its columns: {columns}"
+            raise SetAside(message, f"Name one of them {column}.")

@@ -17,7 +17,7 @@ from relabel_assets.corpus.files import DOCUMENT_FILES, CorpusFiles, is_beir
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.intake.regular_files import numbered_lines
-from relabel_assets.intake.text import printable
+from relabel_assets.intake.text import printable, shown
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric, default_rubric, parse_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
@@ -101,7 +101,7 @@ class CorpusFolder:
         try:
             return self.files.text(file)
         except ConfigError as error:
-            raise ConfigError(f"{self.name}/corpus.yaml names {file!r}. {error}") from error
+            raise ConfigError(f"{self.name}/corpus.yaml names {shown(file)}. {error}") from error
 
     def optional_text(self, file: str | None) -> str | None:
         """As read_text; None without a file."""

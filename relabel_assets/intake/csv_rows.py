@@ -6,7 +6,7 @@ What belongs here: splitting text into cells. What does not: which columns a fil
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -18,28 +18,22 @@ CsvRow = dict[str, str] | SetAside
 _Reader = Any  # the csv module does not name the type of its readers
 
 
-def csv_header(file: BinaryIO) -> list[str]:
-    """The names of the columns. `file` is at its start, and is there again afterwards.
-
-    Raises SetAside for a header that is not UTF-8, is not CSV, or has a name twice.
-    """
-    with _text_of(file) as lines:
-        names = _header(_reader(lines))
-    file.seek(0)
-    return names
-
-
-def csv_rows(file: BinaryIO) -> Iterator[tuple[int, CsvRow]]:
+def csv_rows(
+    file: BinaryIO, check_columns: Callable[[Sequence[str]], None]
+) -> Iterator[tuple[int, CsvRow]]:
     """Each row after the header, with the number of its first line. `file` is at its start.
 
-    A row is a dict of texts, or the reason why it cannot be used: another number of fields than the
-    header, or bytes that are not text. Empty lines are skipped.
+    `check_columns` gets the names of the columns, and raises SetAside if they cannot be used. A row is a
+    dict of texts, or the reason why it cannot be used: another number of fields than the header, or
+    bytes that are not text. Empty lines are skipped.
 
-    Raises SetAside, with the line in its message, where the rest of the file cannot be split into rows.
+    Raises SetAside for a header that is not UTF-8 or has a name twice. Raises it too, with the line in its
+    message, where the rest of the file cannot be split into rows.
     """
     with _text_of(file) as lines:
         reader = _reader(lines)
         names = _header(reader)
+        check_columns(names)
         while True:
             line = reader.line_num + 1
             values = _next_row(reader, line)

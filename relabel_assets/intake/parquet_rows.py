@@ -8,7 +8,7 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,14 +27,12 @@ ParquetRow = dict[str, Any] | SetAside
 _REMEDY = "Write the file again."
 
 
-def parquet_columns(file: BinaryIO) -> list[str]:
-    """The names of the columns. Raises SetAside for a file that is not Parquet."""
-    with _Child(file, ()) as child:
-        return [name for name, _, _ in child.columns()]
-
-
-def parquet_rows(file: BinaryIO, wanted: Sequence[str]) -> Iterator[tuple[int, ParquetRow]]:
+def parquet_rows(
+    file: BinaryIO, wanted: Sequence[str], check_columns: Callable[[Sequence[str]], None]
+) -> Iterator[tuple[int, ParquetRow]]:
     """Each row, numbered from 1: its cells in the `wanted` columns that the file has.
+
+    `check_columns` gets the names of all columns, and raises SetAside if they cannot be used.
 
     A row with a date that Python cannot hold is a SetAside instead. A cell is a text, a number or
     None; dates and times are texts in ISO 8601. Bytes that are not UTF-8 become U+FFFD.
@@ -45,6 +43,7 @@ def parquet_rows(file: BinaryIO, wanted: Sequence[str]) -> Iterator[tuple[int, P
     with _Child(file, wanted) as child:
         present = child.columns()
         all_names = [name for name, _, _ in present]
+        check_columns(all_names)
         for name, kind, is_text in present:
             if name not in wanted:
                 continue

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.intake.csv_rows import csv_header, csv_rows
+from relabel_assets.intake.csv_rows import csv_rows
 from relabel_assets.intake.json_rows import json_object
 from relabel_assets.intake.limits import (
     MAX_BODY_CHARACTERS,
@@ -23,8 +23,9 @@ from relabel_assets.intake.limits import (
     MAX_ROWS_FILE_BYTES,
 )
 from relabel_assets.intake.one_input import SetAside, problem_of
-from relabel_assets.intake.parquet_rows import parquet_columns, parquet_rows
+from relabel_assets.intake.parquet_rows import parquet_rows
 from relabel_assets.intake.regular_files import numbered_lines, open_regular, open_text
+from relabel_assets.intake.text import shown
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 QUERY, DOCUMENT = "query", "body"
@@ -100,11 +101,9 @@ def _opened(file: Path) -> BinaryIO:
 def _numbered_rows(opened: BinaryIO, suffix: str) -> Iterable[tuple[int | None, Any]]:
     """Each row of the file with its line or row number."""
     if suffix == ".parquet":
-        _require_columns(parquet_columns(opened))
-        return parquet_rows(opened, COLUMNS)
+        return parquet_rows(opened, COLUMNS, _require_columns)
     if suffix == ".csv":
-        _require_columns(csv_header(opened))
-        return csv_rows(opened)
+        return csv_rows(opened, _require_columns)
     return _from_json_lines(opened)
 
 
@@ -147,5 +146,5 @@ def _require_columns(names: Sequence[str]) -> None:
         if not {id_column, text_column} & set(names):
             raise SetAside(
                 f"it has neither {id_column} nor {text_column}",
-                f"Its columns: {', '.join(names[:20]) or 'none'}.",
+                f"Its columns: {shown(', '.join(names)) if names else 'none'}.",
             )
