@@ -17,7 +17,7 @@ from relabel_assets.corpus.grades import recorded_from_rows, reference_from_qrel
 from relabel_assets.corpus.queries import queries_from_rows
 from relabel_assets.corpus.rows import json_objects
 from relabel_assets.errors import ConfigError, Problem
-from relabel_assets.intake.csv_rows import csv_header, csv_rows
+from relabel_assets.intake.csv_rows import csv_rows
 from relabel_assets.intake.json_text import BadJson, parse_json
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import is_storable
@@ -166,15 +166,19 @@ def test_a_file_becomes_a_document_or_is_set_aside(content: bytes) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.binary(),
-st.tuples(any_text,
-any_text).map(lambda two: f"doc_id,body\n{','.join(two)}\n".encode("utf-8",
-"surrogatepass"))))  # fmt: skip
+@given(
+    st.one_of(
+        st.binary(),
+        st.tuples(any_text, any_text).map(
+            lambda two: f"doc_id,body\n{','.join(two)}\n".encode("utf-8", "surrogatepass")
+        ),
+    )
+)
 def test_a_csv_file_becomes_rows_or_is_set_aside(content: bytes) -> None:
     file = io.BytesIO(content)
     try:
-        names = csv_header(file)
-        for _, row in csv_rows(file):
+        names: list[str] = []
+        for _, row in csv_rows(file, names.extend):
             if isinstance(row, SetAside):
                 raise row
             assert list(row) == names
