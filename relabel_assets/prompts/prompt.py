@@ -83,8 +83,11 @@ class Prompt:
     def _delimiter(self) -> re.Pattern[str]:
         """Matches the `<` of the prompt's tags and of `<|`, which starts control tokens of models."""
         tags = sorted(set(_TAG.findall(self.system) + _TAG.findall(self.user)))
-        endings = "|".join([*(rf"\s*/?\s*{re.escape(tag)}\b" for tag in tags), r"\|"])
-        return re.compile(f"<(?={endings})", re.IGNORECASE)
+        if not tags:
+            return re.compile(r"<(?=\|)")
+        # *+ gives no space back. Otherwise many spaces after a < would be divided in every way.
+        names = "|".join(re.escape(tag) for tag in tags)
+        return re.compile(rf"<(?=\||\s*+(?:/\s*+)?(?:{names})\b)", re.IGNORECASE)
 
 
 def parse_prompt(text: str, *, file: str, required: Set[str], allowed: Set[str]) -> Prompt:

@@ -134,7 +134,7 @@ def _hostile_columns(rng: Random) -> list[pa.Array]:
         pa.array([0, 1], pa.timestamp("ns", "Mars/Olympus")),
         pa.array([0, 1], pa.timestamp("ns", "+99:99")), pa.array([1, 2**62], pa.duration("ns")),
         pa.array(["a", "a"]).dictionary_encode(), pa.array(["x", "x"], pa.large_string()),
-        pa.array([rng.choice(ESCAPES), "\x00"]),
+        pa.array([rng.choice(ESCAPES).encode("utf-8", "replace").decode(), "\x00"]),
         pa.array([rng.choice(UNITS) * size(rng, 100_000), word]),
         pa.array([b"x" * 16, None], pa.binary(16)), _nested_lists(rng),
     ]  # fmt: skip
