@@ -28,7 +28,7 @@ from relabel_assets.intake.text import printable
 from relabel_assets.labeling import pairs_file
 from relabel_assets.tables.tables import TABLES
 
-ALARM_S = 20  # far more than any small input takes, also on a busy machine
+ALARM_S = 60  # far more than any small input takes, also on a busy machine
 _LONGEST_MESSAGE = 3_000
 _TABLE_FILES = (
     "documents.jsonl",
