@@ -13,6 +13,7 @@ from rich.markup import escape
 from relabel_assets.cli.console import OUT
 from relabel_assets.cli.output import print_problems
 from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.errors import Problem
 from relabel_assets.plural import counted
 from relabel_assets.teacher.batch.response_files import ImportResult
 from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, ModelEstimate
@@ -148,13 +149,23 @@ def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> No
         OUT.print(
             f"{report.n_unasked:,} responses have no request in the ledger: another tool sent theirs."
         )
-    print_problems(report.problems[:_PROBLEMS_SHOWN])
-    if len(report.problems) > _PROBLEMS_SHOWN:
-        OUT.print(f"  and {len(report.problems) - _PROBLEMS_SHOWN:,} more")
-    keys = "every key is the hash of its request"
-    if not is_thorough:
-        keys = "`relabel ledger --verify` also checks the keys"
-    OUT.print(f"{counted(len(report.problems), 'unusable line')}; {keys}", highlight=False)
+    _print_first(report.problems)
+    checked = "`relabel ledger --verify` also checks keys and chains, and the replies in answers"
+    if is_thorough:
+        _print_first(report.unusable)
+        checked = (
+            f"{counted(len(report.unusable), 'answer')} without a usable reply; "
+            f"{counted(report.n_unchained, 'line')} without a chain: of an earlier version, of another "
+            "tool, or torn"
+        )
+    OUT.print(f"{counted(len(report.problems), 'faulty line')}; {checked}", highlight=False)
+
+
+def _print_first(problems: Sequence[Problem]) -> None:
+    """Print the first problems, and the number of the others."""
+    print_problems(problems[:_PROBLEMS_SHOWN])
+    if len(problems) > _PROBLEMS_SHOWN:
+        OUT.print(f"  and {len(problems) - _PROBLEMS_SHOWN:,} more")
 
 
 def _cells(group: Group) -> list[str]:

@@ -184,24 +184,22 @@ def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
 
 
 def _ledger(project: Project) -> Iterator[Finding]:
-    """The finding on the ledger. A changed line is a problem, a torn one is not.
+    """The finding on the ledger. A changed line is a problem; a torn line and an answer without a reply
+    that can be parsed are not.
 
     A killed process leaves a torn line, which is skipped.
     """
     report = ledger_report.report(project.teacher().ledger, is_thorough=True)
-    changed = [problem for problem in report.problems if "torn" not in problem.message]
-    n_torn = len(report.problems) - len(changed)
-    if changed:
-        yield Finding(
-            "ledger",
-            f"{counted(len(changed), 'line')} changed after being written: skipped. "
-            "`relabel ledger --verify` lists them.",
-        )
-    elif n_torn:
-        yield Finding(
-            "ledger",
-            note=f"{counted(n_torn, 'line')} torn or damaged: skipped, and the request is sent again "
-            "where it is needed. `relabel ledger --verify` lists them.",
-        )
-    else:
-        yield Finding("ledger")
+    faults = [problem for problem in report.problems if "torn" not in problem.message]
+    n_torn, n_unusable = len(report.problems) - len(faults), len(report.unusable)
+    listed = "`relabel ledger --verify` lists them."
+    if faults:
+        yield Finding("ledger", f"{counted(len(faults), 'fault')}, the first: {faults[0]} {listed}")
+        return
+    notes = []
+    if n_torn:
+        notes.append(f"{counted(n_torn, 'line')} torn or damaged, which are skipped")
+    if n_unusable:
+        notes.append(f"{counted(n_unusable, 'answer')} without a usable reply")
+    again = "; their requests are sent again where they are needed. "
+    yield Finding("ledger", note=" and ".join(notes) + again + listed if notes else "")

@@ -95,7 +95,7 @@ def test_the_ledger_command_counts_and_verifies_lines(home: Path) -> None:
     ):  # fmt: skip
         assert re.search(rf"{file.name}:{number}: .*{words}", done.stderr), done.stderr
     quick = relabel("ledger")
-    assert quick.returncode == 0 and "2 unusable lines" in quick.stdout
+    assert quick.returncode == 0 and "2 faulty lines" in quick.stdout
 
 
 def answer(line: str, **changes: object) -> str:

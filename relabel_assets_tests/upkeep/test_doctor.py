@@ -151,9 +151,10 @@ def test_a_torn_ledger_line_is_a_note_and_a_changed_one_a_problem(own_home: Path
     )
     ledger.write_bytes(line.replace(b'"model":"m","messages"', b'"model":"n","messages"'))
     changed = relabel("doctor", "--fix")
-    assert (changed.returncode, "problem  ledger: 1 line changed" in changed.stdout) == (6, True), (
-        changed.stdout
-    )
+    assert (changed.returncode, "problem  ledger: 1 fault, the first: tiny/" in changed.stdout) == (
+        6,
+        True,
+    ), changed.stdout
 
 
 def test_doctor_removes_leftovers_of_killed_processes_and_marks_their_runs_as_failed(
