@@ -7,6 +7,7 @@ their bodies, so that `--help` is quick.
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -105,10 +106,12 @@ def _explain(error: BaseException) -> int:
     from relabel_assets.cli.console import ERR
     from relabel_assets.intake.unexpected import unexpected
 
+    if isinstance(error, OSError) and sys.stdout is not None:
+        # Perhaps stdout is what cannot be written. Python would try again at its end, and complain.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
-        # Its reader ended, as `relabel sql | head` does. Python would write the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1  # its reader ended, as in `relabel sql | head`
     if isinstance(error, RelabelError):
         message, code = str(error), error.exit_code
     elif isinstance(error, TyperException):
