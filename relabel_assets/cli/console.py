@@ -48,7 +48,7 @@ class Console(rich.console.Console):
             self.quiet = True
 
     def on_broken_pipe(self) -> None:
-        raise  # noqa: PLE0704 (the BrokenPipeError that rich caught: print or Typer ends it)
+        raise  # noqa: PLE0704 (the BrokenPipeError that rich caught: print, Typer or main ends it)
 
 
 def is_debugging() -> bool:

@@ -7,6 +7,7 @@ their bodies, so that `--help` is quick.
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -84,8 +85,9 @@ def main() -> None:
 
     open_streams()
     try:
-        # Typer flushes stdout, and exits quietly with 1 where its reader ended: `relabel sql | head`.
         code = app(prog_name="relabel", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         code = _STOPPED
     except INPUT_ERRORS as error:
@@ -104,6 +106,12 @@ def _explain(error: BaseException) -> int:
     from relabel_assets.cli.console import ERR
     from relabel_assets.intake.unexpected import unexpected
 
+    if isinstance(error, OSError) and sys.stdout is not None:
+        # Perhaps stdout is what cannot be written. Python would try again at its end, and complain.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 1  # its reader ended, as in `relabel sql | head`
     if isinstance(error, RelabelError):
         message, code = str(error), error.exit_code
     elif isinstance(error, TyperException):

@@ -98,6 +98,7 @@ def test_a_group_without_a_command_prints_its_help_alone() -> None:
 
 def run_shell(line: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "RELABEL_DATA": str(folder / "none"), **variables}
+    environment.pop("PYTHONUNBUFFERED", None)  # the end of a buffered stdout is what is tested
     return subprocess.run(
         ["bash", "-c", line.replace("relabel", f'{sys.executable} -c "{MAIN}"')],
         cwd=folder,
