@@ -1,12 +1,21 @@
 """Corpus folders as Dagster's partitions: new folders and changed data versions."""
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import dagster as dg
+import pytest
+from dagster._core.definitions.observe import observe
 
 from relabel_assets.definitions import build_definitions
-from relabel_assets.graph.partitions import add_partitions
+from relabel_assets.graph.partitions import (
+    _stat_hash,
+    add_partitions,
+    corpus_folder,
+    corpus_folders,
+)
 from relabel_assets.graph.project import Project
 from relabel_assets_tests.builders import write_corpus
 from relabel_assets_tests.graph.sensor_ticks import look_at_folders
@@ -57,6 +66,115 @@ def test_an_unreadable_folder_does_not_hide_the_others(home: Path) -> None:
         settings.write_text("")
         second, _ = look_at_folders(instance, cursor)
         assert set(second) == {"broken"}
+
+
+def tick(
+    cursor: str | None, capsys: pytest.CaptureFixture[str]
+) -> tuple[dg.SensorResult, str, list[str]]:
+    """A tick of the sensor: its result, its cursor, and the lines it logged."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        resources = {"project": Project.from_environment()}
+        context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources)
+        capsys.readouterr()
+        result = corpus_folders(context)
+    assert isinstance(result, dg.SensorResult) and result.cursor is not None
+    lines = capsys.readouterr().err.splitlines()
+    for text in (result.cursor, str(result.skip_reason), *lines):
+        text.encode()
+    return result, result.cursor, [line for line in lines if "WARNING" in line]
+
+
+def make_hostile(data: Path) -> None:
+    """Corpora with entries that cannot be read, and a folder that is no corpus."""
+    documents = data / "hostile" / "documents"
+    documents.mkdir(parents=True)
+    (documents / "a.md").write_text("A document.")
+    (documents / "dangling.md").symlink_to("/nothing/there")
+    (documents / "circle").symlink_to(documents)
+    (documents / os.fsdecode(b"\xff.md")).write_text("A document.")
+    os.mkfifo(documents / "pipe.md")
+    (data / "broken").mkdir()
+    os.mkfifo(data / "broken" / "corpus.yaml")
+    (data / os.fsdecode(b"\xff\x1b[31m")).mkdir()
+    (data / "circle").symlink_to("circle")
+
+
+def test_hostile_entries_end_no_tick_and_are_noted_once(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_hostile(home / "data")
+    first, cursor, lines = tick(None, capsys)
+    assert {event.partition for event in first.asset_events or []} == {"hostile", "tiny"}
+    assert len(lines) == 2  # broken, and the folder with a foreign name
+    assert any("broken is skipped: broken/corpus.yaml" in line for line in lines)
+    assert any(r"\xff\x1b[31m" in line for line in lines)
+    second, cursor, lines = tick(cursor, capsys)
+    assert (second.asset_events, lines) == ([], [])
+    assert "cannot be used" in str(second.skip_reason)
+    (home / "data" / "broken" / "corpus.yaml").unlink()
+    (home / "data" / "broken" / "documents.jsonl").write_text('{"doc_id": "a", "body": "b"}')
+    third, cursor, _ = tick(cursor, capsys)
+    assert [event.partition for event in third.asset_events or []] == ["broken"]
+    shutil.rmtree(home / "data" / "broken")
+    _, cursor, _ = tick(cursor, capsys)
+    assert "broken" not in json.loads(cursor)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["garbage", "[]", "null", "7", '{"tiny": 1}', '{"tiny": ["a"]}', "[" * 100_000, '"\\ud800"'],
+)
+def test_a_foreign_cursor_counts_as_none(
+    home: Path, capsys: pytest.CaptureFixture[str], cursor: str
+) -> None:
+    result, _, _ = tick(cursor, capsys)
+    assert [event.partition for event in result.asset_events or []] == ["tiny"]
+
+
+def test_a_link_is_not_followed_to_see_whether_a_folder_changed(home: Path) -> None:
+    folder, outside = home / "data" / "tiny", home / "outside"
+    outside.mkdir()
+    (folder / "documents").symlink_to(outside)
+    before = _stat_hash(folder)
+    (outside / "new.md").write_text("Not of this corpus.")
+    assert _stat_hash(folder) == before
+    (folder / "new.md").write_text("Of this corpus.")
+    assert _stat_hash(folder) != before
+
+
+def test_a_folder_that_is_gone_or_very_deep_has_a_hash(home: Path) -> None:
+    assert _stat_hash(home / "data" / "nothing") == _stat_hash(home / "data" / "nothing")
+    here = os.getcwd()  # noqa: PTH109 (a path this deep is longer than the system takes)
+    try:
+        os.chdir(home / "data" / "tiny")
+        for _ in range(1_200):
+            os.mkdir("deeper")  # noqa: PTH102
+            os.chdir("deeper")
+    finally:
+        os.chdir(here)
+    assert len(_stat_hash(home / "data" / "tiny")) == 64
+
+
+def test_a_data_folder_that_cannot_be_read_is_the_reason_to_skip(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, cursor, _ = tick(None, capsys)
+    (home / "file").write_text("")
+    monkeypatch.setenv("RELABEL_DATA", str(home / "file"))
+    result, after, _ = tick(cursor, capsys)
+    assert "Set RELABEL_DATA" in str(result.skip_reason)
+    assert after == cursor
+
+
+def test_observing_the_folders_leaves_a_broken_one_out(home: Path) -> None:
+    make_hostile(home / "data")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("corpus", ["tiny", "broken", "hostile", "gone"])
+        resources = {"project": Project.from_environment()}
+        done = observe([corpus_folder], instance=instance, resources=resources)
+        assert done.success
+        records = instance.fetch_observations(dg.AssetKey("corpus_folder"), limit=10).records
+    assert {record.asset_observation.partition for record in records} == {"tiny", "hostile"}  # type: ignore[union-attr]
 
 
 def test_a_partition_is_added_once(home: Path) -> None:
