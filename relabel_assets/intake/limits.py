@@ -36,6 +36,11 @@ MAX_ERROR_CHARACTERS = 10_000  # of a body that is not JSON: a page of HTML, kep
 MAX_TOKENS = 1_000_000_000  # in one response's usage
 MAX_LEDGER_LINE_BYTES = 64 * MIB
 
+# Backups that are restored. A whole one unpacks to a few times its size; --max-gb sets another limit.
+MAX_UNPACKED_RATIO = 50
+MIN_UNPACKED_LIMIT_BYTES = 2 * GIB
+MAX_ARCHIVE_FILES = 1_000_000
+
 # Queries of `relabel sql`, each in a process of its own
 QUERY_MEMORY_BYTES = 4 * GIB  # of DuckDB, which then writes to the disk
 QUERY_DISK_BYTES = 16 * GIB

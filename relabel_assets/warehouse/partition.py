@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from relabel_assets.errors import WarehouseError
+from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import MATERIALIZATIONS, TABLES
-from relabel_assets.warehouse.connection import first_line
+from relabel_assets.warehouse.connection import REMEDY, first_line
 from relabel_assets.warehouse.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -84,9 +85,22 @@ def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) ->
 
 
 def all_receipts(con: "duckdb.DuckDBPyConnection") -> list[Receipt]:
-    """The receipts of all partitions."""
-    rows = con.sql("select * from materializations").pl().to_dicts()
-    return [Receipt(**{**row, "files": tuple(row["files"])}) for row in rows]
+    """The receipts of all partitions. Raises WarehouseError for one that no version writes.
+
+    A receipt names a folder of the copies for readers, so its corpus must be the name of one.
+    """
+    frame = con.sql("select * from materializations").pl()
+    try:
+        rows = MATERIALIZATIONS.validate(frame).to_dicts()
+    except INPUT_ERRORS as error:  # Polars panics at dates that Python lacks
+        raise WarehouseError(
+            f"table materializations has a row that no version writes: {reason_of(error)}. {REMEDY}"
+        ) from error
+    return [
+        Receipt(**{**row, "files": tuple(row["files"])})
+        for row in rows
+        if row["table_name"] in TABLES  # a later version may have others
+    ]
 
 
 def partition_rows(

@@ -58,12 +58,13 @@ def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
     The file may be new or of an earlier version. No row is lost. Raises WarehouseError for a file
     that no earlier version wrote, before anything is changed.
     """
-    columns: dict[str, set[str]] = {}
-    for table_name, column in con.execute(
-        "select table_name, column_name from duckdb_columns() where not internal"
+    columns: dict[str, dict[str, str]] = {}
+    for table_name, column, kind in con.execute(
+        "select table_name, column_name, data_type from duckdb_columns() where not internal"
     ).fetchall():
-        columns.setdefault(table_name, set()).add(column)
+        columns.setdefault(table_name, {})[column] = kind
     tables = (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
+    _refuse_impostors(con, database, {table.name for table in tables})
     _refuse_foreign(
         database, {table: columns[table.name] for table in tables if table.name in columns}
     )
@@ -71,7 +72,7 @@ def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
     statements_run = 0
     for table in tables:
         if table.name in columns:
-            statements = list(_added_columns(table, columns[table.name]))
+            statements = list(_added_columns(table, {*columns[table.name]}))
         else:
             statements = list(_table_statements(table))
         for statement in statements:
@@ -154,14 +155,34 @@ def _recreate_with_checks(con: "duckdb.DuckDBPyConnection", table: Table, databa
         raise
 
 
-def _refuse_foreign(database: str, columns: Mapping[Table, set[str]]) -> None:
+def _refuse_impostors(con: "duckdb.DuckDBPyConnection", database: str, tables: set[str]) -> None:
+    """Raise WarehouseError for a view in place of a table, and for a macro in place of a function.
+
+    Somebody may have put it there, so that our own SQL computes something else.
+    """
+    views = con.execute("select view_name from duckdb_views() where not internal").fetchall()
+    macros = con.execute(
+        """select function_name from duckdb_functions() group by function_name
+        having bool_or(internal) and not bool_and(internal)"""
+    ).fetchall()
+    impostors = sorted({f"the view {name}" for (name,) in views if name in tables}) + sorted(
+        f"the macro {name}" for (name,) in macros
+    )
+    if impostors:
+        raise WarehouseError(
+            f"{database} has {impostors[0]}, which no version of relabel-assets writes. {REMEDY}"
+        )
+
+
+def _refuse_foreign(database: str, columns: Mapping[Table, Mapping[str, str]]) -> None:
     """Raise WarehouseError for tables that no earlier version wrote, before anything is changed.
 
-    Such a table has an unknown column, or lacks a column that every version had.
+    Such a table has an unknown column, lacks a column that every version had, or has another type.
+    `columns` has the types by name.
     """
     for table, present in columns.items():
         declared = table.schema.columns()
-        unknown = sorted(present - set(declared))
+        unknown = sorted(set(present) - set(declared))
         if unknown:
             raise WarehouseError(
                 f"{database} was written by a later version of relabel-assets: table {table.name} "
@@ -175,6 +196,13 @@ def _refuse_foreign(database: str, columns: Mapping[Table, set[str]]) -> None:
                 f"{database}: table {table.name} has no {', '.join(missing)}, which every version of "
                 f"relabel-assets writes. {REMEDY}"
             )
+        for name, kind in present.items():
+            expected = _duckdb_type(declared[name].dtype)
+            if kind.lower().replace("timestamp with time zone", "timestamptz") != expected:
+                raise WarehouseError(
+                    f"{database}: {name} of table {table.name} is {kind}, and every version of "
+                    f"relabel-assets writes {expected}. {REMEDY}"
+                )
 
 
 def _added_columns(table: Table, present: set[str]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
-from relabel_assets.tables.tables import TABLES
+from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
 from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
 from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
 from relabel_assets.warehouse.query import read_only
@@ -126,6 +126,19 @@ class Warehouse(DuckDBResource):
         """
         with self.get_connection(is_read_only=True) as con:
             return run_query(con, sql, params)
+
+    def read_all(self) -> None:
+        """Read every row of every table, in a process of its own: a damaged file may crash DuckDB.
+
+        Raises WarehouseError where a row cannot be read.
+        """
+        path = Path(self.database)
+        with locked(path):
+            query = "select table_name from duckdb_tables() where schema_name = 'main'"
+            names = read_only(path, query, remedy=REMEDY)["table_name"]
+            for name in sorted({*TABLES, MATERIALIZATIONS.name, GRADE_HISTORY.name} & {*names}):
+                query = f"select bit_xor(hash(rows)) from {name} as rows"
+                read_only(path, query, remedy=REMEDY)
 
     def receipt(self, table: str, corpus: str) -> Receipt | None:
         """The receipt of a partition; None before its first materialization."""

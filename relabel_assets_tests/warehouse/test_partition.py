@@ -113,3 +113,31 @@ def test_grade_history_records_a_new_pair_that_has_no_grade(warehouse: Warehouse
     warehouse.replace("teacher_labels", "tiny", refused, input_hash=HASH, run_id="now")
     history = "select query_id, grade from grade_history where run_id = 'now'"
     assert warehouse.query(history).rows() == [("new", None)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "corpus = '../../elsewhere'",
+        "n_rows = -1",
+        "content_hash = ''",
+        "files = null",
+        "written_at = 'infinity'",
+        "written_at = '10000-01-01'",
+    ],
+)
+def test_a_receipt_that_no_version_writes_is_refused(warehouse: Warehouse, change: str) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with duckdb.connect(warehouse.database) as con:
+        # The file's own constraints would refuse some of these.
+        con.execute("create table again as select * from materializations")
+        con.execute("drop table materializations")
+        con.execute("alter table again rename to materializations")
+        con.execute(f"update materializations set {change}")
+    before = sorted(Path(warehouse.database).parent.rglob("*"))
+    for access in (warehouse.receipts, warehouse.publish_all):
+        with pytest.raises(
+            WarehouseError, match="materializations has a row that no version writes"
+        ):
+            access()
+    assert sorted(Path(warehouse.database).parent.rglob("*")) == before

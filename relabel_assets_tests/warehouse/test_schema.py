@@ -40,6 +40,13 @@ def test_every_column_has_its_description_and_every_view_runs(warehouse: Warehou
             "table seed_docs has no body, content_hash",
         ),
         ("alter table labels_of_tomorrow add column mood varchar", "later version"),
+        ("create view seed_docs as select 'c' as corpus", "has the view seed_docs"),
+        ("create macro string_agg(x) as 'x'", "has the macro string_agg"),
+        ("create macro json_each(x) as table select 1", "has the macro json_each"),
+        (
+            "alter table labels_of_tomorrow alter grade type varchar",
+            "grade of table student_labels is VARCHAR",
+        ),
     ],
 )
 def test_a_file_of_an_unknown_version_is_refused_unchanged(

@@ -38,18 +38,26 @@ def backup(
 
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `relabel backup` wrote.")],
+    max_gb: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=1e6,
+            help="The most that FILE may unpack to. Default: 50 times its size, and at least 2 GB.",
+        ),
+    ] = None,
 ) -> None:
     """Restore a backup into a RELABEL_HOME that has no warehouse yet."""
     from rich.markup import escape
 
     from relabel_assets.cli import output
-    from relabel_assets.running import runner
-    from relabel_assets.upkeep.backup import restore as restore_backup
+    from relabel_assets.home import Home
+    from relabel_assets.upkeep.restore import restore as restore_backup
 
-    project, warehouse = runner.from_environment()
-    parts = restore_backup(project.home, warehouse, file)
+    home = Home.from_environment()  # not created yet: a failed restore leaves nothing
+    parts = restore_backup(home, file, max_bytes=int(max_gb * 1e9) if max_gb else None)
     output.OUT.print(
-        f"{escape(str(project.home.path))}: {', '.join(parts)} restored",
+        f"{escape(str(home.path))}: {', '.join(parts)} restored",
         highlight=False,
         soft_wrap=True,
     )
