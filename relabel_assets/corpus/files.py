@@ -20,6 +20,8 @@ from relabel_assets.intake.limits import (
     MAX_DOCUMENT_FILE_BYTES,
     MAX_ROWS_FILE_BYTES,
     MAX_SETTINGS_BYTES,
+    MAX_UNPACKED_IN_ANY_CASE,
+    MAX_UNPACKED_TIMES,
     MIB,
 )
 from relabel_assets.intake.one_input import SetAside, costs_itself, problem_of
@@ -104,7 +106,8 @@ class CorpusFiles:
             return json_objects(numbered_lines(opened), file=file, problems=problems)
         if file.endswith(".csv"):
             return csv_rows(opened, _check_columns)
-        return parquet_rows(opened, documents.ROW_COLUMNS, _check_columns)
+        n_bytes = os.fstat(opened.fileno()).st_size
+        return _unpacked(parquet_rows(opened, documents.ROW_COLUMNS, _check_columns), n_bytes)
 
     def text(self, file: str) -> str:
         try:
@@ -181,3 +184,16 @@ def _check_columns(names: Sequence[str]) -> None:
             columns = shown(", ".join(names)) if names else "none"
             message = f"it has no column {column}; its columns: {columns}"
             raise SetAside(message, f"Name one of them {column}.")
+
+
+def _unpacked(rows: Iterable[_Row], n_bytes: int) -> Iterator[_Row]:
+    """The `rows` of a packed file of `n_bytes`. Raises SetAside for one that packs far too much text."""
+    most = max(MAX_UNPACKED_TIMES * n_bytes, MAX_UNPACKED_IN_ANY_CASE)
+    n_characters = 0
+    for number, row in rows:
+        if not isinstance(row, SetAside):
+            n_characters += sum(len(cell) for cell in row.values() if isinstance(cell, str))
+        if n_characters > most:
+            message = f"it unpacks to more than {most:,} characters, over 100 times its size"
+            raise SetAside(message, "Take out documents that repeat others.")
+        yield number, row

@@ -115,7 +115,8 @@ def compared(text: str) -> str:
     >>> compared("Parental leave, SE!")
     'leave parental se'
     """
-    words = normalised(text).split()
+    # A text of emoji or punctuation alone has no words. It is near no other than its like.
+    words = normalised(text).split() or text.split()
     if sum(map(len, words)) > _LONGEST_COMPARED:
         words = _sample(words)
     return " ".join(sorted(words))

@@ -14,6 +14,9 @@ MAX_SETTINGS_BYTES = 256 * KIB  # corpus.yaml, a rubric, a prompt: some 60 pages
 MAX_FRONT_MATTER_BYTES = 64 * KIB
 MAX_DOCUMENT_FILE_BYTES = 16 * MIB  # one Markdown or text file
 MAX_ROWS_FILE_BYTES = 8 * GIB  # documents.jsonl and other files of many rows
+# Texts of documents shrink to a tenth in a Parquet file. A file of 250 KB that holds 2 GB is an attack.
+MAX_UNPACKED_TIMES = 100
+MAX_UNPACKED_IN_ANY_CASE = 256 * MIB  # characters: a small file of a few equal documents is none
 MAX_LINE_BYTES = (
     32 * MIB
 )  # a row. Without a limit, a file without line breaks would fill the memory

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from relabel_assets.corpus import files
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import ConfigError, CorpusError
 from relabel_assets_tests.corpus.files import DOCUMENTS, folder, lines, write
@@ -129,6 +130,27 @@ def test_documents_in_two_forms_or_none_are_an_error(tmp_path: Path) -> None:
         folder(tmp_path, {"documents.jsonl": DOCUMENTS, "documents/a.md": "x"}).documents()
     with pytest.raises(CorpusError, match="it has none"):
         folder(tmp_path / "other", {"queries.jsonl": ""}).documents()
+
+
+def test_a_parquet_file_that_unpacks_to_far_more_than_its_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_UNPACKED_IN_ANY_CASE", 1_000_000)
+    (tmp_path / "data" / "c").mkdir(parents=True)
+    corpus = Corpora(tmp_path / "data").open
+    for n_documents, is_refused in ((50, False), (51, True)):
+        frame = pl.DataFrame(
+            {
+                "doc_id": [f"d{n:02}" for n in range(n_documents)],
+                "body": ["x" * 19_997] * n_documents,
+            }
+        )
+        frame.write_parquet(tmp_path / "data" / "c" / "documents.parquet")
+        if is_refused:
+            with pytest.raises(CorpusError, match="unpacks to more than 1,000,000 characters"):
+                corpus("c").documents()
+        else:
+            assert corpus("c").documents().frame.height == 50
 
 
 @pytest.mark.parametrize("content", ["\x00\x01", "not parquet"])

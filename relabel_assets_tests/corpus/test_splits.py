@@ -260,6 +260,11 @@ def test_queries_joined_by_near_duplicates_or_seeds_share_a_split(
                 assert splits[one] == splits[other]
 
 
+def test_texts_without_words_are_compared_as_they_are() -> None:
+    assert not list(near_duplicates([compared("😀")], [compared("???")]))
+    assert list(near_duplicates([compared("😀 !")], [compared("! 😀")]))
+
+
 def test_a_longer_text_is_compared_by_a_sample_of_its_words() -> None:
     long = " ".join(words(n) for n in range(100))
     assert len(compared(long)) < 12 * 13

@@ -26,6 +26,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "corpus.md"
         ("| 64 and 16 levels |", limits.MAX_JSON_DEPTH / 64 * limits.MAX_YAML_DEPTH / 16),
         ("at most 4 GiB of memory", limits.PARSER_MEMORY_BYTES / GIB / 4),
         ("after 60 seconds", limits.PARSER_IDLE_S / 60),
+        ("unpack to 256 MiB", limits.MAX_UNPACKED_IN_ANY_CASE / MIB / 256),
+        ("100 times its size", limits.MAX_UNPACKED_TIMES / 100),
     ],
 )
 def test_the_page_states_the_limit(stated: str, limit: float) -> None:
