@@ -1,5 +1,8 @@
 """The benchmark report: its content, and escaping of text from documents."""
 
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +13,7 @@ from relabel_assets.benchmark.bootstrap import gate, measure
 from relabel_assets.benchmark.report import ReportFacts, render_html, render_markdown, summary
 
 HOSTILE = "<script>alert('x')</script>"
+COLUMNS = ("query", "title", "reference_grade", "student_grade", "teacher_grade", "rationale")
 
 
 def labels(**grades: list[int]) -> pl.DataFrame:
@@ -47,8 +51,7 @@ def rows() -> pl.DataFrame:
 
 def test_the_html_page_has_every_labeler_and_no_external_resource(rows: pl.DataFrame) -> None:
     results = gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)
-    columns = ("query", "title", "reference_grade", "student_grade", "teacher_grade", "rationale")
-    disagreements = [dict.fromkeys(columns, HOSTILE)]
+    disagreements = [dict.fromkeys(COLUMNS, HOSTILE)]
     facts = ReportFacts("tiny", HOSTILE, gate=results, disagreements=disagreements)
     page = render_html(rows, facts)
     assert "<script" not in page
@@ -59,6 +62,51 @@ def test_the_html_page_has_every_labeler_and_no_external_resource(rows: pl.DataF
     for labeler in ("teacher", "student", "base", "bm25", "student-teacher"):
         assert f'<th scope="row">{labeler}</th>' in page
     assert page == render_html(rows, facts)
+
+
+def test_no_text_of_a_corpus_becomes_an_element_of_the_page(rows: pl.DataFrame) -> None:
+    text = (
+        "\"'><img src=x onerror=alert(1)><a href=javascript:alert(1)>x</a>"
+        "<svg onload=alert(1)>{{ 7 * 7 }}\ud800\x00"
+    )
+    student = {"model_id": text, "base_model": text}
+    hostile = ReportFacts(
+        "tiny", text, disagreements=[dict.fromkeys(COLUMNS, text)], student=student
+    )
+    plain = replace(
+        hostile,
+        description="x",
+        disagreements=[dict.fromkeys(COLUMNS, "x")],
+        student=dict.fromkeys(student, "x"),
+    )
+    page = render_html(rows, hostile)
+    assert elements(page) == elements(render_html(rows, plain))
+    assert "{{ 7 * 7 }}" in page
+    page.encode()
+
+
+def elements(page: str) -> list[str]:
+    """The start tags of a page with the names of their attributes."""
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.append(" ".join([tag, *(name for name, _ in attrs)]))
+
+    found = list[str]()
+    Reader().feed(page)
+    return found
+
+
+def test_the_page_lets_the_browser_load_and_run_nothing(rows: pl.DataFrame) -> None:
+    page = render_html(rows, ReportFacts("tiny"))
+    (policy,) = re.findall('<meta http-equiv="Content-Security-Policy" content="(.*)">', page)
+    assert "default-src 'none'" in policy and "script" not in policy
+    assert page.index("Content-Security-Policy") < page.index("<title>")
+
+
+def test_a_long_text_is_cut_on_the_page(rows: pl.DataFrame) -> None:
+    page = render_html(rows, ReportFacts("tiny", "x" * 1_000_000))
+    assert "x" * 1_999 + "…" in page and "x" * 2_000 not in page
 
 
 def test_the_markdown_has_each_slice_with_its_intervals(rows: pl.DataFrame) -> None:

@@ -245,6 +245,41 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
     }
 
 
+def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: Path) -> None:
+    damaged = tmp_path / "warehouse.duckdb"
+    damaged.write_bytes(b"no database" * 1_000)
+    project = Project(home_path=str(tmp_path), data_path=str(tmp_path / "data"))
+    definitions = dg.Definitions(
+        asset_checks=checks.CHECKS,
+        resources={"project": project, "warehouse": Warehouse.at(damaged)},
+    )
+    job = definitions.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("corpus", ["tiny"])
+        done = job.execute_in_process(
+            instance=instance, tags={"dagster/partition": "tiny"}, raise_on_error=False
+        )
+    evaluations = done.get_asset_check_evaluations()
+    assert done.success
+    assert len(evaluations) == len(
+        {spec.key for check in checks.CHECKS for spec in check.check_specs}
+    )
+    for check in evaluations:
+        assert not check.passed
+        assert str(check.description).startswith("this could not be checked: ")
+        assert "Traceback" not in str(check.description)
+
+
+def test_findings_are_bounded_and_inert(warehouse: Warehouse) -> None:
+    hostile = "![x](http://a.example/x.png)<script>\ud800" + "y" * 100_000
+    result = checks._result("teacher_labels", "every_pair_is_graded", [hostile] * 50)
+    shown = str(result.metadata["first"].value)
+    assert len(shown.splitlines()) == 20 and len(shown) < 20_000
+    assert "![" not in shown and "<script" not in shown
+    assert len(str(result.description)) < 2_000
+    (shown + str(result.description)).encode()
+
+
 def test_every_check_fails_on_broken_rows_with_a_reason(
     finished_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
