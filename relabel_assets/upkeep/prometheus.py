@@ -14,6 +14,7 @@ import dagster as dg
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.graph.project import Project
+from relabel_assets.intake.text import printable
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.report import report
 from relabel_assets.warehouse.receipt import Receipt
@@ -113,10 +114,11 @@ def _teacher(ledger: Ledger) -> "Iterator[Metric]":
     usd = CounterMetricFamily(
         "relabel_teacher_cost_usd", "US dollars, where the price is known.", labels=_TEACHER
     )
-    for labels, group in sorted(report(ledger).groups.items()):
+    for names, group in sorted(report(ledger).groups.items()):
+        labels = tuple(map(printable, names))  # names of models come from replies
         requests.add_metric(labels, group.n_requests)
         for status, count in sorted(group.outcomes.items()):
-            responses.add_metric((*labels, status), count)
+            responses.add_metric((*labels, printable(status)), count)
         tokens.add_metric((*labels, "prompt"), group.prompt_tokens)
         tokens.add_metric((*labels, "completion"), group.completion_tokens)
         usd.add_metric(labels, group.usd)

@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import (
     RequestMetadata,
     Response,
@@ -16,6 +19,7 @@ from relabel_assets.teacher.ledger.lines import (
     response_line,
 )
 from relabel_assets.teacher.requests import request_key
+from relabel_assets.upkeep.prometheus import _teacher
 
 
 def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +95,35 @@ def test_metrics_report_rows_seconds_spend_and_benchmark(
     assert values["relabel_runs", frozenset({("status", "success")})] == 1
     below_a_file = out / "x.prom"
     assert "cannot be written" in relabel("metrics", "--out", str(below_a_file)).stderr
+
+
+def test_any_name_of_a_model_is_a_valid_label(tmp_path: Path) -> None:
+    model = 'a"\\b\nc\r\x1b[2J\u2028{}'
+    metadata = RequestMetadata(
+        corpus="tiny", purpose="grading", model=model, at="2026-11-25T10:00:00+00:00"
+    )
+    body = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
+    key = request_key(body)
+    (tmp_path / "tiny.jsonl").write_bytes(
+        request_line(key, body, metadata) + response_line(key, Response(200, {}), metadata)
+    )
+    registry = CollectorRegistry()
+    registry.register(Collected(list(_teacher(Ledger(tmp_path)))))
+    text = generate_latest(registry).decode()
+    assert text.replace("\n", "").isprintable()
+    names = {dict(labels).get("model") for _, labels in samples(text)}
+    (name,) = names - {None}
+    assert 'a"\\b\nc' in name and r"\x1b[2J\u2028" in name  # type: ignore[operator]
+
+
+class Collected:
+    """A collector of metrics that exist."""
+
+    def __init__(self, metrics: list[Any]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Any]:
+        return self._metrics
 
 
 def test_progress_as_json_lines(home: Path) -> None:
