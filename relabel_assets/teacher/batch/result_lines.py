@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from relabel_assets.intake.json_text import TooDeep
-from relabel_assets.intake.limits import MAX_REPLY_BYTES
+from relabel_assets.intake.limits import MAX_JSON_DEPTH, MAX_REPLY_BYTES
 from relabel_assets.teacher.ledger.lines import (
     Line,
     RequestMetadata,
@@ -35,9 +35,9 @@ def read_result(raw: bytes, redactor: Redactor = NO_SECRETS) -> Line | None:
     """
     try:
         line = read_line(raw, is_strict=True)
-    except TooDeep as error:
-        key = _key_of(raw)
-        return None if key is None else Line(key, RequestMetadata(), _failure(str(error)))
+    except TooDeep:
+        key, failure = _key_of(raw), _failure(f"nested more than {MAX_JSON_DEPTH} deep")
+        return None if key is None else Line(key, RequestMetadata(), failure)
     if line is None or line.response is None:
         return line
     response = line.response

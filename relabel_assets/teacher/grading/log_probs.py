@@ -39,9 +39,10 @@ def grade_probs(logprobs: Any, grade: int, n_grades: int) -> tuple[float, ...] |
         if not isinstance(token, Mapping) or not isinstance(token.get("token"), str):
             return None
         text = token["token"]
-        before_digit = re.split(r"[0-9]", text, maxsplit=1)[0]
-        if _AT_GRADE.search(_end_of(lead + before_digit)) and _digit(text) == str(grade):
-            return _shares(token.get("top_logprobs"), n_grades)
+        if _digit(text) == str(grade):
+            before_digit = re.split(r"[0-9]", text, maxsplit=1)[0]
+            if _AT_GRADE.search(_end_of(lead + before_digit)):
+                return _shares(token.get("top_logprobs"), n_grades)
         lead = _end_of(lead + text)
     return None
 
