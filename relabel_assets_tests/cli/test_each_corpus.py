@@ -123,3 +123,13 @@ def test_no_text_of_a_corpus_acts_on_the_terminal(home: Path) -> None:
             assert character not in output, (command, output)
     listed = relabel("corpora", "list").stdout
     assert r"\x1b[31m" in listed and "[bold]b[/]" in listed and ":smile:" in listed
+
+
+def test_a_bad_corpus_stops_no_import_of_responses(home: Path) -> None:
+    no_settings(write_corpus(home / "data" / "bad"))
+    responses = home / "responses.jsonl"
+    responses.write_text("not json\n")
+    done = relabel("requests", "import", str(responses))
+    assert done.returncode == 7  # the torn line
+    assert "bad failed: bad/corpus.yaml" in done.stderr
+    assert "1 line skipped" in done.stdout
