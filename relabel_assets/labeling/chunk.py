@@ -64,8 +64,11 @@ def write_part(
     """Grade `rows` of PairChunk.rows() into `part`. A second call writes the same file."""
     # Not files.whole, whose scratch file has a fixed name: two machines may write one part at once.
     scratch = part.with_name(f".{part.name}.{uuid.uuid4().hex}.half")
-    _graded(rows, labeler, progress).write_parquet(scratch)
-    scratch.replace(part)
+    try:
+        _graded(rows, labeler, progress).write_parquet(scratch)
+        scratch.replace(part)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:

@@ -1,28 +1,24 @@
 """Labeling a file of pairs, each row exactly once, in bounded memory.
 
-What belongs here: choosing the chunks that have no labels yet, and the folder of parts from which a
-second call continues. What does not: reading PAIRS (pairs_file.py), grading a chunk (chunk.py,
-ray_engine.py) and writing OUT (labels_writer.py).
+What belongs here: choosing the chunks that have no labels yet. What does not: reading PAIRS
+(pairs_file.py), grading a chunk (chunk.py, ray_engine.py), the folder from which a second call continues
+(parts.py) and writing OUT (labels_writer.py).
 """
 
-import hashlib
-import json
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import polars as pl
-from filelock import FileLock, Timeout
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.files import whole
+from relabel_assets.intake.one_input import reason_of
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, Texts, with_texts
 from relabel_assets.labeling.labels_writer import merge_parts, writer_of
+from relabel_assets.labeling.parts import is_finished, locked_parts
 from relabel_assets.progress import Progress, silent
 
 # One to two minutes of grading on two cores, which a kill may lose. More rows take more memory.
@@ -54,8 +50,7 @@ def label_file(
     Raises ConfigError for an unusable file: then either nothing was graded, or the parts stay.
     """
     writer_of(out)  # reports a wrong ending before hours of grading
-    if out.exists():
-        raise ConfigError(f"{out} already exists. Move it away, or choose another --out.")
+    _require_free(out)
     n_rows, columns = pairs_file.check(pairs)
     has_own_texts = {pairs_file.QUERY, pairs_file.DOCUMENT} <= columns
     parts = out.with_name(f"{out.name}.parts")
@@ -66,11 +61,22 @@ def label_file(
         "texts": "" if has_own_texts else texts_hash,
     }
     job = _Job(pairs, parts, n_rows, rows_per_chunk, texts, model_id, model_hash, progress)
-    with _locked_parts(parts, pairs, identity):
-        engine(job.open_chunks(), job.report)
-        counts = merge_parts(parts, out)
-    shutil.rmtree(parts, ignore_errors=True)
-    return counts
+    with locked_parts(parts, pairs, identity):
+        try:
+            engine(job.open_chunks(), job.report)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise ConfigError(
+                f"{parts} cannot be written: {reason_of(error)}. Make room, then run this again: "
+                "finished rows are kept."
+            ) from error
+        _require_free(out)  # grading took hours, and somebody may have put a file there
+        return merge_parts(parts, out)
+
+
+def _require_free(out: Path) -> None:
+    """Raise ConfigError where something is at `out`, a link to nothing included."""
+    if out.exists() or out.is_symlink():
+        raise ConfigError(f"{out} already exists. Move it away, or choose another --out.")
 
 
 @dataclass
@@ -97,9 +103,10 @@ class _Job:
         first = 0
         for number, frame in enumerate(pairs_file.chunks(self.pairs, self.rows_per_chunk)):
             part = self.parts / f"{number:08}.parquet"
-            if part.exists():
+            if is_finished(part, frame.height):
                 self.n_done_before += frame.height
             else:
+                part.unlink(missing_ok=True)  # a damaged one
                 rows = frame.with_columns(
                     row=pl.int_range(first, first + frame.height, dtype=pl.Int64),
                     model_id=pl.lit(self.model_id),
@@ -115,32 +122,3 @@ class _Job:
         s_per_row = (time.monotonic() - self.started) / self.n_done_now
         left_s = s_per_row * (self.n_rows - n_done)
         self.progress("labeling, pairs", n_done, self.n_rows, f"{left_s:,.0f} s left")
-
-
-@contextmanager
-def _locked_parts(parts: Path, pairs: Path, identity: dict[str, object]) -> Iterator[None]:
-    """Create `parts`, or check that it belongs to these pairs and this identity, and lock it."""
-    with pairs.open("rb") as content:
-        identity = identity | {"pairs": hashlib.file_digest(content, "sha256").hexdigest()}
-    identity_file = parts / "job.json"
-    try:
-        parts.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(parts / "lock", blocking=False)
-        lock.acquire()
-        if not identity_file.exists():
-            with whole(identity_file) as scratch:
-                scratch.write_text(json.dumps(identity), encoding="utf-8")
-        is_same = json.loads(identity_file.read_text(encoding="utf-8")) == identity
-    except Timeout as error:
-        raise ConfigError(
-            f"another process is labeling into {parts}. Wait for it, or choose another --out."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{parts} cannot be used: {error}. Choose another --out.") from error
-    with lock:
-        if not is_same:
-            raise ConfigError(
-                f"{parts} was begun with other pairs, another student or other documents. "
-                "To begin anew, remove it; to keep it, choose another --out."
-            )
-        yield

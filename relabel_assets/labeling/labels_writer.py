@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
+from relabel_assets.intake.one_input import reason_of
 
 Write = Callable[[pl.DataFrame], object]
 OpenWriter = Callable[[Path], AbstractContextManager[Write]]
@@ -44,13 +45,13 @@ def merge_parts(parts: Path, out: Path) -> pl.DataFrame:
     try:
         with whole(out) as scratch, writer_of(out)(scratch) as write:
             # One at a time, because together they may not fit in memory.
-            for file in sorted(parts.glob("[0-9]*.parquet")):
+            for file in sorted(parts.glob("[0-9]" * 8 + ".parquet")):
                 labels = pl.read_parquet(file)
                 write(labels)
                 counts.append(labels.group_by("status", "status_reason").agg(rows=pl.len()))
     except (OSError, pl.exceptions.PolarsError, pa.ArrowException) as error:
         raise ConfigError(
-            f"{out} cannot be written: {error}. The labels are in {parts}; run this again."
+            f"{out} cannot be written: {reason_of(error)}. The labels are in {parts}; run this again."
         ) from error
     totals = pl.concat(counts).group_by("status", "status_reason").agg(pl.col("rows").sum())
     return totals.sort("status", "status_reason")

@@ -1,8 +1,10 @@
-"""label_file without a model: resuming after a kill, foreign parts, one process at a time."""
+"""label_file without a model: resuming after a kill, foreign folders, one process at a time."""
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.labeling.chunk import in_process
+from relabel_assets.labeling.chunk import PairChunk, in_process
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets_tests.labeling.graders import CountingGrader, no_texts
 
@@ -153,3 +155,104 @@ def test_a_failing_chunk_keeps_the_labels_of_earlier_chunks(pairs: Path) -> None
         label(pairs, engine=in_process(Broken()))
     assert sorted(parts_of(pairs)) == ["00000000.parquet", "00000001.parquet"]
     assert sum(label(pairs).calls) == N_PAIRS - 20
+
+
+def parts_folder(pairs: Path) -> Path:
+    return pairs.with_name("labels.parquet.parts")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda parts: parts.write_text("notes"),
+        lambda parts: parts.symlink_to(parts.parent),
+        lambda parts: parts.symlink_to("/nowhere/x"),
+        os.mkfifo,
+        lambda parts: (parts.mkdir(), (parts / "thesis.txt").touch()),
+        lambda parts: (parts.mkdir(), (parts / "00000000.parquet").touch()),
+        lambda parts: (parts.mkdir(), (parts / "job.json").write_text('{"mine": 1}')),
+        lambda parts: (parts.mkdir(), (parts / "job.json").write_text("[" * 100_000)),
+        lambda parts: (parts.mkdir(), (parts / "job.json").write_bytes(b"\xff\x00" * 500_000)),
+        lambda parts: (parts.mkdir(), (parts / "job.json").write_text("[1]")),
+        lambda parts: (parts.mkdir(), os.mkfifo(parts / "job.json")),
+        lambda parts: (parts.mkdir(), (parts / "job.json").symlink_to("/etc/passwd")),
+        lambda parts: (parts.mkdir(), (parts / "lock").symlink_to(parts.parent / "pairs.parquet")),
+        lambda parts: (parts.mkdir(), (parts / "sub").mkdir()),
+    ],
+)
+def test_a_folder_that_the_command_did_not_make_is_refused_and_not_changed(
+    pairs: Path, make: Callable[[Path], object]
+) -> None:
+    make(parts_folder(pairs))
+    before = {path: path.read_bytes() for path in pairs.parent.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match="choose another --out"):
+        label(pairs)
+    after = {path: path.read_bytes() for path in pairs.parent.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_only_files_of_the_command_are_removed(killed: Path) -> None:
+    (parts_folder(killed) / "notes.txt").write_text("mine")
+    label(killed)
+    assert [path.name for path in parts_folder(killed).iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("n_bytes", [None, 0, 10])
+def test_a_first_call_that_was_killed_at_once_can_be_continued(
+    killed: Path, tmp_path: Path, n_bytes: int | None
+) -> None:
+    parts = parts_folder(killed)
+    job = (parts / "job.json").read_bytes()
+    for path in parts.iterdir():
+        path.unlink()
+    (parts / "lock").touch()
+    (parts / ".job.json.half").write_bytes(job[:10])
+    if n_bytes is not None:
+        (parts / "job.json").write_bytes(job[:n_bytes])
+    assert sum(label(killed).calls) == N_PAIRS
+    assert not parts.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", b"text" * 1000])
+def test_a_damaged_part_is_graded_again(killed: Path, damage: bytes) -> None:
+    (parts_folder(killed) / "00000002.parquet").write_bytes(damage)
+    assert label(killed).calls == [10, 10, 10, 10, 10, 5]
+    labels = pl.read_parquet(killed.with_name("labels.parquet"))
+    assert labels["row"].to_list() == list(range(N_PAIRS))
+
+
+def test_a_part_with_other_rows_is_graded_again(killed: Path) -> None:
+    part = parts_folder(killed) / "00000002.parquet"
+    pl.read_parquet(part).head(3).write_parquet(part)
+    assert sum(label(killed).calls) == N_PAIRS - 40
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda out: out.symlink_to("/nowhere")])
+def test_whatever_is_at_out_is_not_replaced(pairs: Path, make: Callable[[Path], object]) -> None:
+    make(pairs.with_name("labels.parquet"))
+    with pytest.raises(ConfigError, match="already exists"):
+        label(pairs)
+    assert not parts_folder(pairs).exists()
+
+
+def test_a_file_that_appears_at_out_while_grading_is_not_replaced(pairs: Path) -> None:
+    out = pairs.with_name("labels.parquet")
+
+    def engine(chunks: Iterable[PairChunk], on_done: Callable[[PairChunk], None]) -> None:
+        in_process(CountingGrader())(chunks, on_done)
+        out.write_text("of somebody else")
+
+    with pytest.raises(ConfigError, match="already exists"):
+        label(pairs, engine=engine)
+    assert out.read_text() == "of somebody else"
+    assert len(parts_of(pairs)) == 10
+
+
+def test_a_full_disk_while_grading_keeps_finished_parts(pairs: Path) -> None:
+    def engine(chunks: Iterable[PairChunk], on_done: Callable[[PairChunk], None]) -> None:
+        in_process(CountingGrader())([next(iter(chunks))], on_done)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ConfigError, match=r"No space left on device\. Make room"):
+        label(pairs, engine=engine)
+    assert len(parts_of(pairs)) == 1
