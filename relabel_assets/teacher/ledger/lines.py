@@ -211,6 +211,7 @@ def read_start(raw: bytes) -> Line | None:
     """
     if not raw.endswith(b"}\n"):
         return None
+    raw = raw.removeprefix(_BOM)
     for member in _LONG_MEMBERS:
         start, separator, _ = raw.partition(member)
         if separator and b'"relabel":' in start:

@@ -159,3 +159,25 @@ def test_members_in_another_order_are_parsed() -> None:
         + "\n"
     ).encode()
     assert read_start(raw) == read_line(raw) == Line(KEY, RequestMetadata(), Response(200, 1))
+
+
+def test_a_byte_order_mark_before_a_line_is_ignored() -> None:
+    raw = response_line(KEY, Response(200, {"choices": []}), METADATA)
+    assert read_start(b"\xef\xbb\xbf" + raw) == read_start(raw)
+    assert read_line(b"\xef\xbb\xbf" + raw) == read_line(raw)
+
+
+@pytest.mark.parametrize("value", [-1, 10**9 + 1, 0.5, True, "700", 10**400, 1e400])
+def test_tokens_that_cannot_be_are_unknown(value: object) -> None:
+    relabel = {"prompt_tokens": value, "completion_tokens": value}
+    raw = json.dumps({"custom_id": KEY, "relabel": relabel, "response": None}).encode()
+    line = read_line(raw)
+    assert line is not None
+    assert (line.metadata.prompt_tokens, line.metadata.completion_tokens) == (None, None)
+
+
+@pytest.mark.parametrize(("n_deep", "is_read"), [(64, True), (65, False)])
+def test_every_body_that_is_received_can_be_read_from_its_line(n_deep: int, is_read: bool) -> None:
+    body = json.loads("[" * n_deep + "]" * n_deep)
+    line = read_line(response_line(KEY, Response(200, body), METADATA))
+    assert (line is not None) is is_read
