@@ -79,11 +79,11 @@ def kind_of_file(rng: Random, folder: Path) -> str:
 def name(rng: Random, folder: Path) -> str:
     """A file whose name is hostile: bytes, controls, length, depth, or like another one's."""
     root = write_good(folder, "markdown")
-    # 251 bytes and the suffix: the longest name that file systems allow.
+    # With the suffix, 255 bytes: the longest name that file systems allow.
     stems = (
         b"\xff\xfe", b"caf\xe9", "café".encode(), "cafe\u0301".encode(), b"a\nb", b"\x1b[31m", b"\x07",
         "\u202egnp".encode(),
-        b"x" * 251, ("語" * 83).encode(), b"-", b"--help", b" ", b"d1 ", b"D1", b"..x", b"a\\b", b"*",
+        b"x" * 255, ("語" * 83).encode(), b"-", b"--help", b" ", b"d1 ", b"D1", b"..x", b"a\\b", b"*",
         b"[red]", b"C:", b"~",
         b"'; drop table x", b"%s", b"$(touch pwned)", b"d1.md",
         "\ud800".encode("utf-8", "surrogatepass"), b"\xed\xb3\xbf", b"con",
@@ -93,10 +93,11 @@ def name(rng: Random, folder: Path) -> str:
     stem = rng.choice(stems).replace(b"/", b"").replace(b"\x00", b"") or b"x"
     parent = os.fsencode(rng.choice((root, root, folder)))
     if rng.random() < 0.3:  # in a folder with that name
-        parent = os.path.join(parent, stem)  # noqa: PTH118  pathlib takes no bytes
+        parent = os.path.join(parent, stem[:253] + b".d")  # noqa: PTH118  pathlib takes no bytes
         os.makedirs(parent, exist_ok=True)  # noqa: PTH103
     suffix = rng.choice((b".md", b".md", b".txt", b".png", b".docx", b"", b".MD", b".jsonl"))
-    with open(os.path.join(parent, stem[:251] + suffix), "wb") as out:  # noqa: PTH118, PTH123
+    file = stem[: 255 - len(suffix)] + suffix
+    with open(os.path.join(parent, b"x" if file in {b".", b".."} else file), "wb") as out:  # noqa: PTH118, PTH123
         out.write(b"# A title\n\nA body about leave.\n")
     return repr(stem)[:60]
 
