@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.intake.limits import MAX_ERROR_CHARACTERS, MAX_REPLY_BYTES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.sending.bounded_http import BoundedClient, UnusableResponse
 from relabel_assets_tests.builders import KEY, grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, good_reply
 
@@ -63,7 +65,7 @@ def _read_request(connection: socket.socket) -> None:
     while b"\r\n\r\n" not in data:
         data += connection.recv(65536)
     head, _, body = data.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
     while len(body) < length:
         body += connection.recv(65536)
 
@@ -186,3 +188,23 @@ def test_a_response_without_an_end_is_a_timeout(name: str, tmp_path: Path) -> No
 def test_odd_responses_with_a_whole_reply_are_read(name: str, tmp_path: Path) -> None:
     row, n_requests = asked(tmp_path, TAKEN[name], max_retries=0)
     assert (row["status"], row["grade"], n_requests) == ("ok", 2, 1)
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_synchronous_call_has_an_end_too(name: str) -> None:
+    with (
+        RawServer(SLOW[name]).running() as server,
+        BoundedClient(total_s=0.3) as client,
+        pytest.raises(httpx2.ReadTimeout),
+    ):
+        client.get(server.base_url)
+
+
+@pytest.mark.parametrize("name", [name for name in TOO_BIG if not name.startswith("nested")])
+def test_a_synchronous_call_has_the_same_limits(name: str) -> None:
+    with (
+        RawServer(TOO_BIG[name]).running() as server,
+        BoundedClient(total_s=10) as client,
+        pytest.raises(UnusableResponse),
+    ):
+        client.get(server.base_url)

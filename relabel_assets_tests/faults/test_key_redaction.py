@@ -128,7 +128,8 @@ def test_an_echoed_key_is_in_no_file_and_no_output(
         server.choose = lambda body, key, nth: "denied"
         denied = error_body(HERE).__str__().replace(HERE, SPELLINGS["escaped twice"])
         server.answers["denied"] = lambda grade: (401, {}, denied)
-        denied_run = subprocess.run(RUN, capture_output=True, text=True, check=False)
+        command = [*RUN, "--log-format", "json"]
+        denied_run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert denied_run.returncode == 1 and "denies access" in denied_run.stderr
     files = {file.name for file in home.rglob("*") if file.is_file()}
     assert {"warehouse.duckdb", "dagster.yaml"} <= files

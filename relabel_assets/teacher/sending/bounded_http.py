@@ -6,8 +6,11 @@ key and the meaning of a response (endpoint.py, batch/endpoint.py).
 Import this module only where something is sent: openai takes a second to load.
 """
 
+import queue
+import threading
 import time
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -20,6 +23,7 @@ from relabel_assets.teacher.verdict import REDIRECTED, UNUSABLE_REPLY
 # unpack to, or gzip in gzip.
 _ENCODINGS = ("", "identity", "gzip", "x-gzip")
 _HEADERS = {"accept-encoding": "gzip"}
+LONGEST_UPLOAD_S = 3600.0  # of a file of requests, 200 MB at most. Not measured
 # Of the body as it was sent, not as it is kept.
 _BODY_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
@@ -67,7 +71,10 @@ class BoundedAsyncClient(openai.DefaultAsyncHttpxClient):
 
 
 class BoundedClient(openai.DefaultHttpxClient):
-    """The same for synchronous calls, each of which takes at most `total_s` seconds."""
+    """The same for synchronous calls. Headers, and then the body, arrive within `total_s` seconds each.
+
+    A request with a body has LONGEST_UPLOAD_S until its headers arrive: a file of requests may be large.
+    """
 
     def __init__(self, *, total_s: float, **settings: Any) -> None:
         super().__init__(headers=_HEADERS, **settings)
@@ -78,15 +85,15 @@ class BoundedClient(openai.DefaultHttpxClient):
     ) -> httpx2.Response:
         """The response to `request`. A response with `stream` is not read, unless it is an error."""
         settings["follow_redirects"] = False
-        last_moment = time.monotonic() + self._total_s
-        response = super().send(request, stream=True, **settings)
+        response = self._opened(request, settings)
         try:
             for _ in range(self.max_redirects):
                 if response.next_request is None:
                     break
                 _check_redirect(response)
                 response.close()
-                response = super().send(response.next_request, stream=True, **settings)
+                response = self._opened(response.next_request, settings)
+            last_moment = time.monotonic() + self._total_s
             body = _Body(response)
             if stream and not response.is_error:
                 return response
@@ -99,6 +106,30 @@ class BoundedClient(openai.DefaultHttpxClient):
             raise
         response.close()
         return body.as_response()
+
+    def _opened(self, request: httpx2.Request, settings: Mapping[str, Any]) -> httpx2.Response:
+        """The response when its headers have arrived.
+
+        The client's own timeouts are for each read: a server may send headers a byte at a time, or one
+        early hint after the other. A thread that waits for such a server is left behind.
+        """
+        limit_s = self._total_s if request.method == "GET" else LONGEST_UPLOAD_S
+        results: queue.Queue[httpx2.Response | BaseException] = queue.Queue()
+
+        def open_it() -> None:
+            try:
+                results.put(super(BoundedClient, self).send(request, stream=True, **settings))
+            except BaseException as error:
+                results.put(error)
+
+        threading.Thread(target=open_it, daemon=True).start()
+        try:
+            result = results.get(timeout=limit_s)
+        except queue.Empty:
+            raise httpx2.ReadTimeout(f"no headers within {limit_s:g} s") from None
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
 
 class _Body:
