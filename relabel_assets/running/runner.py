@@ -21,7 +21,8 @@ from relabel_assets.graph.partitions import add_partitions, corpus_folder, folde
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.table_asset import FORCE_TAG
 from relabel_assets.intake.markdown import as_written
-from relabel_assets.intake.one_input import INPUT_ERRORS
+from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
+from relabel_assets.intake.text import shown
 from relabel_assets.running.dagster_state import (
     HOST_TAG,
     PROCESS_TAG,
@@ -98,12 +99,12 @@ def select_tables(selection: str | None) -> list[str]:
         selected = dg.AssetSelection.from_string(selection).resolve([corpus_folder, *ASSETS])
     except Exception as error:
         raise ConfigError(
-            f"--select {selection!r} is not valid: {error}. Tables: {tables}."
+            f"--select {shown(selection)} is not valid: {reason_of(error)}. Tables: {tables}."
         ) from error
     keys = {key.to_user_string() for key in selected}
     chosen = [name for name in TABLES if name in keys]
     if not chosen:
-        raise ConfigError(f"--select {selection!r} selects no table. Tables: {tables}.")
+        raise ConfigError(f"--select {shown(selection)} selects no table. Tables: {tables}.")
     return chosen
 
 

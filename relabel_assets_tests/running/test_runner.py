@@ -33,10 +33,14 @@ def test_a_selection_names_tables_in_pipeline_order(
     assert runner.select_tables(selection) == tables
 
 
-@pytest.mark.parametrize("selection", ["nothing", "group:none", "corpus_folder", "(("])
+@pytest.mark.parametrize(
+    "selection",
+    ["nothing", "group:none", "corpus_folder", "((", "(" * 9_999, "+" * 9_999, "\udcff"],
+)
 def test_a_selection_of_no_table_is_refused_with_their_names(selection: str) -> None:
-    with pytest.raises(ConfigError, match="Tables: seed_docs, synthetic_queries"):
+    with pytest.raises(ConfigError, match="Tables: seed_docs, synthetic_queries") as refused:
         runner.select_tables(selection)
+    assert len(str(refused.value)) < 700
 
 
 def test_a_broken_corpus_fails_and_other_corpora_run(home: Path) -> None:

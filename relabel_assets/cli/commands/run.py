@@ -106,7 +106,9 @@ def report(corpus: CorpusOption = None) -> None:
     each.exit_if_failed()
 
 
-def ui(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 3000) -> None:
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 3000,
+) -> None:
     """Open the graph in the Dagster UI, with RELABEL_HOME as its home."""
     from relabel_assets.running import runner
     from relabel_assets.running.dagster_state import usable_instance
