@@ -1,7 +1,7 @@
 """The Batch API of the teacher's endpoint: upload, create, find, get, download.
 
-What belongs here: the openai client's calls for files and batches, parsing what they return, and
-messages for their errors. What does not: the requests and what follows from results (rounds.py).
+What belongs here: the openai client's calls for files and batches, and messages for their errors. What
+does not: what a batch is (remote_batch.py), the requests and what follows from results (rounds.py).
 
 The client repeats every call after a passing error, except that it creates a batch only once: after
 a lost response the batch may exist.
@@ -9,7 +9,6 @@ a lost response the batch may exist.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +18,9 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
 from relabel_assets.intake.json_text import parse_json
-from relabel_assets.intake.limits import MAX_TOKENS
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.intake.text import one_line
+from relabel_assets.teacher.batch.remote_batch import RemoteBatch, member_text, read_batch, tag_of
 from relabel_assets.teacher.batch.result_lines import limited_lines
 from relabel_assets.teacher.requests import URL
 from relabel_assets.teacher.sending.endpoint import (
@@ -33,8 +32,6 @@ from relabel_assets.teacher.sending.endpoint import (
 )
 from relabel_assets.teacher.verdict import error_of
 
-TAG, CORPUS = "relabel_tag", "relabel_corpus"  # keys in the metadata of a batch at the endpoint
-_ENDED = ("completed", "failed", "expired", "cancelled")
 # Not measured: batches of one account that are searched for a tag. The one we look for is recent.
 _MOST_LISTED = 1000
 _PAGE = 100  # the longest that the API allows
@@ -42,25 +39,8 @@ _RETRIES = 5  # by the client, of every call but `create`. Not measured
 _DOWNLOADS = 3  # of a file whose body breaks off. Not measured
 _SHORTEST_TIMEOUT_S = 60  # a file of 200 MB takes longer than a reply
 _LONGEST_DOWNLOAD_S = 3600  # of a file. Not measured: 8 GB at 2 MB/s take as long
-_LONGEST_MESSAGE = 300  # characters of an endpoint's message
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class RemoteBatch:
-    """A batch as the endpoint reports it."""
-
-    id: str
-    status: str
-    n_done: int
-    n_requests: int
-    result_files: tuple[str, ...]  # ids of the files with answers and with failures
-    errors: tuple[tuple[str, str], ...]  # (code, message): why a whole batch failed
-
-    @property
-    def is_ended(self) -> bool:
-        return self.status in _ENDED
 
 
 class BatchEndpoint:
@@ -94,7 +74,7 @@ class BatchEndpoint:
 
         def send() -> str:
             value = self._parsed(self._client.files.with_raw_response.create(**upload))
-            file_id = _text(value, "id")
+            file_id = member_text(value, "id")
             if not file_id:
                 raise ValueError("the answer to an upload has no id")
             return file_id
@@ -114,7 +94,7 @@ class BatchEndpoint:
                     completion_window="24h",  # the only one that the API offers
                     metadata=dict(metadata),
                 )
-                return _batch(self._parsed(response))
+                return read_batch(self._parsed(response))
             except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError):
                 return None
             except ValueError:  # an answer that is no batch
@@ -125,7 +105,9 @@ class BatchEndpoint:
     def find(self, tag: str) -> RemoteBatch | None:
         """The batch with `tag` among the latest; None if it is not there."""
         return self._call(
-            lambda: next((_batch(batch) for batch in self._latest() if _tag_of(batch) == tag), None)
+            lambda: next(
+                (read_batch(batch) for batch in self._latest() if tag_of(batch) == tag), None
+            )
         )
 
     def _latest(self) -> Iterator[Any]:
@@ -137,7 +119,7 @@ class BatchEndpoint:
             if not isinstance(batches, list):
                 raise ValueError("the list of batches has no data")
             yield from batches
-            last_id = _text(batches[-1], "id") if batches else ""
+            last_id = member_text(batches[-1], "id") if batches else ""
             if not last_id or page.get("has_more") is not True:
                 return
             after = {"after": last_id}
@@ -145,7 +127,7 @@ class BatchEndpoint:
     def get(self, batch_id: str) -> RemoteBatch:
         """The batch with this id."""
         batches = self._client.batches.with_raw_response
-        return self._call(lambda: _batch(self._parsed(batches.retrieve(batch_id))))
+        return self._call(lambda: read_batch(self._parsed(batches.retrieve(batch_id))))
 
     def download(self, file_id: str, path: Path, *, max_bytes: int) -> None:
         """Write the file to `path`, whole or not at all; cut after `max_bytes`. No line is too long."""
@@ -235,44 +217,3 @@ def _is_transient(error: BaseException) -> bool:
     final = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
     passing = (openai.APIError, httpx2.HTTPError, OSError)
     return isinstance(error, passing) and not isinstance(error, final)
-
-
-def _batch(value: Any) -> RemoteBatch:
-    """The batch in an endpoint's JSON. Members of a wrong type count as missing.
-
-    Raises ValueError for a batch without an id.
-    """
-    batch_id = _text(value, "id")
-    if not batch_id:
-        raise ValueError("a batch has no id")
-    counts, errors = value.get("request_counts"), _member(value.get("errors"), "data")
-    return RemoteBatch(
-        batch_id,
-        one_line(_text(value, "status"))[:_LONGEST_MESSAGE],
-        _count(counts, "completed") + _count(counts, "failed"),
-        _count(counts, "total"),
-        tuple(file for name in ("output_file_id", "error_file_id") if (file := _text(value, name))),
-        tuple(
-            (_text(error, "code"), one_line(_text(error, "message"))[:_LONGEST_MESSAGE])
-            for error in (errors if isinstance(errors, list) else [])
-        ),
-    )
-
-
-def _tag_of(batch: Any) -> str:
-    return _text(_member(batch, "metadata"), TAG)
-
-
-def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else None
-
-
-def _text(value: Any, name: str) -> str:
-    """The member `name` of an object if it is a text; else an empty text."""
-    text = _member(value, name)
-    return text if isinstance(text, str) else ""
-
-
-def _count(value: Any, name: str) -> int:
-    n = _member(value, name)
-    return n if isinstance(n, int) and 0 <= n <= MAX_TOKENS else 0

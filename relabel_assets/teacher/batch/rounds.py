@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from relabel_assets.teacher.batch.endpoint import RemoteBatch
 from relabel_assets.teacher.batch.pending import PendingBatch
+from relabel_assets.teacher.batch.remote_batch import RemoteBatch
 from relabel_assets.teacher.batch.request_files import AskedLog, write_request_files
 from relabel_assets.teacher.batch.shipping import Shipping
 from relabel_assets.teacher.decision import Tries, decide

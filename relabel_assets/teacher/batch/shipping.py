@@ -12,8 +12,9 @@ import tenacity
 from relabel_assets.errors import TeacherError
 from relabel_assets.intake.limits import MAX_REPLY_BYTES
 from relabel_assets.intake.text import printable
-from relabel_assets.teacher.batch.endpoint import CORPUS, TAG, BatchEndpoint, RemoteBatch
+from relabel_assets.teacher.batch.endpoint import BatchEndpoint
 from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches
+from relabel_assets.teacher.batch.remote_batch import CORPUS, TAG, RemoteBatch
 from relabel_assets.teacher.batch.response_files import (
     ImportResult,
     RecordedRequest,

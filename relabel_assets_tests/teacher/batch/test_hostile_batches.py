@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.intake.limits import MAX_REPLY_BYTES
-from relabel_assets.teacher.batch.endpoint import _batch
 from relabel_assets.teacher.batch.pending import PendingBatches
+from relabel_assets.teacher.batch.remote_batch import read_batch
 from relabel_assets.teacher.batch.response_files import import_responses
 from relabel_assets.teacher.batch.result_lines import limited_lines, read_result
 from relabel_assets.teacher.ledger import report as ledger_report
@@ -44,7 +44,7 @@ MEMBERS = (
 @given(value=JUNK | st.fixed_dictionaries({}, optional=dict.fromkeys(MEMBERS, JUNK)))
 def test_any_json_is_a_batch_or_a_value_error(value: Any) -> None:
     try:
-        batch = _batch(value)
+        batch = read_batch(value)
     except ValueError:
         return
     assert batch.id and batch.n_done >= 0 and batch.n_requests >= 0
