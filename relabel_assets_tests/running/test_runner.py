@@ -52,6 +52,21 @@ def test_a_broken_corpus_fails_and_other_corpora_run(home: Path) -> None:
     assert "Failed: broken. Finished work is kept" in done.stderr
 
 
+def test_a_failed_step_is_one_line_and_with_debug_a_traceback(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELABEL_DEBUG", "")
+    (home / "data" / "tiny" / "documents.jsonl").write_text("")
+    (failed,) = (
+        line
+        for line in relabel("run", "-s", "seed_docs").stderr.splitlines()
+        if "/" in line and "failed:" in line
+    )
+    assert "tiny / seed_docs failed: corpus 'tiny' has no usable document" in failed
+    debugged = relabel("--debug", "run", "-s", "seed_docs").stderr
+    assert "in seed_docs" in debugged and "CorpusError" in debugged
+
+
 def test_progress_lines_name_corpus_table_rows_and_run(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
