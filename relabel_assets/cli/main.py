@@ -106,10 +106,8 @@ def _explain(error: BaseException) -> int:
     from relabel_assets.cli.console import ERR
     from relabel_assets.intake.unexpected import unexpected
 
-    if isinstance(error, OSError) and sys.stdout is not None:
-        # Perhaps stdout is what cannot be written. Python would try again at its end, and complain.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, OSError):
+        _let_go_of_stdout()
     if isinstance(error, BrokenPipeError):
         return 1  # its reader ended, as in `relabel sql | head`
     if isinstance(error, RelabelError):
@@ -126,6 +124,16 @@ def _explain(error: BaseException) -> int:
         code = _UNEXPECTED
     ERR.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     return code
+
+
+def _let_go_of_stdout() -> None:
+    """Drop what stdout cannot write. Python would try again at its end, and complain."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
