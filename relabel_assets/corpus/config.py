@@ -10,7 +10,7 @@ from typing import Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.settings import MAX_SEED, Settings
+from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.tables.schemas import INTENTS
@@ -54,6 +54,7 @@ class QueriesConfig(Settings):
     )
     prompt: str | None = Field(
         None,
+        max_length=MAX_NAME_CHARACTERS,
         description=(
             "File of the prompt that writes queries, in the corpus folder. Default: the project's"
             " prompt."
@@ -163,6 +164,7 @@ class CorpusConfig(Settings):
     licence: str = Field("", description="The licence of the documents.", examples=["CC-BY-4.0"])
     rubric: str | None = Field(
         None,
+        max_length=MAX_NAME_CHARACTERS,
         description=(
             "File of the rubric, in the corpus folder: the grades, their names and meanings. "
             "Default: the project's rubric, 0 to 3."

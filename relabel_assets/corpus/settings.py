@@ -7,6 +7,7 @@ What belongs here: the parsing rules that all settings share. What does not: the
 import pydantic
 
 MAX_SEED = 2**32 - 1  # torch, NumPy and Polars all take it
+MAX_NAME_CHARACTERS = 1_000  # of a file's name, which messages repeat
 
 
 class Settings(pydantic.BaseModel):

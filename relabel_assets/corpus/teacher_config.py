@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from relabel_assets.corpus.settings import MAX_SEED, Settings
+from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 
 
 class PriceSetting(Settings):
@@ -39,6 +39,7 @@ class TeacherConfig(Settings):
     )
     prompt: str | None = Field(
         None,
+        max_length=MAX_NAME_CHARACTERS,
         description=(
             "File of the grading prompt, in the corpus folder. Default: the project's prompt. For"
             " a recorded teacher: a note on how it was asked."

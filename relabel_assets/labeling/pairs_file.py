@@ -83,7 +83,7 @@ def _rows(file: Path) -> Iterator[Row]:
                     raise row
                 yield {name: _text(row[name], name) for name in COLUMNS if name in row}
                 line = None
-    except (SetAside, OSError) as error:
+    except (SetAside, OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         raise ConfigError(str(problem_of(error, str(file), line))) from error
 
 

@@ -26,6 +26,9 @@ from relabel_assets.prompts.rubric import default_rubric, parse_rubric
         ("queries: {intents: {keyword: 0.5}}", "add up to 1"),
         ("name: HR Docs", "name"),
         ("student: {epochs: -1}", "student.epochs"),
+        (f"rubric: {'x' * 1_001}", "rubric: String should have at most 1000 characters"),
+        (f"teacher: {{prompt: {'x' * 1_001}}}", "teacher.prompt: String should have at most 1000"),
+        (f"queries: {{prompt: {'x' * 1_001}}}", "queries.prompt: String should have at most 1000"),
     ],
 )
 def test_a_wrong_setting_is_named(text: str, message: str) -> None:

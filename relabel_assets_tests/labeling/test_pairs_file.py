@@ -112,3 +112,10 @@ def test_half_a_surrogate_pair_of_json_becomes_the_replacement_character(tmp_pat
     (tmp_path / "pairs.jsonl").write_text('{"query": "a\\ud800b", "body": "d"}\n')
     (rows,) = pairs_file.chunks(tmp_path / "pairs.jsonl", 10)
     assert rows["query"].to_list() == ["a\ufffdb"]
+
+
+def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.csv"
+    file.symlink_to("pairs.csv")
+    with pytest.raises(ConfigError, match=r"pairs\.csv: it cannot be read"):
+        pairs_file.check(file)
