@@ -15,8 +15,10 @@ from relabel_assets.errors import ConfigError
 from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.text import printable
 from relabel_assets.intake.yaml_text import BadYaml, Yaml, parse_yaml
+from relabel_assets.plural import counted
 
 _LONGEST_PATH = 100  # characters of a key in a message
+_MOST_LISTED = 10  # mistakes: a file of another program has a thousand keys
 _NUMBER = re.compile(r"[-+]?[0-9.]{1,12}")
 
 
@@ -40,7 +42,11 @@ def parse_corpus_config(text: str, *, file: str) -> CorpusConfig:
     try:
         return CorpusConfig.model_validate(parsed.value)
     except pydantic.ValidationError as error:
-        messages = [_message(problem, file, parsed) for problem in error.errors()]
+        faults = error.errors()
+        messages = [_message(fault, file, parsed) for fault in faults[:_MOST_LISTED]]
+        if len(faults) > _MOST_LISTED:
+            n_more = counted(len(faults) - _MOST_LISTED, "more mistake")
+            messages.append(f"{file}: {n_more}. Correct these first.")
         raise ConfigError("\n".join(messages)) from error
 
 

@@ -36,6 +36,18 @@ def test_a_wrong_setting_is_named(text: str, message: str) -> None:
         parse_corpus_config(text, file="c.yaml")
 
 
+@pytest.mark.parametrize(
+    ("n_keys", "last"), [(10, "k9 is not"), (11, "1 more mistake."), (12, "2 more mistakes.")]
+)
+def test_of_many_mistakes_the_first_ten_are_listed(n_keys: int, last: str) -> None:
+    text = "".join(f"k{number}: x\n" for number in range(n_keys))
+    with pytest.raises(ConfigError) as caught:
+        parse_corpus_config(text, file="c.yaml")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == min(n_keys, 11)
+    assert last in lines[-1]
+
+
 def test_an_empty_file_is_all_defaults() -> None:
     assert parse_corpus_config("", file="c.yaml").candidates.bm25_top_k == 10
     assert parse_corpus_config("# nothing\n", file="c.yaml").teacher.kind is None
