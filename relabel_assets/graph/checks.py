@@ -4,7 +4,6 @@ What belongs here: findings about stored rows, and their check results. What doe
 declarations (tables/), and the validation before a write (warehouse/).
 """
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 
@@ -16,11 +15,11 @@ from relabel_assets.corpus.config import GateConfig
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.catalog import list_of
-from relabel_assets.graph.failures import message_of
+from relabel_assets.graph.failures import log_traceback, message_of
 from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.one_input import INPUT_ERRORS
-from relabel_assets.intake.text import one_line, printable
+from relabel_assets.intake.text import one_line
 from relabel_assets.plural import counted
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
@@ -255,7 +254,7 @@ def _findings(
         try:
             found = find(corpus)
         except INPUT_ERRORS as error:
-            context.log.error(printable("".join(traceback.format_exception(error))))
+            log_traceback(context.log, error)
             found = [f"this could not be checked: {message_of(error)}"]
         lines += [line if len(corpora) == 1 else f"{corpus}: {line}" for line in found]
     return lines

@@ -5,11 +5,14 @@ the work of a step (table_asset.py), and the report of a failed run (automation.
 """
 
 import errno
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 
 import dagster as dg
 
 from relabel_assets.errors import RelabelError
+from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.text import one_line, printable
 from relabel_assets.intake.unexpected import unexpected
 
@@ -51,6 +54,12 @@ def joint_error(errors: Mapping[str, BaseException], retry_number: int) -> BaseE
             if is_transient(error):
                 return error
     return RelabelError("\n".join(f"{name}: {message_of(error)}" for name, error in errors.items()))
+
+
+def log_traceback(log: dg.DagsterLogManager, error: BaseException) -> None:
+    """Write the traceback of an error that does not end the step to Dagster's log."""
+    with suppress(*INPUT_ERRORS):  # a full disk must not stop the other corpora
+        log.error(printable("".join(traceback.format_exception(error))))
 
 
 def is_transient(error: BaseException) -> bool:

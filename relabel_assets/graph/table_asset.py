@@ -8,8 +8,8 @@ import hashlib
 import json
 import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import Problem
 from relabel_assets.graph import catalog
 from relabel_assets.graph.automation import WHEN_ITS_INPUTS_CHANGE
-from relabel_assets.graph.failures import as_dagster_error, joint_error
+from relabel_assets.graph.failures import as_dagster_error, joint_error, log_traceback
 from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast
 from relabel_assets.graph.inputs import Inputs
 from relabel_assets.graph.partitions import CORPORA, FOLDER
@@ -28,7 +28,7 @@ from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.intake.one_input import INPUT_ERRORS
-from relabel_assets.intake.text import one_line, printable
+from relabel_assets.intake.text import one_line
 from relabel_assets.plural import counted
 from relabel_assets.progress import Progress
 from relabel_assets.tables.table import Table
@@ -118,7 +118,9 @@ def logged_progress(
         share = f"{done:,}/{total:,}" if total else f"{done:,}"
         line = one_line(f"{subject}: {step} {share} {note}")
         if also_log:
-            also_log(line)
+            # Dagster writes it to its database. A line that cannot be written costs no work.
+            with suppress(*INPUT_ERRORS):
+                also_log(line)
         PROGRESS.info("  %s", line, extra=fields)
 
     return report
@@ -140,7 +142,7 @@ def _materialize(run: "_Run") -> dg.MaterializeResult:
             if len(names) == 1:
                 raise
             errors[name] = error
-            run.context.log.error(printable("".join(traceback.format_exception(error))))
+            log_traceback(run.context.log, error)
         else:
             versions.append(receipt.content_hash)
     if errors:
@@ -236,5 +238,6 @@ class _Run:
 
     def _log_problems(self, corpus: str, problems: list[Problem]) -> None:
         for problem in problems[:_PROBLEMS_SHOWN]:
-            self.context.log.warning(f"set aside: {one_line(str(problem))}")
+            with suppress(*INPUT_ERRORS):
+                self.context.log.warning(f"set aside: {one_line(str(problem))}")
             PROGRESS.warning("  set aside: %s/%s", corpus, problem, extra=self._fields(corpus))

@@ -10,9 +10,10 @@ import pytest
 
 from relabel_assets.errors import CorpusError, RelabelError
 from relabel_assets.graph import failures
+from relabel_assets.graph import table_asset as table_asset_module
 from relabel_assets.graph.recipe import RECIPES
 from relabel_assets.graph.step import Rows, Step
-from relabel_assets.graph.table_asset import table_asset
+from relabel_assets.graph.table_asset import logged_progress, table_asset
 from relabel_assets.running import runner
 from relabel_assets_tests.builders import write_corpus
 
@@ -60,6 +61,21 @@ def test_a_message_for_people_is_printable() -> None:
     assert failures.message_of(KeyError("a\x1b\nb")).startswith(
         r"an unexpected error: KeyError: 'a\x1b\nb'"
     )
+
+
+def test_a_progress_line_that_cannot_be_written_costs_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table_asset_module, "_SECONDS_BETWEEN_LINES", 0)
+    lines = list[str]()
+
+    def full(line: str) -> None:
+        lines.append(line)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    progress = logged_progress("tiny / seed_docs", full)
+    progress("grading", 1, 2, "note\x1b\n\ud800")
+    assert lines == [r"tiny / seed_docs: grading 1/2 note\x1b \ud800"]
 
 
 Fails = Callable[[BaseException], tuple[runner.Outcome, int]]
