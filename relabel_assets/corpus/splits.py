@@ -212,7 +212,7 @@ def _groups(queries: pl.DataFrame) -> list[str]:
         merge(np.array(rows))
     texts, first_rows = list(rows_of), np.array([rows[0] for rows in rows_of.values()])
     for index, indices in near_duplicates(texts, texts):
-        merge(first_rows[[index, *indices]])
+        merge(first_rows[np.append(indices, index)])
     return [ids[group] for group in groups]
 
 
