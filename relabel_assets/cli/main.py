@@ -7,7 +7,6 @@ their bodies, so that `--help` is quick.
 
 import os
 import sys
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -80,14 +79,13 @@ def _root(
 
 def main() -> None:
     """Run the command and exit with its code. Without --debug no error ends in a traceback."""
-    from relabel_assets.cli.console import ERR, is_debugging, open_streams
+    from relabel_assets.cli.console import ERR, is_debugging, let_go_of_streams, open_streams
     from relabel_assets.intake.one_input import INPUT_ERRORS
 
     open_streams()
     try:
         code = app(prog_name="relabel", standalone_mode=False) or 0
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         code = _STOPPED
     except INPUT_ERRORS as error:
@@ -96,6 +94,7 @@ def main() -> None:
         code = _explain(error)
     if code == _STOPPED:
         ERR.print("Stopped. Finished work is kept; run the same command again to continue.")
+    let_go_of_streams()
     sys.exit(code)
 
 
@@ -106,8 +105,6 @@ def _explain(error: BaseException) -> int:
     from relabel_assets.cli.console import ERR
     from relabel_assets.intake.unexpected import unexpected
 
-    if isinstance(error, OSError):
-        _let_go_of_stdout()
     if isinstance(error, BrokenPipeError):
         return 1  # its reader ended, as in `relabel sql | head`
     if isinstance(error, RelabelError):
@@ -124,16 +121,6 @@ def _explain(error: BaseException) -> int:
         code = _UNEXPECTED
     ERR.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     return code
-
-
-def _let_go_of_stdout() -> None:
-    """Drop what stdout cannot write. Python would try again at its end, and complain."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
                 scratch.write_text(text, encoding="utf-8")
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ConfigError(f"--out {out} cannot be written: {reason_of(error)}.") from error
-    ERR.print(f"{counted(frame.height, 'row')} in {out}", highlight=False)
+    ERR.print(f"{counted(frame.height, 'row')} in {escape(str(out))}", highlight=False)
 
 
 def _csv(frame: pl.DataFrame) -> str:

@@ -116,6 +116,7 @@ def run_shell(line: str, folder: Path, **variables: str) -> subprocess.Completed
     [
         ("relabel --help >&-", 0),
         ("relabel --help <&- >&- 2>&-", 0),
+        ("relabel sql - <&-", 4),
         ("relabel corpora list 2>&-", 3),
         ("relabel corpora list 2>/dev/full", 3),
         ("relabel nonsense 2>/dev/full", 2),
@@ -137,6 +138,8 @@ def test_streams_that_cannot_be_written_cause_no_traceback(
     [
         ("relabel sql 'select 1 as n' -f csv >/dev/full", 70),
         ("set -o pipefail; relabel sql 'select 1 as n' -f csv | true", 1),
+        ("relabel sql 'select 1 as n' -f csv >&-", 0),
+        ("echo 'select 1 as n' | relabel sql - -f csv 2>&- >&-", 0),
     ],
 )
 def test_a_result_that_cannot_be_written_is_one_line(
