@@ -1,8 +1,10 @@
 """Fixtures for all tests: a home with the corpus `tiny`, and one with a finished run."""
 
+import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from relabel_assets_tests.builders import write_corpus
@@ -12,6 +14,12 @@ ROOT = Path(__file__).parent
 SLOW_FOLDERS = {"faults", "third_party", "browser"}
 # Fixtures that run Dagster or a whole graph.
 SLOW_FIXTURES = {"home", "finished_home"}
+
+
+# The same examples in every run, so that a test that passed does not fail by chance. Look for new ones with
+# HYPOTHESIS_PROFILE=default.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_configure() -> None:

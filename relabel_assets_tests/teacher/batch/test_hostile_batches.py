@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.intake.limits import MAX_REPLY_BYTES
+from relabel_assets.intake.text import printable
 from relabel_assets.teacher.batch.pending import PendingBatches
 from relabel_assets.teacher.batch.remote_batch import read_batch
 from relabel_assets.teacher.batch.response_files import import_responses
@@ -73,7 +74,7 @@ def test_an_answer_that_is_no_batch_is_an_error(call: str, answer: bytes, tmp_pa
     server.answer = wrong  # type: ignore[method-assign]
     with server.running(), pytest.raises(TeacherError) as caught:
         grade(tmp_path, server, make_pairs(1), max_retries=1)
-    assert str(caught.value).isprintable() and len(str(caught.value)) < 500
+    assert printable(str(caught.value)) == str(caught.value) and len(str(caught.value)) < 500
 
 
 @pytest.mark.slow
