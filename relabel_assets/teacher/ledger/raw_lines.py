@@ -52,10 +52,11 @@ def raw_lines(file: Path, start: int = 0) -> Iterator[RawLine]:
                     raw = opened.readline(_SKIPPED_AT_A_TIME)
                     end += len(raw)
                 yield RawLine(offset, end, None)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-        raise SetAside(
-            f"it cannot be read: {reason_of(error)}", "Repair it or take it out."
-        ) from error
+    except RuntimeError as error:  # of Path.resolve
+        raise SetAside("its links lead in a circle", "Take it out.") from error
+    except OSError as error:
+        remedy = "Repair it or take it out."
+        raise SetAside(f"it cannot be read: {reason_of(error)}", remedy) from error
 
 
 def line_at(file: Path, offset: int) -> bytes | None:

@@ -140,7 +140,10 @@ def _check(raw: bytes | None, *, is_thorough: bool) -> tuple[Line | None, str | 
     start = read_start(raw)
     line = read_line(raw) if is_thorough or start is None else start
     if line is None:
-        return None, "the line is torn or foreign: it is not an exchange with a teacher."
+        return None, (
+            "the line is torn or foreign, or nested too deep: it cannot be read as an exchange with a "
+            "teacher."
+        )
     return line, _fault_inside(line, start) if is_thorough else None
 
 
