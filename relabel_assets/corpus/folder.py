@@ -1,7 +1,7 @@
 """One corpus folder on disk: its settings, and the rows of its files.
 
 What belongs here: which rows a corpus has. What does not: all folders together (folders.py), opening
-files (files.py), and parsing the rows of a file (documents.py, queries.py, grades.py).
+files (corpus_files.py), and parsing the rows of a file (documents.py, queries.py, grades.py).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import polars as pl
 from relabel_assets.corpus import documents, grades, queries
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.corpus.config_file import parse_corpus_config
-from relabel_assets.corpus.files import DOCUMENT_FILES, CorpusFiles, is_beir
+from relabel_assets.corpus.corpus_files import DOCUMENT_FILES, CorpusFiles, is_beir
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.intake.regular_files import numbered_lines

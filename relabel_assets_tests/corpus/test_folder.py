@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus import files
+from relabel_assets.corpus import corpus_files
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import ConfigError, CorpusError
 from relabel_assets_tests.corpus.files import DOCUMENTS, folder, lines, write
@@ -135,7 +135,7 @@ def test_documents_in_two_forms_or_none_are_an_error(tmp_path: Path) -> None:
 def test_a_parquet_file_that_unpacks_to_far_more_than_its_size_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MAX_UNPACKED_IN_ANY_CASE", 1_000_000)
+    monkeypatch.setattr(corpus_files, "MAX_UNPACKED_IN_ANY_CASE", 1_000_000)
     (tmp_path / "data" / "c").mkdir(parents=True)
     corpus = Corpora(tmp_path / "data").open
     for n_documents, is_refused in ((50, False), (51, True)):
