@@ -1,8 +1,8 @@
 """The exceptions that a user can act on, and the record of an input that was set aside.
 
 What belongs here: exceptions whose message names the culprit, the allowed values and the remedy. What
-does not: programming errors, which stay plain Python exceptions with a traceback. This module imports
-no other module of the project.
+does not: programming errors, which stay plain Python exceptions (intake/unexpected.py). This module
+imports no other module of the project.
 """
 
 from dataclasses import dataclass

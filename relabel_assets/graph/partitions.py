@@ -26,6 +26,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 CORPORA = dg.DynamicPartitionsDefinition(name="corpus")
 FOLDER = "corpus_folder"
+_LONGEST_REASON = 2_000  # characters, not measured: Dagster keeps one of each tick
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -122,7 +123,7 @@ def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.
     counts = f"{len(names)} folders, {len(new)} new, {len(changed)} changed."
     kept = {name: hashes for name, hashes in seen.items() if name in names or name in refused}
     return dg.SensorResult(
-        skip_reason=" ".join([counts, *refused.values()]),
+        skip_reason=" ".join([counts, *refused.values()])[:_LONGEST_REASON],
         dynamic_partitions_requests=[CORPORA.build_add_request(new)] if new else [],
         asset_events=changed,
         cursor=json.dumps(kept),
