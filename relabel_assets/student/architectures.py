@@ -79,8 +79,12 @@ class _CrossEncoder:
 
     def load(self, folder: Path, settings: "Settings") -> Grader:
         from relabel_assets.student.cross_encoder import CrossEncoder
+        from relabel_assets.student.folder import not_a_student
 
-        return CrossEncoder.load(str(folder), settings.max_length, settings.precision)
+        grader = CrossEncoder.load(str(folder), settings.max_length, settings.precision)
+        if grader.is_fresh:
+            raise not_a_student(folder, "a weight", ValueError("it has no trained head"))
+        return grader
 
     def untrained(self, config: StudentConfig, rubric: Rubric) -> Grader:
         """A published reranker as it is; any other encoder, without a trained head, by late interaction."""
@@ -151,6 +155,7 @@ def architecture(name: str) -> Architecture:
         raise StudentError(
             f"the student's architecture {name!r} is not known. "
             f"Architectures: {', '.join(ARCHITECTURES)}. "
-            "Train it again: `relabel run --select student_model`."
+            "Install the version that trained it; or remove its folder and train it again: "
+            "`relabel run --select student_model+`."
         )
     return ARCHITECTURES[name]

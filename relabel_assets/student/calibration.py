@@ -31,6 +31,8 @@ class Calibration(pydantic.BaseModel):
     [[0.5, 0.5]]
     """
 
+    model_config = pydantic.ConfigDict(allow_inf_nan=False)
+
     slope: float
     thresholds: list[float]
 

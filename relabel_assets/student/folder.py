@@ -10,6 +10,10 @@ from typing import Any
 import pydantic
 
 from relabel_assets.errors import StudentError
+from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.limits import MAX_DOCUMENT_FILE_BYTES
+from relabel_assets.intake.one_input import SetAside, reason_of
+from relabel_assets.intake.regular_files import read_regular
 from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.late_interaction.head import Head
 
@@ -25,15 +29,15 @@ class Settings(pydantic.BaseModel):
     `figures` are the dev metrics by name, None without dev pairs.
     """
 
-    model_config = pydantic.ConfigDict(protected_namespaces=())
+    model_config = pydantic.ConfigDict(protected_namespaces=(), allow_inf_nan=False)
 
     model_id: str
     base_model: str
     architecture: str
     method: str
-    max_length: int
+    max_length: int = pydantic.Field(ge=1)
     precision: str = "auto"
-    n_grades: int
+    n_grades: int = pydantic.Field(ge=2)
     calibration: Calibration
     cut_points: list[float]
     head: Head | None = None  # late interaction only
@@ -46,6 +50,13 @@ class Settings(pydantic.BaseModel):
     best_epoch: int
     figures: dict[str, float | None]
 
+    @pydantic.model_validator(mode="after")
+    def _lengths_agree(self) -> "Settings":
+        points = {len(self.cut_points), len(self.calibration.thresholds)}
+        if points != {self.n_grades - 1}:
+            raise ValueError("its cut points and thresholds do not fit its number of grades")
+        return self
+
 
 def read_settings(folder: Path) -> Settings:
     """The settings of the student in `folder`.
@@ -57,20 +68,23 @@ def read_settings(folder: Path) -> Settings:
     relabel_assets.errors.StudentError: /nowhere is not a student: student.json cannot be read ...
     """
     try:
-        return Settings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        raw = read_regular(folder, SETTINGS, max_bytes=MAX_DOCUMENT_FILE_BYTES)
+        return Settings.model_validate(parse_json(raw))
+    except (SetAside, OSError, ValueError) as error:
         raise not_a_student(folder, SETTINGS, error) from error
 
 
-def not_a_student(folder: Path, file: str, error: Exception) -> StudentError:
+def not_a_student(folder: Path, file: str, error: BaseException) -> StudentError:
     """The error for a folder whose `file` cannot be read.
 
+    A run keeps a student whose folder exists, even a damaged one.
+
     >>> print(not_a_student(Path("models/x"), SETTINGS, ValueError("no prompt")))
-    models/x is not a student: student.json cannot be read (ValueError). Train it again: ...
+    models/x is not a student: student.json cannot be read (ValueError: no prompt). Remove ...
     """
     return StudentError(
-        f"{folder} is not a student: {file} cannot be read ({type(error).__name__}). "
-        "Train it again: `relabel run --select student_model`."
+        f"{folder} is not a student: {file} cannot be read ({reason_of(error)}). Remove that folder and "
+        "train it again: `relabel run --select student_model+`."
     )
 
 

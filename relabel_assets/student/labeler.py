@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
 from relabel_assets.corpus.student_config import StudentConfig
-from relabel_assets.errors import StudentError
+from relabel_assets.errors import RelabelError, StudentError
+from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.calibration import Calibration, expected_grades, fit_calibration
-from relabel_assets.student.folder import read_settings
+from relabel_assets.student.folder import not_a_student, read_settings
 from relabel_assets.student.grader import Grader
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+
+_TRIAL = {"text": ["parental leave"], "body": ["Parents may take 480 days of leave."]}
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,25 @@ class Labeler:
     def load(cls, folder: Path | str) -> "Labeler":
         """The student saved in `folder`. Raises StudentError where it is damaged.
 
+        It grades one pair, because parts of a damaged student may not fit each other.
+
         >>> Labeler.load("models/none")
         Traceback (most recent call last):
         relabel_assets.errors.StudentError: models/none is not a student: student.json cannot be read ...
         """
         folder = Path(folder)
         settings = read_settings(folder)
-        grader = architecture(settings.architecture).load(folder, settings)
-        return cls(grader, settings.calibration, settings.cut_points)
+        made = architecture(settings.architecture)
+        try:
+            grader = made.load(folder, settings)
+            labeler = cls(grader, settings.calibration, settings.cut_points)
+            if not np.isfinite(grader.scores(_with_all_columns(pl.DataFrame(_TRIAL)))).all():
+                raise ValueError("its score of a pair is no number")
+        except RelabelError:
+            raise
+        except INPUT_ERRORS as error:  # libraries raise anything for damaged files
+            raise not_a_student(folder, "one of its files", error) from error
+        return labeler
 
     @classmethod
     def untrained(

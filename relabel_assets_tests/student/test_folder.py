@@ -39,13 +39,30 @@ def test_settings_of_an_earlier_version_get_defaults_for_new_fields(tmp_path: Pa
     assert settings.calibration.thresholds == [0.0, 1.0, 2.0]
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", '{"model_id": 7'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "{}",
+        '{"model_id": 7',
+        "[" * 100_000,
+        "[1]",
+        json.dumps(SETTINGS | {"cut_points": [float("nan"), 1.5, 2.5]}),
+        json.dumps(SETTINGS | {"cut_points": [0.5, 1.5]}),
+        json.dumps(SETTINGS | {"calibration": {"slope": float("inf"), "thresholds": [0, 1, 2]}}),
+        json.dumps(SETTINGS | {"calibration": {"slope": 1.0, "thresholds": [0, 1]}}),
+        json.dumps(SETTINGS | {"max_length": 0}),
+        json.dumps(SETTINGS).replace("192", "9" * 5000),
+        json.dumps(SETTINGS).replace("cross_encoder", "\\ud800", 1).replace("192", "[]"),
+    ],
+)
 def test_a_folder_without_valid_settings_is_not_a_student(
     tmp_path: Path, content: str | None
 ) -> None:
     if content is not None:
         (tmp_path / "student.json").write_text(content)
-    with pytest.raises(StudentError, match=r"student\.json cannot be read.*Train it again"):
+    with pytest.raises(StudentError, match=r"student\.json cannot be read.*train it again"):
         read_settings(tmp_path)
 
 

@@ -46,6 +46,8 @@ class Head(pydantic.BaseModel):
     [2.0, 0.0, 8.0]
     """
 
+    model_config = pydantic.ConfigDict(allow_inf_nan=False)
+
     names: list[str]
     mean: list[float]
     spread: list[float]

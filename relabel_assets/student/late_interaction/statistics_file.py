@@ -76,9 +76,10 @@ def read_corpus_statistics(folder: Path) -> CorpusStatistics:
         ends = tensors["feedback_ends"].numpy()
         counts, count_ids = tensors["feedback_counts"].numpy(), tensors["feedback_words"].numpy()
         word_counts = csr_array((counts, count_ids, ends), (len(ends) - 1, len(words.idf)))
+        word_counts.check_format(full_check=True)  # an index outside would crash scipy
         vectors = tensors["feedback_vectors"].float()
         documents = tensors["feedback_document"].numpy()
         feedback = FeedbackWindows(vectors, documents, word_counts, words)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise not_a_student(folder, STATISTICS_FILE, error) from error
     return CorpusStatistics(words, background, feedback)

@@ -18,6 +18,7 @@ import polars as pl
 import torch
 from cachetools import LRUCache
 from numpy.typing import NDArray
+from transformers import AutoModel
 
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
@@ -58,7 +59,12 @@ from relabel_assets.student.late_interaction.statistics_file import (
     read_corpus_statistics,
     save_corpus_statistics,
 )
-from relabel_assets.student.runtime.encoder import Encoder, load_encoder
+from relabel_assets.student.runtime.encoder import (
+    Encoder,
+    load_encoder,
+    load_model,
+    max_tokens_of,
+)
 from relabel_assets.student.runtime.precision import InferenceCopy
 from relabel_assets.student.training.epochs import Epoch
 from relabel_assets.student.training.fit import fit, graded_queries, with_lora
@@ -91,14 +97,14 @@ class LateInteraction:
 
         Raises StudentError where it is damaged or was saved by a later version.
         """
-        query_encoder = load_encoder(str(folder), settings.max_length, settings.precision)
+        query_encoder = _saved_encoder(folder, settings)
         scorer = QueryScorer(query_encoder)
         scorer.token_weight.data = torch.tensor(settings.token_weight)
         # Earlier versions could train one encoder for both sides, and saved it alone.
         documents = folder / DOCUMENT_ENCODER
         document_encoder = query_encoder
         if documents.is_dir():
-            document_encoder = load_encoder(str(documents), settings.max_length, settings.precision)
+            document_encoder = _saved_encoder(documents, settings)
         if settings.head is None:
             raise not_a_student(folder, SETTINGS, ValueError("no head"))
         if unknown := set(settings.head.names) - set(FEATURE_NAMES):
@@ -107,7 +113,12 @@ class LateInteraction:
                 "relabel-assets does not have: it is of a later version. "
                 "Install that, or train the student again."
             )
-        return cls(scorer, document_encoder, read_corpus_statistics(folder), settings.head)
+        statistics = read_corpus_statistics(folder)
+        # Without its tokenizer.json, a tokenizer is loaded that knows no word.
+        for encoder in (query_encoder, document_encoder):
+            if len(encoder.tokenizer) != len(statistics.words.idf):
+                raise not_a_student(folder, "tokenizer.json", ValueError("its size does not fit"))
+        return cls(scorer, document_encoder, statistics, settings.head)
 
     @classmethod
     def untrained(cls, config: StudentConfig) -> "LateInteraction":
@@ -136,6 +147,15 @@ class LateInteraction:
         save_merged(documents.model, documents.tokenizer, folder / DOCUMENT_ENCODER)
         save_corpus_statistics(folder, self.statistics)
         return {"head": self.head, "token_weight": self.scorer.token_weight.tolist()}
+
+
+def _saved_encoder(folder: Path, settings: Settings) -> Encoder:
+    """An encoder of a student. Raises StudentError where it lacks a weight, which would be random."""
+    model, tokenizer, missing = load_model(AutoModel, str(folder))
+    if missing:
+        raise not_a_student(folder, min(missing), ValueError("no such weight"))
+    max_length = min(settings.max_length, max_tokens_of(model, settings.max_length))
+    return Encoder(model, tokenizer, max_length, InferenceCopy(settings.precision))
 
 
 def train(task: TrainingTask) -> TrainedGrader:

@@ -6,15 +6,18 @@ What belongs here: loading weights, and encoding texts in batches. What does not
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from relabel_assets.errors import StudentError
+from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.limits import MAX_DOCUMENT_FILE_BYTES
+from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.student.runtime.batches import (
     batches_by_length,
     device,
@@ -22,6 +25,14 @@ from relabel_assets.student.runtime.batches import (
     padded_width,
 )
 from relabel_assets.student.runtime.precision import InferenceCopy
+
+# Above those of all published models that a student could be.
+_MAX_SIZES = {
+    "num_hidden_layers": 500,
+    "hidden_size": 100_000,
+    "intermediate_size": 500_000,
+    "vocab_size": 10_000_000,
+}
 
 
 @dataclass
@@ -144,20 +155,31 @@ def load_model(
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # our own messages cover the warning of a fresh head
     try:
+        _require_size(Path(path) / "config.json")
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model, loading = kind.from_pretrained(
             path, use_safetensors=True, trust_remote_code=False, dtype=dtype,
             attn_implementation="sdpa", output_loading_info=True, **options,
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except INPUT_ERRORS as error:  # libraries raise anything for damaged files
         raise StudentError(
-            f"the model {path!r} cannot be loaded: {str(error).splitlines()[0]}. `base_model` must "
+            f"the model {path!r} cannot be loaded: {reason_of(error)}. `base_model` must "
             "be 'embedded', a folder with config.json, tokenizer and model.safetensors, or a name "
-            "on the hub."
+            "on the hub. A damaged student is trained again when its folder is removed."
         ) from error
     finally:
         transformers_logging.set_verbosity(level)
     return model.eval().to(device()), tokenizer, set(loading["missing_keys"])
+
+
+def _require_size(config: Path) -> None:
+    """Raise ValueError for a config.json of a model that would fill the memory before it is loaded."""
+    if config.is_file() and config.stat().st_size <= MAX_DOCUMENT_FILE_BYTES:
+        settings = parse_json(config.read_bytes())
+        for name, most in _MAX_SIZES.items():
+            size = settings.get(name, 0) if isinstance(settings, dict) else 0
+            if isinstance(size, int | float) and size > most:
+                raise ValueError(f"{name} is {size:,}, more than {most:,}")
 
 
 def max_tokens_of(model: Any, otherwise: int) -> int:
