@@ -23,6 +23,7 @@ UNREADABLE = ParsedReply("unparseable", "not JSON")
         ("retry", Tries(5), None, Decision("back_off", "failed", "why")),
         ("retry", Tries(6), None, Decision("end", "failed", "why (6 attempts)")),
         ("refused", Tries(), None, Decision("end", "refused", "why")),
+        ("unusable", Tries(), None, Decision("end", "unparseable", "why")),
         ("rejected", Tries(), None, Decision("concede", "failed", "why")),
         ("denied", Tries(), None, Decision("deny", "failed", "why")),
         ("exhausted", Tries(), None, Decision("stop", "failed", "why")),

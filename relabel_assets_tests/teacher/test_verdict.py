@@ -5,7 +5,14 @@ import time
 
 import pytest
 
-from relabel_assets.teacher.verdict import MAX_MESSAGE, error_of, judge, retry_after_s
+from relabel_assets.teacher.verdict import (
+    MAX_MESSAGE,
+    REDIRECTED,
+    UNUSABLE_REPLY,
+    error_of,
+    judge,
+    retry_after_s,
+)
 
 CHOICES = {"choices": [{"message": {"content": "x"}}]}
 
@@ -143,3 +150,26 @@ def test_a_retry_after_date_becomes_seconds() -> None:
     waited = retry_after_s({"retry-after": email.utils.formatdate(time.time() + 100, usegmt=True)})
     assert waited is not None
     assert 90 < waited <= 100
+
+
+@pytest.mark.parametrize(
+    ("code", "action", "is_down"),
+    [
+        ("timeout", "retry", True),
+        ("connection", "retry", True),
+        (UNUSABLE_REPLY, "unusable", False),
+        (REDIRECTED, "denied", False),
+    ],
+)
+def test_an_error_that_would_not_differ_the_next_time_is_no_reason_to_retry(
+    code: str, action: str, is_down: bool
+) -> None:
+    verdict = judge(None, None, error="why", error_code=code)
+    assert (verdict.action, verdict.is_down) == (action, is_down)
+    assert verdict.reason is not None and "why" in verdict.reason
+
+
+def test_characters_that_act_on_a_terminal_are_shown_and_do_nothing() -> None:
+    code, message = error_of(error("\x1b[2J", "red \x1b[31m\u202e"))
+    assert (code, message) == ("\\x1b[2J", "red \\x1b[31m\\u202e")
+    assert judge(500, error(None, "\x1b")).reason == "HTTP 500: \\x1b"

@@ -99,3 +99,21 @@ def test_alternatives_must_be_grades(
 )
 def test_a_reply_without_usable_logprobs_has_no_probabilities(reply_logprobs: object) -> None:
     assert grade_probs(reply_logprobs, 2, 4) is None
+
+
+@pytest.mark.parametrize(
+    "lead",
+    ['"grade":', '"grade" : ', '"grade"' + " " * 500 + ":" + "\n" * 500 + '"', '{ "grade":\t"'],
+)
+@pytest.mark.parametrize("size", [1, 2, 5, 10_000])
+def test_the_grade_is_found_whatever_the_spaces_and_the_tokens(lead: str, size: int) -> None:
+    tokens = [lead[start : start + size] for start in range(0, len(lead), size)]
+    assert grade_probs(logprobs([*tokens, "2"], [("2", 1.0)]), 2, 4) == (0, 0, 1, 0)
+    assert grade_probs(logprobs([*tokens, "x", "2"], [("2", 1.0)]), 2, 4) is None
+
+
+@pytest.mark.parametrize("logprob", [-(10**299), float("-inf"), float("nan"), True, "0", None])
+def test_a_log_probability_that_cannot_be_computed_counts_as_none(logprob: object) -> None:
+    alternatives = [{"token": "2", "logprob": -0.1}, {"token": "1", "logprob": logprob}]
+    content = [{"token": '{"grade": '}, {"token": "2", "top_logprobs": alternatives}]
+    assert grade_probs({"content": content}, 2, 4) == (0, 0, 1, 0)

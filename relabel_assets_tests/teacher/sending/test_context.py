@@ -131,3 +131,10 @@ def test_a_request_is_hashed_once_per_dialect(monkeypatch: pytest.MonkeyPatch) -
     text = outgoing.in_dialect(TEXT)
     assert text.in_dialect(outgoing.dialect) is outgoing and outgoing.in_dialect(TEXT) is text
     assert n_hashed == 2
+
+
+def test_an_exception_of_the_parser_costs_that_reply_alone(tmp_path: Path) -> None:
+    context = context_of(tmp_path)
+    assert context.read({"grade": 2}) == ParsedReply("ok", value=2)
+    parsed = context.read(5)  # which the parser above cannot search
+    assert parsed.status == "unparseable" and "TypeError" in (parsed.reason or "")

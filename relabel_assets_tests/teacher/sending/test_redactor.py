@@ -1,0 +1,65 @@
+"""The redactor: which texts are secrets, and time that is linear in the length of a text."""
+
+import time
+
+import pytest
+
+from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.sending.endpoint import endpoint_name, redactor_of
+from relabel_assets.teacher.sending.redactor import Redactor
+
+KEY = "sk-0123456789/abc"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "text", "redacted"),
+    [
+        (["1234567"], "1234567", "1234567"),  # a word of replies, such as EMPTY
+        (["12345678"], "12345678", "[key]"),
+        (["12345678", "12345678-long"], "12345678-long 12345678", "[key] [key]"),
+        ([KEY], f"{KEY}{KEY}", "[key][key]"),
+        ([KEY], KEY.upper(), KEY.upper()),  # keys have upper and lower case
+        ([KEY], KEY[:-1], KEY[:-1]),
+        ([], r"\u0073 % &", r"\u0073 % &"),
+        (["a\\b-0123456"], r"a\\\\b-0123456", "[key]"),  # a secret with a backslash
+    ],
+)
+def test_secrets_of_eight_characters_and_more_are_replaced(
+    secrets: list[str], text: str, redacted: str
+) -> None:
+    assert Redactor(secrets).text(text) == redacted
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["\\", "%", "%25", "&", "&amp;", "&#0", "\\u00", "s\\\\\\", KEY[:-1] + "\\", "hello \\n "],
+)
+def test_a_hostile_text_of_a_megabyte_is_searched_in_no_time(piece: str) -> None:
+    started = time.monotonic()
+    Redactor([KEY]).text(piece * (1_000_000 // len(piece)))
+    assert time.monotonic() - started < 10  # an alarm: it takes a tenth of a second
+
+
+@pytest.mark.parametrize("name", ["password1", "tok/en012", "user:password1", "token=tok%2Fen012"])
+def test_user_password_and_query_of_the_address_are_secrets(name: str) -> None:
+    address = "https://user:password1@example.com/v1?token=tok%2Fen012"
+    redactor = redactor_of(TeacherConfig(base_url=address), "none")
+    assert redactor.text(f"no access for {name}").endswith("[key]")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:secret/word@host/v1",
+        "http://[::1/secret",
+        "host/secret",
+        "ftp://secret@host",
+        "http://",
+        "http://host:secret/v1",
+    ],
+)
+def test_a_wrong_address_is_an_error_that_does_not_show_it(address: str) -> None:
+    with pytest.raises(TeacherError) as caught:
+        endpoint_name(TeacherConfig(base_url=address))
+    assert "secret" not in str(caught.value) and caught.value.__context__ is None
