@@ -6,6 +6,7 @@ import socket
 import socketserver
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -208,3 +209,15 @@ def test_a_synchronous_call_has_the_same_limits(name: str) -> None:
         pytest.raises(UnusableResponse),
     ):
         client.get(server.base_url)
+
+
+def test_the_memory_for_a_packed_reply_is_bounded_while_it_is_unpacked() -> None:
+    with RawServer(TOO_BIG["packed"]).running() as server, BoundedClient(total_s=10) as client:
+        tracemalloc.start()
+        try:
+            with pytest.raises(UnusableResponse):
+                client.get(server.base_url)
+            _, most_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most_bytes < 4 * MAX_REPLY_BYTES  # it unpacks to 8 times the limit

@@ -9,6 +9,7 @@ cannot be read costs itself: it becomes a notice.
 """
 
 import datetime as dt
+import errno
 import os
 import stat
 import threading
@@ -188,7 +189,7 @@ class Ledger:
         descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError("it is no regular file")
+                raise OSError(errno.EINVAL, "it is no regular file")
             filelock.lock_descriptor(descriptor, poll_interval=_APPEND_POLL_S)
             size = os.fstat(descriptor).st_size
             data = chained(data, last_chain(descriptor, size))

@@ -103,7 +103,13 @@ def test_a_reply_without_usable_logprobs_has_no_probabilities(reply_logprobs: ob
 
 @pytest.mark.parametrize(
     "lead",
-    ['"grade":', '"grade" : ', '"grade"' + " " * 500 + ":" + "\n" * 500 + '"', '{ "grade":\t"'],
+    [
+        '"grade":',
+        '"grade" : ',
+        '"grade" : " ',
+        '"grade"' + " " * 500 + ":" + "\n" * 500 + '"',
+        '{ "grade":\t"',
+    ],
 )
 @pytest.mark.parametrize("size", [1, 2, 5, 10_000])
 def test_the_grade_is_found_whatever_the_spaces_and_the_tokens(lead: str, size: int) -> None:
