@@ -7,9 +7,10 @@ label, and the checks of a corpus folder (corpus/folders.py).
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -17,8 +18,9 @@ import polars as pl
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
 from relabel_assets.home import Home
+from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.plural import counted
-from relabel_assets.running.dagster_state import UNUSABLE, dead_runs, mark_failed, open_instance
+from relabel_assets.running.dagster_state import dead_runs, mark_failed, open_instance
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
@@ -27,6 +29,8 @@ from relabel_assets.warehouse.warehouse import Warehouse
 
 # A demo's home takes about 0.6 GB: below 1 GB the next run of a small corpus may fail.
 _LEAST_FREE_BYTES = 1_000_000_000
+_OTHERS = 0o007  # the permissions of users that are neither owner nor group
+_REMEDY = "Correct it, or move it away."
 # A run writes its scratch files all the time, so a file untouched for an hour belongs to no run.
 _LEFTOVER_AGE_S = 3600
 
@@ -47,23 +51,57 @@ class Finding:
 def examine(
     project: Project, warehouse: Warehouse, *, is_fixing: bool = False
 ) -> Iterator[Finding]:
-    """Yield the finding of each check. With `is_fixing`, repair every problem that can be repaired safely."""
+    """Yield the finding of each check. With `is_fixing`, repair every problem that can be repaired safely.
+
+    A check that fails is a finding, and the others go on.
+    """
     home = project.home
     write_error = _write_error(home.path)
     yield Finding("RELABEL_HOME", write_error)
-    yield _disk(home)
-    try:
-        receipts = warehouse.receipts()
-        yield Finding("warehouse")
-        yield from _partitions(home, warehouse, receipts)
-        if receipts:
-            yield _copies(warehouse, receipts, is_fixing)
-    except RelabelError as error:
-        yield Finding("warehouse", str(error))
-    yield from _leftovers(home, is_fixing)
+    yield from _guarded("RELABEL_HOME", lambda: _privacy(home, is_fixing))
+    yield from _guarded("disk", lambda: iter([_disk(home)]))
+    yield from _guarded("warehouse", lambda: _warehouse(home, warehouse, is_fixing))
+    yield from _guarded("leftovers", lambda: _leftovers(home, is_fixing))
     if not write_error:
-        yield from _dead_runs(home, is_fixing)
-    yield from _ledger(project)
+        remedy = (
+            f"It holds runs and no rows: move {home.dagster} away when nothing runs, and the next run "
+            "creates it again."
+        )
+        yield from _guarded("Dagster's state", lambda: _dead_runs(home, is_fixing), remedy)
+    yield from _guarded("ledger", lambda: _ledger(project))
+
+
+def _guarded(
+    subject: str, check: Callable[[], Iterator[Finding]], remedy: str = _REMEDY
+) -> Iterator[Finding]:
+    """The findings of `check`; one more for an error that ends it."""
+    try:
+        yield from check()
+    except RelabelError as error:
+        yield Finding(subject, str(error))
+    except INPUT_ERRORS as error:
+        yield Finding(subject, f"it cannot be read: {reason_of(error).rstrip('.')}. {remedy}")
+
+
+def _privacy(home: Home, is_fixing: bool) -> Iterator[Finding]:
+    """A finding for a home that every user of the machine can enter. A group is a choice."""
+    if home.path.stat().st_mode & _OTHERS:
+        if is_fixing:
+            home.path.chmod(0o700)
+        problem = "other users of this machine can read it. `relabel doctor --fix` closes it."
+        yield Finding("RELABEL_HOME", problem, is_fixing)
+
+
+def _warehouse(home: Home, warehouse: Warehouse, is_fixing: bool) -> Iterator[Finding]:
+    """The findings on the warehouse, on each partition, and on the copies for readers."""
+    receipts = warehouse.receipts()
+    yield Finding("warehouse")
+    for (corpus, table), receipt in receipts.items():
+        subject = f"{corpus} / {table}"
+        check = partial(_partition, home, warehouse, subject, receipt)
+        yield from _guarded(subject, check)
+    if receipts:
+        yield _copies(warehouse, receipts, is_fixing)
 
 
 def _write_error(path: Path) -> str | None:
@@ -73,7 +111,7 @@ def _write_error(path: Path) -> str | None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        return f"it cannot be written: {error}. Set RELABEL_HOME to a folder you may write to."
+        return f"it cannot be written: {reason_of(error)}. Set RELABEL_HOME to a folder you may write to."
     return None
 
 
@@ -84,34 +122,31 @@ def _disk(home: Home) -> Finding:
     return Finding("disk", f"{n_free / 1e9:.1f} GB are free. Make room before the next run.")
 
 
-def _partitions(
-    home: Home, warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt]
+def _partition(
+    home: Home, warehouse: Warehouse, subject: str, receipt: Receipt
 ) -> Iterator[Finding]:
-    """A finding for each partition with changed rows or missing files."""
-    for (corpus, table), receipt in receipts.items():
-        subject = f"{corpus} / {table}"
-        rows = warehouse.read(table, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
-        command = f"Compute it again: relabel run -c {corpus} -s {table}"
-        if _content(table, rows) != receipt.content_hash:
-            yield Finding(
-                subject, f"its rows were changed after a run wrote them. {command} --force"
-            )
-        missing = [file for file in receipt.files if not (home.path / file).exists()]
-        if table == "student_model" and not missing:
-            students = [f"{path}/student.json" for path in rows.filter("is_current")["path"]]
-            missing = [file for file in students if not (home.path / file).is_file()]
-        if missing:
-            # Without --force a run would keep a student whose folder exists.
-            has_folder = table == "student_model" and (home.path / receipt.files[0]).exists()
-            force = " --force" if has_folder else ""
-            yield Finding(subject, f"missing: {', '.join(missing)}. {command}+{force}")
+    """A finding for a partition with changed rows or missing files."""
+    corpus, table = receipt.corpus, receipt.table_name
+    rows = warehouse.read(table, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
+    command = f"Compute it again: relabel run -c {corpus} -s {table}"
+    if _content(table, rows) != receipt.content_hash:
+        yield Finding(subject, f"its rows were changed after a run wrote them. {command} --force")
+    missing = [file for file in receipt.files if not (home.path / file).exists()]
+    if table == "student_model" and not missing:
+        students = [f"{path}/student.json" for path in rows.filter("is_current")["path"]]
+        missing = [file for file in students if not (home.path / file).is_file()]
+    if missing:
+        # Without --force a run would keep a student whose folder exists.
+        has_folder = table == "student_model" and (home.path / receipt.files[0]).exists()
+        force = " --force" if has_folder else ""
+        yield Finding(subject, f"missing: {', '.join(missing)}. {command}+{force}")
 
 
 def _content(table: str, rows: pl.DataFrame) -> str | None:
     """The content hash of stored rows; None where they break their table's declaration."""
     try:
         return content_hash(TABLES[table], TABLES[table].validate(rows))
-    except RelabelError:
+    except INPUT_ERRORS:  # Polars panics at dates that Python lacks
         return None
 
 
@@ -121,10 +156,16 @@ def _copies(
     """The finding on the copies for readers: the replica and the Parquet files."""
     if _are_copies_current(warehouse, receipts):
         return Finding("copies for readers")
-    if is_fixing:
-        warehouse.publish_all()
     problem = "labels.duckdb or parquet/ is out of date. `relabel doctor --fix` copies them again."
-    return Finding("copies for readers", problem, is_fixing)
+    if not is_fixing:
+        return Finding("copies for readers", problem)
+    warehouse.publish_all()
+    if _are_copies_current(warehouse, receipts):
+        return Finding("copies for readers", problem, is_fixed=True)
+    return Finding(
+        "copies for readers",
+        "labels.duckdb or parquet/ cannot be written. Move both away, and run `relabel doctor --fix`.",
+    )
 
 
 def _are_copies_current(warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt]) -> bool:
@@ -140,7 +181,7 @@ def _are_copies_current(warehouse: Warehouse, receipts: Mapping[tuple[str, str],
             )
             and all(warehouse.is_published(receipt) for receipt in receipts.values())
         )
-    except RelabelError:
+    except INPUT_ERRORS:
         return False
 
 
@@ -164,23 +205,15 @@ def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
     """A finding for each run that Dagster lists as unfinished although its process has ended."""
     if not (home.dagster / "dagster.yaml").exists():
         return
-    try:
-        with open_instance(home) as instance:
-            for run in dead_runs(instance):
-                if is_fixing:
-                    mark_failed(instance, run)
-                problem = (
-                    "was killed, and Dagster still lists it as running. "
-                    "`relabel doctor --fix` and the next run mark it as failed."
-                )
-                yield Finding(f"run {run.run_id}", problem, is_fixing)
-    except UNUSABLE as error:
-        message = str(error).splitlines()[0].rstrip(".")
-        yield Finding(
-            "Dagster's state",
-            f"it cannot be read: {message}. It holds runs and no rows: move {home.dagster} away "
-            "when nothing runs, and the next run creates it again.",
-        )
+    with open_instance(home) as instance:
+        for run in dead_runs(instance):
+            if is_fixing:
+                mark_failed(instance, run)
+            problem = (
+                "was killed, and Dagster still lists it as running. "
+                "`relabel doctor --fix` and the next run mark it as failed."
+            )
+            yield Finding(f"run {run.run_id}", problem, is_fixing)
 
 
 def _ledger(project: Project) -> Iterator[Finding]:

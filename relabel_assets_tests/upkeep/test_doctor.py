@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -177,3 +178,55 @@ def test_doctor_removes_leftovers_of_killed_processes_and_marks_their_runs_as_fa
     assert relabel("doctor", "--fix").returncode == 0
     assert (index.exists(), at_work.exists()) == (False, True)
     assert relabel("doctor").returncode == 0
+
+
+def test_doctor_closes_a_home_that_others_can_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)  # a group is a choice
+    assert problems(tmp_path) == {}
+    tmp_path.chmod(0o755)
+    assert "other users of this machine can read it" in problems(tmp_path)["RELABEL_HOME"]
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    problems(tmp_path, is_fixing=True)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+def is_yaml_folder(dagster: Path) -> None:
+    (dagster / "dagster.yaml").unlink()
+    (dagster / "dagster.yaml").mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda dagster: (dagster / "dagster.yaml").write_text("a: [b"),
+        lambda dagster: (dagster / "dagster.yaml").write_text("nonsense: 1"),
+        lambda dagster: (dagster / "dagster.yaml").write_bytes(b"\xff\x00"),
+        is_yaml_folder,
+        lambda dagster: (dagster / "history" / "runs.db").write_bytes(b"text" * 1000),
+        lambda dagster: (dagster / "history" / "runs" / "index.db").write_bytes(b"text" * 1000),
+    ],
+)
+def test_a_check_that_fails_is_a_finding_and_the_others_go_on(
+    own_home: Path, damage: Callable[[Path], object]
+) -> None:
+    damage(own_home / "dagster")
+    (own_home / "reports" / "tiny.html").unlink()
+    assert set(problems(own_home)) >= {"tiny / benchmark_report"}
+    done = relabel("doctor")
+    assert done.returncode == 6 and "Traceback" not in done.stderr
+    assert "ledger" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_copies_that_cannot_be_replaced_are_not_reported_as_fixed(
+    own_home: Path, kind: str
+) -> None:
+    shutil.rmtree(own_home / "parquet")
+    if kind == "file":
+        (own_home / "parquet").touch()
+    elif kind == "link":
+        (own_home / "parquet").symlink_to("/nowhere/x")
+    else:
+        (own_home / "labels.duckdb").unlink()
+        (own_home / "labels.duckdb").mkdir()
+    assert "cannot be written" in problems(own_home, is_fixing=True)["copies for readers"]
