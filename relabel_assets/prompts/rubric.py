@@ -82,7 +82,7 @@ def parse_rubric(text: str, *, file: str) -> Rubric:
         first = error.errors()[0]
         line = parsed.line_of(first["loc"])
         where = file if line is None else f"{file}:{line}"
-        path = ".".join(str(part) for part in first["loc"])
+        path = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ConfigError(
             f"{where}: {path}: {first['msg']}. A rubric has `grades`, a list of grade, name and "
             "meaning, and `guidance`."

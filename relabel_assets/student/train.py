@@ -81,8 +81,8 @@ def train_student(
     n_train = int(is_train.sum())
     if not n_train:
         raise StudentError(
-            "no training pair has a grade, so there is nothing to learn from. "
-            "See teacher_labels.status."
+            "no training pair has a grade, so there is nothing to learn from. Add queries with the "
+            "split train, or see teacher_labels.status and `relabel corpora check`."
         )
     trained = _train(pairs, is_train, corpus, config, rubric, progress)
     calibration, points = calibrate(trained.scores, pairs["grade"].to_numpy(), rubric.n_grades)

@@ -198,6 +198,11 @@ def test_an_invalid_rubric_is_refused(text: str) -> None:
         parse_rubric(text, file="r.yaml")
 
 
+def test_a_rubric_that_is_a_list_is_named_as_the_file() -> None:
+    with pytest.raises(ConfigError, match=r"^r\.yaml: the file: Input should be"):
+        parse_rubric("- a", file="r.yaml")
+
+
 def test_the_rubric_of_the_project_has_four_grades_and_a_stable_hash() -> None:
     assert (default_rubric().n_grades, default_rubric().max_grade) == (4, 3)
     # The hash is in every request's key: a change here asks the teacher about every pair again.
