@@ -13,6 +13,7 @@ excerpt shows them in the document's order, with a line [...] for each gap.
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 
 from relabel_assets.teacher.requests import BYTES_PER_TOKEN
 
@@ -42,14 +43,22 @@ def excerpt(body: str, query: str, max_tokens: int) -> str:
     body = body.strip()
     if _size(body) <= max_bytes:
         return body
-    passages = _passages(body, min(PASSAGE_BYTES, max_bytes // 2))
+    passages, words = _split(body, min(PASSAGE_BYTES, max_bytes // 2))
     kept, bytes_left = set[int](), max_bytes
-    for position in _by_nearness(passages, query):
+    for position in _by_nearness(words, query):
         cost = _size(passages[position] + _SEPARATOR + GAP + _SEPARATOR)
         if cost <= bytes_left:
             kept.add(position)
             bytes_left -= cost
     return _with_gaps(passages, kept)
+
+
+# A document is in the pairs of several queries, and splitting a book takes seconds. A few books fit the memory.
+@lru_cache(maxsize=4)
+def _split(body: str, max_bytes: int) -> tuple[list[str], list[frozenset[str]]]:
+    """The passages of `body`, and the words of each."""
+    passages = _passages(body, max_bytes)
+    return passages, [frozenset(_words(passage)) for passage in passages]
 
 
 def _with_gaps(passages: list[str], kept: set[int]) -> str:
@@ -64,17 +73,17 @@ def _with_gaps(passages: list[str], kept: set[int]) -> str:
     return _SEPARATOR.join(parts)
 
 
-def _by_nearness(passages: list[str], query: str) -> list[int]:
-    """The positions of `passages`: the first, then those with most of the query's words."""
-    query_words = set(_words(query))
-    shared = [query_words & set(_words(passage)) for passage in passages]
+def _by_nearness(words: list[frozenset[str]], query: str) -> list[int]:
+    """The positions of the passages with these words: the first, then those with most of the query's."""
+    query_words = frozenset(_words(query))
+    shared = [query_words & words_of_passage for words_of_passage in words]
     n_passages_with = Counter(word for words in shared for word in words)
 
     def nearness(position: int) -> float:
-        weights = (1 + len(passages) / n_passages_with[word] for word in sorted(shared[position]))
+        weights = (1 + len(words) / n_passages_with[word] for word in sorted(shared[position]))
         return sum(math.log(weight) for weight in weights)
 
-    rest = sorted(range(1, len(passages)), key=lambda position: (-nearness(position), position))
+    rest = sorted(range(1, len(words)), key=lambda position: (-nearness(position), position))
     return [0, *rest]
 
 
