@@ -53,7 +53,7 @@ def excerpt(body: str, query: str, max_tokens: int) -> str:
     return _with_gaps(passages, kept)
 
 
-# A document is in the pairs of several queries, and splitting a book takes seconds. A few books fit the memory.
+# A document is in the pairs of several queries, and splitting a book takes seconds.
 @lru_cache(maxsize=4)
 def _split(body: str, max_bytes: int) -> tuple[list[str], list[frozenset[str]]]:
     """The passages of `body`, and the words of each."""
