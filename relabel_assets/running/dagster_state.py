@@ -13,6 +13,7 @@ import dagster as dg
 import filelock
 import psutil
 import sqlalchemy.exc
+import yaml
 from dagster._core.storage.runs import SqliteRunStorage
 
 from relabel_assets.errors import WarehouseError
@@ -26,7 +27,14 @@ _UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 # The errors that damaged or unwritable state raises.
-UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)
+UNUSABLE = (
+    OSError,
+    sqlalchemy.exc.DBAPIError,
+    alembic.util.CommandError,
+    yaml.YAMLError,  # of dagster.yaml, as the next two
+    UnicodeDecodeError,
+    dg.DagsterInvalidConfigError,
+)
 # Dagster creates its files within seconds, so many processes can queue for two minutes.
 _OPENING_S = 120
 # A process starts before its run. Its start time is rounded and depends on the boot time:
@@ -57,7 +65,7 @@ def usable_instance(home: Home) -> Iterator[dg.DagsterInstance]:
             yield instance
     except UNUSABLE as error:
         cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
-        message = str(cause).rstrip(".")
+        message = " ".join(str(cause).split())[:300].rstrip(".")
         raise WarehouseError(
             f"Dagster's state in {home.dagster} cannot be used: {message}. Make room, or set "
             "RELABEL_HOME to a folder you may write to. A damaged folder can be moved away: it "

@@ -7,8 +7,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from relabel_assets.errors import WarehouseError
 from relabel_assets.home import Home
-from relabel_assets.running.dagster_state import open_instance
+from relabel_assets.running.dagster_state import open_instance, usable_instance
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel
 from relabel_assets_tests.upkeep.killed_runs import ended_process, started_run
@@ -106,3 +107,15 @@ def test_a_run_with_nothing_to_do_marks_a_killed_run_as_failed(own_home: Path) -
         stored_run = instance.get_run_by_id(run.run_id)
         assert stored_run is not None
         assert stored_run.status == dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("content", [b"a: [b", b"nonsense: 1", b"\xff\x00"])
+def test_settings_of_dagster_that_cannot_be_read_are_named(tmp_path: Path, content: bytes) -> None:
+    home = Home(tmp_path)
+    home.dagster.mkdir()
+    (home.dagster / "dagster.yaml").write_bytes(content)
+    with (
+        pytest.raises(WarehouseError, match=r"Dagster's state in .* A damaged folder can be moved"),
+        usable_instance(home),
+    ):
+        pass
