@@ -12,7 +12,7 @@ import pydantic
 
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.errors import ConfigError
-from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
+from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.text import printable
 from relabel_assets.intake.yaml_text import BadYaml, Yaml, parse_yaml
 from relabel_assets.plural import counted

@@ -16,7 +16,7 @@ from relabel_assets.corpus import documents
 from relabel_assets.corpus.rows import json_objects
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.intake.csv_rows import csv_rows
-from relabel_assets.intake.limits import (
+from relabel_assets.intake.input_limits import (
     MAX_DOCUMENT_FILE_BYTES,
     MAX_ROWS_FILE_BYTES,
     MAX_SETTINGS_BYTES,

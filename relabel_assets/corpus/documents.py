@@ -22,7 +22,7 @@ from relabel_assets.corpus.rows import (
     required_text,
 )
 from relabel_assets.errors import Problem
-from relabel_assets.intake.limits import MAX_BODY_CHARACTERS, MAX_FRONT_MATTER_BYTES
+from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_FRONT_MATTER_BYTES
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS

@@ -18,7 +18,7 @@ from relabel_assets.corpus.rows import (
     required_id,
 )
 from relabel_assets.errors import Problem
-from relabel_assets.intake.limits import MAX_BODY_CHARACTERS, MAX_LINE_BYTES
+from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.text import shown
 

@@ -20,7 +20,7 @@ from relabel_assets.corpus.rows import (
     required_text,
 )
 from relabel_assets.errors import Problem
-from relabel_assets.intake.limits import MAX_QUERY_CHARACTERS
+from relabel_assets.intake.input_limits import MAX_QUERY_CHARACTERS
 from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.tables.schemas import INTENTS
 

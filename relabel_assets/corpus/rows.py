@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.errors import Problem
+from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS, MAX_ID_CHARACTERS
 from relabel_assets.intake.json_rows import json_object
-from relabel_assets.intake.limits import MAX_FIELD_CHARACTERS, MAX_ID_CHARACTERS
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.text import is_storable, printable, shown
 

@@ -16,7 +16,7 @@ import dagster as dg
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
-from relabel_assets.intake.limits import MAX_FOLDER_DEPTH
+from relabel_assets.intake.input_limits import MAX_FOLDER_DEPTH
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import one_line, printable
 

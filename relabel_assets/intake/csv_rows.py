@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from relabel_assets.intake.limits import MAX_LINE_BYTES
+from relabel_assets.intake.input_limits import MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import is_storable, shown
 

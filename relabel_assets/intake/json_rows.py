@@ -5,8 +5,8 @@ What belongs here: that parser. What does not: the members of the object.
 
 from typing import Any
 
+from relabel_assets.intake.input_limits import MAX_LINE_BYTES
 from relabel_assets.intake.json_text import BadJson, parse_json
-from relabel_assets.intake.limits import MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
 
 

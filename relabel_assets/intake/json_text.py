@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from relabel_assets.intake.limits import MAX_INTEGER_DIGITS, MAX_JSON_DEPTH
+from relabel_assets.intake.input_limits import MAX_INTEGER_DIGITS, MAX_JSON_DEPTH
 from relabel_assets.intake.text import is_storable, storable
 
 _SPELLS_UNSTORABLE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")

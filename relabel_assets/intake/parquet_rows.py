@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from relabel_assets.intake.json_text import parse_json
-from relabel_assets.intake.limits import (
+from relabel_assets.intake.input_limits import (
     GIB,
     MAX_BODY_CHARACTERS,
     PARSER_IDLE_S,
     PARSER_MEMORY_BYTES,
 )
+from relabel_assets.intake.json_text import parse_json
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import shown
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from relabel_assets.intake.limits import MAX_FOLDER_DEPTH, MAX_LINE_BYTES
+from relabel_assets.intake.input_limits import MAX_FOLDER_DEPTH, MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside, reason_of
 
 _KINDS = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from relabel_assets.intake.limits import MAX_YAML_DEPTH
+from relabel_assets.intake.input_limits import MAX_YAML_DEPTH
 
 _Events = Iterator[yaml.Event]
 _NULLS = ("", "~", "null", "Null", "NULL")

@@ -15,13 +15,13 @@ import polars as pl
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.csv_rows import csv_rows
-from relabel_assets.intake.json_rows import json_object
-from relabel_assets.intake.limits import (
+from relabel_assets.intake.input_limits import (
     MAX_BODY_CHARACTERS,
     MAX_FIELD_CHARACTERS,
     MAX_QUERY_CHARACTERS,
     MAX_ROWS_FILE_BYTES,
 )
+from relabel_assets.intake.json_rows import json_object
 from relabel_assets.intake.one_input import SetAside, problem_of
 from relabel_assets.intake.parquet_rows import parquet_rows
 from relabel_assets.intake.regular_files import numbered_lines, open_regular, open_text

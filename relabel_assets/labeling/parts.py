@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
+from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.json_text import parse_json
-from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.one_input import INPUT_ERRORS, SetAside, reason_of
 from relabel_assets.intake.regular_files import read_regular
 

@@ -18,7 +18,7 @@ from functools import cached_property
 from importlib import resources
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
+from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.text import shown
 from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 

@@ -11,7 +11,7 @@ from importlib import resources
 import pydantic
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.intake.limits import MAX_SETTINGS_BYTES
+from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pydantic
 
 from relabel_assets.errors import StudentError
+from relabel_assets.intake.input_limits import MAX_DOCUMENT_FILE_BYTES
 from relabel_assets.intake.json_text import parse_json
-from relabel_assets.intake.limits import MAX_DOCUMENT_FILE_BYTES
 from relabel_assets.intake.one_input import SetAside, reason_of
 from relabel_assets.intake.regular_files import read_regular
 from relabel_assets.student.calibration import Calibration

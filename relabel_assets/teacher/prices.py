@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
-from relabel_assets.intake.limits import MAX_TOKENS
+from relabel_assets.intake.input_limits import MAX_TOKENS
 
 # OpenAI and Azure bill a request in a batch at half the price of the same request sent alone.
 _BATCH_DISCOUNT = 0.5

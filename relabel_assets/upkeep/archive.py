@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.intake.limits import MAX_ARCHIVE_FILES, MAX_FOLDER_DEPTH
+from relabel_assets.intake.input_limits import MAX_ARCHIVE_FILES, MAX_FOLDER_DEPTH
 from relabel_assets.intake.one_input import reason_of
 from relabel_assets.intake.text import printable
 

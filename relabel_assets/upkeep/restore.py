@@ -13,7 +13,7 @@ from pathlib import Path
 from relabel_assets.errors import ConfigError, WarehouseError
 from relabel_assets.files import make_private
 from relabel_assets.home import Home
-from relabel_assets.intake.limits import MAX_UNPACKED_RATIO, MIN_UNPACKED_LIMIT_BYTES
+from relabel_assets.intake.input_limits import MAX_UNPACKED_RATIO, MIN_UNPACKED_LIMIT_BYTES
 from relabel_assets.intake.one_input import reason_of
 from relabel_assets.upkeep.archive import FOLDERS, WAREHOUSE, Archive
 from relabel_assets.upkeep.backup import SCRATCH

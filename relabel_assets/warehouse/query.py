@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.intake.limits import (
+from relabel_assets.intake.input_limits import (
     GIB,
     MAX_RESULT_BYTES,
     QUERY_DISK_BYTES,

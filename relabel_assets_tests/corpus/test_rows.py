@@ -14,7 +14,7 @@ from relabel_assets.corpus.rows import (
     required_text,
 )
 from relabel_assets.errors import Problem
-from relabel_assets.intake.limits import MAX_LINE_BYTES
+from relabel_assets.intake.input_limits import MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import shown
 

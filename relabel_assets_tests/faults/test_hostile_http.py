@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from relabel_assets.errors import TeacherError
-from relabel_assets.intake.limits import MAX_ERROR_CHARACTERS, MAX_REPLY_BYTES
+from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS, MAX_REPLY_BYTES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.sending.bounded_http import BoundedClient, UnusableResponse

@@ -5,8 +5,8 @@ import json
 import polars as pl
 import pytest
 
+from relabel_assets.intake.input_limits import MAX_JSON_DEPTH
 from relabel_assets.intake.json_text import BadJson, parse_json
-from relabel_assets.intake.limits import MAX_JSON_DEPTH
 
 
 @pytest.mark.parametrize("spelled", [r"\ud800", r"\uDFFF", r"\u0000", r"\ud800\ud800", r"x\uD83Dx"])

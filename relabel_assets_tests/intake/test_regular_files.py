@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.intake.limits import MAX_FOLDER_DEPTH, MAX_LINE_BYTES
+from relabel_assets.intake.input_limits import MAX_FOLDER_DEPTH, MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.regular_files import (
     numbered_lines,

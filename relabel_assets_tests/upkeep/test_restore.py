@@ -15,7 +15,7 @@ import pytest
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.home import Home
-from relabel_assets.intake.limits import MAX_FOLDER_DEPTH
+from relabel_assets.intake.input_limits import MAX_FOLDER_DEPTH
 from relabel_assets.upkeep import archive
 from relabel_assets.upkeep import restore as restore_module
 from relabel_assets.upkeep.backup import back_up

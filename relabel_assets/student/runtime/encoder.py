@@ -15,8 +15,8 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from relabel_assets.errors import StudentError
+from relabel_assets.intake.input_limits import MAX_DOCUMENT_FILE_BYTES
 from relabel_assets.intake.json_text import parse_json
-from relabel_assets.intake.limits import MAX_DOCUMENT_FILE_BYTES
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.student.runtime.batches import (
     batches_by_length,

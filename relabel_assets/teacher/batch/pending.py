@@ -15,8 +15,8 @@ from typing import Any
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
+from relabel_assets.intake.input_limits import MAX_TOKENS, MIB
 from relabel_assets.intake.json_text import parse_json
-from relabel_assets.intake.limits import MAX_TOKENS, MIB
 from relabel_assets.intake.one_input import SetAside, reason_of
 from relabel_assets.intake.regular_files import read_regular
 from relabel_assets.teacher.batch.request_files import keys_in

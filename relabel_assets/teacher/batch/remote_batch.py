@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relabel_assets.intake.limits import MAX_TOKENS
+from relabel_assets.intake.input_limits import MAX_TOKENS
 from relabel_assets.intake.text import one_line
 
 TAG, CORPUS = "relabel_tag", "relabel_corpus"  # keys in the metadata of a batch at the endpoint

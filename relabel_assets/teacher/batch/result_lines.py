@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from relabel_assets.intake.input_limits import MAX_JSON_DEPTH, MAX_REPLY_BYTES
 from relabel_assets.intake.json_text import TooDeep
-from relabel_assets.intake.limits import MAX_JSON_DEPTH, MAX_REPLY_BYTES
 from relabel_assets.teacher.ledger.lines import (
     Line,
     RequestMetadata,

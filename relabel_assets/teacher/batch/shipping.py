@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tenacity
 
 from relabel_assets.errors import TeacherError
-from relabel_assets.intake.limits import MAX_REPLY_BYTES
+from relabel_assets.intake.input_limits import MAX_REPLY_BYTES
 from relabel_assets.intake.text import printable
 from relabel_assets.teacher.batch.endpoint import BatchEndpoint
 from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches

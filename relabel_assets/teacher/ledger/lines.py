@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS, MAX_JSON_DEPTH, MAX_TOKENS
 from relabel_assets.intake.json_text import TooDeep, parse_json
-from relabel_assets.intake.limits import MAX_ERROR_CHARACTERS, MAX_JSON_DEPTH, MAX_TOKENS
 from relabel_assets.teacher.prices import Price, read_usage
 from relabel_assets.teacher.requests import URL
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from relabel_assets.intake.limits import MAX_LEDGER_LINE_BYTES
+from relabel_assets.intake.input_limits import MAX_LEDGER_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside, reason_of
 from relabel_assets.intake.regular_files import open_regular
 

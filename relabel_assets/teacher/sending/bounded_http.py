@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import openai
 
-from relabel_assets.intake.limits import MAX_REPLY_BYTES
+from relabel_assets.intake.input_limits import MAX_REPLY_BYTES
 from relabel_assets.teacher.verdict import REDIRECTED, UNUSABLE_REPLY
 
 # Of the answer to our Accept-Encoding, which asks for gzip alone. Nothing limits what other formats

@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
+from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS
 from relabel_assets.intake.json_text import TooDeep, parse_json
-from relabel_assets.intake.limits import MAX_ERROR_CHARACTERS
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.text import storable
 from relabel_assets.teacher.ledger.lines import Response

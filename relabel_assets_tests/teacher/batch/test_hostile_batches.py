@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relabel_assets.errors import TeacherError
-from relabel_assets.intake.limits import MAX_REPLY_BYTES
+from relabel_assets.intake.input_limits import MAX_REPLY_BYTES
 from relabel_assets.intake.text import printable
 from relabel_assets.teacher.batch.pending import PendingBatches
 from relabel_assets.teacher.batch.remote_batch import read_batch

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.intake import limits
-from relabel_assets.intake.limits import GIB, KIB, MIB
+from relabel_assets.intake import input_limits as limits
+from relabel_assets.intake.input_limits import GIB, KIB, MIB
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "corpus.md"
 
