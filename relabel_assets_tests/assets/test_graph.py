@@ -109,7 +109,6 @@ def test_a_pair_without_a_recorded_grade_stays_ungraded(
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda folder: (folder / "corpus.yaml").write_text("studnt: 1"), "Did you mean 'student'"),
         (
             lambda folder: (folder / "documents.jsonl").write_text("{\n"),
             "no usable document",
