@@ -15,7 +15,7 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import CorpusError, Problem
 from relabel_assets.intake.one_input import costs_itself, reason_of
-from relabel_assets.intake.text import printable
+from relabel_assets.intake.text import one_line
 
 # A corpus name is a partition key of Dagster and a part of file names on every system.
 NAME = re.compile(r"[a-z0-9_]{1,64}")
@@ -35,9 +35,9 @@ class Corpora:
         """A problem for each folder whose name cannot be a partition's, with a name that can."""
         return [
             Problem(
-                printable(name),
+                one_line(name),
                 None,
-                f"corpus {name!r} cannot be used: names are lower case letters, digits and _, "
+                f"corpus '{one_line(name)}' cannot be used: names are lower case letters, digits and _, "
                 "at most 64.",
                 f"Rename it to {_allowed_name(name)}.",
             )
