@@ -21,6 +21,8 @@ MAX_LINE_BYTES = (
     32 * MIB
 )  # a row. Without a limit, a file without line breaks would fill the memory
 MAX_FOLDER_DEPTH = 64
+# Rows of one file that cannot be used. A file with more is of another kind, and may have billions.
+MAX_UNUSABLE_ROWS = 100_000
 
 # Cells of a row, in characters
 MAX_ID_CHARACTERS = 1_000

@@ -11,6 +11,7 @@ from typing import TypeVar
 import polars as pl
 
 from relabel_assets.errors import CorpusError, Problem, RelabelError, WarehouseError
+from relabel_assets.intake.input_limits import MAX_UNUSABLE_ROWS
 from relabel_assets.intake.text import one_line, printable
 
 _LONGEST_REASON = 200  # characters: a message stays a line or two
@@ -32,7 +33,7 @@ class costs_itself:
     """A block that reads one input. An error inside becomes a problem of that input.
 
     `file` and `line` as in Problem. Errors of the warehouse pass: they are not the input's. So do
-    Ctrl-C and the end of the process.
+    Ctrl-C and the end of the process. Raises CorpusError after 100,000 rows of one file.
 
     >>> problems = []
     >>> with costs_itself(problems, "queries.jsonl", 3):
@@ -62,6 +63,11 @@ class costs_itself:
         ):
             return False
         self._problems.append(problem_of(error, self._file, self._line))
+        if self._line is not None and len(self._problems) > MAX_UNUSABLE_ROWS:
+            first = self._problems[0]
+            message = f"more than {MAX_UNUSABLE_ROWS:,} rows cannot be used. The first: {first}"
+            problem = Problem(one_line(self._file), None, message, "")
+            raise CorpusError(str(problem), problem) from error
         return True
 
 

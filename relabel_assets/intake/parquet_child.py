@@ -12,12 +12,14 @@ this project, so that it starts quickly.
 import json
 import resource
 import sys
+from collections import Counter
 from contextlib import suppress
 
 # Bytes of rows that are decoded at once, and their number. Not measured: small beside the limit.
 _BATCH_BYTES = 8_000_000
 _MAX_BATCH_ROWS = 1000
 _GROUPS_LOOKED_AT = 1000
+_LONGEST_TYPE = 100  # characters: a message names it, and a type may have a thousand fields inside
 
 
 def main() -> None:
@@ -43,11 +45,13 @@ def _write_rows(wanted: list[str], max_characters: int) -> None:
     # Without this buffer a whole row group, perhaps the whole file, is read at once.
     with pq.ParquetFile(sys.stdin.buffer, buffer_size=1_000_000, pre_buffer=False) as file:
         schema = file.schema_arrow
-        fields = [[field.name, str(field.type), _is_text(field.type)] for field in schema]
+        fields = [
+            [field.name, str(field.type)[:_LONGEST_TYPE], _is_text(field.type)] for field in schema
+        ]
         _write({"columns": fields})
-        is_once = {name for name in schema.names if schema.names.count(name) == 1}
-        names = [name for name in wanted if name in is_once and _is_text(schema.field(name).type)]
-        if len(names) < len(set(wanted) & set(schema.names)):
+        times = Counter(schema.names)  # schema.names is a new list each time that it is asked for
+        names = [name for name in wanted if times[name] == 1 and _is_text(schema.field(name).type)]
+        if len(names) < len(set(wanted) & set(times)):
             return  # the reader refuses the file for its columns
         n_rows = 0
         for batch in file.iter_batches(

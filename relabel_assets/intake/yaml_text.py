@@ -61,6 +61,11 @@ def parse_yaml(text: str, *, max_bytes: int) -> Yaml:
         # At the end of the text, libyaml names the line after the last.
         line = None if mark is None else min(mark.line, text.count("\n")) + 1
         raise BadYaml(f"not YAML ({error.problem or error.context})", line) from error
+    except yaml.reader.ReaderError as error:
+        # It is the first such character. `position` counts bytes or characters, by the parser.
+        line = text.count("\n", 0, max(text.find(chr(error.character)), 0)) + 1
+        message = f"not YAML (a character that YAML does not allow: #x{error.character:04x})"
+        raise BadYaml(message, line) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, BadYaml):
             raise

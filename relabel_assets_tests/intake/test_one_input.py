@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import ConfigError, CorpusError, Problem, RelabelError, WarehouseError
+from relabel_assets.intake import one_input
 from relabel_assets.intake.one_input import SetAside, costs_itself, for_each_corpus, problem_of
 
 
@@ -37,6 +38,23 @@ def test_what_is_not_the_inputs_fault_passes(error: BaseException) -> None:
     with pytest.raises(type(error)), costs_itself(problems, "f"):
         raise error
     assert problems == []
+
+
+def test_a_file_with_too_many_unusable_rows_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(one_input, "MAX_UNUSABLE_ROWS", 3)
+    problems: list[Problem] = []
+
+    def read(line: int | None) -> None:
+        with costs_itself(problems, "queries.jsonl", line):
+            raise SetAside("no text", "Add it.")
+
+    for line in (5, 6, 7):
+        read(line)
+    read(None)  # a whole file: there are as many as the folder has
+    with pytest.raises(CorpusError, match=r"more than 3 rows.*The first: queries.jsonl:5: no text"):
+        read(8)
 
 
 def test_a_message_has_no_control_characters_and_is_short() -> None:

@@ -63,6 +63,19 @@ def test_a_date_beyond_the_year_9999_costs_its_row(tmp_path: Path, far: pa.Scala
     assert kept["at"].startswith("1970-01-01")
 
 
+def test_a_file_of_20_000_columns_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PARSER_IDLE_S", 15)  # generous: it takes one
+    columns = {f"c{number}": [1] for number in range(20_000)}
+    assert read(tmp_path, pa.table({"id": ["a"], **columns})) == [{"id": "a"}]
+
+
+def test_a_type_is_named_in_short(tmp_path: Path) -> None:
+    table = pa.table({"id": [{f"field{number}": 1 for number in range(1000)}]})
+    with pytest.raises(SetAside, match="id is struct<field0") as raised:
+        read(tmp_path, table)
+    assert len(raised.value.message) < 200
+
+
 def test_bytes_that_are_not_utf_8_cost_nobody(tmp_path: Path) -> None:
     offsets = pa.array([0, 1, 3], pa.int32()).buffers()[1]
     ids = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"ab\xff")])

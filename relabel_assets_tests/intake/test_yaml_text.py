@@ -36,7 +36,7 @@ def test_every_key_and_item_has_its_line() -> None:
         ("{a: " * 100_000, "nested more than 16 deep", 1),
         ("a: [", "not YAML", 2),
         ("a: \ud800", "not YAML", None),
-        ("a: \x07", "not YAML", None),
+        ("a: é\nb: \x07", "a character that YAML does not allow: #x0007", 2),
     ],
 )
 def test_what_is_not_read_is_named_with_its_line(text: str, message: str, line: int | None) -> None:
