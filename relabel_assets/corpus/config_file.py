@@ -13,7 +13,7 @@ import pydantic
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
-from relabel_assets.intake.text import printable
+from relabel_assets.intake.text import one_line
 from relabel_assets.intake.yaml_text import BadYaml, Yaml, parse_yaml
 from relabel_assets.plural import counted
 
@@ -61,7 +61,9 @@ def _message(problem: Any, file: str, parsed: Yaml) -> str:
     It shows no value but a number: a value under a wrong key may be a password.
     """
     where = at_line(file, parsed.line_of(problem["loc"]))
-    path = printable(".".join(str(part) for part in problem["loc"]))[:_LONGEST_PATH]
+    path = (
+        one_line(".".join(str(part) for part in problem["loc"]))[:_LONGEST_PATH] or "the empty key"
+    )
     if problem["type"] != "extra_forbidden":
         value = problem["input"]
         is_number = isinstance(value, str) and _NUMBER.fullmatch(value)

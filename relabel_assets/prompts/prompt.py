@@ -24,6 +24,7 @@ from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 
 _KEYS = ("description", "system", "user")
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_LONGEST_SHOWN = 60  # characters of an unknown placeholder in a message
 _TAG = re.compile(r"</?([A-Za-z_][\w-]*)>")
 _DOUBLED_BRACE = re.compile(r"\{(?=\{)|\}(?=\})")
 # Control characters and lone surrogates: they break JSON, UTF-8 or the tokenizer of a server.
@@ -155,7 +156,8 @@ def _check_placeholders(
     placeholders: Set[str], file: str, required: Set[str], allowed: Set[str]
 ) -> None:
     names = sorted(required | allowed)
-    for unknown in sorted(placeholders - set(names)):
+    for placeholder in sorted(placeholders - set(names)):
+        unknown = placeholder[:_LONGEST_SHOWN]
         nearest = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
         hint = f"Did you mean {{{{{nearest[0]}}}}}? " if nearest else ""
         raise ConfigError(

@@ -18,6 +18,8 @@ from relabel_assets.prompts.rubric import default_rubric, parse_rubric
     ("text", "message"),
     [
         ("studnt: 1", "Did you mean 'student'"),
+        ("? |\n  x\n  y\n: 1", r"c.yaml:1: x y is not a setting"),
+        ("'': 1", "c.yaml:1: the empty key is not a setting"),
         ("teacher: {moddel: x}", "teacher.moddel is not a setting. Did you mean 'model'"),
         ("teacher: {price_usd_per_million_tokens: {inputs: 1}}", "Did you mean 'input'"),
         ("- a list", "must be keys and values"),

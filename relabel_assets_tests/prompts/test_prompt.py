@@ -41,6 +41,12 @@ def test_an_invalid_prompt_is_refused_with_its_mistake(text: str, message: str) 
     assert message in str(refused.value)
 
 
+def test_a_long_placeholder_is_named_in_short() -> None:
+    with pytest.raises(ConfigError, match="is not a placeholder") as raised:
+        grading_prompt(f"user: '{{{{{'a' * 100_000}}}}}'")
+    assert len(str(raised.value)) < 300
+
+
 def test_a_prompt_for_queries_has_placeholders_of_its_own() -> None:
     with pytest.raises(ConfigError, match=r"Did you mean \{\{wanted\}\}"):
         queries_prompt("user: '{{body}} {{wantd}}'", file="mine.yaml")

@@ -11,6 +11,7 @@ import asyncio
 import os
 import re
 import time
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ from relabel_assets.intake.json_text import TooDeep, parse_json
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.text import storable
 from relabel_assets.teacher.ledger.lines import Response
-from relabel_assets.teacher.sending.redactor import Redactor
+from relabel_assets.teacher.sending.redactor import SHORTEST_SECRET, Redactor
 from relabel_assets.teacher.verdict import UNUSABLE_REPLY
 
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
@@ -143,6 +144,8 @@ class Endpoint:
 def redactor_of(config: TeacherConfig, key: str) -> Redactor:
     """The redactor of the key, and of user, password and query string of the address.
 
+    It knows each in Base64 too: HTTP sends user and password so, and a server may echo its headers.
+
     >>> config = TeacherConfig(base_url="http://user:password1@127.0.0.1:8000/v1?token=0123456789")
     >>> redactor_of(config, "sk-0123456789").text("sk-0123456789 password1 0123456789")
     '[key] [key] [key]'
@@ -151,11 +154,22 @@ def redactor_of(config: TeacherConfig, key: str) -> Redactor:
     try:
         parts = urlsplit(base_url_of(config) or "")
     except ValueError:
-        return Redactor(secrets)
+        return Redactor(_with_base64(secrets))
     userinfo = parts.netloc.rpartition("@")[0]
-    raw = [userinfo, userinfo.partition(":")[2], parts.query]
+    user, _, password = userinfo.partition(":")
+    raw = [userinfo, f"{user}:{password}", password, parts.query]  # HTTP sends a colon in any case
     raw += [value for _, value in parse_qsl(parts.query)]
-    return Redactor([*secrets, *raw, *map(unquote, raw)])
+    return Redactor(_with_base64([*secrets, *raw, *map(unquote, raw)]))
+
+
+def _with_base64(secrets: list[str]) -> list[str]:
+    """`secrets`, and each of them in Base64, without the padding at its end."""
+    return secrets + [
+        encode(secret.encode("utf-8", "replace")).decode().rstrip("=")
+        for secret in secrets
+        if len(secret) >= SHORTEST_SECRET
+        for encode in (b64encode, urlsafe_b64encode)
+    ]
 
 
 def read_key(config: TeacherConfig) -> str:

@@ -1,6 +1,7 @@
 """The redactor: which texts are secrets, and time that is linear in the length of a text."""
 
 import time
+from urllib.parse import unquote
 
 import pytest
 
@@ -46,6 +47,21 @@ def test_user_password_and_query_of_the_address_are_secrets(name: str) -> None:
     address = "https://user:password1@example.com/v1?token=tok%2Fen012"
     redactor = redactor_of(TeacherConfig(base_url=address), "none")
     assert redactor.text(f"no access for {name}").endswith("[key]")
+
+
+@pytest.mark.parametrize("userinfo", ["user:pass%2Fword?1", "token-0123456789"])
+def test_the_header_that_http_makes_of_user_and_password_is_a_secret(userinfo: str) -> None:
+    import httpx2
+
+    address = f"https://{userinfo}@example.com/v1".replace("?", "%3F")
+    redactor = redactor_of(TeacherConfig(base_url=address), "sk-0123456789")
+    user, _, password = map(unquote, httpx2.URL(address).userinfo.decode().partition(":"))
+    (header,) = [
+        request.headers["authorization"]
+        for request in httpx2.BasicAuth(user, password).auth_flow(httpx2.Request("GET", address))
+    ]
+    assert redactor.text(header).rstrip("=") == "Basic [key]"
+    assert redactor.text("key: c2stMDEyMzQ1Njc4OQ==") == "key: [key]=="
 
 
 @pytest.mark.parametrize(
