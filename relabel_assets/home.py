@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from relabel_assets.errors import ConfigError
+from relabel_assets.errors import ConfigError, WarehouseError
 
 Automation = Literal["off", "on"]
 Backfill = Literal["run_per_corpus", "single_run"]
@@ -50,6 +50,22 @@ class Home:
     def scratch(self) -> Path:
         """The folder of files that no later run needs: search indexes, spilled results."""
         return self.path / "scratch"
+
+    def inside(self, place: str) -> Path:
+        """The path of `place`, which a row of the warehouse names.
+
+        Raises WarehouseError for one outside this folder: the warehouse may be from elsewhere.
+
+        >>> Home(Path("/home")).inside("models/demo/4f1c").as_posix()
+        '/home/models/demo/4f1c'
+        """
+        parts = Path(place).parts
+        if not parts or Path(place).is_absolute() or ".." in parts:
+            raise WarehouseError(
+                f"the warehouse names {place!r}, which is outside RELABEL_HOME, so it is not opened. "
+                "Train the student again: relabel run --force -s student_model+."
+            )
+        return self.path / place
 
 
 def data_from_environment() -> Path:

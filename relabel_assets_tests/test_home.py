@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.errors import ConfigError
-from relabel_assets.home import settings_from_environment
+from relabel_assets.errors import ConfigError, WarehouseError
+from relabel_assets.home import Home, settings_from_environment
 
 
 @pytest.mark.parametrize("variable", ["RELABEL_HOME", "RELABEL_DATA"])
@@ -40,3 +40,10 @@ def test_an_odd_value_is_refused_with_the_allowed_ones(
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError, match=f"{variable} is .* Allowed: "):
         settings_from_environment()
+
+
+@pytest.mark.parametrize("place", ["", "/etc", "../models", "models/../../x", "models/.."])
+def test_a_row_names_no_place_outside_the_home(tmp_path: Path, place: str) -> None:
+    with pytest.raises(WarehouseError, match="outside RELABEL_HOME"):
+        Home(tmp_path).inside(place)
+    assert Home(tmp_path).inside("models/demo/4f1c") == tmp_path / "models/demo/4f1c"

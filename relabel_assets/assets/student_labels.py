@@ -41,7 +41,7 @@ def student_labels(step: Step) -> Rows:
     student = step.read("student_model").filter("is_current").row(0, named=True)
     candidates = step.read("bm25_candidates").select(_PAIR)
     pairs = with_texts(candidates, step.read("synthetic_queries"), step.read("seed_docs"))
-    labeler = Labeler.load(step.project.home.path / student["path"])
+    labeler = Labeler.load(step.project.home.inside(student["path"]))
     labels = labeler.grade(pairs, progress=step.progress)
     counts = labels.group_by("grade").len().sort("grade").iter_rows()
     chart = grade_distribution({str(grade): count for grade, count in counts})

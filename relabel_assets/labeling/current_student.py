@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from relabel_assets.errors import StudentError
+from relabel_assets.home import Home
 from relabel_assets.labeling import Engine
 from relabel_assets.labeling.chunk import GradeChunks, in_process
 from relabel_assets.labeling.label_file import label_file
@@ -44,7 +45,7 @@ def label_with_current_student(
             "-s +student_model"
         )
     student = students.row(0, named=True)
-    folder = home / student["path"]
+    folder = Home(home).inside(student["path"])
     grade_chunks: GradeChunks
     if engine is Engine.RAY:
         grade_chunks = on_ray(folder, address=address, n_actors=n_actors)

@@ -4,6 +4,7 @@ What belongs here: keeping that state usable. What does not: starting runs (runn
 other machines, which Dagster's daemon watches.
 """
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,11 @@ import dagster as dg
 import filelock
 import psutil
 import sqlalchemy.exc
-import yaml
 from dagster._core.storage.runs import SqliteRunStorage
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.home import Home
+from relabel_assets.intake.text import printable
 
 HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
 # The statuses of a run that has a process; a queued run has none yet.
@@ -26,15 +27,8 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-# The errors that damaged or unwritable state raises.
-UNUSABLE = (
-    OSError,
-    sqlalchemy.exc.DBAPIError,
-    alembic.util.CommandError,
-    yaml.YAMLError,  # of dagster.yaml, as the next two
-    UnicodeDecodeError,
-    dg.DagsterInvalidConfigError,
-)
+# The errors that damaged or unwritable state raises while it is used.
+_UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)
 # Dagster creates its files within seconds, so many processes can queue for two minutes.
 _OPENING_S = 120
 # A process starts before its run. Its start time is rounded and depends on the boot time:
@@ -48,10 +42,16 @@ def open_instance(home: Home) -> dg.DagsterInstance:
     Serialised by a lock: two processes that create Dagster's SQLite files at once write two schema
     versions, and Dagster then never opens them again.
 
-    Raises one of UNUSABLE where the files cannot be read or written.
+    Raises WarehouseError where the files cannot be read or written, whatever Dagster raises then.
     """
-    with filelock.FileLock(home.dagster / "opening.lock", timeout=_OPENING_S):
-        return dg.DagsterInstance.from_config(str(home.dagster))
+    settings = home.dagster / "dagster.yaml"
+    try:
+        if settings.is_fifo():  # Dagster would wait for its writer for ever
+            raise OSError(errno.EINVAL, "it is a pipe", str(settings))
+        with filelock.FileLock(home.dagster / "opening.lock", timeout=_OPENING_S):
+            return dg.DagsterInstance.from_config(str(home.dagster))
+    except Exception as error:  # dagster.yaml may name any storage, and each has errors of its own
+        raise _unusable(home, error) from error
 
 
 @contextmanager
@@ -63,14 +63,20 @@ def usable_instance(home: Home) -> Iterator[dg.DagsterInstance]:
     try:
         with open_instance(home) as instance:
             yield instance
-    except UNUSABLE as error:
-        cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
-        message = " ".join(str(cause).split())[:300].rstrip(".")
-        raise WarehouseError(
-            f"Dagster's state in {home.dagster} cannot be used: {message}. Make room, or set "
-            "RELABEL_HOME to a folder you may write to. A damaged folder can be moved away: it "
-            "holds runs and no rows. Finished tables are kept."
-        ) from error
+    except _UNUSABLE as error:
+        raise _unusable(home, error) from error
+
+
+def _unusable(home: Home, error: Exception) -> WarehouseError:
+    cause: object = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
+    if isinstance(error, dg.DagsterInvalidConfigError) and error.errors:
+        cause = error.errors[0].message  # the whole text begins with a dump of the schema
+    message = printable(" ".join(str(cause).split())[:300].rstrip("."))
+    return WarehouseError(
+        f"Dagster's state in {home.dagster} cannot be used: {message}. Make room, or set "
+        "RELABEL_HOME to a folder you may write to. A damaged folder can be moved away: it "
+        "holds runs and no rows. Finished tables are kept."
+    )
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

@@ -15,7 +15,7 @@ import dagster as dg
 
 from relabel_assets.definitions import ASSETS, build_definitions
 from relabel_assets.errors import ConfigError, WarehouseError
-from relabel_assets.files import make_private
+from relabel_assets.files import make_private, whole
 from relabel_assets.graph.failures import failure_message
 from relabel_assets.graph.partitions import add_partitions, corpus_folder, folder_observation
 from relabel_assets.graph.project import Project
@@ -79,7 +79,8 @@ def from_environment() -> tuple[Project, Warehouse]:
     try:
         make_private(settings.parent)
         if not settings.exists():
-            settings.write_text(_DAGSTER_YAML, encoding="utf-8")
+            with whole(settings) as scratch:  # an empty one would turn Dagster's telemetry on
+                scratch.write_text(_DAGSTER_YAML, encoding="utf-8")
     except OSError as error:
         raise WarehouseError(
             f"RELABEL_HOME cannot be created: {error}. Set it to a folder you may write to."

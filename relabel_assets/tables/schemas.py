@@ -27,6 +27,9 @@ DOCUMENT_COLUMNS = ("title", "body", *DOCUMENT_METADATA)
 # the same rows made again are not a change.
 VOLATILE = {"is_volatile": True}
 
+# A place under RELABEL_HOME. A warehouse from elsewhere must not name a file outside it.
+PLACE = "^[^/.][^/]*(/[^/.][^/]*)*$"
+
 
 def _corpus() -> dy.String:
     return dy.String(
@@ -188,7 +191,7 @@ class StudentModel(dy.Schema):
         "encoded together (cross_encoder), or as a language model's prompt (decoder).",
     )
     method = dy.String(description="lora: adapters were trained. full: all weights were.")
-    path = dy.String(description="Folder of the model, relative to RELABEL_HOME.")
+    path = dy.String(regex=PLACE, description="Folder of the model, relative to RELABEL_HOME.")
     n_train_pairs = dy.Int64(min=1, description="Pairs it was trained on.")
     n_dev_pairs = dy.Int64(min=0, description="Dev pairs: they chose the epoch.")
     training_set_hash = dy.String(
@@ -282,7 +285,9 @@ class Materializations(dy.Schema):
     n_set_aside = dy.Int64(
         min=0, description="Unusable inputs that were left out, each with a message."
     )
-    files = dy.List(dy.String(), description="Files of the partition, relative to RELABEL_HOME.")
+    files = dy.List(
+        dy.String(regex=PLACE), description="Files of the partition, relative to RELABEL_HOME."
+    )
     run_id = dy.String(nullable=True, description="The Dagster run that wrote it.")
     written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
 

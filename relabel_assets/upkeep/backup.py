@@ -47,7 +47,10 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
                 if (home.path / name).is_dir():
                     sizes[name] = _add_folder(tar, home.path, name)
     except OSError as error:
-        raise ConfigError(f"{out} cannot be written: {reason_of(error)}.") from error
+        place = error.filename or out  # the copy of the warehouse, or a file that cannot be read
+        raise ConfigError(
+            f"{out} cannot be written: {reason_of(error)} ({place}). Make room, or correct that."
+        ) from error
     return sizes
 
 

@@ -20,7 +20,7 @@ from relabel_assets.graph.project import Project
 from relabel_assets.home import Home
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.plural import counted
-from relabel_assets.running.dagster_state import dead_runs, mark_failed, open_instance
+from relabel_assets.running.dagster_state import dead_runs, mark_failed, usable_instance
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
@@ -63,24 +63,18 @@ def examine(
     yield from _guarded("warehouse", lambda: _warehouse(home, warehouse, is_fixing))
     yield from _guarded("leftovers", lambda: _leftovers(home, is_fixing))
     if not write_error:
-        remedy = (
-            f"It holds runs and no rows: move {home.dagster} away when nothing runs, and the next run "
-            "creates it again."
-        )
-        yield from _guarded("Dagster's state", lambda: _dead_runs(home, is_fixing), remedy)
+        yield from _guarded("Dagster's state", lambda: _dead_runs(home, is_fixing))
     yield from _guarded("ledger", lambda: _ledger(project))
 
 
-def _guarded(
-    subject: str, check: Callable[[], Iterator[Finding]], remedy: str = _REMEDY
-) -> Iterator[Finding]:
+def _guarded(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """The findings of `check`; one more for an error that ends it."""
     try:
         yield from check()
     except RelabelError as error:
         yield Finding(subject, str(error))
     except INPUT_ERRORS as error:
-        yield Finding(subject, f"it cannot be read: {reason_of(error).rstrip('.')}. {remedy}")
+        yield Finding(subject, f"it cannot be read: {reason_of(error).rstrip('.')}. {_REMEDY}")
 
 
 def _privacy(home: Home, is_fixing: bool) -> Iterator[Finding]:
@@ -188,7 +182,9 @@ def _are_copies_current(warehouse: Warehouse, receipts: Mapping[tuple[str, str],
 def _leftovers(home: Home, is_fixing: bool) -> Iterator[Finding]:
     """A finding for each scratch file or folder of a killed process. Nothing reads them again."""
     now = time.time()
-    folders = [*home.scratch.glob("*"), *home.path.glob(f"{SCRATCH}*")]
+    # DuckDB spills to a folder beside its file.
+    spilled = home.path.glob("*.duckdb.tmp")
+    folders = [*home.scratch.glob("*"), *home.path.glob(f"{SCRATCH}*"), *spilled]
     for path in sorted([*home.path.glob("**/.*.half"), *folders]):
         with suppress(FileNotFoundError):  # a run in progress has just removed its own file
             if now - path.stat().st_mtime < _LEFTOVER_AGE_S:
@@ -205,7 +201,7 @@ def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
     """A finding for each run that Dagster lists as unfinished although its process has ended."""
     if not (home.dagster / "dagster.yaml").exists():
         return
-    with open_instance(home) as instance:
+    with usable_instance(home) as instance:
         for run in dead_runs(instance):
             if is_fixing:
                 mark_failed(instance, run)

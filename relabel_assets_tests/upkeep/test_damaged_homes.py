@@ -1,5 +1,6 @@
 """Commands on a home that is unwritable, full, or left behind by a killed run."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -109,7 +110,17 @@ def test_a_run_with_nothing_to_do_marks_a_killed_run_as_failed(own_home: Path) -
         assert stored_run.status == dg.DagsterRunStatus.FAILURE
 
 
-@pytest.mark.parametrize("content", [b"a: [b", b"nonsense: 1", b"\xff\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a: [b",
+        b"nonsense: 1",
+        b"\xff\x00",
+        b"- 1",
+        b"run_storage: {module: no_such_module, class: X}",
+        b"storage: {postgres: {postgres_url: {env: NO_SUCH_VARIABLE}}}",
+    ],
+)
 def test_settings_of_dagster_that_cannot_be_read_are_named(tmp_path: Path, content: bytes) -> None:
     home = Home(tmp_path)
     home.dagster.mkdir()
@@ -119,3 +130,11 @@ def test_settings_of_dagster_that_cannot_be_read_are_named(tmp_path: Path, conte
         usable_instance(home),
     ):
         pass
+
+
+def test_a_pipe_in_place_of_dagsters_settings_is_an_error_and_no_wait(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.dagster.mkdir()
+    os.mkfifo(home.dagster / "dagster.yaml")
+    with pytest.raises(WarehouseError, match=r"it is a pipe: .*dagster\.yaml"):
+        open_instance(home)

@@ -44,14 +44,16 @@ def test_doctor_removes_leftovers_untouched_for_an_hour(tmp_path: Path) -> None:
         half = tmp_path / "models" / f".{name}.half"
         index = tmp_path / "scratch" / name
         backup = tmp_path / f".backup-{name}"
+        spilled = tmp_path / f"{name}.duckdb.tmp"
         half.parent.mkdir(exist_ok=True)
         half.touch()
-        for path in (half, index, backup):
+        for path in (half, index, backup, spilled):
             if path != half:
                 path.mkdir(parents=True)
             os.utime(path, (now - age_s, now - age_s))
-    assert sorted(problems(tmp_path)) == [".backup-old", "models/.old.half", "scratch/old"]
-    assert len(problems(tmp_path, is_fixing=True)) == 3
+    old = [".backup-old", "models/.old.half", "old.duckdb.tmp", "scratch/old"]
+    assert sorted(problems(tmp_path)) == old
+    assert len(problems(tmp_path, is_fixing=True)) == len(old)
     assert problems(tmp_path) == {}
     assert (tmp_path / "scratch" / "new").exists() and (tmp_path / "models" / ".new.half").exists()
 
@@ -62,7 +64,8 @@ def test_doctor_names_a_dagster_state_that_cannot_be_read(tmp_path: Path) -> Non
     (tmp_path / "dagster" / "history").touch()  # Dagster keeps a folder of this name
     reported = problems(tmp_path, is_fixing=True)
     assert list(reported) == ["Dagster's state"]
-    assert f"move {tmp_path / 'dagster'} away" in reported["Dagster's state"]
+    assert f"{tmp_path / 'dagster'} cannot be used" in reported["Dagster's state"]
+    assert "A damaged folder can be moved away" in reported["Dagster's state"]
 
 
 def test_doctor_reports_a_missing_parquet_file_and_rewrites_it(tmp_path: Path) -> None:

@@ -122,6 +122,8 @@ def test_grade_history_records_a_new_pair_that_has_no_grade(warehouse: Warehouse
         "n_rows = -1",
         "content_hash = ''",
         "files = null",
+        "files = ['/etc/passwd']",
+        "files = ['models/../../elsewhere']",
         "written_at = 'infinity'",
         "written_at = '10000-01-01'",
     ],
