@@ -168,4 +168,7 @@ class Archive:
         return self._error(f"{printable(name)[:200]!r} in it is {fault}")
 
     def _error(self, problem: str) -> ConfigError:
-        return ConfigError(f"{self._file} cannot be restored: {problem}. Nothing was changed.")
+        return ConfigError(
+            f"{self._file} cannot be restored: {problem}. Nothing was changed. Name a file that "
+            "`relabel backup` wrote."
+        )

@@ -38,7 +38,10 @@ def restore(home: Home, file: Path, *, max_bytes: int | None = None) -> list[str
             "Restore into another RELABEL_HOME, or move them away."
         )
     if not file.is_file():
-        raise ConfigError(f"{file} does not exist, or is no file. Nothing was changed.")
+        raise ConfigError(
+            f"{file} does not exist, or is no file. Nothing was changed. Name a file that "
+            "`relabel backup` wrote."
+        )
     try:
         with _new_folders(home.path), _scratch(home.path) as scratch:
             _unpack(file, scratch, max_bytes)
@@ -87,7 +90,10 @@ def _test(file: Path, scratch: Path) -> None:
     """Raise ConfigError unless `scratch` has a warehouse whose every row can be read."""
     database = scratch / WAREHOUSE
     if not database.exists():
-        raise ConfigError(f"{file} is no backup: it has no {WAREHOUSE}. Nothing was changed.")
+        raise ConfigError(
+            f"{file} is no backup: it has no {WAREHOUSE}. Nothing was changed. Name a file that "
+            "`relabel backup` wrote."
+        )
     try:
         warehouse = Warehouse.at(database)
         warehouse.read_all()
