@@ -27,6 +27,7 @@ from relabel_assets.teacher.sending.endpoint import (
     azure_settings,
     base_url_of,
     endpoint_name,
+    made_client,
     read_key,
     redactor_of,
 )
@@ -61,9 +62,9 @@ class BatchEndpoint:
             "http_client": BoundedClient(total_s=timeout_s, timeout=timeout_s),
         }
         self._client: Any = (
-            openai.AzureOpenAI(**azure_settings(config), **settings)
+            made_client(openai.AzureOpenAI, **azure_settings(config), **settings)
             if config.api == "azure"
-            else openai.OpenAI(base_url=base_url_of(config), **settings)
+            else made_client(openai.OpenAI, base_url=base_url_of(config), **settings)
         )
 
     def upload(self, path: Path, name: str) -> str:

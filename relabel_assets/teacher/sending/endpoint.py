@@ -12,7 +12,8 @@ import os
 import re
 import time
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -59,8 +60,10 @@ def endpoint_name(config: TeacherConfig) -> str:
     '127.0.0.1:8000'
     """
     try:
-        parts = urlsplit(base_url_of(config) or "https://api.openai.com/v1")
-        if parts.scheme in ("http", "https") and parts.hostname:
+        address = base_url_of(config) or "https://api.openai.com/v1"
+        parts = urlsplit(address)  # it drops line breaks and tabs
+        is_printable = address.isprintable() and " " not in address
+        if is_printable and parts.scheme in ("http", "https") and parts.hostname:
             return parts.hostname + (f":{parts.port}" if parts.port else "")
     except ValueError:  # its message may hold the password, and so may its context
         pass
@@ -213,8 +216,17 @@ def _client(config: TeacherConfig, key: str) -> Any:
         "http_client": http_client,
     }
     if config.api == "openai":
-        return openai.AsyncOpenAI(base_url=base_url_of(config), **settings)
-    return openai.AsyncAzureOpenAI(**azure_settings(config), **settings)
+        return made_client(openai.AsyncOpenAI, base_url=base_url_of(config), **settings)
+    return made_client(openai.AsyncAzureOpenAI, **azure_settings(config), **settings)
+
+
+def made_client(client: Callable[..., Any], **settings: Any) -> Any:
+    """A client of openai with `settings`. Raises TeacherError for an address that it cannot use."""
+    import httpx2
+
+    with suppress(httpx2.InvalidURL, ValueError):  # their messages may hold the password
+        return client(**settings)
+    raise TeacherError(_NO_ADDRESS)
 
 
 def azure_settings(config: TeacherConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The redactor: which texts are secrets, and time that is linear in the length of a text."""
 
+import asyncio
 import time
 from urllib.parse import unquote
 
@@ -7,7 +8,8 @@ import pytest
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
-from relabel_assets.teacher.sending.endpoint import endpoint_name, redactor_of
+from relabel_assets.teacher.batch.endpoint import BatchEndpoint
+from relabel_assets.teacher.sending.endpoint import Endpoint, endpoint_name, redactor_of
 from relabel_assets.teacher.sending.redactor import Redactor
 
 KEY = "sk-0123456789/abc"
@@ -73,9 +75,24 @@ def test_the_header_that_http_makes_of_user_and_password_is_a_secret(userinfo: s
         "ftp://secret@host",
         "http://",
         "http://host:secret/v1",
+        "http://user:secret@host/v1\r\nx: y",
+        "http://user:secret@ho st/v1",
+        "http://user:secret@\u202ehost/v1",
+        "http://user:secret@host/\udcff",
     ],
 )
 def test_a_wrong_address_is_an_error_that_does_not_show_it(address: str) -> None:
     with pytest.raises(TeacherError) as caught:
         endpoint_name(TeacherConfig(base_url=address))
     assert "secret" not in str(caught.value) and caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "address", ["http://a:secret@[::1]x:9/", "http://a:secret@\u2177.example/"]
+)
+def test_an_address_that_the_client_refuses_is_an_error_that_does_not_show_it(address: str) -> None:
+    config = TeacherConfig(base_url=address)
+    for ask in (lambda: asyncio.run(Endpoint(config).post({})), lambda: BatchEndpoint(config)):
+        with pytest.raises(TeacherError, match="is not an address") as caught:
+            ask()
+        assert "secret" not in str(caught.value) and caught.value.__context__ is None
