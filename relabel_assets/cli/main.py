@@ -6,6 +6,7 @@ their bodies, so that `--help` is quick.
 """
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -44,7 +45,7 @@ First steps: `relabel corpora check` validates the folders, `relabel plan` shows
 `RELABEL_HOME` (default `.relabel`) holds the state, `RELABEL_DATA` (default `data`) the corpora.
 
 Exit codes: 0 success, 1 a corpus failed, 2 wrong arguments, 3 corpus folder, 4 settings, 5 table
-contract, 6 warehouse, 7 teacher, 8 student, 70 an unexpected error, 130 stopped with Ctrl-C.
+contract, 6 warehouse, 7 teacher, 8 student, 70 an unexpected error, 130 stopped with Ctrl-C or SIGTERM.
 
 A corpus that fails does not stop the others. `run` then exits with 1. `plan`, `estimate` and `report`
 exit with the code of the failure if one corpus failed, and with 1 if several did.
@@ -83,6 +84,7 @@ def main() -> None:
     from relabel_assets.intake.one_input import INPUT_ERRORS
 
     open_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it stops as Ctrl-C does
     try:
         code = app(prog_name="relabel", standalone_mode=False) or 0
         sys.stdout.flush()

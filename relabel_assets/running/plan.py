@@ -15,6 +15,7 @@ from pathlib import Path
 
 from relabel_assets import definitions  # noqa: F401 (its assets fill RECIPES)
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.errors import WarehouseError
 from relabel_assets.graph.failures import message_of
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.inputs import Inputs
@@ -70,7 +71,11 @@ def plan(
         copy = Warehouse.at(Path(scratch) / "warehouse.duckdb")
         if Path(warehouse.database).exists():
             warehouse.copy_to(Path(copy.database))
-        return _plan_in(copy, project, folder, tables)
+        try:
+            return _plan_in(copy, project, folder, tables)
+        except WarehouseError as error:  # the copy is damaged where the file is
+            message = str(error).replace(copy.database, warehouse.database)
+            raise WarehouseError(message) from error
 
 
 def _plan_in(

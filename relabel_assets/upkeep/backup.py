@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from relabel_assets.errors import ConfigError
+from relabel_assets.errors import ConfigError, WarehouseError
 from relabel_assets.files import whole
 from relabel_assets.home import Home
 from relabel_assets.intake.one_input import reason_of
@@ -24,7 +24,8 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
 
     Safe while runs are in progress: the warehouse is copied first, between two writes. A run writes a
     partition's files before its rows, so the folders copied later hold every file that the rows name.
-    Raises ConfigError where `out` exists or cannot be written.
+    Raises ConfigError where `out` exists or cannot be written, and WarehouseError for a warehouse that
+    cannot be read.
     """
     if out.exists():
         raise ConfigError(f"{out} already exists. Move it away, or choose another file.")
@@ -41,6 +42,7 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
         ):
             copy = Path(folder) / WAREHOUSE
             warehouse.copy_to(copy)
+            _test(copy, warehouse.database)
             tar.add(copy, WAREHOUSE)
             sizes[WAREHOUSE] = copy.stat().st_size
             for name in FOLDERS:
@@ -52,6 +54,14 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
             f"{out} cannot be written: {reason_of(error)} ({place}). Make room, or correct that."
         ) from error
     return sizes
+
+
+def _test(copy: Path, original: str) -> None:
+    """Raise WarehouseError for a damaged warehouse: no restore would take its backup."""
+    try:
+        Warehouse.at(copy).read_all()
+    except WarehouseError as error:
+        raise WarehouseError(str(error).replace(str(copy), original)) from error
 
 
 def _add_folder(tar: tarfile.TarFile, home: Path, name: str) -> int:

@@ -111,7 +111,7 @@ def opening_error(path: Path, message: str, remedy: str = REMEDY) -> WarehouseEr
             f"{path} was written by another version of DuckDB: {first}. "
             "Install the version that wrote it. Nothing was changed."
         )
-    return WarehouseError(f"{path} cannot be opened: {first}. {remedy}")
+    return WarehouseError(f"{path} cannot be read: {first}. {remedy}")
 
 
 def require_file(path: Path, remedy: str = REMEDY) -> None:
@@ -139,14 +139,15 @@ def run_query(
 ) -> pl.DataFrame:
     """The result of `sql`, a query of this project, as a frame; empty for a statement without a result.
 
-    Raises WarehouseError with DuckDB's own message where it cannot be run.
+    Raises WarehouseError with DuckDB's own message for SQL that the file's tables do not allow. Other
+    errors, of a damaged file, are for `locked`.
     """
     import duckdb
 
     try:
         relation = con.sql(sql, params=params)
         return pl.DataFrame() if relation is None else relation.pl()
-    except duckdb.Error as error:
+    except duckdb.ProgrammingError as error:
         raise WarehouseError(printable(str(error).strip())) from error
 
 

@@ -35,6 +35,8 @@ _SETTINGS = {
 }
 # Beside DuckDB's own memory: its program, its threads' stacks, and the batch that is written.
 _CHILD_BYTES = QUERY_MEMORY_BYTES + 4 * GIB
+# How DuckDB's errors about a damaged file begin.
+_OF_THE_FILE = ("IO Error", "Serialization Error", "INTERNAL Error", "FATAL Error", "Corrupt")
 _CAST = "Cast it to varchar."
 # Days since 1970: those that Python's dates can be, with a day less on each side for time zones.
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -51,7 +53,7 @@ def read_only(path: Path, sql: str, *, remedy: str) -> pl.DataFrame:
     require_file(path, remedy)
     command = [sys.executable, "-I", str(_CHILD), str(path), json.dumps(_SETTINGS)]
     child = subprocess.Popen(
-        [*command, str(_CHILD_BYTES)],
+        [*command, str(_CHILD_BYTES), str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -108,7 +110,7 @@ def _error(path: Path, code: int, stderr: bytes, remedy: str) -> WarehouseError:
         "`relabel sql` can only read the labels; --out FILE writes a result. "
         f"For anything else, open {path} in DuckDB."
     )
-    if kind == "opening":
+    if kind == "opening" or message.startswith(_OF_THE_FILE):
         return opening_error(path, message, remedy)
     if kind == "statement":
         what = f"the statement is {message}" if message else "it has no statement"

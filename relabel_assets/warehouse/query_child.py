@@ -4,14 +4,18 @@ What belongs here: the query, in a process of its own: it may crash DuckDB, fill
 end. What does not: starting and watching this process (query.py). It imports nothing of this project,
 so that it starts quickly.
 
-    arguments: the file, its DuckDB settings in JSON, bytes of memory. stdin: the query, in UTF-8.
+    arguments: the file, its DuckDB settings in JSON, bytes of memory, the parent's process id.
+    stdin: the query, in UTF-8.
     stdout: the result. Or stderr: {"error": kind, "message": text}.
 """
 
 import json
+import os
 import resource
 import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -29,7 +33,8 @@ class _Refused(Exception):
 
 
 def main() -> None:
-    path, settings, max_memory = sys.argv[1:]
+    path, settings, max_memory, parent = sys.argv[1:]
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, even inside DuckDB
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(ValueError, OSError):  # macOS has no such limit
@@ -44,6 +49,13 @@ def main() -> None:
         _end(*error.args)
     except Exception as error:
         _end("query", f"{type(error).__name__}: {error}")
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which may be killed. Nobody reads the result then."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _end(kind: str, message: str) -> None:

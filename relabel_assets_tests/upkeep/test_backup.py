@@ -1,5 +1,6 @@
 """Backup and restore of a home."""
 
+import os
 import shutil
 import tarfile
 import threading
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.errors import ConfigError
+from relabel_assets.errors import ConfigError, WarehouseError
 from relabel_assets.home import Home
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.upkeep.backup import back_up
@@ -133,3 +134,19 @@ def test_a_backup_is_consistent_while_a_run_adds_and_removes_files(
         Warehouse.at(restored.warehouse).receipts()
         == Warehouse.at(own_home / "warehouse.duckdb").receipts()
     )
+
+
+def test_a_warehouse_that_is_damaged_is_named_by_backup_plan_and_queries(
+    own_home: Path, tmp_path: Path
+) -> None:
+    # The headers are whole, so DuckDB opens the file.
+    database, out = own_home / "warehouse.duckdb", tmp_path / "backup.tar.gz"
+    os.truncate(database, 12288 + 262144)
+    warehouse = Warehouse.at(database)
+    with pytest.raises(WarehouseError, match=f"{database}.* restore a backup"):
+        back_up(Home(own_home), warehouse, out)
+    assert not out.exists()
+    with pytest.raises(WarehouseError, match=f"{database}.* restore a backup"):
+        warehouse.query("select max(rationale) from teacher_labels")
+    done = relabel("plan")
+    assert (done.returncode, f"{database}: " in done.stderr) == (6, True), done.stderr

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from relabel_assets.cli.output_frames import print_frame, write_frame
@@ -205,3 +206,21 @@ def test_control_characters_reach_a_pipe_and_no_terminal(
         printed = os.read(reader, 1000)
     os.close(reader)
     assert b"red \\x1b[31m" in printed
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 130)])
+def test_the_process_of_a_query_ends_with_a_killed_command(
+    file: Path, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals, code: int
+) -> None:
+    monkeypatch.setenv("RELABEL_HOME", str(file.parent))
+    endless = "select sum(hash(a.range, b.range)) from range(1000000000) a, range(1000000000) b"
+    command = [sys.executable, "-m", "relabel_assets.cli.main", "sql", endless]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
+        started = psutil.Process(parent.pid)
+        until = time.monotonic() + 60
+        while not (children := started.children()) and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(1)
+        parent.send_signal(stop)
+        assert parent.wait(30) == code
+    assert psutil.wait_procs(children, 30)[1] == []
