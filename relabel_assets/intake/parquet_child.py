@@ -4,14 +4,18 @@ What belongs here: reading, in a process of its own: a damaged file may crash it
 memory. What does not: starting and watching this process (parquet_rows.py). It imports nothing of
 this project, so that it starts quickly.
 
-    stdin: the file. arguments: bytes of memory, characters of a cell, the columns that are wanted.
+    stdin: the file. arguments: the parent's process, bytes of memory, characters of a cell, the columns
+    that are wanted.
     stdout: {"columns": [[name, type, is_text], ...]}; then a line [cell, ...] for each row, where a cell that
     Python cannot hold is {"unreadable": reason}; then {"rows": n}. Or {"error": message}.
 """
 
 import json
+import os
 import resource
 import sys
+import threading
+import time
 from collections import Counter
 from contextlib import suppress
 
@@ -23,7 +27,8 @@ _LONGEST_TYPE = 100  # characters: a message names it, and a type may have a tho
 
 
 def main() -> None:
-    max_memory, max_characters, *wanted = sys.argv[1:]
+    parent, max_memory, max_characters, *wanted = sys.argv[1:]
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (int(max_memory), int(max_memory)))
@@ -37,6 +42,13 @@ def main() -> None:
         lines = str(error).splitlines()
         _write({"error": lines[0] if lines else type(error).__name__})
     sys.stdout.flush()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which may be killed. Nobody reads the rows then."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _write_rows(wanted: list[str], max_characters: int) -> None:

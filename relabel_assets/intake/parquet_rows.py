@@ -5,6 +5,7 @@ and which columns a file must have.
 """
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -68,7 +69,7 @@ class _Child:
 
     def __init__(self, file: BinaryIO, wanted: Sequence[str]) -> None:
         file.seek(0)
-        limits = (str(PARSER_MEMORY_BYTES), str(MAX_BODY_CHARACTERS))
+        limits = (str(os.getpid()), str(PARSER_MEMORY_BYTES), str(MAX_BODY_CHARACTERS))
         # -I: nothing from the environment or the working directory is imported.
         command = [sys.executable, "-I", str(_CHILD), *limits, *wanted]
         self._process = subprocess.Popen(

@@ -144,15 +144,18 @@ def test_a_link_is_not_followed_to_see_whether_a_folder_changed(home: Path) -> N
 
 def test_a_folder_that_is_gone_or_very_deep_has_a_hash(home: Path) -> None:
     assert _stat_hash(home / "data" / "nothing") == _stat_hash(home / "data" / "nothing")
-    here = os.getcwd()  # noqa: PTH109 (a path this deep is longer than the system takes)
+    here, depth = os.getcwd(), 1_200  # noqa: PTH109 (a path this deep is longer than the system takes)
+    os.chdir(home / "data" / "tiny")
     try:
-        os.chdir(home / "data" / "tiny")
-        for _ in range(1_200):
+        for _ in range(depth):
             os.mkdir("deeper")  # noqa: PTH102
             os.chdir("deeper")
+        assert len(_stat_hash(home / "data" / "tiny")) == 64
     finally:
+        for _ in range(depth):  # too deep for pytest to remove
+            os.chdir("..")
+            os.rmdir("deeper")  # noqa: PTH106
         os.chdir(here)
-    assert len(_stat_hash(home / "data" / "tiny")) == 64
 
 
 def test_a_data_folder_that_cannot_be_read_is_the_reason_to_skip(
