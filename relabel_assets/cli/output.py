@@ -26,6 +26,8 @@ from relabel_assets.running.runner import Outcome
 from relabel_assets.upkeep.doctor import Finding
 from relabel_assets.warehouse.warehouse import Warehouse
 
+_DESCRIPTION_CHARACTERS = 200  # of a corpus, in a table of all corpora
+
 
 def print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
@@ -57,6 +59,12 @@ def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
         OUT.print(f"  {table.table}: {escape('; '.join(parts))}", highlight=False, soft_wrap=True)
 
 
+def _first_words(description: str) -> str:
+    """A description for one row of a table: one line, cut after _DESCRIPTION_CHARACTERS."""
+    text = " ".join(description.split())
+    return text if len(text) <= _DESCRIPTION_CHARACTERS else text[:_DESCRIPTION_CHARACTERS] + "…"
+
+
 def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
     """Print a row per corpus: the counts of its folder, or the error that makes it unusable."""
     table = rich.table.Table(
@@ -73,7 +81,7 @@ def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
             f"{counts.n_queries:,}",
             folder.teacher_kind + recorded,
             reference if counts.n_reference_labels else "none",
-            escape(folder.config.description),
+            escape(_first_words(folder.config.description)),
         ]
 
     def on_failure(name: str, error: RelabelError) -> None:

@@ -15,6 +15,7 @@ import polars as pl
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.one_input import reason_of
+from relabel_assets.intake.text import shown
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, Texts, with_texts
 from relabel_assets.labeling.labels_writer import merge_parts, writer_of
@@ -75,7 +76,13 @@ def label_file(
 
 def _require_free(out: Path) -> None:
     """Raise ConfigError where something is at `out`, a link to nothing included."""
-    if out.exists() or out.is_symlink():
+    try:
+        is_taken = out.exists() or out.is_symlink()
+    except OSError as error:  # its name is too long
+        raise ConfigError(
+            f"--out {shown(str(out))} cannot be used: {reason_of(error)}. Choose another --out."
+        ) from error
+    if is_taken:
         raise ConfigError(f"{out} already exists. Move it away, or choose another --out.")
 
 

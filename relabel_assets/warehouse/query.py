@@ -38,6 +38,11 @@ _CHILD_BYTES = QUERY_MEMORY_BYTES + 4 * GIB
 # How DuckDB's errors about a damaged file begin.
 _OF_THE_FILE = ("IO Error", "Serialization Error", "INTERNAL Error", "FATAL Error", "Corrupt")
 _CAST = "Cast it to varchar."
+_TOO_LARGE = {
+    "memory": f"the query needs more than {QUERY_MEMORY_BYTES // GIB} GiB of memory, or "
+    f"{QUERY_DISK_BYTES // GIB} GiB of disk. Select fewer rows.",
+    "size": "the texts of a column are too long together. Select fewer rows, or cut them with left().",
+}
 # Days since 1970: those that Python's dates can be, with a day less on each side for time zones.
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = date.min.toordinal() + 1 - _EPOCH, date.max.toordinal() - 1 - _EPOCH
@@ -119,11 +124,8 @@ def _error(path: Path, code: int, stderr: bytes, remedy: str) -> WarehouseError:
         return WarehouseError(f"{what}, and not one query (select, describe, show, ...). {hint}")
     if kind == "type":
         return WarehouseError(f"{message}, which no output format supports. {_CAST}")
-    if kind == "memory":
-        return WarehouseError(
-            f"the query needs more than {QUERY_MEMORY_BYTES // GIB} GiB of memory, or "
-            f"{QUERY_DISK_BYTES // GIB} GiB of disk. Select fewer rows."
-        )
+    if kind in _TOO_LARGE:
+        return WarehouseError(_TOO_LARGE[kind])
     is_refused = "disabled by configuration" in message or "read-only" in message
     return WarehouseError(printable(message) + (f" {hint}" if is_refused else ""))
 

@@ -85,6 +85,10 @@ def _write_result(path: str, settings: dict[str, Any], sql: str) -> None:
         raise _Refused("memory", str(error)) from error
     except (duckdb.Error, pa.ArrowException) as error:
         raise _Refused("query", str(error)) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # Arrow's error for a batch that is too large
+        raise _Refused("size", str(error)) from error
 
 
 def _relation(con: Any, sql: str) -> Any:

@@ -235,6 +235,19 @@ def test_whatever_is_at_out_is_not_replaced(pairs: Path, make: Callable[[Path], 
     assert not parts_folder(pairs).exists()
 
 
+def test_a_name_that_the_system_does_not_take_is_refused(pairs: Path) -> None:
+    out = pairs.with_name("x" * 300 + ".parquet")
+    with pytest.raises(ConfigError, match=r"--out .* cannot be used: File name too long"):
+        label_file(
+            pairs,
+            out,
+            engine=in_process(CountingGrader()),
+            texts=no_texts,
+            model_id="m",
+            model_hash="h",
+        )
+
+
 def test_a_file_that_appears_at_out_while_grading_is_not_replaced(pairs: Path) -> None:
     out = pairs.with_name("labels.parquet")
 

@@ -150,6 +150,11 @@ def test_a_result_over_the_limit_is_refused(file: Path, monkeypatch: pytest.Monk
         read(file, "from range(1000000000000)")
 
 
+def test_texts_that_are_too_long_for_one_batch_are_refused(file: Path) -> None:
+    with pytest.raises(WarehouseError, match="too long together"):
+        read(file, "select repeat('x', 100000000) from range(100)")
+
+
 def test_a_query_over_the_memory_limit_is_refused(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
