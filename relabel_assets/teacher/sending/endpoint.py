@@ -221,7 +221,11 @@ def _client(config: TeacherConfig, key: str) -> Any:
 
 
 def made_client(client: Callable[..., Any], **settings: Any) -> Any:
-    """A client of openai with `settings`. Raises TeacherError for an address that it cannot use."""
+    """A client of openai with `settings`. Raises TeacherError for an address that it cannot use.
+
+    >>> made_client(dict, base_url="http://127.0.0.1:8000/v1")
+    {'base_url': 'http://127.0.0.1:8000/v1'}
+    """
     import httpx2
 
     with suppress(httpx2.InvalidURL, ValueError):  # their messages may hold the password
