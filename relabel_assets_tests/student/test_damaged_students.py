@@ -1,6 +1,7 @@
 """A saved student with damaged files: an error with a way out, and no pickle is ever read."""
 
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -22,9 +23,14 @@ WEIGHTS = ["model.safetensors", "evidence.safetensors", "document_encoder/model.
 
 @pytest.fixture
 def student(finished_home: Path, tmp_path: Path) -> Path:
-    """A copy of the finished home's student."""
+    """A student of links to the files of the finished home's. Replace a file, and never write into one."""
     (folder,) = (finished_home / "models" / "tiny").iterdir()
-    return Path(shutil.copytree(folder, tmp_path / "student"))
+    return Path(shutil.copytree(folder, tmp_path / "student", copy_function=os.link))
+
+
+def replace(file: Path, content: bytes) -> None:
+    file.unlink()
+    file.write_bytes(content)
 
 
 def assert_refused(student: Path) -> None:
@@ -41,16 +47,17 @@ def test_a_missing_or_damaged_file_is_an_error(
 ) -> None:
     if (file, content) == ("config.json", b"{}"):
         pytest.skip("transformers then guesses the architecture by the name of the folder")
-    (student / file).unlink()
-    if content is not None:
-        (student / file).write_bytes(content)
+    if content is None:
+        (student / file).unlink()
+    else:
+        replace(student / file, content)
     assert_refused(student)
 
 
 def change_json(file: Path, change: Callable[[Any], object]) -> None:
     value = json.loads(file.read_text())
     change(value)
-    file.write_text(json.dumps(value))
+    replace(file, json.dumps(value).encode())
 
 
 @pytest.mark.parametrize(
@@ -117,7 +124,7 @@ def test_weights_that_do_not_fit_are_an_error(
 @pytest.mark.parametrize("length", [0, 1, 2**20, 2**40, 2**63, 2**64 - 1])
 def test_a_header_of_any_length_fills_no_memory(student: Path, file: str, length: int) -> None:
     content = (student / file).read_bytes()
-    (student / file).write_bytes(struct.pack("<Q", length) + content[8:])
+    replace(student / file, struct.pack("<Q", length) + content[8:])
     assert_refused(student)
 
 
