@@ -16,7 +16,7 @@ from markupsafe import Markup
 from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS, GateResult
 from relabel_assets.benchmark.plots import interval_plot, markdown_table
 from relabel_assets.intake.markdown import inert
-from relabel_assets.intake.text import storable
+from relabel_assets.intake.text import cut, storable
 
 _LONGEST_TEXT = 2_000  # characters, not measured: a rationale or a description of a screen
 LABELER_ORDER = ("teacher", "student", "base", "bm25", DIFFERENCE)
@@ -181,8 +181,7 @@ def _shown(value: Any) -> Any:
     """A text of the corpus, or any value, for the page: valid, and at most a screen long."""
     if not isinstance(value, str) or isinstance(value, Markup):  # Markup: the plots
         return value
-    text = value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - 1] + "…"
-    return storable(text)
+    return storable(cut(value, _LONGEST_TEXT))
 
 
 @cache

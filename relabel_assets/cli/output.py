@@ -19,7 +19,7 @@ from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.one_input import for_each_corpus
-from relabel_assets.intake.text import one_line
+from relabel_assets.intake.text import cut, one_line
 from relabel_assets.plural import counted
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
@@ -59,12 +59,6 @@ def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
         OUT.print(f"  {table.table}: {escape('; '.join(parts))}", highlight=False, soft_wrap=True)
 
 
-def _first_words(description: str) -> str:
-    """A description for one row of a table: one line, cut after _DESCRIPTION_CHARACTERS."""
-    text = " ".join(description.split())
-    return text if len(text) <= _DESCRIPTION_CHARACTERS else text[:_DESCRIPTION_CHARACTERS] + "…"
-
-
 def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
     """Print a row per corpus: the counts of its folder, or the error that makes it unusable."""
     table = rich.table.Table(
@@ -81,7 +75,7 @@ def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
             f"{counts.n_queries:,}",
             folder.teacher_kind + recorded,
             reference if counts.n_reference_labels else "none",
-            escape(_first_words(folder.config.description)),
+            escape(cut(one_line(folder.config.description), _DESCRIPTION_CHARACTERS)),
         ]
 
     def on_failure(name: str, error: RelabelError) -> None:

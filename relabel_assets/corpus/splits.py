@@ -25,9 +25,8 @@ from relabel_assets.errors import Problem
 NEAR_DUPLICATE = 90
 # Texts whose lengths differ by more have a lower ratio: 2 * 9 / (9 + 11) is 0.9.
 _MOST_TIMES_AS_LONG = 11 / 9
-_TEXTS_A_BLOCK = (
-    500  # compared at a time with all texts: 500 x 100,000 scores of one byte take 50 MB
-)
+# Compared at a time with all texts: 500 x 100,000 scores of one byte take 50 MB.
+_TEXTS_A_BLOCK = 500
 # The time of a ratio grows with the square of the length. Two texts of 3,000 characters take 0.2 ms, so
 # 1,000 such queries took three minutes. A longer text is therefore compared by a sample of its words.
 _LONGEST_COMPARED = 128  # characters of its words. rapidfuzz compares up to 128 three times as fast

@@ -15,7 +15,7 @@ import polars as pl
 from relabel_assets.benchmark.plots import markdown_table
 from relabel_assets.errors import Problem
 from relabel_assets.intake.markdown import inert
-from relabel_assets.intake.text import printable
+from relabel_assets.intake.text import cut, printable
 from relabel_assets.tables.table import Table
 from relabel_assets.warehouse.receipt import Receipt
 
@@ -27,7 +27,7 @@ _PREVIEW_OF_FIRST = 1_000
 _INLINE_CHARACTERS = 1_000
 _PROBLEMS_SHOWN = 20  # one screen
 # not measured: a line of a list is read at a glance, and a text of a few pages is not read at all.
-_LINE_CHARACTERS, _TEXT_CHARACTERS = 500, 10_000
+LINE_CHARACTERS, _TEXT_CHARACTERS = 500, 10_000
 _ADVICE = {
     "seed_docs": "A missing document was set aside: `relabel corpora check` gives the reason.",
     "synthetic_queries": "Without a `queries.jsonl` a live teacher writes the queries, which costs "
@@ -143,7 +143,7 @@ def problem_list(problems: list[Problem]) -> dg.MetadataValue:
 
 def list_of(texts: Iterable[str]) -> str:
     """A Markdown list that shows each text as it was written, cut to one or two lines."""
-    return "\n".join(f"- {inert(_cut(text, _LINE_CHARACTERS))}" for text in texts)
+    return "\n".join(f"- {inert(cut(text, LINE_CHARACTERS))}" for text in texts)
 
 
 def _markdown_table(frame: pl.DataFrame) -> str:
@@ -154,7 +154,7 @@ def _markdown_table(frame: pl.DataFrame) -> str:
             value = f"{value:.4g}"
         if isinstance(value, list):
             value = ", ".join(cell(item) for item in value[:_PREVIEW_CHARACTERS])
-        return "" if value is None else _cut(str(value), _PREVIEW_CHARACTERS)
+        return "" if value is None else cut(str(value), _PREVIEW_CHARACTERS)
 
     filled = frame.select(column for column in frame if column.null_count() < frame.height)
     return markdown_table(
@@ -168,11 +168,7 @@ def _storable_value(value: Any) -> Any:
         return round(value, 4) if math.isfinite(value) else str(value)
     if isinstance(value, int) and abs(value) >= 2**63:
         return "more than 64 bits"
-    return printable(_cut(value, _TEXT_CHARACTERS)) if isinstance(value, str) else value
-
-
-def _cut(text: str, n_characters: int) -> str:
-    return text if len(text) <= n_characters else text[: n_characters - 1] + "…"
+    return printable(cut(value, _TEXT_CHARACTERS)) if isinstance(value, str) else value
 
 
 def _column_lineage(table: Table) -> dg.TableColumnLineage:

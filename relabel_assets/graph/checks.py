@@ -14,7 +14,7 @@ from relabel_assets.benchmark.bootstrap import gate
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
-from relabel_assets.graph.catalog import list_of
+from relabel_assets.graph.catalog import LINE_CHARACTERS, list_of
 from relabel_assets.graph.failures import log_traceback, message_of
 from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.graph.project import Project
@@ -41,7 +41,6 @@ CHECK_OF_RULE = {
 }
 # The UI's list of checks has room for three lines; the page of one check for a screen.
 _LINES_IN_DESCRIPTION, _LINES_SHOWN = 3, 20
-_LINE_CHARACTERS = 500  # not measured: a line is read at a glance
 
 
 def _specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
@@ -274,7 +273,7 @@ def _result(
         passed=not lines,
         severity=severity,
         description="\n".join(
-            one_line(line[:_LINE_CHARACTERS]) for line in lines[:_LINES_IN_DESCRIPTION]
+            one_line(line[:LINE_CHARACTERS]) for line in lines[:_LINES_IN_DESCRIPTION]
         )
         or None,
         metadata={"findings": len(lines), "first": dg.MetadataValue.md(shown or "none")},

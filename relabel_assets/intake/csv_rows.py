@@ -77,9 +77,8 @@ def _next_row(reader: _Reader, line: int) -> list[str] | None:
 
 
 def _reader(lines: io.TextIOWrapper) -> _Reader:
-    csv.field_size_limit(
-        MAX_LINE_BYTES
-    )  # Python's own limit, 128 KiB, is less than a long document
+    # Python's own limit, 128 KiB, is less than a long document.
+    csv.field_size_limit(MAX_LINE_BYTES)
     return csv.reader(lines, strict=True)
 
 

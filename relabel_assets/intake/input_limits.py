@@ -17,9 +17,8 @@ MAX_ROWS_FILE_BYTES = 8 * GIB  # documents.jsonl and other files of many rows
 # Texts of documents shrink to a tenth in a Parquet file. A file of 250 KB that holds 2 GB is an attack.
 MAX_UNPACKED_TIMES = 100
 MAX_UNPACKED_IN_ANY_CASE = 256 * MIB  # characters: a small file of a few equal documents is none
-MAX_LINE_BYTES = (
-    32 * MIB
-)  # a row. Without a limit, a file without line breaks would fill the memory
+# A row. Without a limit, a file without line breaks would fill the memory.
+MAX_LINE_BYTES = 32 * MIB
 MAX_FOLDER_DEPTH = 64
 # Rows of one file that cannot be used. A file with more is of another kind, and may have billions.
 MAX_UNUSABLE_ROWS = 100_000

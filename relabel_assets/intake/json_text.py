@@ -67,7 +67,9 @@ def checked(value: Any, text: str, max_depth: int = MAX_JSON_DEPTH) -> Any:
     # Most texts cannot be deep, and spell no such character: then nothing is walked.
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(value, max_depth)
-    if _SPELLS_UNSTORABLE.search(text) or not is_storable(text):
+    is_spelled = "\\u" in text and _SPELLS_UNSTORABLE.search(text)
+    # JSON allows no NUL, so a text of ASCII is storable.
+    if is_spelled or not (text.isascii() or is_storable(text)):
         return _storable(value)
     return value
 

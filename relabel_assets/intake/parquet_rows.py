@@ -4,7 +4,6 @@ What belongs here: starting and watching that process. What does not: the readin
 and which columns a file must have.
 """
 
-import json
 import os
 import select
 import subprocess
@@ -98,7 +97,7 @@ class _Child:
 
     def _next(self) -> Any:
         """The next value. Raises SetAside for an error, and if the process ends or is idle."""
-        value = json_of(self._line())
+        value = parse_json(self._line())
         if isinstance(value, dict) and "error" in value:
             raise SetAside(f"it cannot be read as Parquet: {value['error']}", _REMEDY)
         return value
@@ -118,11 +117,3 @@ class _Child:
             pieces.append(piece)
         line, _, self._unread = b"".join(pieces).partition(b"\n")
         return line
-
-
-def json_of(line: bytes) -> Any:
-    """The value of a line of the process, with storable texts."""
-    text = line.decode("ascii", "replace")
-    # Python's own parser is enough for most lines: the process wrote them.
-    is_clean = "\\ud" not in text and "\\u0000" not in text
-    return json.loads(text) if is_clean else parse_json(text)

@@ -8,8 +8,8 @@ from typing import Any
 
 # Lone surrogates cannot be written as UTF-8, and NUL ends strings in many programs.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# Control characters but line feed and tab, surrogates, and characters that reorder or hide text.
 _LONGEST_SHOWN = 60  # characters of a value: a message stays one line
+# Control characters but line feed and tab, surrogates, and characters that reorder or hide text.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -47,11 +47,18 @@ def shown(value: Any) -> str:
     'aaaa…'
     """
     if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
-        value = (
-            value[:_LONGEST_SHOWN] + "…"
-        )  # the whole repr of a long text would be made for nothing
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+        # The repr of all of a long text would be made for nothing.
+        value = value[:_LONGEST_SHOWN] + "…"
+    return cut(repr(value), _LONGEST_SHOWN)
+
+
+def cut(text: str, n_characters: int) -> str:
+    """`text` in at most `n_characters`; an ellipsis ends one that was longer.
+
+    >>> cut("parental leave", 9), cut("leave", 9)
+    ('parental…', 'leave')
+    """
+    return text if len(text) <= n_characters else text[: n_characters - 1] + "…"
 
 
 def one_line(text: str) -> str:

@@ -18,7 +18,7 @@ from dagster._core.storage.runs import SqliteRunStorage
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.home import Home
-from relabel_assets.intake.text import printable
+from relabel_assets.intake.text import one_line
 
 HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
 # The statuses of a run that has a process; a queued run has none yet.
@@ -29,6 +29,7 @@ _UNFINISHED = [
 ]
 # The errors that damaged or unwritable state raises while it is used.
 _UNUSABLE = (OSError, sqlalchemy.exc.DBAPIError, alembic.util.CommandError)
+_LONGEST_CAUSE = 300  # characters: some messages of Dagster dump a whole schema
 # Dagster creates its files within seconds, so many processes can queue for two minutes.
 _OPENING_S = 120
 # A process starts before its run. Its start time is rounded and depends on the boot time:
@@ -71,7 +72,7 @@ def _unusable(home: Home, error: Exception) -> WarehouseError:
     cause: object = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
     if isinstance(error, dg.DagsterInvalidConfigError) and error.errors:
         cause = error.errors[0].message  # the whole text begins with a dump of the schema
-    message = printable(" ".join(str(cause).split())[:300].rstrip("."))
+    message = one_line(str(cause)[:_LONGEST_CAUSE]).rstrip(".")
     return WarehouseError(
         f"Dagster's state in {home.dagster} cannot be used: {message}. Make room, or set "
         "RELABEL_HOME to a folder you may write to. A damaged folder can be moved away: it "
