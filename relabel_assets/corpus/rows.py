@@ -12,7 +12,7 @@ import polars as pl
 
 from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS, MAX_ID_CHARACTERS
-from relabel_assets.intake.json_rows import json_object
+from relabel_assets.intake.json_rows import json_rows
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.text import is_storable, printable, shown
 
@@ -32,15 +32,12 @@ def json_objects(
 
     Any other line is added to `problems`.
     """
-    for number, raw in lines:
-        line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-        if not line.strip():
-            continue
-        row = None
-        with costs_itself(problems, file, number):
-            row = json_object(line)
-        if row is not None:
+    for number, row in json_rows(lines):
+        if not isinstance(row, SetAside):
             yield number, row
+            continue
+        with costs_itself(problems, file, number):
+            raise row
 
 
 def required_id(row: Mapping[str, Any], name: str) -> str:

@@ -21,7 +21,7 @@ from relabel_assets.intake.input_limits import (
     MAX_QUERY_CHARACTERS,
     MAX_ROWS_FILE_BYTES,
 )
-from relabel_assets.intake.json_rows import json_object
+from relabel_assets.intake.json_rows import json_rows
 from relabel_assets.intake.one_input import SetAside, problem_of
 from relabel_assets.intake.parquet_rows import parquet_rows
 from relabel_assets.intake.regular_files import numbered_lines, open_regular, open_text
@@ -104,24 +104,7 @@ def _numbered_rows(opened: BinaryIO, suffix: str) -> Iterable[tuple[int | None, 
         return parquet_rows(opened, COLUMNS, _require_columns)
     if suffix == ".csv":
         return csv_rows(opened, _require_columns)
-    return _from_json_lines(opened)
-
-
-def _from_json_lines(opened: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | SetAside]]:
-    is_first = True
-    for number, raw in numbered_lines(opened):
-        line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-        if not line.strip():
-            continue
-        try:
-            row = json_object(line)
-            if is_first:
-                _require_columns(list(row))
-        except SetAside as error:
-            yield number, error
-        else:
-            is_first = False
-            yield number, row
+    return json_rows(numbered_lines(opened), _require_columns)
 
 
 def _text(value: Any, name: str) -> str | None:
