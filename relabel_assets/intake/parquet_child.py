@@ -1,23 +1,18 @@
 """A program that reads a Parquet file from stdin and writes its rows to stdout as JSON lines.
 
 What belongs here: reading, in a process of its own: a damaged file may crash its parser or fill the
-memory. What does not: starting and watching this process (parquet_rows.py). It imports nothing of
-this project, so that it starts quickly.
+memory. What does not: starting and watching this process (parquet_rows.py), and its limits
+(limited_child.py). It imports nothing of this project, so that it starts quickly.
 
-    stdin: the file. arguments: the parent's process, bytes of memory, characters of a cell, the columns
-    that are wanted.
+    stdin: the file. arguments: characters of a cell, the columns that are wanted.
     stdout: {"columns": [[name, type, is_text], ...]}; then a line [cell, ...] for each row, where a cell that
     Python cannot hold is {"unreadable": reason}; then {"rows": n}. Or {"error": message}.
 """
 
 import json
-import os
 import resource
 import sys
-import threading
-import time
 from collections import Counter
-from contextlib import suppress
 
 # Bytes of rows that are decoded at once, and their number. Not measured: small beside the limit.
 _BATCH_BYTES = 8_000_000
@@ -27,28 +22,18 @@ _LONGEST_TYPE = 100  # characters: a message names it, and a type may have a tho
 
 
 def main() -> None:
-    parent, max_memory, max_characters, *wanted = sys.argv[1:]
-    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(ValueError, OSError):  # macOS has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (int(max_memory), int(max_memory)))
+    max_characters, *wanted = sys.argv[1:]
     try:
         _write_rows(wanted, int(max_characters))
     except BrokenPipeError:
         return  # the reader has seen enough
     except MemoryError:
-        _write({"error": f"it needs more than {int(max_memory) // 2**30} GiB of memory"})
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        _write({"error": f"it needs more than {limit // 2**30} GiB of memory"})
     except BaseException as error:
         lines = str(error).splitlines()
         _write({"error": lines[0] if lines else type(error).__name__})
     sys.stdout.flush()
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent, which may be killed. Nobody reads the rows then."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 def _write_rows(wanted: list[str], max_characters: int) -> None:

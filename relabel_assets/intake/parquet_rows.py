@@ -4,10 +4,8 @@ What belongs here: starting and watching that process. What does not: the readin
 and which columns a file must have.
 """
 
-import os
 import select
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +17,7 @@ from relabel_assets.intake.input_limits import (
     PARSER_MEMORY_BYTES,
 )
 from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.limited_process import limited_process
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import shown
 
@@ -40,7 +39,16 @@ def parquet_rows(
     Raises SetAside for a file that is not Parquet or is damaged, for a column twice, for one that holds
     no text, and for one that needs more memory or time than the limits.
     """
-    with _Child(file, wanted) as child:
+    file.seek(0)
+    with limited_process(
+        _CHILD,
+        (str(MAX_BODY_CHARACTERS), *wanted),
+        max_memory=PARSER_MEMORY_BYTES,
+        stdin=file.fileno(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        child = _Child(process)
         present = child.columns()
         all_names = [name for name, _, _ in present]
         check_columns(all_names)
@@ -64,26 +72,11 @@ def _row(names: list[str], cells: list[Any]) -> ParquetRow:
 
 
 class _Child:
-    """The process that reads `file`."""
+    """The values that the process writes."""
 
-    def __init__(self, file: BinaryIO, wanted: Sequence[str]) -> None:
-        file.seek(0)
-        limits = (str(os.getpid()), str(PARSER_MEMORY_BYTES), str(MAX_BODY_CHARACTERS))
-        # -I: nothing from the environment or the working directory is imported.
-        command = [sys.executable, "-I", str(_CHILD), *limits, *wanted]
-        self._process = subprocess.Popen(
-            command, stdin=file.fileno(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self._unread = b""
-
-    def __enter__(self) -> "_Child":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout is not None
+        self._stdout, self._unread = process.stdout, b""
 
     def columns(self) -> list[tuple[str, str, bool]]:
         """(name, type, whether it is text or a number) of every column."""
@@ -103,11 +96,10 @@ class _Child:
         return value
 
     def _line(self) -> bytes:
-        assert self._process.stdout is not None
         pieces = [self._unread]
         while b"\n" not in pieces[-1]:
-            ready, _, _ = select.select([self._process.stdout], [], [], PARSER_IDLE_S)
-            piece = self._process.stdout.read1(1 << 20) if ready else b""  # type: ignore[attr-defined]
+            ready, _, _ = select.select([self._stdout], [], [], PARSER_IDLE_S)
+            piece = self._stdout.read1(1 << 20) if ready else b""  # type: ignore[attr-defined]
             if not ready:
                 message = f"reading it as Parquet took more than {PARSER_IDLE_S} s"
                 raise SetAside(message, "Write it again in smaller row groups.")

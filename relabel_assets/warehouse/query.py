@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from relabel_assets.intake.input_limits import (
     QUERY_DISK_BYTES,
     QUERY_MEMORY_BYTES,
 )
+from relabel_assets.intake.limited_process import limited_process
 from relabel_assets.intake.text import printable
 from relabel_assets.warehouse.connection import CLOSED, READ_ONLY, opening_error, require_file
 
@@ -56,23 +56,17 @@ def read_only(path: Path, sql: str, *, remedy: str) -> pl.DataFrame:
     needs more memory than the limits, crashes DuckDB, or has values that no output format can hold.
     """
     require_file(path, remedy)
-    command = [sys.executable, "-I", str(_CHILD), str(path), json.dumps(_SETTINGS)]
-    child = subprocess.Popen(
-        [*command, str(_CHILD_BYTES), str(os.getpid())],
+    with limited_process(
+        _CHILD,
+        (str(path), json.dumps(_SETTINGS)),
+        max_memory=_CHILD_BYTES,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-    try:
+    ) as child:
         frame = _result(child, sql)
         error = child.stderr.read() if child.stderr else b""
         code = child.wait()
-    finally:  # Ctrl-C too
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout, child.stderr):
-            if stream:
-                stream.close()
     if code:
         raise _error(path, code, error, remedy)
     _require_dates(frame)

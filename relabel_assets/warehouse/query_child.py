@@ -1,22 +1,16 @@
 """A program that runs one query on a DuckDB file and writes its result to stdout as an Arrow stream.
 
 What belongs here: the query, in a process of its own: it may crash DuckDB, fill the memory or never
-end. What does not: starting and watching this process (query.py). It imports nothing of this project,
-so that it starts quickly.
+end. What does not: starting and watching this process (query.py), and its limits
+(intake/limited_child.py). It imports nothing of this project, so that it starts quickly.
 
-    arguments: the file, its DuckDB settings in JSON, bytes of memory, the parent's process id.
-    stdin: the query, in UTF-8.
+    arguments: the file, its DuckDB settings in JSON. stdin: the query, in UTF-8.
     stdout: the result. Or stderr: {"error": kind, "message": text}.
 """
 
 import json
-import os
-import resource
 import signal
 import sys
-import threading
-import time
-from contextlib import suppress
 from typing import Any
 
 # SELECT is every query: from, with, values, describe, show and summarize too. MULTI is a pivot.
@@ -33,12 +27,8 @@ class _Refused(Exception):
 
 
 def main() -> None:
-    path, settings, max_memory, parent = sys.argv[1:]
-    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    path, settings = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, even inside DuckDB
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(ValueError, OSError):  # macOS has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (int(max_memory), int(max_memory)))
     try:
         _write_result(path, json.loads(settings), sys.stdin.buffer.read().decode())
     except BrokenPipeError:
@@ -49,13 +39,6 @@ def main() -> None:
         _end(*error.args)
     except Exception as error:
         _end("query", f"{type(error).__name__}: {error}")
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent, which may be killed. Nobody reads the result then."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 def _end(kind: str, message: str) -> None:
