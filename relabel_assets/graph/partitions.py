@@ -6,9 +6,11 @@ not: reading a corpus (corpus/folder.py), and starting runs (automation.py).
 
 import hashlib
 import json
+import logging
 import os
 import stat
 import warnings
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -16,8 +18,8 @@ import dagster as dg
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
-from relabel_assets.intake.input_limits import MAX_FOLDER_DEPTH
 from relabel_assets.intake.one_input import for_each_corpus
+from relabel_assets.intake.regular_files import walk
 from relabel_assets.intake.text import one_line, printable
 
 # Dagster would warn in every command that observed partitions and partitioned checks are a preview.
@@ -65,10 +67,8 @@ def corpus_folder(context: dg.OpExecutionContext, project: Project) -> dg.DataVe
     def fingerprint(name: str) -> str:
         return corpora.open(name).fingerprint("everything")
 
-    def on_failure(name: str, error: RelabelError) -> None:
-        context.log.warning(f"{name} is skipped: {printable(str(error))}")
-
-    return dg.DataVersionsByPartition(dict(for_each_corpus(known, fingerprint, on_failure)))
+    contents = for_each_corpus(known, fingerprint, partial(_log_skipped, context.log))
+    return dg.DataVersionsByPartition(dict(contents))
 
 
 def folder_observation(folder: CorpusFolder) -> dg.AssetObservation:
@@ -96,25 +96,21 @@ def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.
         return dg.SensorResult(skip_reason=printable(str(error)), cursor=context.cursor)
     seen = _seen(context.cursor)
     new = [name for name in names if name not in partitions]
-    changed = []
+    stat_hashes = {name: _stat_hash(Path(project.data_path) / name) for name in names}
+    before = {name: seen.get(name, ("", "")) for name in names}
+    stale = [name for name in names if before[name][0] != stat_hashes[name]]
+    stale = [name for name in stale if not _has_run(context, name)]
+    seen |= {name: (stat_hashes[name], "") for name in stale}  # read again only when it changes
 
     def observe(name: str) -> dg.AssetObservation:
         return folder_observation(corpora.open(name))
 
-    def on_failure(name: str, error: RelabelError) -> None:
-        context.log.warning(f"{name} is skipped: {printable(str(error))}")
-
-    for name in names:
-        stat_hash = _stat_hash(Path(project.data_path) / name)
-        last_stat_hash, last_content = seen.get(name, ("", ""))
-        if stat_hash == last_stat_hash or _has_run(context, name):
-            continue
-        seen[name] = stat_hash, ""  # if it fails, it is read again when it changes
-        for _, observation in for_each_corpus([name], observe, on_failure):
-            content = observation.tags["dagster/data_version"]
-            if content != last_content:
-                changed.append(observation)
-            seen[name] = stat_hash, content
+    changed = []
+    for name, observation in for_each_corpus(stale, observe, partial(_log_skipped, context.log)):
+        content = observation.tags["dagster/data_version"]
+        if content != before[name][1]:
+            changed.append(observation)
+        seen[name] = stat_hashes[name], content
     refused = {problem.file: one_line(str(problem)) for problem in refused_folders}
     for folder, message in refused.items():
         if seen.get(folder) != (message, ""):
@@ -143,30 +139,24 @@ def _seen(cursor: str | None) -> dict[str, tuple[str, str]]:
         return {}
 
 
-def _stat_hash(folder: Path) -> str:
-    """A hash of the names, sizes and modification times of all that is under `folder`.
+def _log_skipped(log: logging.Logger, name: str, error: RelabelError) -> None:
+    log.warning(f"{name} is skipped: {printable(str(error))}")
 
-    No link is followed. What cannot be read counts by its name and the error.
+
+def _stat_hash(folder: Path) -> str:
+    """A hash of the names, kinds, sizes and modification times of the files under `folder`.
+
+    No link is followed. What cannot be read counts by its name and the reason.
     """
-    digest, pending = hashlib.sha256(), [(os.fsencode(folder), 0)]
-    while pending:
-        path, depth = pending.pop()
+    digest = hashlib.sha256()
+    for name, fault in walk(folder):
         try:
-            with os.scandir(path) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+            status = (folder / name).lstat()
         except OSError as error:
-            digest.update(b"%b\0%d\n" % (path, error.errno or 0))
+            digest.update(os.fsencode(f"{name}\0{error.errno}\0{fault}\n"))
             continue
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError as error:
-                digest.update(b"%b\0%d\n" % (entry.path, error.errno or 0))
-                continue
-            facts = entry.path, stat.S_IFMT(status.st_mode), status.st_size, status.st_mtime_ns
-            digest.update(b"%b\0%d\0%d\0%d\n" % facts)
-            if stat.S_ISDIR(status.st_mode) and depth < MAX_FOLDER_DEPTH:
-                pending.append((entry.path, depth + 1))
+        facts = stat.S_IFMT(status.st_mode), status.st_size, status.st_mtime_ns
+        digest.update(os.fsencode(f"{name}\0{facts}\0{fault}\n"))
     return digest.hexdigest()
 
 

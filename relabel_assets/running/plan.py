@@ -15,7 +15,6 @@ from pathlib import Path
 
 from relabel_assets import definitions  # noqa: F401 (its assets fill RECIPES)
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.errors import WarehouseError
 from relabel_assets.graph.failures import message_of
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.inputs import Inputs
@@ -25,6 +24,7 @@ from relabel_assets.graph.step import Step
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.progress import silent
 from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.connection import named
 from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.warehouse import Warehouse
 
@@ -71,11 +71,8 @@ def plan(
         copy = Warehouse.at(Path(scratch) / "warehouse.duckdb")
         if Path(warehouse.database).exists():
             warehouse.copy_to(Path(copy.database))
-        try:
+        with named(copy.database, warehouse.database):  # it is damaged where the file is
             return _plan_in(copy, project, folder, tables)
-        except WarehouseError as error:  # the copy is damaged where the file is
-            message = str(error).replace(copy.database, warehouse.database)
-            raise WarehouseError(message) from error
 
 
 def _plan_in(

@@ -21,6 +21,7 @@ from relabel_assets.intake.text import printable
 
 WAREHOUSE = "warehouse.duckdb"
 FOLDERS = ("models", "ledger", "reports")
+NO_BACKUP = "Nothing was changed. Name a file that `relabel backup` wrote."
 _BLOCK = 512  # bytes: headers and files fill whole blocks
 _PIECE = 1 << 20
 _MAX_HEADER_BYTES = 64 * 1024  # of a long name; tarfile's own have a few hundred
@@ -168,7 +169,4 @@ class Archive:
         return self._error(f"{printable(name)[:200]!r} in it is {fault}")
 
     def _error(self, problem: str) -> ConfigError:
-        return ConfigError(
-            f"{self._file} cannot be restored: {problem}. Nothing was changed. Name a file that "
-            "`relabel backup` wrote."
-        )
+        return ConfigError(f"{self._file} cannot be restored: {problem}. {NO_BACKUP}")

@@ -9,11 +9,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from relabel_assets.errors import ConfigError, WarehouseError
+from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
 from relabel_assets.home import Home
 from relabel_assets.intake.one_input import reason_of
 from relabel_assets.upkeep.archive import FOLDERS, WAREHOUSE, fault_of_name
+from relabel_assets.warehouse.connection import named
 from relabel_assets.warehouse.warehouse import Warehouse
 
 SCRATCH = ".backup-"  # prefix of scratch folders; upkeep/doctor.py removes old ones
@@ -42,7 +43,8 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
         ):
             copy = Path(folder) / WAREHOUSE
             warehouse.copy_to(copy)
-            _test(copy, warehouse.database)
+            with named(copy, warehouse.database):  # no restore would take a damaged one
+                Warehouse.at(copy).read_all()
             tar.add(copy, WAREHOUSE)
             sizes[WAREHOUSE] = copy.stat().st_size
             for name in FOLDERS:
@@ -54,14 +56,6 @@ def back_up(home: Home, warehouse: Warehouse, out: Path) -> dict[str, int]:
             f"{out} cannot be written: {reason_of(error)} ({place}). Make room, or correct that."
         ) from error
     return sizes
-
-
-def _test(copy: Path, original: str) -> None:
-    """Raise WarehouseError for a damaged warehouse: no restore would take its backup."""
-    try:
-        Warehouse.at(copy).read_all()
-    except WarehouseError as error:
-        raise WarehouseError(str(error).replace(str(copy), original)) from error
 
 
 def _add_folder(tar: tarfile.TarFile, home: Path, name: str) -> int:

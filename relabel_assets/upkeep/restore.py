@@ -15,8 +15,9 @@ from relabel_assets.files import make_private
 from relabel_assets.home import Home
 from relabel_assets.intake.input_limits import MAX_UNPACKED_RATIO, MIN_UNPACKED_LIMIT_BYTES
 from relabel_assets.intake.one_input import reason_of
-from relabel_assets.upkeep.archive import FOLDERS, WAREHOUSE, Archive
+from relabel_assets.upkeep.archive import FOLDERS, NO_BACKUP, WAREHOUSE, Archive
 from relabel_assets.upkeep.backup import SCRATCH
+from relabel_assets.warehouse.connection import named
 from relabel_assets.warehouse.warehouse import Warehouse
 
 # The rest of the disk stays free for other programs, and for the copies for readers.
@@ -38,10 +39,7 @@ def restore(home: Home, file: Path, *, max_bytes: int | None = None) -> list[str
             "Restore into another RELABEL_HOME, or move them away."
         )
     if not file.is_file():
-        raise ConfigError(
-            f"{file} does not exist, or is no file. Nothing was changed. Name a file that "
-            "`relabel backup` wrote."
-        )
+        raise ConfigError(f"{file} does not exist, or is no file. {NO_BACKUP}")
     try:
         with _new_folders(home.path), _scratch(home.path) as scratch:
             _unpack(file, scratch, max_bytes)
@@ -90,17 +88,14 @@ def _test(file: Path, scratch: Path) -> None:
     """Raise ConfigError unless `scratch` has a warehouse whose every row can be read."""
     database = scratch / WAREHOUSE
     if not database.exists():
-        raise ConfigError(
-            f"{file} is no backup: it has no {WAREHOUSE}. Nothing was changed. Name a file that "
-            "`relabel backup` wrote."
-        )
+        raise ConfigError(f"{file} is no backup: it has no {WAREHOUSE}. {NO_BACKUP}")
     try:
-        warehouse = Warehouse.at(database)
-        warehouse.read_all()
-        warehouse.receipts()
+        with named(database, WAREHOUSE):
+            warehouse = Warehouse.at(database)
+            warehouse.read_all()
+            warehouse.receipts()
     except WarehouseError as error:
-        reason = str(error).replace(str(database), WAREHOUSE)
-        raise ConfigError(f"{file} is no backup, or damaged: {reason}") from error
+        raise ConfigError(f"{file} is no backup, or damaged: {error}") from error
 
 
 def _is_there(path: Path) -> bool:

@@ -114,6 +114,15 @@ def opening_error(path: Path, message: str, remedy: str = REMEDY) -> WarehouseEr
     return WarehouseError(f"{path} cannot be read: {first}. {remedy}")
 
 
+@contextmanager
+def named(copy: Path | str, original: str) -> Iterator[None]:
+    """A block whose errors about `copy`, a copy of `original`, name `original`."""
+    try:
+        yield
+    except WarehouseError as error:
+        raise WarehouseError(str(error).replace(str(copy), original)) from error
+
+
 def require_file(path: Path, remedy: str = REMEDY) -> None:
     """Raise WarehouseError where `path` exists and is no DuckDB file.
 

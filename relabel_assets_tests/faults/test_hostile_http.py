@@ -20,7 +20,7 @@ from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS, MAX_REPLY_B
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.sending.bounded_http import BoundedClient, UnusableResponse
-from relabel_assets_tests.builders import KEY, grade, make_pairs
+from relabel_assets_tests.builders import grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, good_reply
 
 GOOD = json.dumps(good_reply(2)).encode()
@@ -139,11 +139,6 @@ TAKEN = {
     "a body until the end": [b"HTTP/1.0 200 OK\r\n\r\n" + GOOD],
     "spaces around": http(b" " * 1_000_000 + GOOD),
 }
-
-
-@pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
 def asked(folder: Path, pieces: Iterable[bytes], **settings: object) -> tuple[dict, int]:

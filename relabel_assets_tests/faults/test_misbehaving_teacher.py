@@ -17,11 +17,6 @@ from relabel_assets_tests.faults.teacher_server import (
 ENDS_OTHERWISE = {"refusal": "refused"}
 
 
-@pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_good_reply_after_one_fault_is_a_grade(fault: str, tmp_path: Path) -> None:
     with TeacherServer(lambda body, key, nth: fault if nth == 1 else None).running() as server:

@@ -18,7 +18,7 @@ from relabel_assets.teacher.batch.response_files import import_responses
 from relabel_assets.teacher.batch.result_lines import limited_lines, read_result
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets_tests.builders import KEY, make_pairs
+from relabel_assets_tests.builders import make_pairs
 from relabel_assets_tests.faults.batch_server import BatchServer
 from relabel_assets_tests.teacher.batch.batch_grading import grade
 
@@ -52,13 +52,7 @@ def test_any_json_is_a_batch_or_a_value_error(value: Any) -> None:
     assert all(isinstance(text, str) for pair in batch.errors for text in pair)
 
 
-@pytest.fixture
-def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("key_in_environment")
 @pytest.mark.parametrize(
     "answer", [b"", b"<html>", b"[]", b"{}", b'{"id": 5}', b"[" * 200_000, b"\xff", b'{"data": 3}']
 )
@@ -78,7 +72,6 @@ def test_an_answer_that_is_no_batch_is_an_error(call: str, answer: bytes, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("key_in_environment")
 @pytest.mark.parametrize("kind", ["too long", "nested"])
 def test_a_result_above_a_limit_ends_its_request_alone(kind: str, tmp_path: Path) -> None:
     server = BatchServer(n_looks=1)

@@ -21,11 +21,6 @@ from relabel_assets_tests.teacher.batch.batch_grading import (
 pytestmark = pytest.mark.slow  # a server on the loopback
 
 
-@pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
 def test_results_in_any_order_become_grades(tmp_path: Path) -> None:
     with BatchServer().running() as server:
         labels = grade(tmp_path, server, make_pairs(100), **PRICE)

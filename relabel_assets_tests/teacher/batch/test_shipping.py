@@ -24,11 +24,6 @@ from relabel_assets_tests.teacher.batch.batch_grading import (
 pytestmark = pytest.mark.slow  # a server on the loopback
 
 
-@pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-
-
 def test_a_failed_batch_has_a_reason_and_one_above_the_limit_is_sent_later(tmp_path: Path) -> None:
     server = BatchServer()
     server.whole_batch_fails = lambda nth: (

@@ -10,7 +10,7 @@ from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.sending.retry_settings import RetrySettings
 from relabel_assets.teacher.teacher import Teacher
-from relabel_assets_tests.builders import IMPATIENT, KEY, grade, make_config, make_pairs
+from relabel_assets_tests.builders import IMPATIENT, grade, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import (
     TeacherServer,
     error_body,
@@ -19,11 +19,6 @@ from relabel_assets_tests.faults.teacher_server import (
 )
 
 pytestmark = pytest.mark.slow  # servers and processes
-
-
-@pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets_tests.builders import KEY, grade, make_pairs
+from relabel_assets_tests.builders import grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer
 
 pytestmark = pytest.mark.slow  # a server on the loopback
-
-
-@pytest.fixture(autouse=True)
-def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
 def test_the_first_request_goes_alone_and_the_others_together(tmp_path: Path) -> None:
