@@ -16,6 +16,7 @@ from relabel_assets.assets.synthetic_queries import synthetic_queries
 from relabel_assets.assets.teacher_labels import teacher_labels
 from relabel_assets.graph.automation import BACKFILL_POLICIES, JOBS, schedules, sensors
 from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.partitions import corpus_folder, corpus_folders
 from relabel_assets.graph.project import Project
 from relabel_assets.home import Automation, Backfill, settings_from_environment
@@ -62,7 +63,7 @@ def build_definitions(
             corpus_folder,
             *(asset.with_attributes(backfill_policy=policy) for asset in ASSETS),
         ],
-        asset_checks=CHECKS,
+        asset_checks=[*CHECKS, *GATE_CHECKS],
         sensors=[corpus_folders, *sensors(automation)],
         schedules=schedules(automation),
         jobs=JOBS,

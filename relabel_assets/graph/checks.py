@@ -1,7 +1,8 @@
-"""Asset checks of stored rows: declared rules, references, splits, grades, the benchmark gate.
+"""Asset checks of stored rows: declared rules, references, splits, grades.
 
 What belongs here: findings about stored rows, and their check results. What does not: the
-declarations (tables/), and the validation before a write (warehouse/).
+declarations (tables/), the validation before a write (warehouse/), and the checks on what the
+student learned and is worth (gate_checks.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,14 +11,11 @@ from functools import cache, partial
 import dagster as dg
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import gate
-from relabel_assets.corpus.config import GateConfig
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.catalog import LINE_CHARACTERS, list_of
 from relabel_assets.graph.failures import log_traceback, message_of
 from relabel_assets.graph.partitions import CORPORA
-from relabel_assets.graph.project import Project
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.text import one_line
 from relabel_assets.plural import counted
@@ -43,7 +41,8 @@ CHECK_OF_RULE = {
 _LINES_IN_DESCRIPTION, _LINES_SHOWN = 3, 20
 
 
-def _specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
+def check_specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
+    """A check of `table` for each name and description, in every corpus."""
     return [
         dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
         for name, description in descriptions.items()
@@ -57,7 +56,9 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
         parents = ", ".join(sorted({reference.parent for reference in table.references}))
         descriptions["relationships"] = f"Every referenced id exists in {parents}."
 
-    @dg.multi_asset_check(name=f"{table.name}_contract", specs=_specs(table.name, **descriptions))
+    @dg.multi_asset_check(
+        name=f"{table.name}_contract", specs=check_specs(table.name, **descriptions)
+    )
     def contract(
         context: dg.AssetCheckExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.AssetCheckResult]:
@@ -68,10 +69,10 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
 
         for name in CONTRACT_CHECKS:
             find: Callable[[str], list[str]] = partial(_broken_lines, broken, name)
-            yield _result(table.name, name, _findings(context, find))
+            yield check_result(table.name, name, findings(context, find))
         if table.references:
             find = partial(missing_parents, warehouse, table)
-            yield _result(table.name, "relationships", _findings(context, find))
+            yield check_result(table.name, "relationships", findings(context, find))
 
     return contract
 
@@ -133,8 +134,8 @@ def nothing_set_aside(
 
     for key in context.selected_asset_check_keys:
         table = key.asset_key.to_user_string()
-        lines = _findings(context, partial(find, table))
-        yield _result(table, key.name, lines, dg.AssetCheckSeverity.WARN)
+        lines = findings(context, partial(find, table))
+        yield check_result(table, key.name, lines, dg.AssetCheckSeverity.WARN)
 
 
 def set_aside_inputs(
@@ -149,7 +150,7 @@ def set_aside_inputs(
 
 
 @dg.multi_asset_check(
-    specs=_specs(
+    specs=check_specs(
         "synthetic_queries",
         splits_do_not_leak="No train or dev query is a near duplicate of a benchmark query or "
         "shares its seed document. Train and dev share no seed document.",
@@ -161,11 +162,11 @@ def splits_do_not_leak(
     def leaks(corpus: str) -> list[str]:
         return leaking_queries(warehouse.read("synthetic_queries", corpus))
 
-    return _result("synthetic_queries", "splits_do_not_leak", _findings(context, leaks))
+    return check_result("synthetic_queries", "splits_do_not_leak", findings(context, leaks))
 
 
 @dg.multi_asset_check(
-    specs=_specs(
+    specs=check_specs(
         "teacher_labels",
         every_pair_is_graded="Every candidate has a grade. Ungraded pairs are counted by reason.",
     )
@@ -173,8 +174,8 @@ def splits_do_not_leak(
 def every_pair_is_graded(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse
 ) -> dg.AssetCheckResult:
-    lines = _findings(context, partial(ungraded_pairs, warehouse))
-    return _result("teacher_labels", "every_pair_is_graded", lines, dg.AssetCheckSeverity.WARN)
+    lines = findings(context, partial(ungraded_pairs, warehouse))
+    return check_result("teacher_labels", "every_pair_is_graded", lines, dg.AssetCheckSeverity.WARN)
 
 
 def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
@@ -191,7 +192,7 @@ def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
 
 
 @dg.multi_asset_check(
-    specs=_specs(
+    specs=check_specs(
         "student_model",
         training_does_not_leak="No training pair has a benchmark query, or its seed document.",
     )
@@ -199,8 +200,8 @@ def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
 def training_does_not_leak(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse
 ) -> dg.AssetCheckResult:
-    lines = _findings(context, partial(leaking_training_pairs, warehouse))
-    return _result("student_model", "training_does_not_leak", lines)
+    lines = findings(context, partial(leaking_training_pairs, warehouse))
+    return check_result("student_model", "training_does_not_leak", lines)
 
 
 def leaking_training_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
@@ -210,30 +211,6 @@ def leaking_training_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
     return leaking_pairs(queries, training_pairs(labels, queries, documents))
 
 
-@dg.multi_asset_check(
-    specs=_specs(
-        "benchmark_report",
-        student_is_as_good_as_teacher="The student is worse than its teacher by less than the "
-        "margins in corpus.yaml (non-inferiority).",
-    )
-)
-def student_is_as_good_as_teacher(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
-) -> dg.AssetCheckResult:
-    def find(corpus: str) -> list[str]:
-        margins = project.corpora().open(corpus).config.gate
-        return unproven_margins(warehouse.read("benchmark_report", corpus), margins)
-
-    check, lines = "student_is_as_good_as_teacher", _findings(context, find)
-    return _result("benchmark_report", check, lines, dg.AssetCheckSeverity.WARN)
-
-
-def unproven_margins(report: pl.DataFrame, margins: GateConfig) -> list[str]:
-    """A sentence for each gate that the student failed, or whose outcome is inconclusive."""
-    results = gate(report, **margins.model_dump())
-    return [result.sentence for result in results if result.outcome != "passed"]
-
-
 def _broken_lines(
     broken: Callable[[str], Mapping[str, Mapping[str, int]]], name: str, corpus: str
 ) -> list[str]:
@@ -241,7 +218,7 @@ def _broken_lines(
     return [f"{rule}: {counted(count, 'row')}" for rule, count in rules.items()]
 
 
-def _findings(
+def findings(
     context: dg.AssetCheckExecutionContext, find: Callable[[str], Sequence[str]]
 ) -> list[str]:
     """The lines that `find` returns; in a run over several corpora, each after its corpus.
@@ -259,7 +236,7 @@ def _findings(
     return lines
 
 
-def _result(
+def check_result(
     table: str,
     name: str,
     lines: Sequence[str],
@@ -286,5 +263,4 @@ CHECKS: list[dg.AssetChecksDefinition] = [
     splits_do_not_leak,
     every_pair_is_graded,
     training_does_not_leak,
-    student_is_as_good_as_teacher,
 ]

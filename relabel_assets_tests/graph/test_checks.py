@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.bootstrap import DIFFERENCE
-from relabel_assets.corpus.config import GateConfig
 from relabel_assets.definitions import build_definitions
 from relabel_assets.graph import checks
+from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.markdown import as_written
 from relabel_assets.tables.tables import TABLES
@@ -180,31 +180,6 @@ def test_training_pairs_of_a_query_in_two_splits_are_reported_as_leaking(
     assert set(leaks) == {"pair (q1, d1) has a benchmark query"}
 
 
-@pytest.mark.parametrize(
-    ("ci_low", "ci_high", "verdict"),
-    [(-0.01, 0.03, None), (-0.09, -0.06, "failed"), (-0.09, 0.01, "inconclusive")],
-)
-def test_unproven_margins_are_reported_with_their_outcome(
-    ci_low: float, ci_high: float, verdict: str | None
-) -> None:
-    row = {
-        "labeler": DIFFERENCE,
-        "metric": "ndcg@10",
-        "slice": "all",
-        "value": (ci_low + ci_high) / 2,
-        "ci_low": ci_low,
-        "ci_high": ci_high,
-        "n_queries": 50,
-    }
-    margins = GateConfig(ndcg_margin=0.05, pairwise_margin=0.05)
-    lines = checks.unproven_margins(pl.DataFrame([row]), margins)
-    if verdict is None:
-        assert lines == []
-    else:
-        (line,) = lines
-        assert f"; {verdict}: " in line
-
-
 # The checks as Dagster runs them
 
 
@@ -247,10 +222,11 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
 
 def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: Path) -> None:
     damaged = tmp_path / "warehouse.duckdb"
+    every_check = [*checks.CHECKS, *GATE_CHECKS]
     damaged.write_bytes(b"no database" * 1_000)
     project = Project(home_path=str(tmp_path), data_path=str(tmp_path / "data"))
     definitions = dg.Definitions(
-        asset_checks=checks.CHECKS,
+        asset_checks=every_check,
         resources={"project": project, "warehouse": Warehouse.at(damaged)},
     )
     job = definitions.resolve_implicit_global_asset_job_def()
@@ -262,7 +238,7 @@ def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: P
     evaluations = done.get_asset_check_evaluations()
     assert done.success
     assert len(evaluations) == len(
-        {spec.key for check in checks.CHECKS for spec in check.check_specs}
+        {spec.key for check in every_check for spec in check.check_specs}
     )
     for check in evaluations:
         assert not check.passed
@@ -272,7 +248,7 @@ def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: P
 
 def test_findings_are_bounded_and_inert(warehouse: Warehouse) -> None:
     hostile = "![x](http://a.example/x.png)<script>\ud800" + "y" * 100_000
-    result = checks._result("teacher_labels", "every_pair_is_graded", [hostile] * 50)
+    result = checks.check_result("teacher_labels", "every_pair_is_graded", [hostile] * 50)
     shown = str(result.metadata["first"].value)
     assert len(shown.splitlines()) == 20 and len(shown) < 20_000
     assert "![" not in shown and "<script" not in shown
