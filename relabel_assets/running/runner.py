@@ -17,7 +17,12 @@ from relabel_assets.definitions import ASSETS, build_definitions
 from relabel_assets.errors import ConfigError, WarehouseError
 from relabel_assets.files import make_private, whole
 from relabel_assets.graph.failures import failure_message
-from relabel_assets.graph.partitions import add_partitions, corpus_folder, folder_observation
+from relabel_assets.graph.partitions import (
+    FOLDER,
+    add_partitions,
+    corpus_folder,
+    folder_observation,
+)
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.table_asset import FORCE_TAG
 from relabel_assets.intake.markdown import as_written
@@ -30,6 +35,7 @@ from relabel_assets.running.dagster_state import (
     usable_instance,
 )
 from relabel_assets.running.plan import stale_tables
+from relabel_assets.running.selection import with_keys
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
 
@@ -96,11 +102,13 @@ def select_tables(selection: str | None) -> list[str]:
     if not selection:
         return list(TABLES)
     tables = ", ".join(TABLES)
+    keys_only = with_keys(selection, [*TABLES, FOLDER])
     try:
-        selected = dg.AssetSelection.from_string(selection).resolve([corpus_folder, *ASSETS])
+        selected = dg.AssetSelection.from_string(keys_only).resolve([corpus_folder, *ASSETS])
     except Exception as error:
         raise ConfigError(
-            f"--select {shown(selection)} is not valid: {reason_of(error)}. Tables: {tables}."
+            f"--select {shown(selection)} is not valid: {reason_of(error)}. "
+            f"Join several tables with `or`. Tables: {tables}."
         ) from error
     keys = {key.to_user_string() for key in selected}
     chosen = [name for name in TABLES if name in keys]
