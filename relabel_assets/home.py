@@ -47,6 +47,11 @@ class Home:
         return self.path / "dagster"
 
     @property
+    def stopped(self) -> Path:
+        """The folder of marks: a file named after each process that was killed after Ctrl-C."""
+        return self.dagster / "stopped"
+
+    @property
     def scratch(self) -> Path:
         """The folder of files that no later run needs: search indexes, spilled results."""
         return self.path / "scratch"

@@ -160,17 +160,12 @@ def writes_queries(body: dict[str, Any]) -> dict[str, Any]:
 
 def relabel(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in this process, which has loaded Dagster; return its code and output."""
-    from relabel_assets.cli.main import main
+    from relabel_assets.cli.app import run_command
 
     out, err = io.StringIO(), io.StringIO()
-    code: object = 0
     with patch_argv(arguments), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-    assert code is None or isinstance(code, int)
-    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
+        code = run_command()
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @contextlib.contextmanager

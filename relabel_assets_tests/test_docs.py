@@ -23,7 +23,7 @@ import typer
 import yaml
 from typer._click.exceptions import NoSuchOption
 
-from relabel_assets.cli.main import app
+from relabel_assets.cli.app import app
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.corpus.config_file import parse_corpus_config
 from relabel_assets_tests import config_reference

@@ -1,20 +1,22 @@
 """The console of all commands: text from data is shown, and does nothing to the terminal.
 
 What belongs here: the two consoles, OUT and ERR. What does not: what is printed (output.py and its
-neighbours), and log lines (logs.py).
+neighbours), log lines (logs.py), and the streams themselves (standard_streams.py).
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 import rich.console
 from rich.segment import Segment
 from rich.text import Text
 
 from relabel_assets.intake.text import printable
+
+_NO_WIDTH = 100_000  # characters: no line is longer
 
 
 class Console(rich.console.Console):
@@ -57,43 +59,31 @@ def is_debugging() -> bool:
     return bool(os.environ.get("RELABEL_DEBUG"))
 
 
-def terminal_width() -> int | None:
-    """None lets rich ask the terminal. Piped output has no width.
+def is_plain() -> bool:
+    """Whether stdout takes plain lines alone: a pipe, a file, or a terminal with TERM=dumb."""
+    return not _is_terminal(sys.stdout) or os.environ.get("TERM") == "dumb"
 
-    At 160 characters no cell of the benchmark table with its interval is folded.
+
+def size_of(stream: IO[str] | None) -> dict[str, int | None]:
+    """The width and height of a console on `stream`. None lets rich ask the terminal.
+
+    COLUMNS is honoured everywhere. A pipe without it has no width: nothing is folded there.
     """
-    return None if sys.stdout is not None and sys.stdout.isatty() else 160
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        width = min(int(columns), _NO_WIDTH)
+    elif not _is_terminal(stream):
+        width = _NO_WIDTH
+    elif os.environ.get("TERM") == "dumb":
+        width = shutil.get_terminal_size().columns
+    else:
+        return {"width": None, "height": None}
+    return {"width": width, "height": 25}  # rich takes a dumb terminal's width only with a height
 
 
-def open_streams() -> None:
-    """Make printing safe: closed streams lead nowhere, and any character can be written.
-
-    A file that is opened later would get the number of a closed stream, and what is printed. A terminal
-    that cannot show a character shows its escape.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
-    # Python has None for a stream that was closed when it started.
-    sys.stdin = sys.stdin or open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
-    sys.stdout = sys.stdout or open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
-def let_go_of_streams() -> None:
-    """Drop what stdout and stderr cannot write. Python would try again at its end, and complain."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-OUT = Console(width=terminal_width())
-ERR = Console(stderr=True, width=terminal_width())
+OUT = Console(**size_of(sys.stdout))
+ERR = Console(stderr=True, **size_of(sys.stderr))

@@ -1,128 +1,23 @@
-"""The `relabel` command: its list of commands, and its exit codes.
+"""The entry point of `relabel`: the commands (app.py) under a supervisor (supervisor.py).
 
-What belongs here: the list and the exit codes. What does not: the commands (commands/), computation
-(running/ and other packages) and printing (output.py). Commands import modules that load Dagster in
-their bodies, so that `--help` is quick.
+What belongs here: that one call. What does not: anything that takes time to import, because Ctrl-C before
+the supervisor is there would print a traceback of Python.
 """
 
-import os
-import signal
 import sys
-from typing import Annotated
 
-import typer
-from typer.exceptions import TyperException
-
-from relabel_assets.cli.commands import (
-    corpora,
-    estimate,
-    label,
-    ledger,
-    metrics,
-    requests,
-    run,
-    sql,
-    upkeep,
-)
-from relabel_assets.errors import RelabelError
-
-_STOPPED, _UNEXPECTED = 130, 70  # 128 + SIGINT, and EX_SOFTWARE of sysexits.h
-
-app = typer.Typer(
-    name="relabel",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Relevance labels in SQL, and a small model that grades like its large teacher.
-
-A corpus is a folder of documents under `data/`. `relabel run` computes the tables of each corpus:
-documents, queries, candidates, teacher labels, student, benchmark.
-
-First steps: `relabel corpora check` validates the folders, `relabel plan` shows the changes of a run,
-`relabel run` makes them, and `relabel sql` queries the labels.
-
-`RELABEL_HOME` (default `.relabel`) holds the state, `RELABEL_DATA` (default `data`) the corpora.
-
-Exit codes: 0 success, 1 a corpus failed, 2 wrong arguments, 3 corpus folder, 4 settings, 5 table
-contract, 6 warehouse, 7 teacher, 8 student, 70 an unexpected error, 130 stopped with Ctrl-C or SIGTERM.
-
-A corpus that fails does not stop the others. `run` then exits with 1. `plan`, `estimate` and `report`
-exit with the code of the failure if one corpus failed, and with 1 if several did.
-""",
-)
-app.command()(run.run)
-app.command()(run.plan)
-app.command()(run.report)
-app.command()(sql.sql)
-app.command()(label.label)
-app.add_typer(corpora.app, name="corpora")
-app.command()(estimate.estimate)
-app.command()(ledger.ledger)
-app.add_typer(requests.app, name="requests")
-app.command()(upkeep.doctor)
-app.command()(upkeep.backup)
-app.command()(upkeep.restore)
-app.command()(metrics.metrics)
-app.command()(run.ui)
-
-
-@app.callback()
-def _root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    from relabel_assets.home import Home
-
-    if debug:
-        os.environ["RELABEL_DEBUG"] = "1"
-    os.environ.setdefault("DAGSTER_HOME", str(Home.from_environment().dagster))
+from relabel_assets.cli.supervisor import supervised
 
 
 def main() -> None:
-    """Run the command and exit with its code. Without --debug no error ends in a traceback."""
-    from relabel_assets.cli.console import ERR, is_debugging, let_go_of_streams, open_streams
-    from relabel_assets.intake.one_input import INPUT_ERRORS
-
-    open_streams()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it stops as Ctrl-C does
-    try:
-        code = app(prog_name="relabel", standalone_mode=False) or 0
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        code = _STOPPED
-    except INPUT_ERRORS as error:
-        if is_debugging() and not isinstance(error, TyperException):
-            raise
-        code = _explain(error)
-    if code == _STOPPED:
-        ERR.print("Stopped. Finished work is kept; run the same command again to continue.")
-    let_go_of_streams()
-    sys.exit(code)
+    """Run the command of sys.argv, and exit with its code."""
+    sys.exit(supervised(_work))
 
 
-def _explain(error: BaseException) -> int:
-    """Print the message of an error; return its exit code."""
-    from rich.markup import escape
+def _work() -> int:
+    from relabel_assets.cli.app import run_command
 
-    from relabel_assets.cli.console import ERR
-    from relabel_assets.intake.unexpected import unexpected
-
-    if isinstance(error, BrokenPipeError):
-        return 1  # its reader ended, as in `relabel sql | head`
-    if isinstance(error, RelabelError):
-        message, code = str(error), error.exit_code
-    elif isinstance(error, TyperException):
-        message, code = error.format_message(), error.exit_code
-        context = getattr(error, "ctx", None)
-        if not context or not message:  # the command printed its help
-            return code
-        ERR.print(escape(context.get_usage()), highlight=False)
-        message += f" Try: {context.command_path} --help"
-    else:
-        message = f"{unexpected(error)}. Run again with relabel --debug for the traceback."
-        code = _UNEXPECTED
-    ERR.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
-    return code
+    return run_command()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""Dagster's state in RELABEL_HOME: opening it safely, and marking dead runs as failed.
+"""Dagster's state in RELABEL_HOME: opening it safely, and closing runs that were stopped or killed.
 
 What belongs here: keeping that state usable. What does not: starting runs (runner.py), and runs on
 other machines, which Dagster's daemon watches.
 """
 
 import errno
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import alembic.util
 import dagster as dg
@@ -16,6 +18,7 @@ import psutil
 import sqlalchemy.exc
 from dagster._core.storage.runs import SqliteRunStorage
 
+from relabel_assets import stopping
 from relabel_assets.errors import WarehouseError
 from relabel_assets.home import Home
 from relabel_assets.intake.text import one_line
@@ -101,18 +104,77 @@ def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     return dead
 
 
-def mark_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Mark a dead run as failed, and free its slots in pools."""
-    instance.report_run_failed(
-        run, "Its process ended before the run did: it was killed, or the machine went down."
-    )
+def close_dead_run(instance: dg.DagsterInstance, run: dg.DagsterRun, home: Home) -> None:
+    """Mark a dead run as canceled if it was killed after Ctrl-C, else as failed; free its slots."""
+    mark = home.stopped / run.tags.get(PROCESS_TAG, "none")
+    if run.status == dg.DagsterRunStatus.CANCELING or _is_of(mark, instance, run):
+        instance.report_run_canceled(run, "It was stopped with Ctrl-C or SIGTERM.")
+    else:
+        instance.report_run_failed(
+            run, "Its process ended before the run did: it was killed, or the machine went down."
+        )
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def mark_dead_runs_failed(instance: dg.DagsterInstance) -> None:
-    """Mark every dead run of this machine as failed."""
+def close_dead_runs(instance: dg.DagsterInstance, home: Home) -> None:
+    """Close every dead run of this machine."""
     for run in dead_runs(instance):
-        mark_failed(instance, run)
+        close_dead_run(instance, run, home)
+    shutil.rmtree(home.stopped, ignore_errors=True)
+
+
+@contextmanager
+def cancelled_when_stopped(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Within the block, Ctrl-C and SIGTERM cancel the run: Dagster alone would call it failed.
+
+    Raises KeyboardInterrupt after a stop, also where Dagster dropped the exception.
+    """
+
+    def report_canceling() -> None:
+        run = instance.get_run_by_id(run_id)
+        if run and not run.is_finished:
+            instance.report_run_canceling(run, "Stopped with Ctrl-C or SIGTERM.")
+
+    try:
+        with stopping.before_interrupt(report_canceling):
+            yield
+        stopping.check()
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as stop:
+        run = instance.get_run_by_id(run_id)
+        if run and not run.is_finished:
+            instance.report_run_canceled(run, "Stopped with Ctrl-C or SIGTERM.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+        raise KeyboardInterrupt from stop
+
+
+def unrecorded_tables(
+    instance: dg.DagsterInstance, corpus: str, tables: Sequence[str]
+) -> list[str]:
+    """The tables whose last attempt in Dagster has no materialization, or a check without a result.
+
+    A stop or a crash between the commit of the rows and Dagster's record leaves them red in the UI.
+    An attempt of a run that is not finished does not count.
+    """
+    storage = instance.event_log_storage
+    unrecorded = []
+    for table in tables:
+        key = dg.AssetKey(table)
+        attempts = (
+            storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+                key
+            )
+        )
+        run = instance.get_run_by_id(attempts[corpus][0]) if corpus in attempts else None
+        if corpus in attempts and (run is None or run.is_finished):
+            unrecorded.append(table)
+    return unrecorded
+
+
+def _is_of(mark: Path, instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the mark of a stopped process is of this run's, and not of an earlier one."""
+    record = instance.get_run_record_by_id(run.run_id)
+    began_s = record.create_timestamp.timestamp() if record else 0.0
+    return mark.exists() and mark.stat().st_mtime > began_s - _CLOCK_ERROR_S
 
 
 def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:

@@ -7,6 +7,7 @@ printing (cli/output.py) and the work of a step (assets/).
 import os
 import shutil
 import socket
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +32,9 @@ from relabel_assets.intake.text import shown
 from relabel_assets.running.dagster_state import (
     HOST_TAG,
     PROCESS_TAG,
-    mark_dead_runs_failed,
+    cancelled_when_stopped,
+    close_dead_runs,
+    unrecorded_tables,
     usable_instance,
 )
 from relabel_assets.running.plan import stale_tables
@@ -127,17 +130,21 @@ def bring_up_to_date(
 ) -> Outcome | None:
     """Run a corpus' stale tables, or all `tables` if forced; return None without any.
 
+    A table with fresh rows runs too if Dagster shows a stopped or failed attempt of it. Its rows are kept.
+
     Raises CorpusError or ConfigError where the corpus folder cannot be used.
     """
-    stale = list(tables if is_forced else stale_tables(project, warehouse, corpus, tables))
-    if stale:
-        return run_corpus(project, corpus, stale, is_forced=is_forced)
+    due = set(tables if is_forced else stale_tables(project, warehouse, corpus, tables))
+    with usable_instance(project.home) as instance:
+        close_dead_runs(instance, project.home)
+        due.update(unrecorded_tables(instance, corpus, tables))
+    if due:
+        due_in_order = [table for table in tables if table in due]
+        return run_corpus(project, corpus, due_in_order, is_forced=is_forced)
     # A killed run may have committed its last table before it wrote the copies for readers.
     warehouse.republish_stale(
         receipt for (name, _), receipt in warehouse.receipts().items() if name == corpus
     )
-    with usable_instance(project.home) as instance:
-        mark_dead_runs_failed(instance)
     return None
 
 
@@ -165,7 +172,7 @@ def _execute(
     """Execute a Dagster run of `tables` and their checks in this process."""
     definitions = build_definitions(project)
     with usable_instance(project.home) as instance:
-        mark_dead_runs_failed(instance)
+        close_dead_runs(instance, project.home)
         add_partitions(instance, [corpus])
         # If the folder cannot be read, the step that reads it reports the error.
         observation = None
@@ -173,15 +180,18 @@ def _execute(
             observation = folder_observation(project.corpora().open(corpus))
         if observation:
             instance.report_runless_asset_event(observation)
-        return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=instance,
-            partition_key=corpus,
-            asset_selection=[dg.AssetKey(name) for name in tables],
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())}
-            | ({FORCE_TAG: "true"} if is_forced else {}),
-            raise_on_error=False,
-        )
+        run_id = str(uuid.uuid4())
+        with cancelled_when_stopped(instance, run_id):
+            return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                partition_key=corpus,
+                asset_selection=[dg.AssetKey(name) for name in tables],
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                tags={HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())}
+                | ({FORCE_TAG: "true"} if is_forced else {}),
+                raise_on_error=False,
+            )
 
 
 def _outcome(corpus: str, result: dg.ExecuteInProcessResult) -> Outcome:

@@ -20,7 +20,7 @@ from relabel_assets.graph.project import Project
 from relabel_assets.home import Home
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.plural import counted
-from relabel_assets.running.dagster_state import dead_runs, mark_failed, usable_instance
+from relabel_assets.running.dagster_state import close_dead_run, dead_runs, usable_instance
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
@@ -204,7 +204,7 @@ def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
     with usable_instance(home) as instance:
         for run in dead_runs(instance):
             if is_fixing:
-                mark_failed(instance, run)
+                close_dead_run(instance, run, home)
             problem = (
                 "was killed, and Dagster still lists it as running. "
                 "`relabel doctor --fix` and the next run mark it as failed."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.cli import main as main_module
+from relabel_assets.cli import app as app_module
 from relabel_assets.errors import TeacherError
 from relabel_assets_tests.builders import relabel
 
@@ -28,12 +28,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.Complet
     monkeypatch.setenv("RELABEL_DEBUG", "")  # and what --debug sets is undone
 
     def run(error: BaseException, *options: str) -> subprocess.CompletedProcess[str]:
-        commands = list(main_module.app.registered_commands)
-        main_module.app.command("fail")(ends_with(error))
+        commands = list(app_module.app.registered_commands)
+        app_module.app.command("fail")(ends_with(error))
         try:
             return relabel(*options, "fail")
         finally:
-            main_module.app.registered_commands[:] = commands
+            app_module.app.registered_commands[:] = commands
 
     return run
 
@@ -48,7 +48,6 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.Complet
         (PermissionError(13, "Permission denied", "/x"), 70, "Permission denied: '/x'"),
         (UnicodeEncodeError("ascii", "\ud800", 0, 1, "no"), 70, "UnicodeEncodeError"),
         (ValueError("a\nTraceback (most recent call last)"), 70, "ValueError: a Traceback"),
-        (KeyboardInterrupt(), 130, "Stopped. Finished work is kept"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
@@ -153,7 +152,7 @@ def test_a_result_that_cannot_be_written_is_one_line(
 @pytest.mark.slow
 def test_a_file_never_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     # The first file that a command opens would be number 1, and get what is printed.
-    code = "from relabel_assets.cli.console import open_streams; open_streams(); "
+    code = "from relabel_assets.cli.standard_streams import open_streams; open_streams(); "
     code += "file = open('first', 'w'); import os; os.write(1, b'printed'); file.close()"
     subprocess.run(
         ["bash", "-c", f'{sys.executable} -c "{code}" >&-'], cwd=tmp_path, timeout=60, check=True

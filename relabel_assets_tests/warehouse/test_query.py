@@ -223,7 +223,7 @@ def test_the_process_of_a_query_ends_with_a_killed_command(
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
         started = psutil.Process(parent.pid)
         until = time.monotonic() + 60
-        while not (children := started.children()) and time.monotonic() < until:
+        while len(children := started.children(recursive=True)) < 2 and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(1)
         parent.send_signal(stop)
