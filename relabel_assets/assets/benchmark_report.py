@@ -23,7 +23,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="3",
+    code_version="4",
     group="student",
     kinds={"polars"},
     settings=lambda corpus: {
@@ -52,8 +52,8 @@ def benchmark_report(step: Step) -> Rows:
         benchmark_scores,
         corpus=corpus.name,
         description=corpus.config.description,
-        reference_kind=corpus.config.reference.kind,
-        margins=corpus.config.gate.model_dump(),
+        reference_kind=corpus.config.reference.stated_kind,
+        gate_settings=corpus.config.gate.model_dump(),
         n_grades=n_grades,
         model=step.read("student_model").filter("is_current").row(0, named=True),
         labels=labels,

@@ -11,7 +11,7 @@ from relabel_assets.graph.table_asset import table_asset
     code_version="1",
     group="labels",
     kinds={"polars"},
-    settings=lambda corpus: {"kind": corpus.config.reference.kind, "rubric": corpus.rubric},
+    settings=lambda corpus: {"kind": corpus.config.reference.stated_kind, "rubric": corpus.rubric},
     files=("reference_labels",),
 )
 def reference_labels(step: Step) -> Rows:
@@ -21,5 +21,5 @@ def reference_labels(step: Step) -> Rows:
     reading = with_known_pairs(
         step.corpus.reference_labels(), query_ids, doc_ids, file="reference_labels"
     )
-    kind = pl.lit(step.corpus.config.reference.kind).alias("kind")
+    kind = pl.lit(step.corpus.config.reference.stated_kind).alias("kind")
     return Rows(reading.frame.with_columns(kind), problems=reading.problems)

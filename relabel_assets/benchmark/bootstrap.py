@@ -1,7 +1,7 @@
-"""The benchmark: metrics of every labeler against reference grades, with intervals; and the gate.
+"""The benchmark: metrics of every labeler against reference grades, with intervals.
 
-What belongs here: which pairs count, slices, the bootstrap and the gate. What does not: the formula
-of one metric (metrics.py), and the report (report.py).
+What belongs here: which pairs count, slices and the bootstrap. What does not: the formula of one
+metric (metrics.py), the gate (gate.py) and the report (report.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,18 +37,6 @@ class Measurement:
     rows: pl.DataFrame
     n_pairs: int  # reference pairs that were measured
     n_left_out: int  # reference pairs without a grade by every labeler
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """Non-inferiority in one metric: `outcome` is passed, failed or inconclusive."""
-
-    metric: str
-    margin: float
-    value: float
-    ci_low: float
-    outcome: str
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -130,42 +118,6 @@ def resamples(n_queries: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
     draw = np.random.default_rng(seed)
     counts = draw.multinomial(n_queries, np.full(n_queries, 1 / n_queries), size=n_resamples)
     return np.vstack([np.ones(n_queries, dtype=np.int64), counts])
-
-
-def gate(rows: pl.DataFrame, *, ndcg_margin: float, pairwise_margin: float) -> list[GateResult]:
-    """For each metric with a margin: whether the student is at most that margin below its teacher.
-
-    The 95 % interval of student minus teacher over all queries decides. Passed: all of it is above
-    minus the margin. Failed: all of it is below. Else inconclusive, also if it ends exactly there.
-
-    >>> rows = pl.DataFrame({"labeler": [DIFFERENCE], "metric": ["ndcg@10"], "slice": ["all"],
-    ...     "value": [-0.004], "ci_low": [-0.018], "ci_high": [0.01], "n_queries": [40]})
-    >>> [result.outcome for result in gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)]
-    ['passed']
-    """
-    of_all_queries = rows.filter(pl.col("labeler") == DIFFERENCE, pl.col("slice") == "all")
-    results = []
-    for metric, margin in (("ndcg@10", ndcg_margin), ("pairwise_half", pairwise_margin)):
-        differences = of_all_queries.filter(pl.col("metric") == metric)
-        for row in differences.drop_nulls(["value", "ci_low", "ci_high"]).iter_rows(named=True):
-            outcome, reason = _outcome(row["ci_low"], row["ci_high"], margin)
-            sentence = (
-                f"{metric}: student minus teacher is {row['value']:+.3f} "
-                f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}] on {row['n_queries']} queries; "
-                f"{outcome}: {reason}."
-            )
-            results.append(
-                GateResult(metric, margin, row["value"], row["ci_low"], outcome, sentence)
-            )
-    return results
-
-
-def _outcome(low: float, high: float, margin: float) -> tuple[str, str]:
-    if low > -margin:
-        return "passed", f"the whole interval is above {-margin:+.3g}, the margin"
-    if high < -margin:
-        return "failed", f"the whole interval is below {-margin:+.3g}, the margin"
-    return "inconclusive", f"{-margin:+.3g}, the margin, lies in the interval"
 
 
 def _slices(judged: pl.DataFrame, queries: pl.DataFrame) -> dict[str, list[str]]:

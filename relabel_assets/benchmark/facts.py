@@ -10,8 +10,10 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.benchmark.baselines import confusions, disagreements
-from relabel_assets.benchmark.bootstrap import Measurement, gate
+from relabel_assets.benchmark.bootstrap import Measurement
+from relabel_assets.benchmark.gate import gate
 from relabel_assets.benchmark.report import ReportFacts
+from relabel_assets.benchmark.training_limits import training_limits
 
 # The columns of student_model that the report shows.
 SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pairs", "best_epoch")
@@ -23,7 +25,7 @@ def facts_of(
     corpus: str,
     description: str,
     reference_kind: str,
-    margins: Mapping[str, float],
+    gate_settings: Mapping[str, Any],
     n_grades: int,
     model: Mapping[str, Any],
     labels: pl.DataFrame,
@@ -45,10 +47,12 @@ def facts_of(
     >>> reference = pl.DataFrame(pair | {"assessor": "a"})
     >>> queries = pl.DataFrame({"query_id": ["q1"], "text": ["leave"], "intent": ["keyword"]})
     >>> labels = labels_in_one(teacher=graded, student=graded)
+    >>> settings = {"ndcg_margin": 0.05, "pairwise_margin": 0.05, "min_queries": 30, "min_pairs": 100}
     >>> facts = facts_of(
     ...     measure(labels, reference, queries), corpus="tiny", description="A corpus.",
-    ...     reference_kind="human", margins={"ndcg_margin": 0.05, "pairwise_margin": 0.05},
-    ...     n_grades=4, model=dict.fromkeys(SHOWN_OF_MODEL, ""), labels=labels, student=graded,
+    ...     reference_kind="human", gate_settings=settings, n_grades=4,
+    ...     model=dict.fromkeys(SHOWN_OF_MODEL, 60) | {"cut_points": [0.5, 1.5, 2.5]}, labels=labels,
+    ...     student=graded,
     ...     teacher=graded, reference=reference, queries=queries,
     ...     documents=pl.DataFrame({"doc_id": ["d1"], "title": ["Leave"]}),
     ... )
@@ -61,7 +65,8 @@ def facts_of(
         corpus=corpus,
         description=description,
         reference_kind=reference_kind,
-        gate=gate(measured.rows, **margins),
+        gate=gate(measured.rows, **gate_settings),
+        limits=training_limits(model),
         n_left_out=measured.n_left_out,
         costs={
             "pairs the teacher graded": teacher["grade"].count(),

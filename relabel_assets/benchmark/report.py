@@ -13,7 +13,8 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS, GateResult
+from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS
+from relabel_assets.benchmark.gate import VERDICTS, GateResult, worst
 from relabel_assets.benchmark.plots import interval_plot, markdown_table
 from relabel_assets.intake.markdown import inert
 from relabel_assets.intake.text import cut, storable
@@ -25,6 +26,10 @@ REFERENCE_SENTENCES = {
     "adjudicated": (
         "No person gave the reference grades: they are several passes of a language model, adjudicated."
     ),
+    "not stated": (
+        "Who gave the reference grades is not stated: state reference.kind in corpus.yaml, human or "
+        "adjudicated."
+    ),
 }
 
 
@@ -34,8 +39,9 @@ class ReportFacts:
 
     corpus: str
     description: str = ""
-    reference_kind: str = "human"
+    reference_kind: str = "not stated"
     gate: Sequence[GateResult] = ()
+    limits: Sequence[str] = ()  # of the student's training (training_limits)
     n_left_out: int = 0
     n_resamples: int = 2000
     seed: int = 13
@@ -71,7 +77,9 @@ def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
     >>> print(render_markdown(rows, ReportFacts("people_handbook")).splitlines()[0])
     ### people_handbook
     """
-    parts = [f"### {inert(facts.corpus)}", headline(rows, facts)]
+    verdict, *others = statements(facts)
+    parts = [f"### {inert(facts.corpus)}", f"**{verdict}**"]
+    parts.append("\n".join(f"- {sentence}" for sentence in others))
     for name in slice_names(rows):
         table = summary(rows, name)
         cells = ([inert(row[0]), *(cell or "-" for cell in row[1:])] for row in table.iter_rows())
@@ -93,7 +101,8 @@ def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
     intervals = {metric: _intervals(rows, metric) for metric in METRICS}
     return _template().render(
         facts=facts,
-        headline=headline(rows, facts),
+        is_passed=worst(facts.gate) == "passed",
+        statements=statements(facts),
         slices=[(name, summary(rows, name)) for name in slice_names(rows)],
         plots=[
             (metric, interval_plot(metric, of_metric))
@@ -104,33 +113,28 @@ def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
     )
 
 
-def headline(rows: pl.DataFrame, facts: ReportFacts) -> str:
-    """The student compared with its teacher, in a few sentences.
+def statements(facts: ReportFacts) -> list[str]:
+    """What a reader must know first: the gate's verdict, its reasons, the limits, and who graded.
 
-    >>> rows = pl.DataFrame({"labeler": ["bm25"], "metric": ["ndcg@10"], "slice": ["all"],
-    ...                      "value": [0.7], "ci_low": [0.6], "ci_high": [0.8]})
-    >>> headline(rows, ReportFacts("people_handbook"))
-    'Student and teacher cannot be compared: one of them has no grades.'
+    >>> statements(ReportFacts("people_handbook", reference_kind="human"))
+    ... # doctest: +NORMALIZE_WHITESPACE
+    ['Gate: not measured. Whether the student is as good as its teacher was not measured.',
+     'People gave the reference grades.']
     """
-    if rows.is_empty():
-        return "Nothing was measured: no reference label has a grade by every labeler."
-    by_labeler = {row["labeler"]: row for row in summary(rows).iter_rows(named=True)}
-    student, teacher = by_labeler.get("student"), by_labeler.get("teacher")
-    if not student or not teacher:
-        return "Student and teacher cannot be compared: one of them has no grades."
-    sentences = [
-        f"The student's NDCG@10 is {student['ndcg@10']}, its teacher's {teacher['ndcg@10']}.",
-        *(f"Gate: {result.sentence}" for result in facts.gate),
+    verdict = worst(facts.gate)
+    return [
+        f"Gate: {verdict}. {VERDICTS[verdict]}",
+        *(result.sentence for result in facts.gate),
+        *facts.limits,
         REFERENCE_SENTENCES[facts.reference_kind],
     ]
-    return " ".join(sentences)
 
 
 def definitions(facts: ReportFacts) -> list[str]:
     """A sentence on how each number is defined.
 
-    >>> definitions(ReportFacts("people_handbook"))[-1]
-    'People gave the reference grades.'
+    >>> definitions(ReportFacts("people_handbook"))[0][:42]
+    'Pairs: all labelers are measured on the sa'
     """
     return [
         "Pairs: all labelers are measured on the same ones. Reference pairs that some labeler did "
@@ -146,7 +150,8 @@ def definitions(facts: ReportFacts) -> list[str]:
         f"resamples, seed {facts.seed}).",
         "Labelers: base is the student's model before training; student-teacher is the difference "
         "of the two.",
-        REFERENCE_SENTENCES[facts.reference_kind],
+        "Gate: passed if the whole interval of student-teacher is above minus the margin, in NDCG@10 and "
+        "in pairwise_half; failed if all of it is below in one. It cannot tell from few queries or pairs.",
     ]
 
 

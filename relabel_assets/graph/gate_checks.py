@@ -1,13 +1,16 @@
-"""Asset checks on what the student is worth: the gate of its benchmark.
+"""Asset checks on what the student is worth: its training, and the gate of its benchmark.
 
-What belongs here: the checks that a reader trusts or distrusts a student by. What does not: checks of
-rows (checks.py), and the gate's rule (benchmark/).
+What belongs here: the checks that tell a reader whether to trust a student. What does not: checks of
+rows (checks.py), the gate's rule and the limits of a training (benchmark/).
 """
+
+from functools import partial
 
 import dagster as dg
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import gate
+from relabel_assets.benchmark.gate import gate
+from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.graph.checks import check_result, check_specs, findings
 from relabel_assets.graph.project import Project
@@ -16,26 +19,53 @@ from relabel_assets.warehouse.warehouse import Warehouse
 
 @dg.multi_asset_check(
     specs=check_specs(
+        "student_model",
+        student_learned_from_enough=f"The current student learned from at least {MIN_TRAIN_PAIRS} "
+        "graded pairs, has seen every grade of the rubric, and has dev pairs.",
+    )
+)
+def student_learned_from_enough(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> dg.AssetCheckResult:
+    lines = findings(context, partial(limits_of_student, warehouse))
+    return check_result(
+        "student_model", "student_learned_from_enough", lines, dg.AssetCheckSeverity.WARN
+    )
+
+
+def limits_of_student(warehouse: Warehouse, corpus: str) -> list[str]:
+    """A sentence for each limit of the current student; one if there is no student."""
+    students = warehouse.read("student_model", corpus).filter("is_current")
+    if students.is_empty():
+        return ["No student was trained."]
+    return training_limits(students.row(0, named=True))
+
+
+@dg.multi_asset_check(
+    specs=check_specs(
         "benchmark_report",
         student_is_as_good_as_teacher="The student is worse than its teacher by less than the "
-        "margins in corpus.yaml (non-inferiority).",
+        "margins in corpus.yaml (non-inferiority), on enough queries and pairs to tell.",
     )
 )
 def student_is_as_good_as_teacher(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
 ) -> dg.AssetCheckResult:
     def find(corpus: str) -> list[str]:
-        margins = project.corpora().open(corpus).config.gate
-        return unproven_margins(warehouse.read("benchmark_report", corpus), margins)
+        settings = project.corpora().open(corpus).config.gate
+        return unproven_margins(warehouse.read("benchmark_report", corpus), settings)
 
     check, lines = "student_is_as_good_as_teacher", findings(context, find)
     return check_result("benchmark_report", check, lines, dg.AssetCheckSeverity.WARN)
 
 
-def unproven_margins(report: pl.DataFrame, margins: GateConfig) -> list[str]:
-    """A sentence for each gate that the student failed, or whose outcome is inconclusive."""
-    results = gate(report, **margins.model_dump())
-    return [result.sentence for result in results if result.outcome != "passed"]
+def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:
+    """A sentence for each metric in which the student did not pass, measured or not."""
+    results = gate(report, **settings.model_dump())
+    return [result.sentence for result in results if result.verdict != "passed"]
 
 
-GATE_CHECKS: list[dg.AssetChecksDefinition] = [student_is_as_good_as_teacher]
+GATE_CHECKS: list[dg.AssetChecksDefinition] = [
+    student_learned_from_enough,
+    student_is_as_good_as_teacher,
+]

@@ -14,7 +14,7 @@ SPLITS = ("train", "dev", "benchmark")
 QUERY_SOURCES = ("provided", "synthetic")
 CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
 TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
-REFERENCE_KINDS = ("human", "adjudicated")
+REFERENCE_KINDS = ("human", "adjudicated", "not stated")
 STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
 LABELERS = ("teacher", "student", "base", "bm25", "student-teacher")
 
@@ -118,7 +118,8 @@ class ReferenceLabels(dy.Schema):
     grade = _grade("The reference grade.")
     kind = dy.Enum(
         REFERENCE_KINDS,
-        description="human: graded by people. adjudicated: settled from several passes of a model.",
+        description="human: graded by people. adjudicated: settled from several passes of a model. "
+        "not stated: corpus.yaml does not say.",
     )
 
 

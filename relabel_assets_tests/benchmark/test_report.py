@@ -4,14 +4,30 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from relabel_assets.benchmark.baselines import confusions
-from relabel_assets.benchmark.bootstrap import gate, measure
-from relabel_assets.benchmark.report import ReportFacts, render_html, render_markdown, summary
+from relabel_assets.benchmark.bootstrap import measure
+from relabel_assets.benchmark.gate import VERDICTS, GateResult, gate
+from relabel_assets.benchmark.report import (
+    REFERENCE_SENTENCES,
+    ReportFacts,
+    render_html,
+    render_markdown,
+    statements,
+    summary,
+)
+from relabel_assets.tables.schemas import REFERENCE_KINDS
 
+SETTINGS: dict[str, Any] = {
+    "ndcg_margin": 0.02,
+    "pairwise_margin": 0.02,
+    "min_queries": 3,
+    "min_pairs": 9,
+}
 HOSTILE = "<script>alert('x')</script>"
 COLUMNS = ("query", "title", "reference_grade", "student_grade", "teacher_grade", "rationale")
 
@@ -50,7 +66,7 @@ def rows() -> pl.DataFrame:
 
 
 def test_the_html_page_has_every_labeler_and_no_external_resource(rows: pl.DataFrame) -> None:
-    results = gate(rows, ndcg_margin=0.02, pairwise_margin=0.02)
+    results = gate(rows, **SETTINGS)
     disagreements = [dict.fromkeys(COLUMNS, HOSTILE)]
     facts = ReportFacts("tiny", HOSTILE, gate=results, disagreements=disagreements)
     page = render_html(rows, facts)
@@ -125,14 +141,46 @@ def test_the_markdown_has_each_slice_with_its_intervals(rows: pl.DataFrame) -> N
 
 def test_the_markdown_equals_the_golden_report(rows: pl.DataFrame) -> None:
     golden = Path(__file__).parent.parent / "golden" / "report.md"
-    assert render_markdown(
-        rows, ReportFacts("tiny", reference_kind="adjudicated")
-    ) == golden.read_text("utf-8")
+    facts = ReportFacts("tiny", reference_kind="adjudicated", gate=gate(rows, **SETTINGS))
+    assert render_markdown(rows, facts) == golden.read_text("utf-8")
 
 
 def test_a_report_without_measurements_says_so() -> None:
     nothing = measure(labels(student=[1]), REFERENCE.head(0), QUERIES).rows
-    assert "Nothing was measured" in render_html(nothing, ReportFacts("tiny"))
+    facts = ReportFacts("tiny", gate=gate(nothing, **SETTINGS))
+    page, text = render_html(nothing, facts), render_markdown(nothing, facts)
+    for shown in (page, text):
+        assert "Gate: not measured." in shown
+        assert "No reference label has a grade by every labeler." in shown
+    assert 'class="lead"' in page
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_page_and_markdown_begin_with_the_verdict(rows: pl.DataFrame, verdict: str) -> None:
+    results = [
+        GateResult("ndcg@10", 0.02, "passed", "Reason one."),
+        GateResult("pairwise_half", 0.02, verdict, "Reason two."),
+    ]
+    facts = ReportFacts("tiny", gate=results, limits=["The student learned from 12 graded pairs."])
+    page, text = render_html(rows, facts), render_markdown(rows, facts)
+    assert statements(facts) == [
+        f"Gate: {verdict}. {VERDICTS[verdict]}",
+        "ndcg@10: passed. Reason one.",
+        f"pairwise_half: {verdict}. Reason two.",
+        "The student learned from 12 graded pairs.",
+        REFERENCE_SENTENCES["not stated"],
+    ]
+    assert all(sentence in page and sentence in text for sentence in statements(facts)[1:])
+    assert f"Gate: {verdict}." in page and f"**Gate: {verdict}." in text
+    # Green for what passed, and for nothing else.
+    assert ('class="lead passed"' in page) == (verdict == "passed")
+
+
+def test_who_gave_the_reference_grades_is_never_guessed(rows: pl.DataFrame) -> None:
+    for kind, sentence in REFERENCE_SENTENCES.items():
+        assert sentence in render_markdown(rows, ReportFacts("tiny", reference_kind=kind))
+    assert "not stated" in statements(ReportFacts("tiny"))[-1]
+    assert set(REFERENCE_SENTENCES) == set(REFERENCE_KINDS)
 
 
 def test_confusions_count_assigned_grades_for_each_reference_grade() -> None:

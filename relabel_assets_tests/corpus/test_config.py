@@ -74,8 +74,10 @@ def test_an_empty_file_is_all_defaults() -> None:
         ("candidates.random", 0, 1000),
         ("student.max_length", 16, 32768),
         ("student.epochs", 0, 1000),
-        ("gate.ndcg_margin", 0, 1),
-        ("gate.pairwise_margin", 0, 1),
+        ("gate.ndcg_margin", 0, 0.1),
+        ("gate.pairwise_margin", 0, 0.1),
+        ("gate.min_queries", 2, 1_000_000),
+        ("gate.min_pairs", 2, 1_000_000_000),
     ],
 )
 def test_bounds_are_allowed_and_values_outside_are_refused(
@@ -129,8 +131,24 @@ def test_an_unknown_key_names_the_nearest_one_of_its_section(text: str, hint: st
 def test_an_unknown_key_without_a_similar_one_lists_the_allowed_keys() -> None:
     with pytest.raises(ConfigError) as refused:
         parse_corpus_config("gate: {zzz: 1}", file="c.yaml")
-    message = "c.yaml:1: gate.zzz is not a setting. Allowed here: ndcg_margin, pairwise_margin."
-    assert str(refused.value) == message
+    allowed = "ndcg_margin, pairwise_margin, min_queries, min_pairs"
+    assert str(refused.value) == f"c.yaml:1: gate.zzz is not a setting. Allowed here: {allowed}."
+
+
+@pytest.mark.parametrize("margin", ["-0.01", "0.5", "1", ".nan", ".inf", "1e400", "wide"])
+def test_a_margin_that_would_pass_or_fail_nearly_anything_is_refused(margin: str) -> None:
+    with pytest.raises(ConfigError, match=r"gate\.ndcg_margin"):
+        parse_corpus_config(f"gate: {{ndcg_margin: {margin}}}", file="c.yaml")
+
+
+def test_who_gave_the_reference_grades_has_no_default() -> None:
+    assert parse_corpus_config("", file="c.yaml").reference.stated_kind == "not stated"
+    assert parse_corpus_config("reference: {}", file="c.yaml").reference.stated_kind == "not stated"
+    for kind in ("human", "adjudicated"):
+        stated = parse_corpus_config(f"reference: {{kind: {kind}}}", file="c.yaml")
+        assert stated.reference.stated_kind == kind
+    with pytest.raises(ConfigError, match=r"reference\.kind"):
+        parse_corpus_config("reference: {kind: not stated}", file="c.yaml")
 
 
 def test_an_error_names_every_mistake_of_the_file() -> None:
@@ -173,7 +191,7 @@ def test_the_hash_of_the_default_settings_is_stable() -> None:
     """Settings are hashed into what each table was made from, in the order of their keys. A new
     default, key or order makes every corpus again: change this hash only if that is meant."""
     digest = hashlib.sha256(CorpusConfig().model_dump_json().encode()).hexdigest()
-    assert digest == ("8d05729e977fe26bbd3965333dcac4fd2140159a8f7b40aa4fb248a9095bf1e4")
+    assert digest == ("50e67b36562294611e57e0331ff34e00ca5cb6ec8b24f59935d34b468071dafa")
 
 
 def every_key(model: type[pydantic.BaseModel]) -> Iterator[tuple[str, pydantic.fields.FieldInfo]]:

@@ -1,33 +1,81 @@
 """The checks on what a student is worth."""
 
+from pathlib import Path
+from typing import Any
+
 import polars as pl
 import pytest
 
 from relabel_assets.benchmark.bootstrap import DIFFERENCE
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.graph import gate_checks
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.warehouse import Warehouse
+
+HASH = "0" * 64
+STUDENT: dict[str, Any] = {
+    "model_id": "m1", "base_model": "embedded", "architecture": "late_interaction",
+    "method": "lora", "path": "models/tiny/m1", "n_train_pairs": 50, "n_dev_pairs": 9,
+    "training_set_hash": HASH, "cut_points": [0.5, 1.5, 2.5], "best_epoch": 1, "train_s": 1.0,
+    "is_current": True,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("ci_low", "ci_high", "verdict"),
-    [(-0.01, 0.03, None), (-0.09, -0.06, "failed"), (-0.09, 0.01, "inconclusive")],
+    [(-0.01, 0.03, None), (-0.09, -0.06, "failed"), (-0.09, 0.01, "cannot tell")],
 )
-def test_unproven_margins_are_reported_with_their_outcome(
+def test_unproven_margins_are_reported_with_their_verdict(
     ci_low: float, ci_high: float, verdict: str | None
 ) -> None:
     row = {
         "labeler": DIFFERENCE,
-        "metric": "ndcg@10",
         "slice": "all",
         "value": (ci_low + ci_high) / 2,
         "ci_low": ci_low,
         "ci_high": ci_high,
         "n_queries": 50,
+        "n_pairs": 500,
     }
-    margins = GateConfig(ndcg_margin=0.05, pairwise_margin=0.05)
-    lines = gate_checks.unproven_margins(pl.DataFrame([row]), margins)
+    settings = GateConfig(ndcg_margin=0.05, pairwise_margin=0.05)
+    report = pl.DataFrame([row | {"metric": metric} for metric in ("ndcg@10", "pairwise_half")])
+    lines = gate_checks.unproven_margins(report, settings)
     if verdict is None:
         assert lines == []
     else:
-        (line,) = lines
-        assert f"; {verdict}: " in line
+        assert [f": {verdict}. " in line for line in lines] == [True, True]
+
+
+def test_a_benchmark_that_measured_nothing_has_not_passed() -> None:
+    names = ("labeler", "metric", "slice", "value", "ci_low", "ci_high", "n_queries", "n_pairs")
+    nothing = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    lines = gate_checks.unproven_margins(nothing, GateConfig())
+    assert [line.split(". ")[0] for line in lines] == [
+        "ndcg@10: not measured",
+        "pairwise_half: not measured",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("students", "words"),
+    [
+        ([STUDENT], []),
+        ([], ["No student was trained."]),
+        ([STUDENT | {"n_train_pairs": 49}], ["49 graded pairs"]),
+        ([STUDENT | {"n_train_pairs": 49, "n_dev_pairs": 0}], ["49 graded pairs", "no dev pairs"]),
+        # An earlier student that learned from little does not count.
+        ([STUDENT, STUDENT | {"model_id": "m0", "is_current": False, "n_train_pairs": 1}], []),
+    ],
+)
+def test_the_current_student_must_have_learned_from_enough(
+    students: list[dict[str, Any]], words: list[str], tmp_path: Path
+) -> None:
+    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
+    names = [name for name in TABLES["student_model"].schema.column_names() if name != "corpus"]
+    rows = [{name: student.get(name) for name in names} for student in students]
+    schema = warehouse.read("student_model", "tiny").schema
+    warehouse.replace("student_model", "tiny", pl.DataFrame(rows, schema=schema), input_hash=HASH)
+    found = gate_checks.limits_of_student(warehouse, "tiny")
+    assert len(found) == len(words)
+    for line, part in zip(found, words, strict=True):
+        assert part in line
