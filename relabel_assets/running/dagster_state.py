@@ -25,7 +25,7 @@ from relabel_assets.intake.text import one_line
 
 HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
 # The statuses of a run that has a process; a queued run has none yet.
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
@@ -91,15 +91,15 @@ def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """
     is_local = isinstance(instance.run_storage, SqliteRunStorage)
     dead = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
         began_s = record.start_time or record.create_timestamp.timestamp()
         host = run.tags.get(HOST_TAG)
         is_own = host == socket.gethostname() if host else is_local
         if not is_own:
             continue
-        process = run.tags.get(PROCESS_TAG) or _process_in_log(instance, run.run_id)
-        if process is not None and not _is_alive(int(process), began_s):
+        process = process_of(instance, run)
+        if process is not None and not _is_alive(process, began_s):
             dead.append(run)
     return dead
 
@@ -177,12 +177,14 @@ def _is_of(mark: Path, instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool
     return mark.exists() and mark.stat().st_mtime > began_s - _CLOCK_ERROR_S
 
 
-def _process_in_log(instance: dg.DagsterInstance, run_id: str) -> str | None:
-    """The process id that the run's executor logged; None where the run was killed before that."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+def process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
+    """The process id of a run: its tag, or what its executor logged. None if it was killed before that."""
+    if PROCESS_TAG in run.tags:
+        return int(run.tags[PROCESS_TAG])
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
         if pid is not None:
-            return str(pid.value)
+            return int(str(pid.value))
     return None
 
 

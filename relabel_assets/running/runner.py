@@ -48,6 +48,9 @@ _DAGSTER_YAML = """\
 # Written by relabel-assets when it created this folder. You may change it.
 telemetry:
   enabled: false
+nux:
+  # No dialog that asks for an address for Dagster's newsletter.
+  enabled: false
 concurrency:
   # Pool "teacher" is the teacher's rate limit, pool "student" the machine's GPU or cores. One step of
   # each runs at a time.

@@ -1,8 +1,6 @@
 """Running the graph: `relabel run`, `relabel plan`, `relabel report`, `relabel ui`."""
 
 import logging
-import os
-import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -109,19 +107,19 @@ def report(corpus: CorpusOption = None) -> None:
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 3000,
 ) -> None:
-    """Open the graph in the Dagster UI, with RELABEL_HOME as its home."""
-    from relabel_assets.running import runner
-    from relabel_assets.running.dagster_state import usable_instance
+    """Open the graph in the Dagster UI, with RELABEL_HOME as its home. Ctrl-C ends it."""
+    from relabel_assets.cli import output
+    from relabel_assets.running import runner, web_ui
 
+    if not web_ui.is_free(port):
+        raise typer.BadParameter(
+            f"port {port} of 127.0.0.1 is in use, perhaps by another `relabel ui`. "
+            f"Choose another: relabel ui --port {port % 65535 + 1}",
+            param_hint="--port",
+        )
     project, _ = runner.from_environment()
-    # Create Dagster's state before several of its processes open it at once.
-    with usable_instance(project.home):
-        pass
-    os.environ.update(RELABEL_HOME=project.home_path, RELABEL_DATA=project.data_path)
-    # dagster dev writes sockets and logs to a folder of the working directory: start it in RELABEL_HOME.
-    os.chdir(project.home_path)
-    module = ["-m", "relabel_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *module])
+    output.ERR.print("Starting the Dagster UI. Ctrl-C ends it.")
+    web_ui.serve(project, port, announce=lambda address: print(address, flush=True))
 
 
 def show_progress(log_format: LogFormat = LogFormat.TEXT) -> None:
