@@ -20,7 +20,7 @@ def training_limits(student: Mapping[str, Any]) -> list[str]:
     >>> training_limits({"n_train_pairs": 12, "n_dev_pairs": 0, "cut_points": [0.5, 1.5, 1.5]})
     ... # doctest: +NORMALIZE_WHITESPACE
     ['The student learned from 12 graded pairs, and fewer than 50 teach it little.',
-     'The student has no dev pairs, so its epoch was not chosen and nothing was measured while it learned.',
+     'The student has no dev pairs: its last epoch was kept, and nothing shows that it is the best.',
      'The student never gives grade 2: no graded pair of its training has it.']
     """
     limits, n_train_pairs = [], student["n_train_pairs"]
@@ -31,8 +31,8 @@ def training_limits(student: Mapping[str, Any]) -> list[str]:
         )
     if not student["n_dev_pairs"]:
         limits.append(
-            "The student has no dev pairs, so its epoch was not chosen and nothing was measured "
-            "while it learned."
+            "The student has no dev pairs: its last epoch was kept, and nothing shows that it is "
+            "the best."
         )
     if absent := never_given(student["cut_points"]):
         grades = ", ".join(map(str, absent))

@@ -17,7 +17,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from relabel_assets.benchmark.cut_points import grades_from
+from relabel_assets.benchmark.cut_points import grades_from, refuse_collapsed
 from relabel_assets.benchmark.metrics import kappa, ndcg_at_10, pairwise
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
@@ -67,8 +67,8 @@ def train_student(
     metrics. The second, to train and dev together, is saved.
 
     `corpus` has documents of the corpus, graded or not (see corpus_sample). Without it, late
-    interaction uses the documents of `pairs`. Raises StudentError where no train pair is graded, or
-    the base cannot be loaded.
+    interaction uses the documents of `pairs`. Raises StudentError where no train pair is graded, the
+    base cannot be loaded, or the student would never give a grade that the pairs have.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> pairs = pl.DataFrame({"query_id": ["q1"], "doc_id": ["d1"], "grade": [3], "split": ["dev"]})
@@ -86,6 +86,7 @@ def train_student(
         )
     trained = _train(pairs, is_train, corpus, config, rubric, progress)
     calibration, points = calibrate(trained.scores, pairs["grade"].to_numpy(), rubric.n_grades)
+    refuse_collapsed(points, pairs["grade"].to_numpy())
     metrics, curve = _dev_metrics(pairs, trained.scores_without_dev, is_train, rubric.n_grades)
     set_hash = training_set_hash(pairs, corpus)
     settings = {

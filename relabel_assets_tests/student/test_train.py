@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from relabel_assets.benchmark.training_limits import training_limits
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.prompts.rubric import default_rubric
@@ -123,6 +124,31 @@ def test_training_without_grades_or_without_a_base_is_refused(tmp_path: Path) ->
     with pytest.raises(StudentError, match="is not a student"):
         Labeler.load(tmp_path)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_student_that_would_never_give_a_grade_of_its_training_pairs_is_refused(
+    tmp_path: Path,
+) -> None:
+    """The documents of one query are the same, and so are their scores; their grades are not."""
+    same = embedded_pairs().with_columns(
+        title=pl.lit("Rules"), body=pl.lit("All about rules."), text=pl.lit("rules"),
+        grade=pl.Series([0, 1, 2, 3] * 4),
+    )  # fmt: skip
+    with pytest.raises(StudentError, match="would never give grade 1, which 4 of its 16"):
+        train_student(same, config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("grades", [[2] * 4, [0] * 4, [1, 1, 1, 2]])
+def test_one_or_two_grades_train_a_student_that_gives_no_other(
+    grades: list[int], tmp_path: Path
+) -> None:
+    few = embedded_pairs().with_columns(grade=pl.Series(grades * 4))
+    trained = train_student(few, config=CONFIG, rubric=RUBRIC, folder=tmp_path / "s")
+    absent = {0, 1, 2, 3} - {*grades}
+    assert not absent & {*Labeler.load(tmp_path / "s").grade(few)["grade"]}
+    (limit,) = [line for line in training_limits(trained.settings.model_dump()) if "never" in line]
+    assert f"never gives grade {', '.join(map(str, sorted(absent)))}:" in limit
 
 
 def test_a_failed_save_keeps_the_previous_student(
