@@ -1,0 +1,35 @@
+"""The verdict on a student, as commands print it: the gate, the limits of its training, who graded.
+
+What belongs here: what `relabel run` and `relabel report` say below a benchmark. What does not: the
+verdict's rule and words (benchmark/), which the check and the report share.
+"""
+
+from rich.markup import escape
+
+from relabel_assets.benchmark.gate import gate, worst
+from relabel_assets.benchmark.report import ReportFacts, statements
+from relabel_assets.benchmark.training_limits import training_limits
+from relabel_assets.cli.console import OUT
+from relabel_assets.graph.project import Project
+from relabel_assets.warehouse.warehouse import Warehouse
+
+
+def verdict_facts(project: Project, warehouse: Warehouse, corpus: str) -> ReportFacts:
+    """What is known of the current student of `corpus`, by the settings of its corpus.yaml."""
+    config = project.corpora().open(corpus).config
+    students = warehouse.read("student_model", corpus).filter("is_current")
+    return ReportFacts(
+        corpus,
+        reference_kind=config.reference.stated_kind,
+        gate=gate(warehouse.read("benchmark_report", corpus), **config.gate.model_dump()),
+        limits=[line for row in students.iter_rows(named=True) for line in training_limits(row)],
+    )
+
+
+def print_verdict(facts: ReportFacts) -> None:
+    """Print the statements that the report begins with. Green is for what passed alone."""
+    verdict, *reasons = statements(facts)
+    color = "green" if worst(facts.gate) == "passed" else "yellow"
+    OUT.print(f"  [{color}]{escape(verdict)}[/]", highlight=False, soft_wrap=True)
+    for reason in reasons:
+        OUT.print(f"    {escape(reason)}", highlight=False, soft_wrap=True)
