@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from relabel_assets import stopping
+
 _CHILD = Path(__file__).with_name("limited_child.py")
 
 
@@ -28,7 +30,9 @@ def limited_process(
     command = [sys.executable, "-I", str(_CHILD), str(os.getpid()), str(max_memory), str(program)]
     process = subprocess.Popen([*command, *arguments], **pipes)
     try:
-        yield process
+        # Native code that reads its pipe would read on after Ctrl-C.
+        with stopping.before_interrupt(process.kill):
+            yield process
     finally:  # Ctrl-C too
         process.kill()
         process.wait()
