@@ -40,7 +40,7 @@ def test_any_message_is_one_json_object_on_one_line(text: str) -> None:
 def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     closed = io.StringIO()
     closed.close()
-    from relabel_assets.cli.commands.run import show_progress
+    from relabel_assets.cli.progress_display import show_progress
 
     show_progress()
     logger = logging.getLogger("relabel_assets.progress")

@@ -30,7 +30,14 @@ from relabel_assets.graph.step import Rows, Step
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.text import one_line
 from relabel_assets.plural import counted
-from relabel_assets.progress import Progress
+from relabel_assets.progress import (
+    Progress,
+    TimeLeft,
+    duration,
+    has_display,
+    silent,
+    working_on,
+)
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.receipt import Receipt
@@ -102,26 +109,35 @@ def table_asset(
 
 def logged_progress(
     subject: str,
-    also_log: Callable[[str], object] | None = None,
+    log: Callable[[str], object],
+    shown: Progress = silent,
     *,
     fields: Mapping[str, str] | None = None,
 ) -> Progress:
-    """A callback that logs a line at most every five seconds, with `fields` for JSON logs."""
+    """A callback that logs a line at most every five seconds, with `fields` for JSON logs.
+
+    Each report goes to `shown` too. Where a display shows it, Dagster alone gets the line.
+    """
     last_at = time.monotonic()
+    time_left = TimeLeft()
 
     def report(step: str, done: int, total: int, note: str = "") -> None:
         nonlocal last_at
-        now = time.monotonic()
+        shown(step, done, total, note)
+        left, now = time_left(step, done, total), time.monotonic()
         if now - last_at < _SECONDS_BETWEEN_LINES:
             return
         last_at = now
         share = f"{done:,}/{total:,}" if total else f"{done:,}"
-        line = one_line(f"{subject}: {step} {share} {note}")
-        if also_log:
-            # Dagster writes it to its database. A line that cannot be written costs no work.
-            with suppress(*INPUT_ERRORS):
-                also_log(line)
-        PROGRESS.info("  %s", line, extra=fields)
+        remark = f"{note}, {duration(left)} left" if left and note else note
+        if left and not note:
+            remark = f"{duration(left)} left"
+        line = one_line(f"{subject}: {step} {share} {remark}")
+        # Dagster writes it to its database. A line that cannot be written costs no work.
+        with suppress(*INPUT_ERRORS):
+            log(line)
+        if not has_display():
+            PROGRESS.info("  %s", line, extra=fields)
 
     return report
 
@@ -173,7 +189,8 @@ class _Run:
         is_forced = self.context.run.tags.get(FORCE_TAG) == "true"
         if receipt and not is_forced and is_fresh(receipt, inputs.hash, self.project):
             return receipt, self._keep(receipt)
-        return self._compute(corpus, inputs)
+        with working_on(self._subject(name)) as shown:
+            return self._compute(corpus, inputs, shown)
 
     def _keep(self, receipt: Receipt) -> dict[str, Any]:
         """Keep the rows; return the metadata of their last materialization."""
@@ -185,11 +202,13 @@ class _Run:
         last["unchanged_since"] = receipt.written_at.isoformat(timespec="seconds")
         return self._metadata(receipt, last)
 
-    def _compute(self, corpus: CorpusFolder, inputs: Inputs) -> tuple[Receipt, dict[str, Any]]:
+    def _compute(
+        self, corpus: CorpusFolder, inputs: Inputs, shown: Progress
+    ) -> tuple[Receipt, dict[str, Any]]:
         """Compute the rows and replace the old ones; return their receipt and metadata."""
         started = time.monotonic()
         self._log(corpus.name, " ...")
-        rows = self.recipe.function(self._step(corpus))
+        rows = self.recipe.function(self._step(corpus, shown))
         receipt = self.warehouse.replace(
             self.table.name,
             corpus.name,
@@ -216,16 +235,20 @@ class _Run:
             shown["set_aside_because"] = catalog.problem_list(rows.problems)
         return receipt, self._metadata(receipt, shown | {"seconds": seconds})
 
-    def _step(self, corpus: CorpusFolder) -> Step:
+    def _step(self, corpus: CorpusFolder, shown: Progress) -> Step:
         progress = logged_progress(
-            f"{corpus.name} / {self.table.name}",
+            self._subject(corpus.name),
             self.context.log.info,
+            shown,
             fields=self._fields(corpus.name),
         )
         return Step(self.table, corpus, self.warehouse, self.project, progress)
 
     def _metadata(self, receipt: Receipt, shown: Mapping[str, Any]) -> dict[str, Any]:
         return catalog.metadata(self.table, receipt, self.project.home.path, shown)
+
+    def _subject(self, corpus: str) -> str:
+        return f"{corpus} / {self.table.name}"
 
     def _fields(self, corpus: str) -> dict[str, str]:
         """The fields of each JSON log line (logs.py)."""

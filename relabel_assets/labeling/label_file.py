@@ -5,9 +5,8 @@ What belongs here: choosing the chunks that have no labels yet. What does not: r
 (parts.py) and writing OUT (labels_writer.py).
 """
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -100,7 +99,6 @@ class _Job:
     progress: Progress
     n_done_before: int = 0
     n_done_now: int = 0
-    started: float = field(default_factory=time.monotonic)
 
     def open_chunks(self) -> Iterator[PairChunk]:
         """Yield the chunks that have no part yet.
@@ -123,9 +121,6 @@ class _Job:
             first += frame.height
 
     def report(self, chunk: PairChunk) -> None:
-        """Report that `chunk` is done, with the time left at the speed of this call's chunks."""
+        """Report that `chunk` is done."""
         self.n_done_now += chunk.n_rows
-        n_done = self.n_done_before + self.n_done_now
-        s_per_row = (time.monotonic() - self.started) / self.n_done_now
-        left_s = s_per_row * (self.n_rows - n_done)
-        self.progress("labeling, pairs", n_done, self.n_rows, f"{left_s:,.0f} s left")
+        self.progress("labeling, pairs", self.n_done_before + self.n_done_now, self.n_rows)

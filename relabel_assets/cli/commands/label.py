@@ -59,24 +59,25 @@ def label(
         relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --actors 8
     """
     from relabel_assets.cli import output
-    from relabel_assets.cli.commands.run import show_progress
     from relabel_assets.cli.options import chosen_corpora
-    from relabel_assets.graph.table_asset import logged_progress
+    from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.labeling.current_student import label_with_current_student
+    from relabel_assets.progress import working_on
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
     (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
     show_progress()
-    counts = label_with_current_student(
-        pairs,
-        out,
-        corpus=name,
-        warehouse=warehouse,
-        home=project.home.path,
-        engine=engine,
-        address=address,
-        n_actors=actors,
-        progress=logged_progress(f"{name} / {out.name}"),
-    )
+    with working_on(f"{name} / {out.name}") as progress:
+        counts = label_with_current_student(
+            pairs,
+            out,
+            corpus=name,
+            warehouse=warehouse,
+            home=project.home.path,
+            engine=engine,
+            address=address,
+            n_actors=actors,
+            progress=progress,
+        )
     output.print_labeled(out, counts)

@@ -1,18 +1,11 @@
 """Running the graph: `relabel run`, `relabel plan`, `relabel report`, `relabel ui`."""
 
-import logging
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from relabel_assets.cli.options import CorpusOption, SelectOption, chosen_corpora
-from relabel_assets.logs import JsonLines, TextLines
-
-
-class LogFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
+from relabel_assets.cli.progress_display import LogFormat, show_progress
 
 
 def run(
@@ -120,13 +113,3 @@ def ui(
     project, _ = runner.from_environment()
     output.ERR.print("Starting the Dagster UI. Ctrl-C ends it.")
     web_ui.serve(project, port, announce=lambda address: print(address, flush=True))
-
-
-def show_progress(log_format: LogFormat = LogFormat.TEXT) -> None:
-    """Send the progress lines of the steps to stderr."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if log_format is LogFormat.JSON else TextLines())
-    logger = logging.getLogger("relabel_assets.progress")
-    logging.raiseExceptions = False  # a line that cannot be written is lost, and nothing else
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
