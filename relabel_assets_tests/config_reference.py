@@ -48,6 +48,7 @@ EXAMPLES: dict[str, Any] = {
     "teacher.price_usd_per_million_tokens": {"input": 0.1, "output": 0.4},
     "queries.personas": ["a new hire", "a team lead"],
     "queries.prompt": "queries.yaml",
+    "reference.kind": "human",
     "student.preset": "modernbert",
     "student.learning_rate": 1e-5,
 }

@@ -65,7 +65,7 @@ class Corpora:
         return folder
 
     def check(self, name: str) -> list[Problem]:
-        """A problem for every row and file that cannot be used.
+        """A problem for every row and file that cannot be used, and for what only a person can state.
 
         Raises CorpusError or ConfigError for a corpus that cannot be opened.
         """
@@ -97,6 +97,10 @@ class Corpora:
                 reference = grades.with_known_pairs(reference, *ids, file=file)
         for rows in (documents, provided, recorded, reference):
             problems += [] if rows is None else rows.problems
+        if reference is not None and reference.frame.height and folder.config.reference.kind is None:
+            message = "it does not state who gave the reference grades"
+            remedy = "State reference.kind in corpus.yaml: human or adjudicated."
+            problems.append(Problem("corpus.yaml", None, message, remedy))
         for prompt in ("grading_prompt", "queries_prompt"):
             with costs_itself(problems, "corpus.yaml"):
                 getattr(folder, prompt)

@@ -38,6 +38,34 @@ def test_an_unknown_or_empty_corpus_is_refused_with_a_hint(tmp_path: Path) -> No
     assert Corpora(tmp_path / "nowhere").names() == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "has_reference", "is_asked"),
+    [
+        ("", True, True),
+        ("reference: {}\n", True, True),
+        ("reference: {kind: human}\n", True, False),
+        ("reference: {kind: adjudicated}\n", True, False),
+        ("", False, False),
+    ],
+)
+def test_check_asks_who_gave_the_reference_grades(
+    tmp_path: Path, settings: str, has_reference: bool, is_asked: bool
+) -> None:
+    files = {
+        "documents.jsonl": DOCUMENTS,
+        "queries.jsonl": lines({"query_id": "q1", "text": "x"}),
+        "corpus.yaml": settings,
+    }
+    files |= {"reference_labels.qrels": "q1 0 d1 1\n"} if has_reference else {}
+    corpus = folder(tmp_path, files)
+    problems = [str(problem) for problem in Corpora(corpus.path.parent).check("c")]
+    asked = (
+        "corpus.yaml: it does not state who gave the reference grades. "
+        "State reference.kind in corpus.yaml: human or adjudicated."
+    )
+    assert problems == ([asked] if is_asked else [])
+
+
 def test_check_names_references_to_unknown_ids(tmp_path: Path) -> None:
     corpus = folder(
         tmp_path,
