@@ -97,7 +97,11 @@ class Corpora:
                 reference = grades.with_known_pairs(reference, *ids, file=file)
         for rows in (documents, provided, recorded, reference):
             problems += [] if rows is None else rows.problems
-        if reference is not None and reference.frame.height and folder.config.reference.kind is None:
+        if (
+            reference is not None
+            and reference.frame.height
+            and folder.config.reference.kind is None
+        ):
             message = "it does not state who gave the reference grades"
             remedy = "State reference.kind in corpus.yaml: human or adjudicated."
             problems.append(Problem("corpus.yaml", None, message, remedy))
