@@ -30,6 +30,7 @@ from relabel_assets.running.dagster_state import (
 )
 
 _HOST = "127.0.0.1"
+_SERVER = "relabel_assets.running.web_server"  # serves the reports too
 # The supervisor of the command kills what is left after four seconds.
 _SECONDS_TO_END = 2.5
 _SECONDS_BETWEEN_LOOKS = 0.25
@@ -86,7 +87,7 @@ def _start(project: Project, port: int) -> "subprocess.Popen[bytes]":
     ignore = ["-W", "ignore"]
     module = ["-m", "relabel_assets.definitions", "-h", _HOST, "-p", str(port)]
     return subprocess.Popen(
-        [sys.executable, *ignore, "-m", "dagster", "dev", *module, "--log-level", "warning"],
+        [sys.executable, *ignore, "-m", _SERVER, "dev", *module, "--log-level", "warning"],
         cwd=project.home_path,  # it writes sockets and logs to a folder of the working directory
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
