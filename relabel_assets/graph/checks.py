@@ -5,7 +5,7 @@ declarations (tables/), the validation before a write (warehouse/), and the chec
 student learned and is worth (gate_checks.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 
 import dagster as dg
@@ -13,17 +13,15 @@ import polars as pl
 
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
-from relabel_assets.graph.catalog import LINE_CHARACTERS, list_of
-from relabel_assets.graph.failures import log_traceback, message_of
+from relabel_assets.graph.check_results import Results, check_results, check_specs
 from relabel_assets.graph.partitions import CORPORA
-from relabel_assets.intake.one_input import INPUT_ERRORS
-from relabel_assets.intake.text import one_line
 from relabel_assets.plural import counted
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.warehouse import Warehouse
 
+WARN = dg.AssetCheckSeverity.WARN
 CONTRACT_CHECKS = {
     "not_null": "Columns declared as not null hold no NULL.",
     "unique_key": "Each key occurs once.",
@@ -37,16 +35,6 @@ CHECK_OF_RULE = {
     "primary_key": "unique_key",
     "dtype": "accepted_values",
 }
-# The UI's list of checks has room for three lines; the page of one check for a screen.
-_LINES_IN_DESCRIPTION, _LINES_SHOWN = 3, 20
-
-
-def check_specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
-    """A check of `table` for each name and description, in every corpus."""
-    return [
-        dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
-        for name, description in descriptions.items()
-    ]
 
 
 def contract_checks(table: Table) -> dg.AssetChecksDefinition:
@@ -59,9 +47,7 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=f"{table.name}_contract", specs=check_specs(table.name, **descriptions)
     )
-    def contract(
-        context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-    ) -> Iterator[dg.AssetCheckResult]:
+    def contract(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
         @cache
         def broken(corpus: str) -> dict[str, dict[str, int]]:
             rows = warehouse.read(table.name, corpus)
@@ -69,10 +55,10 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
 
         for name in CONTRACT_CHECKS:
             find: Callable[[str], list[str]] = partial(_broken_lines, broken, name)
-            yield check_result(table.name, name, findings(context, find))
+            yield from check_results(context, table.name, name, find)
         if table.references:
             find = partial(missing_parents, warehouse, table)
-            yield check_result(table.name, "relationships", findings(context, find))
+            yield from check_results(context, table.name, "relationships", find)
 
     return contract
 
@@ -124,9 +110,7 @@ def missing_parents(warehouse: Warehouse, table: Table, corpus: str) -> list[str
     ],
     can_subset=True,
 )
-def nothing_set_aside(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-) -> Iterator[dg.AssetCheckResult]:
+def nothing_set_aside(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
     receipts = cache(warehouse.receipts)
 
     def find(table: str, corpus: str) -> list[str]:
@@ -134,8 +118,8 @@ def nothing_set_aside(
 
     for key in context.selected_asset_check_keys:
         table = key.asset_key.to_user_string()
-        lines = findings(context, partial(find, table))
-        yield check_result(table, key.name, lines, dg.AssetCheckSeverity.WARN)
+        found = partial(find, table)
+        yield from check_results(context, table, key.name, found, severity=WARN)
 
 
 def set_aside_inputs(
@@ -156,13 +140,11 @@ def set_aside_inputs(
         "shares its seed document. Train and dev share no seed document.",
     )
 )
-def splits_do_not_leak(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-) -> dg.AssetCheckResult:
+def splits_do_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
     def leaks(corpus: str) -> list[str]:
         return leaking_queries(warehouse.read("synthetic_queries", corpus))
 
-    return check_result("synthetic_queries", "splits_do_not_leak", findings(context, leaks))
+    yield from check_results(context, "synthetic_queries", "splits_do_not_leak", leaks)
 
 
 @dg.multi_asset_check(
@@ -171,11 +153,9 @@ def splits_do_not_leak(
         every_pair_is_graded="Every candidate has a grade. Ungraded pairs are counted by reason.",
     )
 )
-def every_pair_is_graded(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-) -> dg.AssetCheckResult:
-    lines = findings(context, partial(ungraded_pairs, warehouse))
-    return check_result("teacher_labels", "every_pair_is_graded", lines, dg.AssetCheckSeverity.WARN)
+def every_pair_is_graded(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
+    find = partial(ungraded_pairs, warehouse)
+    yield from check_results(context, "teacher_labels", "every_pair_is_graded", find, severity=WARN)
 
 
 def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
@@ -197,11 +177,9 @@ def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
         training_does_not_leak="No training pair has a benchmark query, or its seed document.",
     )
 )
-def training_does_not_leak(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-) -> dg.AssetCheckResult:
-    lines = findings(context, partial(leaking_training_pairs, warehouse))
-    return check_result("student_model", "training_does_not_leak", lines)
+def training_does_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
+    find = partial(leaking_training_pairs, warehouse)
+    yield from check_results(context, "student_model", "training_does_not_leak", find)
 
 
 def leaking_training_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
@@ -216,45 +194,6 @@ def _broken_lines(
 ) -> list[str]:
     rules = broken(corpus).get(name, {})
     return [f"{rule}: {counted(count, 'row')}" for rule, count in rules.items()]
-
-
-def findings(
-    context: dg.AssetCheckExecutionContext, find: Callable[[str], Sequence[str]]
-) -> list[str]:
-    """The lines that `find` returns; in a run over several corpora, each after its corpus.
-
-    An error while a corpus is checked is a finding about that corpus.
-    """
-    corpora, lines = context.partition_keys, list[str]()
-    for corpus in corpora:
-        try:
-            found = find(corpus)
-        except INPUT_ERRORS as error:
-            log_traceback(context.log, error)
-            found = [f"this could not be checked: {message_of(error)}"]
-        lines += [line if len(corpora) == 1 else f"{corpus}: {line}" for line in found]
-    return lines
-
-
-def check_result(
-    table: str,
-    name: str,
-    lines: Sequence[str],
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-) -> dg.AssetCheckResult:
-    """The check's result: passed without findings, else failed with the first twenty."""
-    shown = list_of(lines[:_LINES_SHOWN])
-    return dg.AssetCheckResult(
-        asset_key=table,
-        check_name=name,
-        passed=not lines,
-        severity=severity,
-        description="\n".join(
-            one_line(line[:LINE_CHARACTERS]) for line in lines[:_LINES_IN_DESCRIPTION]
-        )
-        or None,
-        metadata={"findings": len(lines), "first": dg.MetadataValue.md(shown or "none")},
-    )
 
 
 CHECKS: list[dg.AssetChecksDefinition] = [

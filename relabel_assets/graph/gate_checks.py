@@ -12,9 +12,11 @@ import polars as pl
 from relabel_assets.benchmark.gate import gate
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
-from relabel_assets.graph.checks import check_result, check_specs, findings
+from relabel_assets.graph.check_results import Results, check_results, check_specs
 from relabel_assets.graph.project import Project
 from relabel_assets.warehouse.warehouse import Warehouse
+
+_WARN = dg.AssetCheckSeverity.WARN
 
 
 @dg.multi_asset_check(
@@ -26,11 +28,10 @@ from relabel_assets.warehouse.warehouse import Warehouse
 )
 def student_learned_from_enough(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-) -> dg.AssetCheckResult:
-    lines = findings(context, partial(limits_of_student, warehouse))
-    return check_result(
-        "student_model", "student_learned_from_enough", lines, dg.AssetCheckSeverity.WARN
-    )
+) -> Results:
+    find = partial(limits_of_student, warehouse)
+    check = "student_learned_from_enough"
+    yield from check_results(context, "student_model", check, find, severity=_WARN)
 
 
 def limits_of_student(warehouse: Warehouse, corpus: str) -> list[str]:
@@ -50,13 +51,13 @@ def limits_of_student(warehouse: Warehouse, corpus: str) -> list[str]:
 )
 def student_is_as_good_as_teacher(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
-) -> dg.AssetCheckResult:
+) -> Results:
     def find(corpus: str) -> list[str]:
         settings = project.corpora().open(corpus).config.gate
         return unproven_margins(warehouse.read("benchmark_report", corpus), settings)
 
-    check, lines = "student_is_as_good_as_teacher", findings(context, find)
-    return check_result("benchmark_report", check, lines, dg.AssetCheckSeverity.WARN)
+    check = "student_is_as_good_as_teacher"
+    yield from check_results(context, "benchmark_report", check, find, severity=_WARN)
 
 
 def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from relabel_assets.benchmark.bootstrap import DIFFERENCE
 from relabel_assets.definitions import build_definitions
 from relabel_assets.graph import checks
+from relabel_assets.graph.check_results import evaluation
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.markdown import as_written
@@ -249,9 +250,11 @@ def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: P
         assert "Traceback" not in str(check.description)
 
 
-def test_findings_are_bounded_and_inert(warehouse: Warehouse) -> None:
+def test_findings_are_bounded_and_inert() -> None:
     hostile = "![x](http://a.example/x.png)<script>\ud800" + "y" * 100_000
-    result = checks.check_result("teacher_labels", "every_pair_is_graded", [hostile] * 50)
+    result = evaluation(
+        "teacher_labels", "every_pair_is_graded", "tiny", [hostile] * 50, checks.WARN
+    )
     shown = str(result.metadata["first"].value)
     assert len(shown.splitlines()) == 20 and len(shown) < 20_000
     assert "![" not in shown and "<script" not in shown
