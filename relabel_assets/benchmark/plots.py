@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _LONGEST_BAR = 30  # characters: a table row stays one line in the UI
+# Seen on white and on dark paper: a contrast of 4 with both.
+_AXES_COLOR, _VALUE_COLOR = "#737e8e", "#4a7bdc"
 _NO_DEV = "Nothing was measured: there are no dev queries."
 
 
@@ -24,11 +26,11 @@ def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -
     figure = Figure(figsize=(5.2, 0.7 + 0.34 * len(rows)))
     axes = figure.add_subplot()
     for y, (_, value, low, high) in enumerate(reversed(rows)):
-        axes.plot([low, high], [y, y], color="#7a8ba8", linewidth=3, solid_capstyle="round")
-        axes.plot([value], [y], "o", color="#3667c9", markersize=7)
+        axes.plot([low, high], [y, y], color=_AXES_COLOR, linewidth=3, solid_capstyle="round")
+        axes.plot([value], [y], "o", color=_VALUE_COLOR, markersize=7)
     axes.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(title, loc="left", fontsize=11, color=_AXES_COLOR)
     axes.grid(axis="x", color="#8886", linewidth=0.6)
     _hide_frame(axes, "top", "right", "left")
     axes.tick_params(length=0)
@@ -66,10 +68,11 @@ def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
     numbers, values = zip(*measured, strict=True)
     figure = Figure(figsize=(4.6, 2.4))
     axes = figure.add_subplot()
-    axes.plot(numbers, values, "o-", color="#3667c9")
+    axes.plot(numbers, values, "o-", color=_VALUE_COLOR)
     axes.set_xticks(numbers)
     axes.set_xlabel("epoch (0 is the untrained base)")
-    axes.set_title("mean of NDCG@10 and pairwise accuracy on dev", loc="left", fontsize=10)
+    title = "mean of NDCG@10 and pairwise accuracy on dev"
+    axes.set_title(title, loc="left", fontsize=10, color=_AXES_COLOR)
     _hide_frame(axes, "top", "right")
     return as_markdown(_svg(figure), "dev metric by epoch")
 
@@ -92,10 +95,10 @@ def reliability_plot(curve: Sequence[tuple[float, float, float]]) -> str:
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#8888", linewidth=1)
     sizes = [20 + 400 * share for share in shares]
-    axes.scatter(predicted, observed, s=sizes, color="#3667c9", alpha=0.8)
+    axes.scatter(predicted, observed, s=sizes, color=_VALUE_COLOR, alpha=0.8)
     axes.set_xlabel("predicted probability, P(grade at least k)")
     axes.set_ylabel("observed frequency")
-    axes.set_title("calibration on dev", loc="left", fontsize=10)
+    axes.set_title("calibration on dev", loc="left", fontsize=10, color=_AXES_COLOR)
     _hide_frame(axes, "top", "right")
     return as_markdown(_svg(figure), "reliability on dev")
 
@@ -122,8 +125,13 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str
 
 
 def _hide_frame(axes: Any, *sides: str) -> None:
+    """Hide these sides of the frame; the other sides, ticks and texts are seen on any paper."""
     for side in sides:
         axes.spines[side].set_visible(False)
+    axes.spines[:].set_color(_AXES_COLOR)
+    axes.tick_params(color=_AXES_COLOR, labelcolor=_AXES_COLOR)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(_AXES_COLOR)
 
 
 def _svg(figure: Any) -> str:
