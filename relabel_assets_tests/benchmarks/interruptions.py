@@ -39,8 +39,9 @@ from relabel_assets_tests.builders import ask_live, write_corpus
 
 RELABEL = [sys.executable, "-W", "ignore", "-m", "relabel_assets.cli.main"]
 ENDLESS = "select sum(hash(a.range, b.range)) from range(1000000000) a, range(1000000000) b"
+COMMANDS = ["run", "label", "run", "sql", "ui", "run", "estimate"]
 LONGEST_S = 60.0  # a command that has not ended by then never ends
-_STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+_PIECES = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,33 @@ def interrupted(name: str, command: list[str], how: str, moment_s: float) -> Sto
     os.close(master)
     exit_s = ended - stopped_at if stopped_at is not None else None
     psutil.wait_procs(family, 0.5)
-    printed = _STYLES.sub("", output[n_before:].decode(errors="replace")).replace("^C", "")
+    before = screen(output[:n_before].decode(errors="replace"))
+    after = screen(output.decode(errors="replace").replace("^C", ""))
+    printed = "\n".join(line for line in after if line not in before)
     return Stop(name, how, moment_s, exit_s, process.wait(), printed, sum(map(_is_alive, family)))
+
+
+def screen(output: str) -> list[str]:
+    """The lines that a terminal shows after `output`: a bar is drawn over the one before.
+
+    >>> screen("bar 1\\r\\x1b[2Kbar 2\\r\\x1b[2Kdone\\n")
+    ['done', '']
+    """
+    lines, row = [""], 0
+    is_at_start = False
+    for code, kind, control, text in _PIECES.findall(output):
+        if control == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif kind == "A":
+            row = max(0, row - int(code or 1))
+        elif kind == "K":
+            lines[row] = ""
+        elif text:
+            lines[row] = text if is_at_start else lines[row] + text
+        if control or text:
+            is_at_start = control == "\r"
+    return lines
 
 
 def _is_alive(process: psutil.Process) -> bool:
@@ -190,9 +216,7 @@ def main() -> None:
     )
     parser.add_argument("stops", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--commands", nargs="+", default=["run", "label", "run", "sql", "run", "ui"]
-    )
+    parser.add_argument("--commands", nargs="+", default=COMMANDS)
     arguments = parser.parse_args()
     draw, stops, faults = random.Random(arguments.seed), list[Stop](), list[str]()
     with tempfile.TemporaryDirectory() as folder:
