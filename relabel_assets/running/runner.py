@@ -38,6 +38,7 @@ from relabel_assets.running.dagster_state import (
     usable_instance,
 )
 from relabel_assets.running.plan import stale_tables
+from relabel_assets.running.run_origin import with_origin
 from relabel_assets.running.selection import with_keys
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
@@ -184,8 +185,9 @@ def _execute(
         if observation:
             instance.report_runless_asset_event(observation)
         run_id = str(uuid.uuid4())
-        with cancelled_when_stopped(instance, run_id):
-            return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        job = definitions.resolve_implicit_global_asset_job_def()
+        with with_origin(instance, job.name), cancelled_when_stopped(instance, run_id):
+            return job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
                 partition_key=corpus,
