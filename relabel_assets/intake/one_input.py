@@ -105,7 +105,8 @@ def for_each_corpus(
 ) -> Iterator[tuple[str, Result]]:
     """(name, `work(name)`) of each corpus. One that fails is given to `on_failure`; the others go on.
 
-    Raises WarehouseError: the warehouse is everybody's.
+    Raises WarehouseError: the warehouse is everybody's. Raises BrokenPipeError: nobody reads the output
+    any more.
 
     >>> def work(name):
     ...     return 1 / len(name)
@@ -116,7 +117,7 @@ def for_each_corpus(
     for name in names:
         try:
             result = work(name)
-        except WarehouseError:
+        except (WarehouseError, BrokenPipeError):
             raise
         except INPUT_ERRORS as error:
             on_failure(name, corpus_error(name, error))

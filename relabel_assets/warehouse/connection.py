@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock
-import polars as pl
-import tenacity
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.files import make_private
-from relabel_assets.intake.one_input import reason_of
 from relabel_assets.intake.text import printable
 
 if TYPE_CHECKING:
     import duckdb
+    import polars as pl
 
 # A write takes seconds even on a large warehouse, so several runs can queue for two minutes.
 LOCK_TIMEOUT_S = 120
@@ -82,6 +80,7 @@ def open_file(
     message for the last two.
     """
     import duckdb
+    import tenacity
 
     require_file(path, remedy)
     is_held = tenacity.retry_if_exception(lambda error: "lock on file" in str(error))
@@ -140,18 +139,21 @@ def require_file(path: Path, remedy: str = REMEDY) -> None:
                 if start[_MAGIC_OFFSET:] != _MAGIC:
                     raise WarehouseError(f"{file} is no DuckDB file. {remedy}")
         except OSError as error:
+            from relabel_assets.intake.one_input import reason_of  # loads Polars
+
             raise WarehouseError(f"{file} cannot be read: {reason_of(error)}. {remedy}") from error
 
 
 def run_query(
     con: "duckdb.DuckDBPyConnection", sql: str, params: dict[str, Any] | None = None
-) -> pl.DataFrame:
+) -> "pl.DataFrame":
     """The result of `sql`, a query of this project, as a frame; empty for a statement without a result.
 
     Raises WarehouseError with DuckDB's own message for SQL that the file's tables do not allow. Other
     errors, of a damaged file, are for `locked`.
     """
     import duckdb
+    import polars as pl
 
     try:
         relation = con.sql(sql, params=params)

@@ -2,17 +2,19 @@
 
 What belongs here: starting and watching that process, and its errors as WarehouseErrors. What does
 not: running the query (query_child.py), and the project's own queries (warehouse.py).
+
+Polars and Arrow are imported inside functions: the process is started first, and loads its own libraries
+at the same time.
 """
 
 import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
-
-import polars as pl
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.intake.input_limits import (
@@ -24,6 +26,9 @@ from relabel_assets.intake.input_limits import (
 from relabel_assets.intake.limited_process import limited_process
 from relabel_assets.intake.text import printable
 from relabel_assets.warehouse.connection import CLOSED, READ_ONLY, opening_error, require_file
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _CHILD = Path(__file__).with_name("query_child.py")
 _SETTINGS = {
@@ -48,7 +53,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = date.min.toordinal() + 1 - _EPOCH, date.max.toordinal() - 1 - _EPOCH
 
 
-def read_only(path: Path, sql: str, *, remedy: str) -> pl.DataFrame:
+def read_only(path: Path, sql: str, *, remedy: str) -> "pl.DataFrame":
     """The result of `sql`, one query on the DuckDB file at `path`; it can read no other file.
 
     A repeated name of a column gets a number. `remedy` ends the message for a damaged file. Raises
@@ -73,13 +78,17 @@ def read_only(path: Path, sql: str, *, remedy: str) -> pl.DataFrame:
     return frame
 
 
-def _result(child: "subprocess.Popen[bytes]", sql: str) -> pl.DataFrame:
+def _result(child: "subprocess.Popen[bytes]", sql: str) -> "pl.DataFrame":
     """The frame that `child` writes; an empty one if it ends with an error."""
     assert child.stdin is not None and child.stdout is not None
-    batches, n_bytes = [], 0
-    try:
+    with suppress(OSError):  # the child's own error says more
         child.stdin.write(sql.encode("utf-8", "replace"))
         child.stdin.close()
+    import polars as pl
+    import pyarrow as pa
+
+    batches, n_bytes = [], 0
+    try:
         with pa.ipc.open_stream(child.stdout) as reader:
             for batch in reader:
                 n_bytes += batch.nbytes
@@ -90,7 +99,7 @@ def _result(child: "subprocess.Popen[bytes]", sql: str) -> pl.DataFrame:
                     )
                 batches.append(batch)
             table = pa.Table.from_batches(batches, schema=reader.schema)
-    except (pa.ArrowException, OSError, EOFError):  # the child's own error says more
+    except (pa.ArrowException, OSError, EOFError):
         return pl.DataFrame()
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
@@ -124,7 +133,7 @@ def _error(path: Path, code: int, stderr: bytes, remedy: str) -> WarehouseError:
     return WarehouseError(printable(message) + (f" {hint}" if is_refused else ""))
 
 
-def _require_dates(frame: pl.DataFrame) -> None:
+def _require_dates(frame: "pl.DataFrame") -> None:
     """Raise WarehouseError for a date that Python and the formats lack: infinity, or the year 290000."""
     for column in frame:
         if not _has_known_dates(column):
@@ -133,7 +142,9 @@ def _require_dates(frame: pl.DataFrame) -> None:
             )
 
 
-def _has_known_dates(column: pl.Series) -> bool:
+def _has_known_dates(column: "pl.Series") -> bool:
+    import polars as pl
+
     dtype = column.dtype
     if isinstance(dtype, pl.List | pl.Array):
         return _has_known_dates(column.explode())

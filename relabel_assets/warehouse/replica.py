@@ -1,7 +1,7 @@
 """The copies for readers: `labels.duckdb`, a replica of the warehouse, and Parquet partitions.
 
-What belongs here: writing, checking and reading these copies. What does not: the warehouse itself
-(warehouse.py).
+What belongs here: writing and checking these copies. What does not: reading them (reading.py), and the
+warehouse itself (warehouse.py).
 
 Readers never wait for a run and never see a half-written one. Two rules ensure that:
 
@@ -35,14 +35,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from relabel_assets.files import whole
-from relabel_assets.warehouse.query import read_only
+from relabel_assets.warehouse.reading import REPLICA
 from relabel_assets.warehouse.receipt import Receipt
 
 if TYPE_CHECKING:
     import duckdb
 
 LOG = logging.getLogger("relabel_assets.warehouse")
-REPLICA = "labels.duckdb"
 PARQUET = "parquet"
 # In a Parquet file's metadata: the time of the receipt whose rows it copies.
 _WRITTEN_AT = "relabel_assets.written_at"
@@ -90,12 +89,6 @@ class ReaderCopies:
         except (OSError, pl.exceptions.PolarsError):
             return False
         return metadata.get(_WRITTEN_AT) == _timestamp(receipt)
-
-    def read(self, sql: str) -> pl.DataFrame:
-        """The result of `sql` on the replica. Raises WarehouseError as query.read_only."""
-        return read_only(
-            self.replica, sql, remedy="If it is damaged, `relabel doctor --fix` copies it again."
-        )
 
     def _parquet_file(self, receipt: Receipt) -> Path:
         return self.parquet / receipt.table_name / f"corpus={receipt.corpus}" / "rows.parquet"

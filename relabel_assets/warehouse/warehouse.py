@@ -20,6 +20,7 @@ from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
 from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
 from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
 from relabel_assets.warehouse.query import read_only
+from relabel_assets.warehouse.reading import read_labels
 from relabel_assets.warehouse.receipt import Receipt, content_hash
 from relabel_assets.warehouse.replica import ReaderCopies, copy_file
 from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
@@ -202,13 +203,7 @@ class Warehouse(DuckDBResource):
 
         Without a replica, on the warehouse. Raises WarehouseError as query.read_only.
         """
-        path = Path(self.database)
-        if self.replica.exists():
-            return self._copies.read(sql)
-        if not path.exists():
-            raise WarehouseError(f"there is no warehouse at {path} yet. `relabel run` creates it.")
-        with locked(path):
-            return read_only(path, sql, remedy=REMEDY)
+        return read_labels(Path(self.database), sql)
 
     def is_published(self, receipt: Receipt) -> bool:
         """Whether the copies for readers hold the partition of this receipt."""
