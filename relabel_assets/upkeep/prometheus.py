@@ -7,7 +7,7 @@ Each call computes the metrics from the warehouse, the ledger and Dagster's reco
 kept in memory, so a restart loses nothing and counts nothing twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 _TEACHER = ("corpus", "purpose", "model")
 
 
-def exposition(project: Project, warehouse: Warehouse, instance: dg.DagsterInstance) -> str:
-    """All metrics in Prometheus' text format.
+def exposition(
+    project: Project,
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    corpora: Collection[str] | None = None,
+) -> str:
+    """All metrics in Prometheus' text format, or those of `corpora`.
 
     Raises ConfigError if the extra `metrics` is not installed.
     """
@@ -40,11 +45,12 @@ def exposition(project: Project, warehouse: Warehouse, instance: dg.DagsterInsta
 
     class Stored:
         def collect(self) -> "Iterator[Metric]":
-            receipts = list(warehouse.receipts().values())
-            yield from _partitions(receipts, instance)
-            yield from _teacher(Ledger(project.home.ledger))
-            yield from _benchmark(warehouse)
-            yield from _runs(instance)
+            receipts = warehouse.receipts().values()
+            chosen = [each for each in receipts if corpora is None or each.corpus in corpora]
+            yield from _partitions(chosen, instance)
+            yield from _teacher(Ledger(project.home.ledger), corpora)
+            yield from _benchmark(warehouse, corpora)
+            yield from _runs(instance, corpora)
 
     registry = CollectorRegistry()
     registry.register(Stored())
@@ -96,7 +102,7 @@ def _duration_s(instance: dg.DagsterInstance, receipt: Receipt) -> float | None:
     return value.value if isinstance(value, dg.FloatMetadataValue) else None
 
 
-def _teacher(ledger: Ledger) -> "Iterator[Metric]":
+def _teacher(ledger: Ledger, corpora: Collection[str] | None) -> "Iterator[Metric]":
     """Requests, responses, tokens and dollars by corpus, purpose and model."""
     from prometheus_client.core import CounterMetricFamily
 
@@ -114,7 +120,7 @@ def _teacher(ledger: Ledger) -> "Iterator[Metric]":
     usd = CounterMetricFamily(
         "relabel_teacher_cost_usd", "US dollars, where the price is known.", labels=_TEACHER
     )
-    for names, group in sorted(report(ledger).groups.items()):
+    for names, group in sorted(report(ledger, corpora=corpora).groups.items()):
         labels = tuple(map(printable, names))  # names of models come from replies
         requests.add_metric(labels, group.n_requests)
         for status, count in sorted(group.outcomes.items()):
@@ -125,7 +131,7 @@ def _teacher(ledger: Ledger) -> "Iterator[Metric]":
     yield from (requests, responses, tokens, usd)
 
 
-def _benchmark(warehouse: Warehouse) -> "Iterator[Metric]":
+def _benchmark(warehouse: Warehouse, corpora: Collection[str] | None) -> "Iterator[Metric]":
     """The metrics of the benchmark by corpus and labeler."""
     from prometheus_client.core import GaugeMetricFamily
 
@@ -139,18 +145,20 @@ def _benchmark(warehouse: Warehouse) -> "Iterator[Metric]":
         "where slice = 'all' and value is not null order by all"
     )
     for corpus, labeler, metric, value in scores.iter_rows():
-        metrics.add_metric((corpus, labeler, metric), value)
+        if corpora is None or corpus in corpora:
+            metrics.add_metric((corpus, labeler, metric), value)
     yield metrics
 
 
-def _runs(instance: dg.DagsterInstance) -> "Iterator[Metric]":
+def _runs(instance: dg.DagsterInstance, corpora: Collection[str] | None) -> "Iterator[Metric]":
     """The number of Dagster runs by status."""
     from prometheus_client.core import GaugeMetricFamily
 
     runs = GaugeMetricFamily(
         "relabel_runs", "Dagster runs that are kept, by status.", labels=("status",)
     )
+    tags = {} if corpora is None else {"dagster/partition": list(corpora)}
     for status in dg.DagsterRunStatus:
-        if count := instance.get_runs_count(dg.RunsFilter(statuses=[status])):
+        if count := instance.get_runs_count(dg.RunsFilter(statuses=[status], tags=tags)):
             runs.add_metric((status.value.lower(),), count)
     yield runs

@@ -5,7 +5,7 @@ index for sending (ledger.py), finding requests (request_lines.py), printing (cl
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -79,8 +79,10 @@ class LedgerReport:
     n_unasked: int = 0
 
 
-def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
-    """Count every line of the ledger.
+def report(
+    ledger: Ledger, *, is_thorough: bool = False, corpora: Collection[str] | None = None
+) -> LedgerReport:
+    """Count every line of the ledger, or of the files of `corpora`.
 
     If `is_thorough`, every line is parsed whole. Then a key must be the hash of its request's body, the
     two statuses of a response must be equal, the chain of each file must be unbroken, and answers
@@ -102,6 +104,8 @@ def report(ledger: Ledger, *, is_thorough: bool = False) -> LedgerReport:
     n_responses: Counter[bytes] = Counter()  # by key
     for file in ledger.files():
         name = str(file.relative_to(ledger.folder))
+        if corpora is not None and Path(name).parts[0] not in corpora:
+            continue
         result.n_files += 1
         chain = ChainCheck()
         with costs_itself(result.problems, name):
