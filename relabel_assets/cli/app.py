@@ -23,6 +23,7 @@ from relabel_assets.cli.commands import (
     sql,
     upkeep,
 )
+from relabel_assets.cli.options import VersionOption
 from relabel_assets.cli.standard_streams import let_go_of_streams, open_streams
 from relabel_assets.cli.supervisor import STOPPED
 from relabel_assets.errors import RelabelError
@@ -71,6 +72,7 @@ app.command()(run.ui)
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: VersionOption = False,
 ) -> None:
     from relabel_assets.home import Home
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
-import rich.table
 from rich.markup import escape
 
 from relabel_assets.benchmark.report import summary
 from relabel_assets.cli.console import ERR, OUT, is_debugging
 from relabel_assets.cli.each_corpus import EachCorpus
+from relabel_assets.cli.output_tables import Wide, print_table
+from relabel_assets.cli.output_verdict import print_verdict, verdict_facts
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
@@ -61,29 +62,38 @@ def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
 
 def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
     """Print a row per corpus: the counts of its folder, or the error that makes it unusable."""
-    table = rich.table.Table(
-        "corpus", "documents", "queries", "teacher", "reference", "description"
-    )
+    rows = []
 
     def cells(name: str) -> list[str]:
         folder = corpora.open(name)
         counts = folder.summary()
         recorded = f", {counts.n_recorded_labels:,} grades" if counts.n_recorded_labels else ""
-        reference = f"{folder.config.reference.kind}, {counts.n_reference_labels:,} grades"
+        reference = f"{folder.config.reference.stated_kind}, {counts.n_reference_labels:,} grades"
         return [
             f"{counts.n_documents:,}",
             f"{counts.n_queries:,}",
             folder.teacher_kind + recorded,
             reference if counts.n_reference_labels else "none",
-            escape(cut(one_line(folder.config.description), _DESCRIPTION_CHARACTERS)),
+            cut(one_line(folder.config.description), _DESCRIPTION_CHARACTERS),
         ]
 
     def on_failure(name: str, error: RelabelError) -> None:
-        table.add_row(name, "-", "-", "-", "-", f"[red]{escape(str(error))}[/]")
+        rows.append([name, "-", "-", "-", "-", str(error)])
 
     for name, row in for_each_corpus(names, cells, on_failure):
-        table.add_row(name, *row)
-    OUT.print(table)
+        rows.append([name, *row])
+    columns = ("corpus", "documents", "queries", "teacher", "reference", "description")
+    print_table(columns, rows, are_named=True)
+
+
+def print_nothing_to_do(corpora: Sequence[str]) -> None:
+    """Print one line, however many corpora there are."""
+    what = f"{corpora[0]} is" if len(corpora) == 1 else f"{len(corpora)} corpora are"
+    OUT.print(
+        f"Nothing to do: {what} up to date. Benchmark: relabel report",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def print_outcome(outcome: Outcome) -> None:
@@ -110,10 +120,14 @@ def print_report(
 def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> None:
     rows = warehouse.read("benchmark_report", corpus)
     if rows.is_empty():
-        OUT.print(
-            f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a "
-            "completed `relabel run`."
-        )
+        if (corpus, "benchmark_report") in warehouse.receipts():
+            OUT.print(f"[bold]{corpus}[/]: the benchmark measured nothing.", highlight=False)
+            print_verdict(verdict_facts(project, warehouse, corpus))
+        else:
+            OUT.print(
+                f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a "
+                "completed `relabel run`."
+            )
         return
     frame = summary(rows)
     first = rows.filter(pl.col("slice") == "all").row(0, named=True)
@@ -121,14 +135,17 @@ def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> Non
         f"{corpus}: against {first['reference_kind']} reference labels, "
         f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
     )
-    headers = [name.replace("_", "\n") for name in frame.columns]
-    table = rich.table.Table(*headers, title=title, title_justify="left", title_style="bold")
-    for row in frame.iter_rows():
-        table.add_row(*(escape(cell or "-") for cell in row))
-    OUT.print(table)
-    page = project.home.reports / f"{corpus}.html"
-    if page.exists():
+    cells = [[cell or "-" for cell in row] for row in frame.iter_rows()]
+    print_table(frame.columns, cells, title=title, wide=Wide.CONTINUED)
+    print_verdict(verdict_facts(project, warehouse, corpus))
+    if page := report_page(project, corpus):
         OUT.print(f"  page: {escape(str(page))}", highlight=False, soft_wrap=True)
+
+
+def report_page(project: Project, corpus: str) -> Path | None:
+    """The report of a corpus as an HTML page, if there is one."""
+    page = project.home.reports / f"{corpus}.html"
+    return page if page.exists() else None
 
 
 def print_next_steps(corpus: str) -> None:
@@ -182,26 +199,32 @@ def print_labeled(out: Path, counts: pl.DataFrame) -> None:
         )
 
 
-def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
-    """Print the graded pairs and the dollars paid of each corpus."""
-    spend = warehouse.query(
+def spend_of(warehouse: Warehouse, corpora: Sequence[str]) -> pl.DataFrame:
+    """The pairs, requests and dollars behind the present labels, a row per corpus."""
+    return warehouse.query(
         """
-        select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded, sum(requests) as requests,
-            sum(cost_usd) as cost_usd, sum(pairs_of_unknown_price) as unpriced
+        select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded_pairs,
+            sum(requests) as requests, sum(cost_usd) as cost_usd,
+            sum(pairs_of_unknown_price) as pairs_of_unknown_price
         from teacher_spend group by all order by all
         """
     ).filter(pl.col("corpus").is_in(list(corpora)))
+
+
+def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
+    """Print the graded pairs and the dollars paid of each corpus."""
+    spend = spend_of(warehouse, corpora)
     if spend.is_empty():
         return
     OUT.print("\n[bold]Cost of the labels[/]")
     for row in spend.iter_rows(named=True):
         if row["requests"]:
             paid = f"${row['cost_usd'] or 0:.4f} for {counted(row['requests'], 'request')}"
-            if row["unpriced"]:
-                paid += f", {row['unpriced']:,} of them without a known price"
+            if row["pairs_of_unknown_price"]:
+                paid += f", {row['pairs_of_unknown_price']:,} of them without a known price"
         else:
             paid = "nothing paid: the teacher's grades were recorded"
         OUT.print(
-            f"  {row['corpus']}: {row['graded']:,} of {row['pairs']:,} pairs graded; {paid}",
+            f"  {row['corpus']}: {row['graded_pairs']:,} of {row['pairs']:,} pairs graded; {paid}",
             highlight=False,
         )

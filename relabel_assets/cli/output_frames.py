@@ -6,22 +6,23 @@ What belongs here: formatting of a frame for a terminal or a file. What does not
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
-import rich.table
 from rich.markup import escape
 
-from relabel_assets.cli.output import ERR, OUT
+from relabel_assets.cli.console import ERR, OUT, is_plain
+from relabel_assets.cli.output_tables import print_table
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
-from relabel_assets.intake.one_input import reason_of
 from relabel_assets.intake.text import printable
 from relabel_assets.plural import counted
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FORMATS = ("table", "csv", "json", "parquet")
 _ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 _TABLE_ROWS = 100  # a few screens; more rows are for a file
-_READABLE = 18  # characters, not measured: a narrower column would fold most words and numbers
 
 
 def output_format(requested: str | None, out: Path | None) -> str:
@@ -48,10 +49,11 @@ def output_format(requested: str | None, out: Path | None) -> str:
     return chosen
 
 
-def print_frame(frame: pl.DataFrame, chosen: str) -> None:
-    """Print a query's result as a table of its first 100 rows, as CSV, or as JSON Lines.
+def print_frame(frame: "pl.DataFrame", chosen: str) -> None:
+    """Print a query's result as a table, as CSV, or as JSON Lines.
 
-    On a terminal, control characters are shown as escapes. A pipe gets the data as they are.
+    A terminal gets 100 rows of a table at most, and control characters as escapes. A pipe gets all rows,
+    and CSV and JSON as they are.
     """
     if chosen == "table":
         _print_table(frame)
@@ -60,11 +62,27 @@ def print_frame(frame: pl.DataFrame, chosen: str) -> None:
         sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
 
 
-def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
+def require_free(out: Path, *, is_forced: bool) -> None:
+    """Raise ConfigError where something is at `out`, unless the user said --force."""
+    try:
+        is_taken = out.exists() or out.is_symlink()
+    except OSError:  # its name is too long: writing it says so
+        return
+    if is_taken and not is_forced:
+        raise ConfigError(
+            f"{out} already exists. Choose another --out, or replace it with --force."
+        )
+
+
+def write_frame(frame: "pl.DataFrame", chosen: str, out: Path) -> None:
     """Write a query's result to a file, whole or not at all.
 
     Raises ConfigError if the file cannot be written.
     """
+    import polars as pl
+
+    from relabel_assets.intake.one_input import reason_of
+
     try:
         with whole(out) as scratch:
             if chosen == "parquet":
@@ -77,55 +95,31 @@ def write_frame(frame: pl.DataFrame, chosen: str, out: Path) -> None:
     ERR.print(f"{counted(frame.height, 'row')} in {escape(str(out))}", highlight=False)
 
 
-def _csv(frame: pl.DataFrame) -> str:
+def _csv(frame: "pl.DataFrame") -> str:
     """The frame as CSV. Nested columns, which CSV lacks, become text."""
+    import polars as pl
+
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     return frame.with_columns(
         pl.col(name).map_elements(_as_text, pl.String) for name in nested
     ).write_csv()
 
 
-def _print_table(frame: pl.DataFrame) -> None:
-    """Print the first rows as a table, or as blocks if the columns are too many for the width."""
+def _print_table(frame: "pl.DataFrame") -> None:
+    """Print the rows as a table; on a terminal the first ones alone."""
+    is_cut = frame.height > _TABLE_ROWS and not is_plain()
     rows = [
-        ["" if cell is None else printable(_as_text(cell)) for cell in row]
-        for row in frame.head(_TABLE_ROWS).iter_rows()
+        ["" if cell is None else _as_text(cell) for cell in row]
+        for row in (frame.head(_TABLE_ROWS) if is_cut else frame).iter_rows()
     ]
-    longest = [
-        max(len(name), *(len(row[column]) for row in rows), 0)
-        for column, name in enumerate(frame.columns)
-    ]
-    needed = [min(_READABLE, length) for length in longest]
-    if sum(needed) + 3 * len(needed) + 1 <= OUT.width:  # each column has a border and two spaces
-        table = rich.table.Table(
-            *(rich.table.Column(escape(name), overflow="fold") for name in frame.columns)
-        )
-        for row in rows:
-            table.add_row(*map(escape, row))
-        OUT.print(table)
-    else:
-        _print_records(frame.columns, rows)
-    if frame.height > _TABLE_ROWS:
+    print_table(frame.columns, rows)
+    if is_cut:
         OUT.print(
             f"{frame.height:,} rows, the first {_TABLE_ROWS} shown. All rows: --format csv, or --out FILE."
         )
 
 
-def _print_records(columns: list[str], rows: list[list[str]]) -> None:
-    """Print a block per row with a line per column, for more columns than fit side by side."""
-    for number, row in enumerate(rows, start=1):
-        OUT.rule(f"row {number}", align="left")
-        record = rich.table.Table.grid(padding=(0, 2))
-        record.add_column(style="bold", no_wrap=True)
-        record.add_column(overflow="fold")
-        for name, cell in zip(columns, row, strict=True):
-            record.add_row(escape(name), escape(cell))
-        OUT.print(record)
-
-
 def _as_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, pl.Series):
-        return str(value.to_list())
-    return str(value)
+    return str(value.to_list() if hasattr(value, "to_list") else value)

@@ -7,11 +7,11 @@ the output of other commands (output.py).
 from collections.abc import Sequence
 from pathlib import Path
 
-import rich.table
 from rich.markup import escape
 
 from relabel_assets.cli.console import OUT
 from relabel_assets.cli.output import print_problems
+from relabel_assets.cli.output_tables import print_table
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import Problem
 from relabel_assets.plural import counted
@@ -21,7 +21,7 @@ from relabel_assets.teacher.ledger.report import Group, LedgerReport
 
 _PROBLEMS_SHOWN = 20  # one screen
 _LEDGER_COLUMNS = ["corpus", "purpose", "model", "requests", "responses", "answers", "statuses"]
-_LEDGER_COLUMNS += ["prompt\ntokens", "completion\ntokens", "spent", "unpriced"]
+_LEDGER_COLUMNS += ["prompt_tokens", "completion_tokens", "spent", "unpriced"]
 
 
 def print_recorded(corpus: str) -> None:
@@ -141,10 +141,8 @@ def print_ledger(folder: Path, report: LedgerReport, *, is_thorough: bool) -> No
     )
     OUT.print(f"[bold]{escape(str(folder))}[/]: {size}", highlight=False, soft_wrap=True)
     if report.groups:
-        table = rich.table.Table(*_LEDGER_COLUMNS)
-        for names, group in sorted(report.groups.items()):
-            table.add_row(*(escape(name or "-") for name in names), *_cells(group))
-        OUT.print(table)
+        rows = [[*names, *_cells(group)] for names, group in sorted(report.groups.items())]
+        print_table(_LEDGER_COLUMNS, rows)
     if report.n_unasked:
         OUT.print(
             f"{report.n_unasked:,} responses have no request in the ledger: another tool sent theirs."
@@ -175,7 +173,7 @@ def _cells(group: Group) -> list[str]:
         f"{group.n_requests:,}",
         f"{group.n_responses:,}",
         f"{group.n_answers:,}",
-        escape(statuses) or "-",
+        statuses or "-",
         f"{group.prompt_tokens:,}",
         f"{group.completion_tokens:,}",
         f"${group.usd:,.4f}",

@@ -4,48 +4,80 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.cli.options import chosen_corpora
+from relabel_assets.cli.options import (
+    CorpusOption,
+    FormatOption,
+    OutputFormat,
+    chosen_corpora,
+)
 from relabel_assets.errors import Problem, RelabelError
-from relabel_assets.intake.one_input import for_each_corpus
 
 app = typer.Typer(no_args_is_help=True, help="List the corpora, and check their folders.")
 
 
 @app.command("list")
-def corpora_list() -> None:
-    """List the corpora in RELABEL_DATA, with counts of documents, queries and grades."""
-    from relabel_assets.cli import output
+def corpora_list(
+    corpus: CorpusOption = None, output_format: FormatOption = OutputFormat.TEXT
+) -> None:
+    """List the corpora in RELABEL_DATA, with counts of documents, queries and grades.
+
+    - `relabel corpora list -c support_desk`: one corpus
+
+    - `relabel corpora list --format json | jq -r .corpus`: their names
+    """
+    from relabel_assets.cli import output, output_json
+    from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
 
     project, _ = runner.from_environment()
     corpora = project.corpora()
-    output.print_corpora(corpora, chosen_corpora(None, project.data_path, corpora.names()))
+    names = chosen_corpora(corpus, project.data_path, corpora.names())
+    if output_format is OutputFormat.JSON:
+        each = EachCorpus()
+        for name, record in each.of(names, lambda name: output_json.of_corpus(corpora.open(name))):
+            output_json.print_json(name, record)
+        output_json.print_failures(each.failures)
+    else:
+        output.print_corpora(corpora, names)
     output.print_problems(corpora.refused())
 
 
 @app.command("check")
 def corpora_check(
-    corpus: Annotated[
-        list[str] | None, typer.Argument(help="Corpora, by name. Default: all.")
+    named: Annotated[
+        list[str] | None, typer.Argument(metavar="[CORPUS]...", help="As with --corpus.")
     ] = None,
+    corpus: CorpusOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Print every problem of a corpus folder with its file, line and remedy. Exits with 3 if there is one."""
-    from relabel_assets.cli import output
+    """Print every problem of a corpus folder with its file, line and remedy. Exits with 3 if there is one.
+
+    - `relabel corpora check -c support_desk`: one corpus
+
+    - `relabel corpora check --format json | jq '.problems[].message'`
+    """
+    from relabel_assets.cli import output, output_json
+    from relabel_assets.intake.one_input import for_each_corpus
     from relabel_assets.running import runner
 
+    is_json = output_format is OutputFormat.JSON
     project, _ = runner.from_environment()
     corpora = project.corpora()
     problems = list(corpora.refused())
     output.print_problems(problems)
 
     def report(name: str, found: list[Problem]) -> None:
-        output.print_check(name, found)
+        if is_json:
+            output_json.print_json(name, output_json.of_problems(found))
+        else:
+            output.print_check(name, found)
         problems.extend(found)
 
     def on_failure(name: str, error: RelabelError) -> None:
         report(name, [Problem(name, None, str(error), "")])
 
-    names = chosen_corpora(corpus, project.data_path, corpora.names())
+    chosen = [*(named or []), *(corpus or [])]
+    names = chosen_corpora(chosen, project.data_path, corpora.names())
     for name, found in for_each_corpus(names, corpora.check, on_failure):
         report(name, found)
     if problems:

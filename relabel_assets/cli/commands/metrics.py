@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from relabel_assets.cli.options import CorpusOption, chosen_corpora
+
 
 def metrics(
     out: Annotated[
@@ -16,8 +18,11 @@ def metrics(
             "Default: stdout.",
         ),
     ] = None,
+    corpus: CorpusOption = None,
 ) -> None:
     """Print rows, seconds, spend and benchmark of each corpus in Prometheus' text format.
+
+    - `relabel metrics -c support_desk | grep relabel_benchmark`: the benchmark of one corpus
 
     `docs/operations.md` shows how to scrape the metrics, and lists useful alerts.
     """
@@ -28,8 +33,11 @@ def metrics(
     from relabel_assets.upkeep.prometheus import exposition
 
     project, warehouse = runner.from_environment()
+    chosen = (
+        chosen_corpora(corpus, project.data_path, project.corpora().names()) if corpus else None
+    )
     with usable_instance(project.home) as instance:
-        text = exposition(project, warehouse, instance)
+        text = exposition(project, warehouse, instance, chosen)
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -4,7 +4,13 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.cli.options import CorpusOption, SelectOption, chosen_corpora
+from relabel_assets.cli.options import (
+    CorpusOption,
+    FormatOption,
+    OutputFormat,
+    SelectOption,
+    chosen_corpora,
+)
 from relabel_assets.cli.progress_display import LogFormat, show_progress
 
 
@@ -24,12 +30,23 @@ def run(
             help="The progress lines on stderr: text, or one JSON object a line.",
         ),
     ] = LogFormat.TEXT,
+    output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
-    """Bring the tables of each corpus up to date with a Dagster run. Unchanged tables are kept."""
-    from relabel_assets.cli import output
+    """Bring the tables of each corpus up to date with a Dagster run. Unchanged tables are kept.
+
+    - `relabel run`: all corpora
+
+    - `relabel run -c support_desk -s +student_model`: one corpus, up to its student
+
+    - `relabel run --force -s student_model+`: train again, and grade and measure again
+
+    - `relabel run --format json 2> progress.log | jq .status`
+    """
+    from relabel_assets.cli import output, output_json
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
 
+    is_json = output_format is OutputFormat.JSON
     project, warehouse = runner.from_environment()
     show_progress(log_format)
     corpora = project.corpora()
@@ -43,15 +60,20 @@ def run(
             output.print_outcome(outcome)
         return outcome
 
-    each = EachCorpus()
-    outcomes = [outcome for _, outcome in each.of(names, bring_up_to_date) if outcome]
-    if not outcomes and not each.failures:
-        output.OUT.print(f"Nothing to do: {', '.join(names)} up to date.")
-    if "benchmark_report" in tables:
-        output.print_report(project, warehouse, names, each)
-    if next_steps:
-        output.print_next_steps(names[0])
+    each, outcomes = EachCorpus(), list[runner.Outcome]()
+    for name, outcome in each.of(names, bring_up_to_date):
+        outcomes += [outcome] if outcome else []
+        if is_json:
+            output_json.print_json(name, output_json.of_outcome(outcome))
     failed = {outcome.corpus for outcome in outcomes if not outcome.is_success} | {*each.failures}
+    if is_json:
+        output_json.print_failures(each.failures)
+    elif not outcomes and not each.failures:
+        output.print_nothing_to_do(names)
+    elif "benchmark_report" in tables:
+        output.print_report(project, warehouse, [outcome.corpus for outcome in outcomes], each)
+    if next_steps and not is_json:
+        output.print_next_steps(names[0])
     if failed:
         output.ERR.print(
             f"[red]Failed:[/] {', '.join(sorted(failed))}. Finished work is kept; run the same "
@@ -60,17 +82,28 @@ def run(
         raise typer.Exit(1)
 
 
-def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
+def plan(
+    corpus: CorpusOption = None,
+    select: SelectOption = None,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
     """Show the tables that `relabel run` would compute, with reasons and changed rows. Changes nothing.
 
     Requests with an answer in the ledger are not counted. Changes that depend on a new answer of the
     teacher or on a new student are shown as unknown.
+
+    - `relabel plan -c support_desk`: one corpus
+
+    - `relabel plan -s +teacher_labels`: the tables that the teacher's grades are made from, and these
+
+    - `relabel plan --format json | jq '.tables[].table'`
     """
-    from relabel_assets.cli import output
+    from relabel_assets.cli import output, output_json
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import plan as planning
     from relabel_assets.running import runner
 
+    is_json = output_format is OutputFormat.JSON
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
     output.print_problems(corpora.refused())
@@ -80,20 +113,37 @@ def plan(corpus: CorpusOption = None, select: SelectOption = None) -> None:
     for name, planned in each.of(
         names, lambda name: planning.plan(project, warehouse, name, tables)
     ):
-        output.print_plan(name, planned)
+        if is_json:
+            output_json.print_json(name, output_json.of_plan(planned))
+        else:
+            output.print_plan(name, planned)
+    if is_json:
+        output_json.print_failures(each.failures)
     each.exit_if_failed()
 
 
-def report(corpus: CorpusOption = None) -> None:
-    """Print the benchmark of teacher, student, untrained base and BM25."""
-    from relabel_assets.cli import output
+def report(corpus: CorpusOption = None, output_format: FormatOption = OutputFormat.TEXT) -> None:
+    """Print the benchmark of teacher, student, untrained base and BM25, with 95 % intervals.
+
+    - `relabel report -c support_desk`: one corpus
+
+    - `relabel report --format json | jq '.metrics[] | select(.metric == "ndcg@10")'`
+    """
+    from relabel_assets.cli import output, output_json
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
     names = chosen_corpora(corpus, project.data_path, project.corpora().names())
     each = EachCorpus()
-    output.print_report(project, warehouse, names, each)
+    if output_format is OutputFormat.JSON:
+        for name, record in each.of(
+            names, lambda name: output_json.of_report(project, warehouse, name)
+        ):
+            output_json.print_json(name, record)
+        output_json.print_failures(each.failures)
+    else:
+        output.print_report(project, warehouse, names, each)
     each.exit_if_failed()
 
 

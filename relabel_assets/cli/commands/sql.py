@@ -40,6 +40,9 @@ def sql(
             help="A file to write. Its ending (.csv, .json, .jsonl, .parquet) sets the format.",
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --out: replace a file that exists.")
+    ] = False,
 ) -> None:
     """Query the labels in SQL, read-only. Reads the replica, so it never waits for a run.
 
@@ -53,21 +56,28 @@ def sql(
 
     - `relabel sql "select * from labels where grade >= 2" --out labels.parquet`
 
+    A terminal gets a table. What is wider becomes a block a row. A pipe gets plain columns, a line a row:
+
+        relabel sql "select corpus, labeler, grade from labels" | grep student | wc -l
+
     The SQL dialect is DuckDB's. `docs/sql.md` has twenty worked queries.
     """
+    # Neither Dagster nor Polars is imported here: the query starts first.
     from relabel_assets.cli import output_frames
     from relabel_assets.errors import ConfigError
-    from relabel_assets.running import runner
+    from relabel_assets.home import Home
+    from relabel_assets.warehouse.reading import read_labels
 
-    _, warehouse = runner.from_environment()
     result_format = output_frames.output_format(output_format, out)
+    if out is not None:
+        output_frames.require_free(out, is_forced=force)
     if query is not None:
         query = sys.stdin.buffer.read().decode("utf-8", "replace") if query == "-" else query
         if not query.strip():
             raise ConfigError(
                 'the query is empty. Try `relabel sql "select * from labels limit 5"`.'
             )
-    frame = warehouse.read_replica(query or _TABLES)
+    frame = read_labels(Home.from_environment().warehouse, query or _TABLES)
     if out is None:
         output_frames.print_frame(frame, result_format)
     else:
