@@ -16,10 +16,14 @@ import dagster as dg
 import filelock
 import psutil
 import sqlalchemy.exc
+from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.runs import SqliteRunStorage
 
 from relabel_assets import stopping
 from relabel_assets.errors import WarehouseError
+from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.home import Home
 from relabel_assets.intake.text import one_line
 
@@ -155,19 +159,32 @@ def unrecorded_tables(
     A stop or a crash between the commit of the rows and Dagster's record leaves them red in the UI.
     An attempt of a run that is not finished does not count.
     """
-    storage = instance.event_log_storage
+    keys = [key for checks in (*CHECKS, *GATE_CHECKS) for key in checks.check_keys]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key
+    planned = {
+        key.asset_key.to_user_string(): record.run_id
+        for key, record in latest(keys, PartitionKeyFilter(key=corpus)).items()
+        if record.status == AssetCheckExecutionRecordStatus.PLANNED
+    }
+
+    def is_finished(run_id: str) -> bool:
+        run = instance.get_run_by_id(run_id)
+        return run is None or run.is_finished
+
     unrecorded = []
     for table in tables:
-        key = dg.AssetKey(table)
-        attempts = (
-            storage.get_latest_asset_partition_materialization_attempts_without_materializations(
-                key
-            )
-        )
-        run = instance.get_run_by_id(attempts[corpus][0]) if corpus in attempts else None
-        if corpus in attempts and (run is None or run.is_finished):
+        attempts = _attempts_without_materialization(instance, table)
+        runs = [run_id for run_id in (attempts.get(corpus), planned.get(table)) if run_id]
+        if any(is_finished(run_id) for run_id in runs):
             unrecorded.append(table)
     return unrecorded
+
+
+def _attempts_without_materialization(instance: dg.DagsterInstance, table: str) -> dict[str, str]:
+    """The run of each partition's last attempt, where it ended without a materialization."""
+    storage, key = instance.event_log_storage, dg.AssetKey(table)
+    latest = storage.get_latest_asset_partition_materialization_attempts_without_materializations
+    return {partition: run_id for partition, (run_id, _) in latest(key).items()}
 
 
 def _is_of(mark: Path, instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
