@@ -24,7 +24,6 @@ def _forecast(trial: Trial) -> Forecast:
 @table_asset(
     pool="student",
     code_version="4",
-    group="student",
     kinds={"polars"},
     settings=lambda corpus: {
         "gate": corpus.config.gate,

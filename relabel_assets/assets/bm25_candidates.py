@@ -10,7 +10,6 @@ from relabel_assets.graph.table_asset import table_asset
 
 @table_asset(
     code_version="2",
-    group="labels",
     kinds={"tantivy", "polars"},
     settings=lambda corpus: corpus.config.candidates,
     files=("teacher_labels",),

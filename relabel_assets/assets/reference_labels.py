@@ -9,7 +9,6 @@ from relabel_assets.graph.table_asset import table_asset
 
 @table_asset(
     code_version="1",
-    group="labels",
     kinds={"polars"},
     settings=lambda corpus: {"kind": corpus.config.reference.stated_kind, "rubric": corpus.rubric},
     files=("reference_labels",),

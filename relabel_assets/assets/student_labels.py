@@ -30,7 +30,6 @@ def _forecast(trial: Trial) -> Forecast:
 @table_asset(
     pool="student",
     code_version="1",
-    group="student",
     kinds={"pytorch", "polars"},
     forecast=_forecast,
 )

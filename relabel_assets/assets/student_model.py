@@ -44,7 +44,6 @@ def _forecast(trial: Trial) -> Forecast:
 @table_asset(
     pool="student",
     code_version="6",
-    group="student",
     kinds={"pytorch", "huggingface"},
     settings=lambda corpus: {
         "student": settings_to_hash(corpus.config.student),

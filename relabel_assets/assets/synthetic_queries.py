@@ -34,7 +34,6 @@ def _forecast(trial: Trial) -> Forecast:
 @table_asset(
     pool="teacher",
     code_version="3",
-    group="corpus",
     kinds={"polars"},
     settings=_settings,
     files=("queries", "reference_labels"),

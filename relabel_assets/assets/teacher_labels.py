@@ -67,7 +67,6 @@ def _forecast(trial: Trial) -> Forecast:
 @table_asset(
     pool="teacher",
     code_version="1",
-    group="labels",
     kinds={"openai", "polars"},
     settings=_settings,
     files=("teacher_labels",),

@@ -1,7 +1,7 @@
-"""Metadata of a table in the Dagster UI: description, schema, lineage, preview, files, links.
+"""Metadata of a table in the Dagster UI: description, schema, lineage, files, links.
 
-What belongs here: converting declarations and rows to Dagster's metadata. What does not: when a
-table is computed (table_asset.py), and the declarations (tables/).
+What belongs here: converting declarations to Dagster's metadata. What does not: the preview of rows
+(preview.py), when a table is computed (table_asset.py), and the declarations (tables/).
 """
 
 import math
@@ -10,38 +10,32 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
-from relabel_assets.benchmark.plots import markdown_table
 from relabel_assets.errors import Problem
 from relabel_assets.intake.markdown import inert
 from relabel_assets.intake.text import cut, printable
 from relabel_assets.tables.table import Table
 from relabel_assets.warehouse.receipt import Receipt
 
-# not measured: five rows with cells of one text line show what a table holds.
-_PREVIEW_ROWS, _PREVIEW_CHARACTERS = 5, 80
-# not measured: enough rows to find full ones, and quick to sort in the largest table.
-_PREVIEW_OF_FIRST = 1_000
-# The UI shows longer Markdown behind a link.
-_INLINE_CHARACTERS = 1_000
 _PROBLEMS_SHOWN = 20  # one screen
 # not measured: a line of a list is read at a glance, and a text of a few pages is not read at all.
 LINE_CHARACTERS, _TEXT_CHARACTERS = 500, 10_000
 _ADVICE = {
-    "seed_docs": "A missing document was set aside: `relabel corpora check` gives the reason.",
+    "seed_docs": "Is a document missing? It was set aside: `relabel corpora check` gives the reason.",
     "synthetic_queries": "Without a `queries.jsonl` a live teacher writes the queries, which costs "
     "money: `relabel estimate` shows how much.",
     "reference_labels": "Without a `reference_labels.qrels` there is no benchmark.",
     "bm25_candidates": "`candidates` in `corpus.yaml` sets the number of candidates per query.",
-    "teacher_labels": "A live teacher costs money: `relabel estimate` shows how much, "
-    "`teacher.budget_usd` limits it. A pair without a grade has a status and a reason. The next run "
-    "asks the teacher about it again.",
+    "teacher_labels": "A live teacher costs money: `relabel estimate` shows how much, and "
+    "`teacher.budget_usd` limits it. A pair without a grade has a status and a reason; a live teacher "
+    "is asked about it again by the next run. A recorded teacher may have graded only some pairs: "
+    "the others are `not_recorded`.",
     "student_model": "Grade your own pairs with it: `relabel label pairs.parquet -c CORPUS -o "
     "labels.parquet`.",
     "student_labels": 'Pairs on which it differs from its teacher: `relabel sql "select * from '
     'label_disagreements limit 20"`.',
-    "benchmark_report": "The HTML page is the file below. `relabel report` prints the same figures.",
+    "benchmark_report": "[The report of each corpus](/reports/) is a page with plots. `relabel report` "
+    "prints its figures.",
 }
 # A table, and the text of the link to it.
 _LINKS = {
@@ -52,12 +46,12 @@ _LINKS = {
 
 
 def description(table: Table) -> str:
-    """The table's description in Markdown: content, grain, how to materialize and query it, advice."""
+    """The table's description in Markdown. Lists in the UI show its first line, without markup."""
     parts = [
         f"{table.description} One row per {table.grain}.",
-        "**Materialize it**: choose the corpora. Partitions whose inputs did not change are kept. "
-        f'**Query it**: `relabel sql "select * from {table.name} limit 5"`.',
         _ADVICE[table.name],
+        "**Materialize** a corpus: its rows are kept if no input changed.",
+        f'**Query** the rows: `relabel sql "select * from {table.name} limit 5"`.',
     ]
     return "\n\n".join(parts)
 
@@ -96,6 +90,8 @@ def metadata(
             f"{other}, {receipt.corpus}"
         )
     for number, file in enumerate(receipt.files, start=1):
+        if file.startswith("reports/"):  # the web server of `relabel ui` has it
+            shown = {"report_page": dg.MetadataValue.url(f"/{file}"), **shown}
         shown["file" if len(receipt.files) == 1 else f"file_{number}"] = dg.MetadataValue.path(
             str(home / file)
         )
@@ -118,20 +114,6 @@ def last_metadata(instance: dg.DagsterInstance, table: Table, corpus: str) -> di
     return dict(latest.metadata) if latest else {}
 
 
-def preview(frame: pl.DataFrame) -> dg.MetadataValue:
-    """A Markdown table of the rows with the fewest NULLs of the first thousand, without empty columns."""
-    if frame.is_empty():
-        return dg.MetadataValue.md("_no rows_")
-    fullest = frame.head(_PREVIEW_OF_FIRST).sort(
-        pl.sum_horizontal(pl.all().is_null()), maintain_order=True
-    )
-    for n_rows in range(min(_PREVIEW_ROWS, frame.height), 0, -1):
-        text = _markdown_table(fullest.head(n_rows))
-        if len(text) < _INLINE_CHARACTERS:
-            break
-    return dg.MetadataValue.md(text)
-
-
 def problem_list(problems: list[Problem]) -> dg.MetadataValue:
     """The first problems as a Markdown list, and the number of the others."""
     lines = list_of(str(problem) for problem in problems[:_PROBLEMS_SHOWN])
@@ -144,22 +126,6 @@ def problem_list(problems: list[Problem]) -> dg.MetadataValue:
 def list_of(texts: Iterable[str]) -> str:
     """A Markdown list that shows each text as it was written, cut to one or two lines."""
     return "\n".join(f"- {inert(cut(text, LINE_CHARACTERS))}" for text in texts)
-
-
-def _markdown_table(frame: pl.DataFrame) -> str:
-    """The frame as a Markdown table, without columns that are all NULL."""
-
-    def cell(value: Any) -> str:
-        if isinstance(value, float):
-            value = f"{value:.4g}"
-        if isinstance(value, list):
-            value = ", ".join(cell(item) for item in value[:_PREVIEW_CHARACTERS])
-        return "" if value is None else cut(str(value), _PREVIEW_CHARACTERS)
-
-    filled = frame.select(column for column in frame if column.null_count() < frame.height)
-    return markdown_table(
-        filled.columns, ([inert(cell(value)) for value in row] for row in filled.iter_rows())
-    )
 
 
 def _storable_value(value: Any) -> Any:

@@ -28,6 +28,8 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 CORPORA = dg.DynamicPartitionsDefinition(name="corpus")
 FOLDER = "corpus_folder"
+# One group for all assets: the UI opens a graph of several groups folded.
+GROUP = "relabel_assets"
 _LONGEST_REASON = 2_000  # characters, not measured: Dagster keeps one of each tick
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -48,11 +50,12 @@ def add_partitions(instance: dg.DagsterInstance, corpora: list[str]) -> list[str
 @dg.observable_source_asset(
     name=FOLDER,
     partitions_def=CORPORA,
-    group_name="corpus",
-    description="The folder of a corpus, `data/<corpus>/`: its documents, queries, labels and "
-    "settings. Its data version is a hash of all its files, which a sensor computes while the daemon "
-    "runs.\n\n**Add a corpus**: create a folder. It becomes a partition within half a minute. "
-    "**Change a corpus**: the UI then shows the tables that read it as out of date.",
+    group_name=GROUP,
+    description="The folder of a corpus under data: its documents, queries, labels and settings."
+    "\n\n**Add a corpus**: create a folder. It becomes a partition within half a minute."
+    "\n\n**Change a corpus**: within half a minute the check `is_up_to_date` of the tables that read "
+    "a changed file says so.\n\nIts data version is a hash of all its files. A sensor computes it "
+    "while the UI runs.",
 )
 def corpus_folder(context: dg.OpExecutionContext, project: Project) -> dg.DataVersionsByPartition:
     """The data version of every corpus folder that is a partition."""

@@ -23,7 +23,8 @@ from relabel_assets.graph.automation import WHEN_ITS_INPUTS_CHANGE
 from relabel_assets.graph.failures import as_dagster_error, joint_error, log_traceback
 from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast
 from relabel_assets.graph.inputs import Inputs
-from relabel_assets.graph.partitions import CORPORA, FOLDER
+from relabel_assets.graph.partitions import CORPORA, FOLDER, GROUP
+from relabel_assets.graph.preview import preview, texts_from
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
@@ -57,7 +58,6 @@ _SECONDS_BETWEEN_LINES = 5  # not measured: a reader sees progress, and a long r
 def table_asset(
     *,
     code_version: str,
-    group: str,
     kinds: set[str],
     settings: Callable[[CorpusFolder], Any] = lambda corpus: None,
     files: tuple[str, ...] = (),
@@ -81,10 +81,8 @@ def table_asset(
             partitions_def=CORPORA,
             deps=[*table.reads, *([FOLDER] if files else [])],
             description=catalog.description(table),
-            group_name=group,
+            group_name=GROUP,
             kinds=kinds | {"duckdb"},
-            owners=["team:search"],
-            tags={"resource": pool or "cpu"},
             code_version=code_version,
             pool=pool,
             automation_condition=WHEN_ITS_INPUTS_CHANGE,
@@ -230,7 +228,8 @@ class _Run:
         )
         self._log_problems(corpus.name, rows.problems)
         shown = dict(rows.metadata)
-        shown |= {"preview": catalog.preview(rows.frame), "set_aside": len(rows.problems)}
+        texts = texts_from(self.warehouse, self.table, corpus.name)
+        shown |= {"preview": preview(rows.frame, texts), "set_aside": len(rows.problems)}
         if rows.problems:
             shown["set_aside_because"] = catalog.problem_list(rows.problems)
         return receipt, self._metadata(receipt, shown | {"seconds": seconds})

@@ -27,7 +27,8 @@ from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.home import Home
 from relabel_assets.intake.text import one_line
 
-HOST_TAG, PROCESS_TAG = "relabel/host", "relabel/process"
+# The UI hides tags with this prefix: they say nothing to a reader.
+HOST_TAG, PROCESS_TAG = ".dagster/relabel_host", ".dagster/relabel_process"
 # The statuses of a run that has a process; a queued run has none yet.
 UNFINISHED = [
     dg.DagsterRunStatus.STARTING,

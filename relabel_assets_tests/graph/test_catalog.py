@@ -1,59 +1,26 @@
-"""Markdown previews of rows in the UI: escaping, truncation and the choice of rows."""
+"""Metadata in the UI: descriptions, links, and values and texts that are safe to show."""
 
 import html
 import json
 import math
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from relabel_assets.errors import Problem
 from relabel_assets.graph import catalog
-from relabel_assets.intake.text import one_line
-
-
-def preview(**columns: list[object]) -> list[str]:
-    text = catalog.preview(pl.DataFrame(columns, strict=False)).value
-    return str(text).splitlines()
-
-
-def test_a_preview_is_a_markdown_table() -> None:
-    lines = preview(query_id=["q1", "q2"], score=[1.23456, None])
-    assert lines == ["| query_id | score |", "|---|---|", "| q1 | 1.235 |", "| q2 |  |"]
-
-
-def test_text_cannot_break_the_table_or_become_html() -> None:
-    (row,) = preview(body=["a | b\nc <script>"])[2:]
-    assert row == "| a \\| b c &lt;script&gt; |"
-
-
-def test_long_text_is_cut_and_a_list_is_joined() -> None:
-    (row,) = preview(body=["x" * 200], probs=[[0.25, 0.75]])[2:]
-    assert row == f"| {'x' * 79}… | 0.25, 0.75 |"
-
-
-def test_columns_that_are_empty_in_the_shown_rows_are_left_out() -> None:
-    assert preview(doc_id=["d1"], title=[None])[0] == "| doc_id |"
-
-
-def test_the_fullest_rows_are_shown() -> None:
-    rows = preview(doc_id=[f"d{number}" for number in range(9)], title=[None] * 8 + ["last"])[2:]
-    assert rows[0] == "| d8 | last |"
-    assert len(rows) == 5
-
-
-def test_a_preview_stays_short_enough_to_be_shown_inline() -> None:
-    wide = {f"column_{number}": ["x" * 70] * 5 for number in range(8)}
-    assert len("\n".join(preview(**wide))) < 1_000
-
-
-def test_an_empty_partition_says_so() -> None:
-    assert preview(doc_id=[]) == ["_no rows_"]
+from relabel_assets.running.web_server import report_routes
+from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.receipt import Receipt
 
 
 def test_problems_are_listed_up_to_twenty() -> None:
@@ -85,15 +52,37 @@ def tags(rendered: str) -> set[str]:
     return set(re.findall(r"<(\w+)[^>]*>", rendered))
 
 
-@given(TEXT)
-def test_a_preview_shows_any_text_and_renders_none_of_it(text: str) -> None:
-    value = catalog.preview(pl.DataFrame({"doc_id": ["d1"], "body": [text], "list": [[text]]}))
-    rendered = RENDERER.render(str(value.value))
-    assert tags(rendered) == {"table", "thead", "tbody", "tr", "th", "td"}
-    cells = [html.unescape(cell) for cell in re.findall("<td>(.*?)</td>", rendered)]
-    assert len(cells) == 3
-    if len(text) <= 80:
-        assert cells == ["d1", one_line(text), one_line(text)]
+# Descriptions and links
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_first_line_of_a_description_is_plain_text(table: Table) -> None:
+    """The UI's lists show it as it is written."""
+    first = catalog.description(table).split("\n")[0]
+    assert RENDERER.render(first) == f"<p>{html.escape(first, quote=False)}</p>\n"
+    assert first.endswith(".") and len(first) < 200
+
+
+def test_a_report_is_a_link_that_the_web_server_answers(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "tiny.html").write_text("<h1>tiny</h1>")
+    receipt = Receipt(
+        corpus="tiny",
+        table_name="benchmark_report",
+        input_hash="0",
+        content_hash="0",
+        n_rows=1,
+        n_unfinished=0,
+        n_set_aside=0,
+        files=("reports/tiny.html",),
+        run_id=None,
+        written_at=datetime.now(UTC),
+    )
+    shown = catalog.metadata(TABLES["benchmark_report"], receipt, tmp_path, {"left_out": 0})
+    link = shown["report_page"].value
+    assert next(iter(shown)) == "report_page"  # the first line of the metadata
+    server = TestClient(Starlette(routes=report_routes(tmp_path / "reports")))
+    assert server.get(link).text == "<h1>tiny</h1>"
 
 
 @given(TEXT)
@@ -102,11 +91,9 @@ def test_a_list_of_problems_renders_no_text_of_a_file(text: str) -> None:
     assert tags(RENDERER.render(str(value.value))) <= {"ul", "li"}
 
 
-def test_lists_and_previews_of_huge_texts_are_short() -> None:
+def test_a_list_of_huge_texts_is_short() -> None:
     huge = "x" * 5_000_000
     assert len(str(catalog.problem_list([Problem(huge, 1, huge, huge)] * 30).value)) < 20_000
-    frame = pl.DataFrame({"body": [huge], "probs": [list(range(1_000_000))]})
-    assert len(str(catalog.preview(frame).value)) < 1_000
 
 
 @pytest.mark.parametrize(

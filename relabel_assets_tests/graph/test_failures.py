@@ -102,7 +102,7 @@ def fail(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fails]:
                 raise error
             return recipe.function(step)
 
-        asset = table_asset(code_version="1", group="corpus", kinds=set())(seed_docs)
+        asset = table_asset(code_version="1", kinds=set())(seed_docs)
         project, warehouse = runner.from_environment()
         with dg.DagsterInstance.ephemeral() as instance:
             instance.add_dynamic_partitions("corpus", names)
