@@ -5,6 +5,9 @@ computation, the teacher's commands (output_teacher.py), and results of SQL quer
 (output_frames.py).
 """
 
+import os
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from relabel_assets.cli.output_tables import Wide, print_table
 from relabel_assets.cli.output_verdict import print_verdict, verdict_facts
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
+from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import cut, one_line
@@ -102,10 +107,21 @@ def print_outcome(outcome: Outcome) -> None:
         ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
         if is_debugging() and step in outcome.tracebacks:
             ERR.print(escape(outcome.tracebacks[step]), highlight=False, soft_wrap=True)
+    meanings = check_meanings()
     for check, finding in outcome.findings.items():
-        ERR.print(
-            f"[yellow]{outcome.corpus} / check {check}[/]\n{escape(finding)}", highlight=False
-        )
+        lines = [f"[yellow]{outcome.corpus} / check {check} did not pass[/]"]
+        lines += [f"  What it checks: {escape(meanings[check])}"] if check in meanings else []
+        lines += [f"  {escape(line)}" for line in finding.splitlines() if line.strip()]
+        for line in lines:
+            ERR.print(line, highlight=False, soft_wrap=True)
+
+
+def check_meanings() -> dict[str, str]:
+    """What each check asks for, by its table and name, as in `Outcome.findings`."""
+    specs = (spec for checks in (*CHECKS, *GATE_CHECKS) for spec in checks.check_specs)
+    return {
+        f"{spec.asset_key.to_user_string()}: {spec.name}": spec.description or "" for spec in specs
+    }
 
 
 def print_report(
@@ -149,20 +165,34 @@ def report_page(project: Project, corpus: str) -> Path | None:
 
 
 def print_next_steps(corpus: str) -> None:
-    """Print commands to open the UI, to query the labels, and to add a corpus."""
+    """Print commands that can be pasted as they stand, into a new shell in this folder."""
+    command = this_command()
+    query = (
+        "select query, title, teacher_grade, student_grade from label_disagreements "
+        f"where corpus = '{corpus}' limit 5"
+    )
+    steps = {
+        "See what the labels say, in SQL:": f'{command} sql "{query}"',
+        "Open the graph in a browser, at http://127.0.0.1:3000 (Ctrl-C ends it):": f"{command} ui",
+    }
     OUT.print("\n[bold]Next[/]")
-    OUT.print("  open the UI     [cyan]make ui[/]   (then http://127.0.0.1:3000)", highlight=False)
-    OUT.print(
-        '  query in SQL    [cyan]relabel sql "select * from label_disagreements where '
-        f"corpus = '{corpus}' limit 5\"[/]",
-        highlight=False,
-        soft_wrap=True,
-    )
-    OUT.print(
-        "  add a corpus    put a folder of documents in [cyan]data/<name>/documents/[/] "
-        "and run [cyan]relabel run[/]",
-        highlight=False,
-    )
+    for what, line in steps.items():
+        OUT.print(f"  {what}", highlight=False, soft_wrap=True)
+        OUT.print(f"    [cyan]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    OUT.print("  Your own documents: README.md, Bring your own documents", highlight=False)
+
+
+def this_command() -> str:
+    """`relabel` as it was called, with the variables that say where its state and corpora are.
+
+    Where it is not on the PATH, as after `make demo`, that is its path.
+    """
+    name = sys.argv[0] if "/" in sys.argv[0] else "relabel"
+    variables = ("RELABEL_HOME", "RELABEL_DATA")
+    settings = [
+        f"{name}={shlex.quote(os.environ[name])}" for name in variables if os.environ.get(name)
+    ]
+    return " ".join([*settings, shlex.quote(name)])
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
