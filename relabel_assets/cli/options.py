@@ -31,7 +31,7 @@ SelectOption = Annotated[
         "-s",
         help="Tables. `+student_model`: it and all that it is made from. `student_model+`: it and all that "
         "is made from it. `1+student_model`: one layer. Join with `or`, `and`, `not`, as in Dagster's "
-        "selection syntax: `seed_docs or group:student`. Default: all.",
+        "selection syntax: `seed_docs or kind:pytorch`. Default: all.",
     ),
 ]
 FormatOption = Annotated[

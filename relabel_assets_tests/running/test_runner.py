@@ -23,7 +23,7 @@ from relabel_assets_tests.builders import relabel, write_corpus
         (None, list(TABLES)),
         ("*reference_labels", ["seed_docs", "synthetic_queries", "reference_labels"]),
         ("student_labels+", ["student_labels", "benchmark_report"]),
-        ("group:student", ["student_model", "student_labels", "benchmark_report"]),
+        ("kind:pytorch", ["student_model", "student_labels"]),
         ("kind:tantivy", ["bm25_candidates"]),
     ],
 )

@@ -24,11 +24,11 @@ UP_TO_STUDENT += ["teacher_labels", "student_model"]
         ("seed_docs or student_labels", ["seed_docs", "student_labels"]),
         ("seed_docs OR student_labels", ["seed_docs", "student_labels"]),
         (
-            "1+(student_model or student_labels) and group:student",
+            "1+(student_model or student_labels) and kind:pytorch",
             ["student_model", "student_labels"],
         ),
         ("not +student_labels", ["benchmark_report"]),
-        ("group:student and not student_model", ["student_labels", "benchmark_report"]),
+        ("kind:pytorch and not student_model", ["student_labels"]),
         ("sinks(student_model+)", ["benchmark_report"]),
         ("key:student_*", ["student_model", "student_labels"]),
         ("corpus_folder+", list(TABLES)),
