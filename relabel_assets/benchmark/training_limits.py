@@ -21,7 +21,7 @@ def training_limits(student: Mapping[str, Any]) -> list[str]:
     ... # doctest: +NORMALIZE_WHITESPACE
     ['The student learned from 12 graded pairs, and fewer than 50 teach it little.',
      'The student has no dev pairs: its last epoch was kept, and nothing shows that it is the best.',
-     'The student never gives grade 2: no graded pair of its training has it.']
+     'The student never gives grade 2, which no graded pair of its training has.']
     """
     limits, n_train_pairs = [], student["n_train_pairs"]
     if n_train_pairs < MIN_TRAIN_PAIRS:
@@ -35,8 +35,8 @@ def training_limits(student: Mapping[str, Any]) -> list[str]:
             "the best."
         )
     if absent := never_given(student["cut_points"]):
-        grades = ", ".join(map(str, absent))
+        grades = f"grade{'s' * (len(absent) > 1)} {', '.join(map(str, absent))}"
         limits.append(
-            f"The student never gives grade {grades}: no graded pair of its training has it."
+            f"The student never gives {grades}, which no graded pair of its training has."
         )
     return limits

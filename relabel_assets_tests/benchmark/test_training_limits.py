@@ -25,7 +25,7 @@ def test_a_student_of_enough_pairs_with_dev_and_every_grade_has_no_limit() -> No
         ({"n_train_pairs": 1}, "learned from 1 graded pair, and"),
         ({"n_train_pairs": 49, "n_dev_pairs": 500}, "learned from 49 graded pairs"),
         ({"n_dev_pairs": 0}, "has no dev pairs"),
-        ({"cut_points": [0.5, 0.5, 4.0]}, "never gives grade 1, 3: no graded pair"),
+        ({"cut_points": [0.5, 0.5, 4.0]}, "never gives grades 1, 3, which no graded pair"),
     ],
 )
 def test_each_limit_is_a_sentence(values: dict[str, object], words: str) -> None:

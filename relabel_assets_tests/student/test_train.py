@@ -148,7 +148,7 @@ def test_one_or_two_grades_train_a_student_that_gives_no_other(
     absent = {0, 1, 2, 3} - {*grades}
     assert not absent & {*Labeler.load(tmp_path / "s").grade(few)["grade"]}
     (limit,) = [line for line in training_limits(trained.settings.model_dump()) if "never" in line]
-    assert f"never gives grade {', '.join(map(str, sorted(absent)))}:" in limit
+    assert f"never gives grades {', '.join(map(str, sorted(absent)))}, which" in limit
 
 
 def test_a_failed_save_keeps_the_previous_student(

@@ -24,7 +24,7 @@ from relabel_assets.student.late_interaction.background import MIN_STD
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics, count_matrix
 
 # Enough that the farthest windows only share the topic. Measured: feedback from 100 and negative feedback
-# from 1,000 are level with it (docs/experiments.md).
+# from 1,000 make no difference (docs/experiments.md).
 _N_NEAREST = 300
 # A cosine greater by 0.1 weighs exp(2) = 7 times as much. Measured beside 12 and 40 (docs/experiments.md).
 _COSINE_SCALE = 20.0
