@@ -28,6 +28,23 @@ def silent(step: str, done: int, total: int, note: str = "") -> None:
     """Report nothing."""
 
 
+def renamed(progress: Progress, step: str) -> Progress:
+    """`progress`, whose reports are all of `step`: what somebody else's pieces are for.
+
+    >>> seen = []
+    >>> renamed(lambda *report: seen.append(report), "measuring dev, pairs")("scoring pairs", 1, 2)
+    >>> seen
+    [('measuring dev, pairs', 1, 2, '')]
+    """
+
+    own_step = step
+
+    def report(step: str, done: int, total: int, note: str = "") -> None:
+        progress(own_step, done, total, note)
+
+    return report
+
+
 class TimeLeft:
     """Estimates of the seconds left of each step, from its speed since its first report.
 

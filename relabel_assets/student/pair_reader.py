@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from relabel_assets.progress import Progress, silent
+from relabel_assets.progress import Progress, renamed, silent
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.runtime.batches import batches_by_length, max_batch_tokens, prefetched
 from relabel_assets.student.runtime.precision import InferenceCopy, mixed_precision
@@ -84,9 +84,9 @@ def score_pairs(
         lengths = [len(row["input_ids"]) for row in rows]
         for indices in batches_by_length(lengths, max_batch_tokens()):
             chunk_scores[indices] = score([rows[index] for index in indices]).numpy()
+            n_scored += len(indices)
+            progress("scoring pairs", n_scored, pairs.height)
         scored.append(chunk_scores)
-        n_scored += len(rows)
-        progress("scoring pairs", n_scored, pairs.height)
     return np.concatenate(scored)
 
 
@@ -141,10 +141,10 @@ class PairLearner:
 
     def train(self, task: TrainingTask) -> TrainedGrader:
         """Train the grader on the train pairs of `task`; dev pairs only choose the epoch."""
-        dev = task.dev_pairs
+        dev, progress = task.dev_pairs, renamed(task.progress, "measuring dev, pairs")
 
         def dev_metric() -> float | None:
-            return None if dev.is_empty() else task.dev_metric(self.grader.scores(dev))
+            return None if dev.is_empty() else task.dev_metric(self.grader.scores(dev, progress))
 
         history = fit(
             self,

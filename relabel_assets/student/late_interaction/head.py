@@ -16,6 +16,8 @@ import pydantic
 import torch
 from numpy.typing import NDArray
 
+from relabel_assets.progress import Progress, silent
+
 # The candidates of the decay: from weights that are almost free to weights that almost equal the prior.
 # The best one differs between corpora (docs/experiments.md, variants of the head).
 DECAYS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -67,6 +69,7 @@ def fit_head(
     names: Sequence[str],
     seed: int,
     prior: Mapping[str, float] = MappingProxyType({}),
+    progress: Progress = silent,
 ) -> Head:
     """Fit a head to `features` (N, F) of pairs with these `grades` (N,) and `queries` (N,).
 
@@ -93,13 +96,33 @@ def fit_head(
     # The prior weights plain features: times std, it weights standardized ones.
     direction = np.array([prior.get(name, 0.0) for name in names]) * std
     direction /= np.linalg.norm(direction) or 1.0
-    decay = _choose_decay(standard, labels, queries, direction, seed)
-    weight, _ = _fit_weights(standard, labels, queries, direction, decay, seed)
+    on_loss = _LossCounter(progress)
+    decay = _choose_decay(standard, labels, queries, direction, seed, on_loss)
+    weight, _ = _fit_weights(standard, labels, queries, direction, decay, seed, on_loss)
     return Head(names=list(names), mean=mean.tolist(), spread=std.tolist(), weight=weight.tolist())
 
 
+class _LossCounter:
+    """Reports progress at each evaluation of the loss: one takes up to a second, a fit some hundred."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._n_fits, self._n_losses = len(DECAYS) * _FOLDS + 1, 0
+        self.n_fitted = 0
+
+    def __call__(self) -> None:
+        self._n_losses += 1
+        note = f"{self._n_losses} evaluations of the loss"
+        self._progress("fitting the head, fits", self.n_fitted, self._n_fits, note)
+
+
 def _choose_decay(
-    features: NDArray, grades: NDArray, queries: Sequence[str], prior: NDArray, seed: int
+    features: NDArray,
+    grades: NDArray,
+    queries: Sequence[str],
+    prior: NDArray,
+    seed: int,
+    on_loss: _LossCounter,
 ) -> float:
     """The decay with the least held-out loss in a cross-validation over four folds of queries."""
     query_number = {query: number for number, query in enumerate(sorted(set(queries)))}
@@ -110,7 +133,7 @@ def _choose_decay(
 
     def total_loss(decay: float) -> float:
         return sum(
-            _held_out_loss(features, grades, queries, prior, fold == held_out, decay, seed)
+            _held_out_loss(features, grades, queries, prior, fold == held_out, decay, seed, on_loss)
             for held_out in range(_FOLDS)
         )
 
@@ -125,11 +148,14 @@ def _held_out_loss(
     is_held_out: NDArray,
     decay: float,
     seed: int,
+    on_loss: _LossCounter | None = None,
 ) -> float:
     """The loss on the held-out pairs, of weights fitted to the others. `is_held_out` is a mask (N,)."""
     fitted = ~is_held_out
     others = [query for query, is_out in zip(queries, is_held_out, strict=True) if not is_out]
-    weight, thresholds = _fit_weights(features[fitted], grades[fitted], others, prior, decay, seed)
+    weight, thresholds = _fit_weights(
+        features[fitted], grades[fitted], others, prior, decay, seed, on_loss
+    )
     held_out = [query for query, is_out in zip(queries, is_held_out, strict=True) if is_out]
     loss = _loss(features[is_held_out], grades[is_held_out], held_out, seed, len(thresholds))
     return float(loss(weight, thresholds))
@@ -142,6 +168,7 @@ def _fit_weights(
     prior: NDArray,
     decay: float,
     seed: int,
+    on_loss: _LossCounter | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fit weights, multiple * prior + offset, (F,), and thresholds (K,) to standardized features."""
     n_thresholds = max(1, int(grades.max()))
@@ -160,9 +187,13 @@ def _fit_weights(
         total = loss(multiple * direction + offset, thresholds) + penalty
         total = total + _MULTIPLE_DECAY * multiple.sum() ** 2
         total.backward()
+        if on_loss:
+            on_loss()
         return total
 
     optimizer.step(step)
+    if on_loss:
+        on_loss.n_fitted += 1
     return (multiple * direction + offset).detach(), thresholds.detach()
 
 

@@ -16,6 +16,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 from torch import Tensor
 
+from relabel_assets.progress import Progress, silent
 from relabel_assets.student.late_interaction.cache import (
     MAX_QUERIES,
     get_or_compute,
@@ -33,7 +34,10 @@ from relabel_assets.student.late_interaction.maxsim import QueryScorer
 
 
 def late_interaction_scores(
-    scorer: QueryScorer, documents: Iterable[tuple[str, EncodedDocument]], pairs: pl.DataFrame
+    scorer: QueryScorer,
+    documents: Iterable[tuple[str, EncodedDocument]],
+    pairs: pl.DataFrame,
+    progress: Progress = silent,
 ) -> NDArray:
     """The late interaction of each row of `pairs`, (N,), in its order.
 
@@ -48,13 +52,15 @@ def late_interaction_scores(
     True
     """
     queries: LRUCache[str, tuple[Tensor, Tensor]] = LRUCache(MAX_QUERIES)
-    scores = np.empty(pairs.height)
+    scores, n_scored = np.empty(pairs.height), 0
     with torch.inference_mode():
         for chunk in iter_pair_chunks(documents, pairs):
             texts = [text for _, text, _ in chunk]
             encoded = get_or_compute(texts, queries, scorer.encode_query_tokens)
             for query, (row, _, document) in zip(encoded, chunk, strict=True):
                 scores[row] = scorer.pair_score(query, document.token_vectors)
+            n_scored += len(chunk)
+            progress("scoring pairs", n_scored, pairs.height)
     return scores
 
 
@@ -64,6 +70,7 @@ def feature_matrix(
     pairs: pl.DataFrame,
     statistics: CorpusStatistics,
     cache: LRUCache[str, EncodedQuery] | None = None,
+    progress: Progress = silent,
 ) -> NDArray:
     """The features of each row of `pairs`, (N, F), in its order.
 
@@ -83,7 +90,7 @@ def feature_matrix(
     (1, 25)
     """
     cache = LRUCache(MAX_QUERIES) if cache is None else cache
-    features = np.empty((pairs.height, len(FEATURE_NAMES)))
+    features, n_computed = np.empty((pairs.height, len(FEATURE_NAMES))), 0
     with torch.inference_mode():
         for chunk in iter_pair_chunks(documents, pairs):
             texts = [text for _, text, _ in chunk]
@@ -95,4 +102,6 @@ def feature_matrix(
             ]
             rows = [row for row, _, _ in chunk]
             features[rows] = pair_features(encoded_pairs, statistics.words)
+            n_computed += len(chunk)
+            progress("computing features, pairs", n_computed, pairs.height)
     return features

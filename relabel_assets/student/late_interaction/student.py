@@ -22,7 +22,7 @@ from transformers import AutoModel
 
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
-from relabel_assets.progress import Progress, silent
+from relabel_assets.progress import Progress, renamed, silent
 from relabel_assets.student.base import base_path
 from relabel_assets.student.folder import (
     DOCUMENT_ENCODER,
@@ -133,8 +133,10 @@ class LateInteraction:
         """
         documents = iter_encoded_documents(self.document_encoder, pairs, progress, self._documents)
         if self.statistics is None or self.head is None:
-            return late_interaction_scores(self.scorer, documents, pairs)
-        features = feature_matrix(self.scorer, documents, pairs, self.statistics, self._queries)
+            return late_interaction_scores(self.scorer, documents, pairs, progress)
+        features = feature_matrix(
+            self.scorer, documents, pairs, self.statistics, self._queries, progress
+        )
         # The head of a student that an earlier version trained may have fewer features.
         columns = [FEATURE_NAMES.index(name) for name in self.head.names]
         return self.head.scores(features[:, columns])
@@ -184,12 +186,12 @@ def train(task: TrainingTask) -> TrainedGrader:
     statistics = compute_corpus_statistics(
         document_encoder, encoded, pairs, task.corpus, config.seed, task.progress
     )
-    features = feature_matrix(scorer, encoded.items(), pairs, statistics)
+    features = feature_matrix(scorer, encoded.items(), pairs, statistics, progress=task.progress)
     is_train = task.is_train.to_numpy()
-    head_without_dev = _fit_head(features[is_train], task.train_pairs, config.seed)
+    head_without_dev = _fit_head(features[is_train], task.train_pairs, config.seed, task.progress)
     head = head_without_dev
     if not task.dev_pairs.is_empty():
-        head = _fit_head(features, pairs, config.seed)
+        head = _fit_head(features, pairs, config.seed, task.progress)
     return TrainedGrader(
         grader=LateInteraction(scorer, document_encoder, statistics, head),
         scores=head.scores(features),
@@ -215,12 +217,12 @@ def _train_scorer(
     # Copies, because autograd refuses tensors of inference mode.
     vectors = {doc_id: document.token_vectors.clone() for doc_id, document in encoded.items()}
     learning_rate = config.learning_rate or _LEARNING_RATE[config.method]
-    dev = task.dev_pairs
+    dev, progress = task.dev_pairs, renamed(task.progress, "measuring dev, pairs")
 
     def dev_metric() -> float | None:
         if dev.is_empty():
             return None
-        return task.dev_metric(late_interaction_scores(scorer, encoded.items(), dev))
+        return task.dev_metric(late_interaction_scores(scorer, encoded.items(), dev, progress))
 
     history = fit(
         QueryEncoderLearner(scorer, learning_rate, vectors),
@@ -233,7 +235,7 @@ def _train_scorer(
     return scorer, history
 
 
-def _fit_head(features: NDArray, pairs: pl.DataFrame, seed: int) -> Head:
+def _fit_head(features: NDArray, pairs: pl.DataFrame, seed: int, progress: Progress) -> Head:
     """Fit a head to graded `pairs` with these features, (N, F)."""
     return fit_head(
         features,
@@ -242,4 +244,5 @@ def _fit_head(features: NDArray, pairs: pl.DataFrame, seed: int) -> Head:
         names=FEATURE_NAMES,
         seed=seed,
         prior=PRIOR_WEIGHTS,
+        progress=progress,
     )

@@ -42,6 +42,7 @@ def spied_fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float, list[f
         prior: NDArray,
         decay: float,
         seed: int,
+        on_loss: object,
     ) -> tuple[NDArray, NDArray]:
         fits.append((len(features), decay, prior.tolist()))
         return fit(features, grades, queries, prior, decay, seed)
@@ -219,3 +220,19 @@ def test_equal_grades_still_give_a_head(grade: int) -> None:
 def test_a_constant_feature_with_a_prior_is_finite() -> None:
     head = fit_head(np.ones((4, 1)), [0, 1, 0, 1], ["q"] * 4, names="a", seed=1, prior={"a": 1.0})
     assert np.isfinite(head.scores(np.ones((4, 1)))).all()
+
+
+def test_the_fits_are_reported_while_they_last() -> None:
+    features, grades, queries = clear_data(8, per_query=6)
+    reports = []
+    fit_head(
+        features,
+        grades,
+        queries,
+        names="abc",
+        seed=1,
+        progress=lambda *report: reports.append(report),
+    )
+    assert {total for _, _, total, _ in reports} == {21}  # five decays, four folds, and the last
+    done = [done for _, done, _, _ in reports]
+    assert done == sorted(done) and set(done) == set(range(21))
