@@ -46,12 +46,15 @@ def benchmark_report(step: Step) -> Rows:
         base=_base_labels(step, training, with_texts(judged, queries, documents)),
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
-    benchmark_scores = measure(labels, reference, queries)
+    benchmark_scores, kind = (
+        measure(labels, reference, queries),
+        corpus.config.reference.stated_kind,
+    )
     facts = facts_of(
         benchmark_scores,
         corpus=corpus.name,
         description=corpus.config.description,
-        reference_kind=corpus.config.reference.stated_kind,
+        reference_kind=None if reference.is_empty() else kind,
         gate_settings=corpus.config.gate.model_dump(),
         n_grades=n_grades,
         model=step.read("student_model").filter("is_current").row(0, named=True),
@@ -66,7 +69,7 @@ def benchmark_report(step: Step) -> Rows:
     with files.whole(step.project.home.path / page) as scratch:
         scratch.write_text(render_html(benchmark_scores.rows, facts), encoding="utf-8")
     return Rows(
-        benchmark_scores.rows.with_columns(reference_kind=pl.lit(facts.reference_kind)),
+        benchmark_scores.rows.with_columns(reference_kind=pl.lit(kind)),
         metadata={
             "report": dg.MetadataValue.md(render_markdown(benchmark_scores.rows, facts)),
             "left_out": benchmark_scores.n_left_out,

@@ -24,7 +24,7 @@ def facts_of(
     *,
     corpus: str,
     description: str,
-    reference_kind: str,
+    reference_kind: str | None,
     gate_settings: Mapping[str, Any],
     n_grades: int,
     model: Mapping[str, Any],

@@ -39,7 +39,7 @@ class ReportFacts:
 
     corpus: str
     description: str = ""
-    reference_kind: str = "not stated"
+    reference_kind: str | None = "not stated"  # None: there are no reference grades
     gate: Sequence[GateResult] = ()
     limits: Sequence[str] = ()  # of the student's training (training_limits)
     n_left_out: int = 0
@@ -122,11 +122,12 @@ def statements(facts: ReportFacts) -> list[str]:
      'People gave the reference grades.']
     """
     verdict = worst(facts.gate)
+    graded_by = [REFERENCE_SENTENCES[facts.reference_kind]] if facts.reference_kind else []
     return [
         f"Gate: {verdict}. {VERDICTS[verdict]}",
         *(result.sentence for result in facts.gate),
         *facts.limits,
-        REFERENCE_SENTENCES[facts.reference_kind],
+        *graded_by,
     ]
 
 

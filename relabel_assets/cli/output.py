@@ -147,8 +147,10 @@ def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> Non
         return
     frame = summary(rows)
     first = rows.filter(pl.col("slice") == "all").row(0, named=True)
+    kind = first["reference_kind"]
+    graders = "reference labels" if kind == "not stated" else f"{kind} reference labels"
     title = (
-        f"{corpus}: against {first['reference_kind']} reference labels, "
+        f"{corpus}: against {graders}, "
         f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
     )
     cells = [[cell or "-" for cell in row] for row in frame.iter_rows()]
@@ -233,9 +235,9 @@ def spend_of(warehouse: Warehouse, corpora: Sequence[str]) -> pl.DataFrame:
     """The pairs, requests and dollars behind the present labels, a row per corpus."""
     return warehouse.query(
         """
-        select corpus, sum(pairs) as pairs, sum(graded_pairs) as graded_pairs,
-            sum(requests) as requests, sum(cost_usd) as cost_usd,
-            sum(pairs_of_unknown_price) as pairs_of_unknown_price
+        select corpus, sum(pairs)::bigint as pairs, sum(graded_pairs)::bigint as graded_pairs,
+            sum(requests)::bigint as requests, sum(cost_usd) as cost_usd,
+            sum(pairs_of_unknown_price)::bigint as pairs_of_unknown_price
         from teacher_spend group by all order by all
         """
     ).filter(pl.col("corpus").is_in(list(corpora)))

@@ -15,7 +15,9 @@ from typing import Any
 
 import polars as pl
 
+from relabel_assets.benchmark.gate import worst
 from relabel_assets.cli.output import report_page, spend_of
+from relabel_assets.cli.output_verdict import verdict_facts
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
@@ -74,14 +76,19 @@ def of_plan(planned: Iterable[Planned]) -> dict[str, Any]:
 def of_report(project: Project, warehouse: Warehouse, corpus: str) -> dict[str, Any]:
     """The benchmark of a corpus, a metric of a labeler each, and what its labels cost.
 
-    Without a benchmark `metrics` is empty.
+    Without a benchmark `metrics` is empty, and the gate's verdict is "not measured". `limits` has what the
+    student's training leaves open.
     """
     rows = warehouse.read("benchmark_report", corpus)
     costs = spend_of(warehouse, [corpus]).drop("corpus").to_dicts()
     page = report_page(project, corpus)
     facts = rows.filter(pl.col("slice") == "all").head(1).to_dicts()
+    verdict = verdict_facts(project, warehouse, corpus)
     return {
         **{key: facts[0][key] if facts else None for key in _FACTS},
+        "verdict": worst(verdict.gate),
+        "gate": [asdict(result) for result in verdict.gate],
+        "limits": list(verdict.limits),
         "metrics": rows.select(_METRIC).to_dicts(),
         "page": str(page) if page else None,
         "cost": costs[0] if costs else None,

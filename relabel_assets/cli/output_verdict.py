@@ -18,10 +18,11 @@ def verdict_facts(project: Project, warehouse: Warehouse, corpus: str) -> Report
     """What is known of the current student of `corpus`, by the settings of its corpus.yaml."""
     config = project.corpora().open(corpus).config
     students = warehouse.read("student_model", corpus).filter("is_current")
+    rows = warehouse.read("benchmark_report", corpus)
     return ReportFacts(
         corpus,
-        reference_kind=config.reference.stated_kind,
-        gate=gate(warehouse.read("benchmark_report", corpus), **config.gate.model_dump()),
+        reference_kind=None if rows.is_empty() else rows["reference_kind"][0],
+        gate=gate(rows, **config.gate.model_dump()),
         limits=[line for row in students.iter_rows(named=True) for line in training_limits(row)],
     )
 
