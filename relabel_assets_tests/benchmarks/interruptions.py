@@ -163,6 +163,8 @@ class Workspace:
         os.environ.update(RELABEL_DATA=str(folder / "data"), OPENAI_API_KEY="none")
         os.environ["HF_HUB_OFFLINE"] = "1"
         write_corpus(folder / "data" / "tiny")
+        write_corpus(folder / "asked" / "data" / "tiny")
+        ask_live(folder / "asked")
         self.enter(self.finished)
         subprocess.run([*RELABEL, "run", "-c", "tiny"], check=True, capture_output=True)
         candidates = pl.read_parquet(self.finished / "parquet" / "bm25_candidates" / "*" / "*")
@@ -185,8 +187,9 @@ class Workspace:
 
     def reset(self, name: str) -> None:
         self.enter(self.new if name == "run" else self.finished)
-        if name == "estimate":
-            ask_live(self.folder)
+        # Estimates are of a live teacher, and the runs' is recorded.
+        asked = self.folder / "asked"
+        os.environ["RELABEL_DATA"] = str((asked if name == "estimate" else self.folder) / "data")
         for path in self.folder.glob("labels*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -236,7 +239,7 @@ def main() -> None:
             if stop.exit_s is not None:
                 stops.append(stop)
         if workspace.new.exists():
-            workspace.enter(workspace.new)
+            workspace.reset("run")
             subprocess.run(workspace.commands()["run"][0], check=True, capture_output=True)
             faults += workspace.faults_of_a_finished_home()
     wrong = [stop for stop in stops if not stop.is_right()]

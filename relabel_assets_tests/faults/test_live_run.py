@@ -7,8 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from relabel_assets.cli.supervisor import STOPPED_LINE
+from relabel_assets.running import runner
+from relabel_assets.running.dagster_state import open_instance
 from relabel_assets_tests.builders import (
     N_PAIRS,
     UP_TO_CANDIDATES,
@@ -52,6 +56,10 @@ def test_a_stopped_run_resumes_from_the_ledger(home: Path, stop: signal.Signals)
         output, _ = child.communicate(timeout=60)
         assert child.returncode == 130, output
         assert b"Traceback" not in output, output.decode()
+        assert output.decode().splitlines()[-1] == STOPPED_LINE
+        project, _ = runner.from_environment()
+        with open_instance(project.home) as instance:
+            assert instance.get_runs(limit=1)[0].status == dg.DagsterRunStatus.CANCELED
         answers_before, requests_before = answers_in(ledger), server.requests.copy()
         assert 20 <= len(answers_before) < N_PAIRS
         server.latency_s = 0.0
