@@ -45,8 +45,8 @@ def limits_of_student(warehouse: Warehouse, corpus: str) -> list[str]:
 @dg.multi_asset_check(
     specs=check_specs(
         "benchmark_report",
-        student_is_as_good_as_teacher="The student is worse than its teacher by less than the "
-        "margins in corpus.yaml (non-inferiority), on enough queries and pairs to tell.",
+        student_is_as_good_as_teacher="The student is as good as its teacher, within the margins in "
+        "corpus.yaml (non-inferiority), and this was measured on enough queries and pairs to tell.",
     )
 )
 def student_is_as_good_as_teacher(
