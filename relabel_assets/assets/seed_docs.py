@@ -8,7 +8,7 @@ from relabel_assets.graph.table_asset import table_asset
 @table_asset(code_version="2", kinds={"polars"}, files=("documents",))
 def seed_docs(step: Step) -> Rows:
     """The usable documents of the corpus folder. Raises CorpusError if there are none."""
-    reading = step.corpus.documents()
+    reading = step.corpus.documents(step.progress)
     if reading.frame.is_empty():
         raise CorpusError(
             f"corpus {step.corpus.name!r} has no usable document: {len(reading.problems)} set aside. "

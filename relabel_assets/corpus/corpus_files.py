@@ -34,10 +34,12 @@ from relabel_assets.intake.regular_files import (
     walk,
 )
 from relabel_assets.intake.text import is_storable, shown
+from relabel_assets.progress import Progress, silent
 
 DOCUMENT_FILES = ("documents.jsonl", "documents.csv", "documents.parquet", "corpus.jsonl")
 # Pictures, styles and scripts of web pages: they are skipped without a problem.
 _QUIET_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".ico", ".css", ".js")
+_ROWS_BETWEEN_REPORTS = 500  # a row takes microseconds, unless it is long
 _Row = tuple[int, dict[str, Any] | SetAside]
 
 
@@ -52,7 +54,9 @@ class CorpusFiles:
         """The folder and files that may hold the documents; a usable corpus has one."""
         return [name for name in ("documents", *DOCUMENT_FILES) if self.has(name)]
 
-    def document_files(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    def document_files(
+        self, problems: list[Problem], progress: Progress = silent
+    ) -> Iterator[tuple[str, bytes]]:
         """Each usable file of documents/: (path under it, content). Others are added to `problems`."""
         root = self.path / "documents"
         if not root.is_dir() or not root.resolve().is_relative_to(self.path.resolve()):
@@ -60,7 +64,9 @@ class CorpusFiles:
                 f"{self.name}/documents is no folder, or a link out of the corpus. "
                 "Copy the folder into the corpus."
             )
-        for name, fault in walk(root):
+        found = list(walk(root))
+        for done, (name, fault) in enumerate(found, start=1):
+            progress("reading, files", done, len(found))
             file = PurePosixPath(name)
             is_hidden = any(part.startswith(".") for part in file.parts)
             if is_hidden or file.suffix.lower() in _QUIET_SUFFIXES:
@@ -108,6 +114,18 @@ class CorpusFiles:
             return csv_rows(opened, _check_columns)
         n_bytes = os.fstat(opened.fileno()).st_size
         return _unpacked(parquet_rows(opened, documents.ROW_COLUMNS, _check_columns), n_bytes)
+
+    def reported(
+        self, rows: Iterable[_Row], opened: BinaryIO, progress: Progress
+    ) -> Iterator[_Row]:
+        """`rows` of an opened file; `progress` is told how much of the file is read."""
+        n_bytes = os.fstat(opened.fileno()).st_size
+        for number, row in enumerate(rows):
+            if number % _ROWS_BETWEEN_REPORTS == 0:
+                # What the parser has taken, also where it is another process.
+                position = os.lseek(opened.fileno(), 0, os.SEEK_CUR)
+                progress("reading, MB", position // 1_000_000, -(-n_bytes // 1_000_000))
+            yield row
 
     def text(self, file: str) -> str:
         try:

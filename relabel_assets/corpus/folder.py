@@ -18,6 +18,7 @@ from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.intake.regular_files import numbered_lines
 from relabel_assets.intake.text import printable, shown
+from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric, default_rubric, parse_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
@@ -107,7 +108,7 @@ class CorpusFolder:
         """As read_text; None without a file."""
         return self.read_text(file) if file else None
 
-    def documents(self) -> ReadRows:
+    def documents(self, progress: Progress = silent) -> ReadRows:
         """The documents: the columns of seed_docs without corpus.
 
         Raises CorpusError for a folder with no source of documents, or with more than one.
@@ -122,11 +123,12 @@ class CorpusFolder:
         (source,) = sources
         problems: list[Problem] = []
         if source == "documents":
-            files = self.files.document_files(problems)
+            files = self.files.document_files(problems, progress)
             return documents.documents_from_files(files, folder=source, problems=problems)
         with self.files.opened(source) as file:
+            rows = self.files.table_rows(source, file, problems)
             return documents.documents_from_rows(
-                self.files.table_rows(source, file, problems), file=source, problems=problems
+                self.files.reported(rows, file, progress), file=source, problems=problems
             )
 
     def queries(self) -> ReadRows:
