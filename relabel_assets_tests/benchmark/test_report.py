@@ -180,6 +180,7 @@ def test_who_gave_the_reference_grades_is_never_guessed(rows: pl.DataFrame) -> N
     for kind, sentence in REFERENCE_SENTENCES.items():
         assert sentence in render_markdown(rows, ReportFacts("tiny", reference_kind=kind))
     assert "not stated" in statements(ReportFacts("tiny"))[-1]
+    assert len(statements(ReportFacts("tiny", reference_kind=None))) == 1  # there are none
     assert set(REFERENCE_SENTENCES) == set(REFERENCE_KINDS)
 
 
