@@ -62,18 +62,6 @@ def print_frame(frame: "pl.DataFrame", chosen: str) -> None:
         sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
 
 
-def require_free(out: Path, *, is_forced: bool) -> None:
-    """Raise ConfigError where something is at `out`, unless the user said --force."""
-    try:
-        is_taken = out.exists() or out.is_symlink()
-    except OSError:  # its name is too long: writing it says so
-        return
-    if is_taken and not is_forced:
-        raise ConfigError(
-            f"{out} already exists. Choose another --out, or replace it with --force."
-        )
-
-
 def write_frame(frame: "pl.DataFrame", chosen: str, out: Path) -> None:
     """Write a query's result to a file, whole or not at all.
 

@@ -28,6 +28,7 @@ def label_with_current_student(
     engine: Engine = Engine.LOCAL,
     address: str = "auto",
     n_actors: int = 1,
+    is_forced: bool = False,
     progress: Progress = silent,
 ) -> pl.DataFrame:
     """Grade every row of `pairs` into `out` with the current student of `corpus`; see label_file.
@@ -59,6 +60,7 @@ def label_with_current_student(
         texts_hash=_texts_hash(warehouse, corpus),
         model_id=student["model_id"],
         model_hash=weights_identity(str(folder)),
+        is_forced=is_forced,
         progress=progress,
     )
 

@@ -14,11 +14,11 @@ import polars as pl
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.one_input import reason_of
-from relabel_assets.intake.text import shown
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, Texts, with_texts
 from relabel_assets.labeling.labels_writer import merge_parts, writer_of
 from relabel_assets.labeling.parts import is_finished, locked_parts
+from relabel_assets.out_file import require_free
 from relabel_assets.progress import Progress, silent
 
 # One to two minutes of grading on two cores, which a kill may lose. More rows take more memory.
@@ -35,6 +35,7 @@ def label_file(
     model_hash: str,
     texts_hash: str = "",
     rows_per_chunk: int = ROWS_PER_CHUNK,
+    is_forced: bool = False,
     progress: Progress = silent,
 ) -> pl.DataFrame:
     """Grade every row of `pairs` into `out`; both are Parquet, CSV or JSON Lines.
@@ -47,10 +48,13 @@ def label_file(
     reason and no grade. `texts_hash` changes with the texts of ids.
 
     Finished chunks are in `OUT.parts` until all are finished; the same call continues from there.
-    Raises ConfigError for an unusable file: then either nothing was graded, or the parts stay.
+    Only if `is_forced` is a file at `out` replaced. Raises ConfigError for an unusable file: then
+    either nothing was graded, or the parts stay.
     """
     writer_of(out)  # reports a wrong ending before hours of grading
-    _require_free(out)
+    require_free(out, is_forced=is_forced)
+    if out.exists() and pairs.exists() and out.samefile(pairs):
+        raise ConfigError(f"--out {out} is the file of pairs. Choose another --out.")
     n_rows, columns = pairs_file.check(pairs)
     has_own_texts = {pairs_file.QUERY, pairs_file.DOCUMENT} <= columns
     parts = out.with_name(f"{out.name}.parts")
@@ -69,20 +73,9 @@ def label_file(
                 f"{parts} cannot be written: {reason_of(error)}. Make room, then run this again: "
                 "finished rows are kept."
             ) from error
-        _require_free(out)  # grading took hours, and somebody may have put a file there
+        # Grading took hours, and somebody may have put a file there.
+        require_free(out, is_forced=is_forced)
         return merge_parts(parts, out)
-
-
-def _require_free(out: Path) -> None:
-    """Raise ConfigError where something is at `out`, a link to nothing included."""
-    try:
-        is_taken = out.exists() or out.is_symlink()
-    except OSError as error:  # its name is too long
-        raise ConfigError(
-            f"--out {shown(str(out))} cannot be used: {reason_of(error)}. Choose another --out."
-        ) from error
-    if is_taken:
-        raise ConfigError(f"{out} already exists. Move it away, or choose another --out.")
 
 
 @dataclass

@@ -227,6 +227,32 @@ def test_a_part_with_other_rows_is_graded_again(killed: Path) -> None:
     assert sum(label(killed).calls) == N_PAIRS - 40
 
 
+def test_force_replaces_a_file_and_nothing_else(pairs: Path) -> None:
+    out = pairs.with_name("labels.parquet")
+    out.write_text("mine")
+    label(pairs, is_forced=True)
+    assert pl.read_parquet(out).height == N_PAIRS
+    out.unlink()
+    out.mkdir()
+    with pytest.raises(ConfigError, match="already exists"):
+        label(pairs, is_forced=True)
+
+
+def test_force_does_not_replace_the_pairs(pairs: Path) -> None:
+    content = pairs.read_bytes()
+    with pytest.raises(ConfigError, match="is the file of pairs"):
+        label_file(
+            pairs,
+            pairs,
+            engine=in_process(CountingGrader()),
+            texts=no_texts,
+            model_id="m",
+            model_hash="h",
+            is_forced=True,
+        )
+    assert pairs.read_bytes() == content
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda out: out.symlink_to("/nowhere")])
 def test_whatever_is_at_out_is_not_replaced(pairs: Path, make: Callable[[Path], object]) -> None:
     make(pairs.with_name("labels.parquet"))

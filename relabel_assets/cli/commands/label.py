@@ -35,6 +35,9 @@ def label(
     actors: Annotated[
         int, typer.Option(min=1, help="With `ray`: the number of parallel students.")
     ] = 1,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace OUT if it is a file that exists.")
+    ] = False,
 ) -> None:
     """Grade every pair of a file with the corpus' current student.
 
@@ -78,6 +81,7 @@ def label(
             engine=engine,
             address=address,
             n_actors=actors,
+            is_forced=force,
             progress=progress,
         )
     output.print_labeled(out, counts)

@@ -66,11 +66,12 @@ def sql(
     from relabel_assets.cli import output_frames
     from relabel_assets.errors import ConfigError
     from relabel_assets.home import Home
+    from relabel_assets.out_file import require_free
     from relabel_assets.warehouse.reading import read_labels
 
     result_format = output_frames.output_format(output_format, out)
     if out is not None:
-        output_frames.require_free(out, is_forced=force)
+        require_free(out, is_forced=force)
     if query is not None:
         query = sys.stdin.buffer.read().decode("utf-8", "replace") if query == "-" else query
         if not query.strip():
