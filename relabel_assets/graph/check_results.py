@@ -13,7 +13,6 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 
 from relabel_assets.graph.catalog import LINE_CHARACTERS, list_of
 from relabel_assets.graph.failures import log_traceback, message_of
-from relabel_assets.graph.partitions import CORPORA
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.text import one_line
 
@@ -21,14 +20,6 @@ from relabel_assets.intake.text import one_line
 _LINES_IN_DESCRIPTION, _LINES_SHOWN = 3, 20
 
 Results = Iterator[dg.AssetCheckEvaluation | dg.Output[None]]
-
-
-def check_specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
-    """A check of `table` for each name and description, in every corpus."""
-    return [
-        dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
-        for name, description in descriptions.items()
-    ]
 
 
 def check_results(
@@ -59,20 +50,25 @@ def check_results(
             lines = [f"this could not be checked: {message_of(error)}"]
         checked = _last_materialization(context.instance, table, corpus)
         yield evaluation(table, check, corpus, lines, severity, remark, checked)
+    yield end_of_check(table, check)
+
+
+def end_of_check(table: str, check: str) -> dg.Output[None]:
+    """The output that Dagster expects of a check beside its evaluations."""
     spec = dg.AssetCheckSpec(check, asset=table)
-    yield dg.Output(None, output_name=spec.get_python_identifier())
+    return dg.Output(None, output_name=spec.get_python_identifier())
 
 
 def evaluation(
     table: str,
     check: str,
-    corpus: str,
+    corpus: str | None,
     lines: Sequence[str],
     severity: dg.AssetCheckSeverity,
     remark: str = "",
     checked: AssetCheckEvaluationTargetMaterializationData | None = None,
 ) -> dg.AssetCheckEvaluation:
-    """The evaluation of one corpus: passed without findings, else failed with the first twenty."""
+    """The evaluation of one corpus, or of all: passed without findings, else failed with the first twenty."""
     shown = list_of(lines[:_LINES_SHOWN])
     words = [one_line(line[:LINE_CHARACTERS]) for line in lines[:_LINES_IN_DESCRIPTION]]
     return dg.AssetCheckEvaluation(
@@ -83,7 +79,6 @@ def evaluation(
         severity=severity,
         description="\n".join(words) or remark or None,
         metadata={
-            "corpus": corpus,
             "findings": len(lines),
             "first": dg.MetadataValue.md(shown or "none"),
         },

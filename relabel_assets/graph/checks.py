@@ -13,11 +13,16 @@ import polars as pl
 
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
-from relabel_assets.graph.check_results import Results, check_results, check_specs
-from relabel_assets.graph.partitions import CORPORA
+from relabel_assets.graph.check_results import Results, check_results, end_of_check, evaluation
+from relabel_assets.graph.failures import log_traceback, message_of
+from relabel_assets.graph.partitions import CORPORA, UP_TO_DATE
+from relabel_assets.graph.project import Project
+from relabel_assets.graph.recipe import out_of_date_tables
+from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.plural import counted
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
+from relabel_assets.teacher.grading.recorded import NOT_IN_FILE
 from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.warehouse import Warehouse
 
@@ -35,6 +40,14 @@ CHECK_OF_RULE = {
     "primary_key": "unique_key",
     "dtype": "accepted_values",
 }
+
+
+def check_specs(table: str, **descriptions: str) -> list[dg.AssetCheckSpec]:
+    """A check of `table` for each name and description, in every corpus."""
+    return [
+        dg.AssetCheckSpec(name, asset=table, description=description, partitions_def=CORPORA)
+        for name, description in descriptions.items()
+    ]
 
 
 def contract_checks(table: Table) -> dg.AssetChecksDefinition:
@@ -134,6 +147,35 @@ def set_aside_inputs(
 
 
 @dg.multi_asset_check(
+    specs=[
+        # Of all corpora at once: the graph shows the last result of a check, of whatever corpus it is.
+        dg.AssetCheckSpec(
+            UP_TO_DATE,
+            asset=name,
+            description="The rows of every corpus are those of its folder as it is now: no file, "
+            "setting, code or upstream table changed since they were made. If one did, materialize "
+            "the tables of that corpus.",
+        )
+        for name in TABLES
+    ],
+    can_subset=True,
+)
+def is_up_to_date(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
+) -> Results:
+    corpora = context.instance.get_dynamic_partitions("corpus")
+    try:
+        reasons = out_of_date_tables(project, warehouse, corpora)
+    except INPUT_ERRORS as error:
+        log_traceback(context.log, error)
+        reasons = {table: [f"this could not be checked: {message_of(error)}"] for table in TABLES}
+    for key in context.selected_asset_check_keys:
+        table = key.asset_key.to_user_string()
+        yield evaluation(table, UP_TO_DATE, None, reasons.get(table, []), WARN)
+        yield end_of_check(table, UP_TO_DATE)
+
+
+@dg.multi_asset_check(
     specs=check_specs(
         "synthetic_queries",
         splits_do_not_leak="No train or dev query is a near duplicate of a benchmark query or "
@@ -150,25 +192,57 @@ def splits_do_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Wareho
 @dg.multi_asset_check(
     specs=check_specs(
         "teacher_labels",
-        every_pair_is_graded="Every candidate has a grade. Ungraded pairs are counted by reason.",
+        every_pair_is_graded="The teacher graded every pair that it should. Pairs without a grade are "
+        "counted by reason: refused, failed, unparseable, over budget. A recorded teacher may have "
+        "graded a sample of the pairs: then the others count as not recorded, and that is no fault.",
     )
 )
 def every_pair_is_graded(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
-    find = partial(ungraded_pairs, warehouse)
-    yield from check_results(context, "teacher_labels", "every_pair_is_graded", find, severity=WARN)
+    yield from check_results(
+        context,
+        "teacher_labels",
+        "every_pair_is_graded",
+        partial(ungraded_pairs, warehouse),
+        severity=WARN,
+        note=partial(graded_sample, warehouse),
+    )
 
 
 def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
-    """A line for each status and reason of the pairs without a grade, the most frequent first."""
-    statuses = warehouse.query(
-        "select status, status_reason, count(*) as pairs from teacher_labels "
-        "where corpus = $corpus and status <> 'ok' group by all order by pairs desc",
-        {"corpus": corpus},
-    ).iter_rows()
+    """A line for each status and reason of the pairs without a grade, the most frequent first.
+
+    Pairs that a recorded teacher left out are none, if it graded others.
+    """
+    counts = _pairs_by_reason(warehouse, corpus)
+    n_graded = counts.pop(("ok", None), 0)
+    if n_graded:
+        counts.pop(("not_recorded", NOT_IN_FILE), None)
     return [
         f"{counted(n_pairs, 'pair')} {status}: {reason or 'no reason given'}"
-        for status, reason, n_pairs in statuses
+        for (status, reason), n_pairs in counts.items()
     ]
+
+
+def graded_sample(warehouse: Warehouse, corpus: str) -> str:
+    """A note where a recorded teacher graded a part of the pairs; empty where all are graded."""
+    counts = _pairs_by_reason(warehouse, corpus)
+    n_left_out = counts.get(("not_recorded", NOT_IN_FILE), 0)
+    if not n_left_out:
+        return ""
+    graded = f"{counts.get(('ok', None), 0):,} of {counted(sum(counts.values()), 'pair')}"
+    return (
+        f"The recorded teacher graded {graded}, a sample. The other {n_left_out:,} have no recorded "
+        "grade (status not_recorded), which is no fault. The student grades them all."
+    )
+
+
+def _pairs_by_reason(warehouse: Warehouse, corpus: str) -> dict[tuple[str, str | None], int]:
+    rows = warehouse.query(
+        "select status, status_reason, count(*) as pairs from teacher_labels "
+        "where corpus = $corpus group by all order by pairs desc, status, status_reason",
+        {"corpus": corpus},
+    ).iter_rows()
+    return {(status, reason): n_pairs for status, reason, n_pairs in rows}
 
 
 @dg.multi_asset_check(
@@ -198,6 +272,7 @@ def _broken_lines(
 
 CHECKS: list[dg.AssetChecksDefinition] = [
     *(contract_checks(table) for table in TABLES.values()),
+    is_up_to_date,
     nothing_set_aside,
     splits_do_not_leak,
     every_pair_is_graded,

@@ -12,7 +12,8 @@ import polars as pl
 from relabel_assets.benchmark.gate import gate
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
-from relabel_assets.graph.check_results import Results, check_results, check_specs
+from relabel_assets.graph.check_results import Results, check_results
+from relabel_assets.graph.checks import check_specs
 from relabel_assets.graph.project import Project
 from relabel_assets.warehouse.warehouse import Warehouse
 

@@ -10,17 +10,22 @@ import logging
 import os
 import stat
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.errors import RelabelError
+from relabel_assets.errors import RelabelError, WarehouseError
+from relabel_assets.graph.check_results import evaluation
 from relabel_assets.graph.project import Project
+from relabel_assets.graph.recipe import RECIPES, out_of_date_tables
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.regular_files import walk
 from relabel_assets.intake.text import one_line, printable
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.warehouse import Warehouse
 
 # Dagster would warn in every command that observed partitions and partitioned checks are a preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -30,7 +35,9 @@ CORPORA = dg.DynamicPartitionsDefinition(name="corpus")
 FOLDER = "corpus_folder"
 # One group for all assets: the UI opens a graph of several groups folded.
 GROUP = "relabel_assets"
+UP_TO_DATE = "is_up_to_date"
 _LONGEST_REASON = 2_000  # characters, not measured: Dagster keeps one of each tick
+_RANGE_TAG = "dagster/asset_partition_range_start"
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -83,14 +90,34 @@ def folder_observation(folder: CorpusFolder) -> dg.AssetObservation:
     )
 
 
+def up_to_date_events(
+    project: Project, warehouse: Warehouse, corpora: Sequence[str]
+) -> list[dg.AssetCheckEvaluation]:
+    """An evaluation of the check is_up_to_date of each table that was made, over all `corpora`.
+
+    Without a partition: Dagster stores no second evaluation of a partition outside a run.
+    """
+    if not Path(warehouse.database).exists():
+        return []
+    reasons = out_of_date_tables(project, warehouse, corpora)
+    made = {table for _, table in warehouse.receipts()}
+    return [
+        evaluation(table, UP_TO_DATE, None, reasons.get(table, []), dg.AssetCheckSeverity.WARN)
+        for table in TABLES
+        if table in made
+    ]
+
+
 @dg.sensor(
     name="corpus_folders",
-    description="Adds a partition for each new folder under RELABEL_DATA, and records a new data "
-    "version for each changed folder. Starts no run.",
+    description="Adds a partition for each new folder under RELABEL_DATA. Records a new data version "
+    "for each changed folder, and which tables are out of date. Starts no run.",
     minimum_interval_seconds=30,  # Dagster's default
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.SensorResult:
+def corpus_folders(
+    context: dg.SensorEvaluationContext, project: Project, warehouse: Warehouse
+) -> dg.SensorResult:
     """Partitions for new folders, and observations of changed ones."""
     corpora, partitions = project.corpora(), context.instance.get_dynamic_partitions("corpus")
     try:
@@ -99,21 +126,27 @@ def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.
         return dg.SensorResult(skip_reason=printable(str(error)), cursor=context.cursor)
     seen = _seen(context.cursor)
     new = [name for name in names if name not in partitions]
+    runs = context.instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     stat_hashes = {name: _stat_hash(Path(project.data_path) / name) for name in names}
     before = {name: seen.get(name, ("", "")) for name in names}
     stale = [name for name in names if before[name][0] != stat_hashes[name]]
-    stale = [name for name in stale if not _has_run(context, name)]
+    stale = [name for name in stale if not _has_run(runs, name)]
     seen |= {name: (stat_hashes[name], "") for name in stale}  # read again only when it changes
 
     def observe(name: str) -> dg.AssetObservation:
         return folder_observation(corpora.open(name))
 
-    changed = []
+    changed, checked = list[dg.AssetObservation](), list[dg.AssetCheckEvaluation]()
     for name, observation in for_each_corpus(stale, observe, partial(_log_skipped, context.log)):
         content = observation.tags["dagster/data_version"]
         if content != before[name][1]:
             changed.append(observation)
         seen[name] = stat_hashes[name], content
+    if stale:
+        try:
+            checked = up_to_date_events(project, warehouse, names)
+        except WarehouseError as error:  # the changes of folders are recorded all the same
+            context.log.warning(printable(str(error)))
     refused = {problem.file: one_line(str(problem)) for problem in refused_folders}
     for folder, message in refused.items():
         if seen.get(folder) != (message, ""):
@@ -124,7 +157,7 @@ def corpus_folders(context: dg.SensorEvaluationContext, project: Project) -> dg.
     return dg.SensorResult(
         skip_reason=" ".join([counts, *refused.values()])[:_LONGEST_REASON],
         dynamic_partitions_requests=[CORPORA.build_add_request(new)] if new else [],
-        asset_events=changed,
+        asset_events=[*changed, *checked],
         cursor=json.dumps(kept),
     )
 
@@ -149,9 +182,11 @@ def _log_skipped(log: logging.Logger, name: str, error: RelabelError) -> None:
 def _stat_hash(folder: Path) -> str:
     """A hash of the names, kinds, sizes and modification times of the files under `folder`.
 
-    No link is followed. What cannot be read counts by its name and the reason.
+    No link is followed. What cannot be read counts by its name and the reason. The versions of the
+    tables' code count too: after an upgrade it is computed again which tables are out of date.
     """
-    digest = hashlib.sha256()
+    versions = {name: recipe.code_version for name, recipe in RECIPES.items()}
+    digest = hashlib.sha256(json.dumps(versions, sort_keys=True).encode())
     for name, fault in walk(folder):
         try:
             status = (folder / name).lstat()
@@ -163,7 +198,11 @@ def _stat_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _has_run(context: dg.SensorEvaluationContext, corpus: str) -> bool:
-    """Whether a run may be reading the folder. It may miss a change, so that is recorded later."""
-    running = dg.RunsFilter(tags={"dagster/partition": corpus}, statuses=_UNFINISHED)
-    return context.instance.get_runs_count(running) > 0
+def _has_run(runs: Sequence[dg.DagsterRun], corpus: str) -> bool:
+    """Whether one of the unfinished `runs` may be reading the folder of `corpus`.
+
+    It may miss a change, so that is recorded later. A run of a backfill has a range of partitions.
+    """
+    return any(
+        run.tags.get("dagster/partition") == corpus or _RANGE_TAG in run.tags for run in runs
+    )

@@ -1,20 +1,24 @@
 """Recipes: the inputs of each table's rows, and the rule by which a partition is fresh.
 
-What belongs here: the recipe of each table, and the rule that a run and a plan share. What does
+What belongs here: the recipe of each table, and the rule that a run, a plan and a check share. What does
 not: hashes of inputs (inputs.py), and the reaction to a change (table_asset.py, running/plan.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.errors import RelabelError
 from relabel_assets.graph.forecast import Forecast, Trial
 from relabel_assets.graph.inputs import Inputs, plain
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.tables.table import Table
+from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.receipt import Receipt
+from relabel_assets.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,61 @@ def is_fresh(receipt: Receipt | None, input_hash: str, project: Project) -> bool
         and receipt.n_unfinished == 0
         and all((project.home.path / file).exists() for file in receipt.files)
     )
+
+
+def stale_reason(project: Project, receipt: Receipt | None, inputs: Inputs) -> str | None:
+    """The reason why a partition is stale; None for a fresh one."""
+    if receipt is not None and receipt.n_unfinished:
+        return f"{receipt.n_unfinished:,} pieces of work are unfinished"
+    return out_of_date_reason(project, receipt, inputs)
+
+
+def out_of_date_reason(project: Project, receipt: Receipt | None, inputs: Inputs) -> str | None:
+    """The reason why a partition is not that of its inputs, finished or not; None if it is."""
+    if receipt is None:
+        return "never made"
+    if receipt.input_hash != inputs.hash:
+        return f"changed: {inputs.changed_since(receipt)}"
+    gone = [file for file in receipt.files if not (project.home.path / file).exists()]
+    return f"gone: {', '.join(gone)}" if gone else None
+
+
+def stale_tables(
+    project: Project,
+    folder: CorpusFolder,
+    receipts: Mapping[tuple[str, str], Receipt],
+    tables: Sequence[str],
+    reason_of: Callable[[Project, Receipt | None, Inputs], str | None] = stale_reason,
+) -> dict[str, str]:
+    """The stale tables among `tables` with their reasons: changed inputs, or a stale upstream table."""
+    stale: dict[str, str] = {}
+    for name in (name for name in TABLES if name in tables):
+        parents = [parent for parent in TABLES[name].reads if parent in stale]
+        inputs = RECIPES[name].inputs(TABLES[name], folder, receipts)
+        reason = reason_of(project, receipts.get((folder.name, name)), inputs)
+        if reason or parents:
+            stale[name] = reason or if_changed(parents)
+    return stale
+
+
+def out_of_date_tables(
+    project: Project, warehouse: Warehouse, corpora: Sequence[str]
+) -> dict[str, list[str]]:
+    """For each table whose rows are not those of the corpus folders, a line for each such corpus.
+
+    A table that was never made is missing, not out of date. A folder that cannot be used says so
+    itself, when it is read.
+    """
+    receipts = warehouse.receipts()
+    reasons: dict[str, list[str]] = {}
+    for corpus in corpora:
+        with suppress(RelabelError):
+            folder = project.corpora().open(corpus)
+            stale = stale_tables(project, folder, receipts, list(TABLES), out_of_date_reason)
+            for table in stale.keys() & {name for of, name in receipts if of == corpus}:
+                reasons.setdefault(table, []).append(f"{corpus}: {stale[table]}")
+    return reasons
+
+
+def if_changed(parents: Sequence[str]) -> str:
+    return f"if {' or '.join(parents)} changes"

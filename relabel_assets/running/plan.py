@@ -15,17 +15,16 @@ from pathlib import Path
 
 from relabel_assets import definitions  # noqa: F401 (its assets fill RECIPES)
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.graph import recipe
 from relabel_assets.graph.failures import message_of
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
-from relabel_assets.graph.inputs import Inputs
 from relabel_assets.graph.project import Project
-from relabel_assets.graph.recipe import RECIPES, is_fresh
+from relabel_assets.graph.recipe import RECIPES, if_changed, stale_reason
 from relabel_assets.graph.step import Step
 from relabel_assets.intake.one_input import INPUT_ERRORS
-from relabel_assets.progress import silent
+from relabel_assets.progress import working_on
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.connection import named
-from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.warehouse import Warehouse
 
 
@@ -47,15 +46,7 @@ def stale_tables(
     Raises CorpusError or ConfigError where the corpus folder cannot be used.
     """
     folder = project.corpora().open(corpus)
-    receipts = warehouse.receipts()
-    stale: dict[str, str] = {}
-    for name in (name for name in TABLES if name in tables):
-        parents = [parent for parent in TABLES[name].reads if parent in stale]
-        inputs = RECIPES[name].inputs(TABLES[name], folder, receipts)
-        reason = _reason(project, receipts.get((corpus, name)), inputs)
-        if reason or parents:
-            stale[name] = reason or _if_changed(parents)
-    return stale
+    return recipe.stale_tables(project, folder, warehouse.receipts(), tables)
 
 
 def plan(
@@ -82,38 +73,22 @@ def _plan_in(
     planned: list[Planned] = []
     forecasts: dict[str, Forecast] = {}
     for table in (TABLES[name] for name in TABLES if name in tables):
-        recipe, receipts = RECIPES[table.name], copy.receipts()
-        inputs = recipe.inputs(table, folder, receipts)
-        reason = _reason(project, receipts.get((folder.name, table.name)), inputs)
+        table_recipe, receipts = RECIPES[table.name], copy.receipts()
+        inputs = table_recipe.inputs(table, folder, receipts)
+        reason = stale_reason(project, receipts.get((folder.name, table.name)), inputs)
         unknown = tuple(
             name for name in table.reads if name in forecasts and not forecasts[name].is_complete
         )
         if reason is None and not unknown:
             continue
-        step = Step(table, folder, copy, project, silent)
-        trial = Trial(step, recipe.function, inputs.hash, unknown, dict(forecasts))
         try:
-            forecast = recipe.forecast(trial)
+            with working_on(f"{folder.name} / plan of {table.name}") as progress:
+                step = Step(table, folder, copy, project, progress)
+                trial = Trial(step, table_recipe.function, inputs.hash, unknown, dict(forecasts))
+                forecast = table_recipe.forecast(trial)
         except INPUT_ERRORS as error:
             forecast = Forecast(None, f"it would fail: {message_of(error)}", is_complete=False)
         forecasts[table.name] = forecast
-        reason = reason or _if_changed(unknown)
+        reason = reason or if_changed(unknown)
         planned.append(Planned(table.name, reason, forecast.changes, forecast.note))
     return planned
-
-
-def _reason(project: Project, receipt: Receipt | None, inputs: Inputs) -> str | None:
-    """The reason why a partition is stale; None for a fresh one."""
-    if receipt is None:
-        return "never made"
-    if receipt.n_unfinished:
-        return f"{receipt.n_unfinished:,} pieces of work are unfinished"
-    if receipt.input_hash != inputs.hash:
-        return f"changed: {inputs.changed_since(receipt)}"
-    if not is_fresh(receipt, inputs.hash, project):
-        return f"gone: {', '.join(receipt.files)}"
-    return None
-
-
-def _if_changed(parents: Sequence[str]) -> str:
-    return f"if {' or '.join(parents)} changes"

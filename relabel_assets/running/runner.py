@@ -20,6 +20,7 @@ from relabel_assets.files import make_private, whole
 from relabel_assets.graph.failures import failure_message
 from relabel_assets.graph.partitions import (
     FOLDER,
+    UP_TO_DATE,
     add_partitions,
     corpus_folder,
     folder_observation,
@@ -212,7 +213,8 @@ def _outcome(corpus: str, result: dg.ExecuteInProcessResult) -> Outcome:
             tracebacks[step] = failure.error.to_string() if failure.error else ""
     findings = {}
     for check in result.get_asset_check_evaluations():
-        if not check.passed:
+        # The plan says what is out of date, and the corpora that follow are brought up to date next.
+        if not check.passed and check.check_name != UP_TO_DATE:
             first = check.metadata.get("first")
             findings[f"{check.asset_key.to_user_string()}: {check.check_name}"] = as_written(
                 str(first.value) if first else ""

@@ -8,13 +8,16 @@ import dagster as dg
 
 from relabel_assets.graph import partitions
 from relabel_assets.graph.project import Project
+from relabel_assets.warehouse.warehouse import Warehouse
 
 
 def look_at_folders(instance: dg.DagsterInstance, cursor: str | None) -> tuple[dict[str, str], str]:
     """One tick: the data version of each folder that changed, and the cursor for the next."""
     project = Project.from_environment()
     context = dg.build_sensor_context(
-        instance=instance, cursor=cursor, resources={"project": project}
+        instance=instance,
+        cursor=cursor,
+        resources={"project": project, "warehouse": Warehouse.at(project.home.warehouse)},
     )
     result = partitions.corpus_folders(context)
     assert isinstance(result, dg.SensorResult) and result.cursor and not result.run_requests
@@ -25,4 +28,5 @@ def look_at_folders(instance: dg.DagsterInstance, cursor: str | None) -> tuple[d
     return {
         str(event.partition): event.tags["dagster/data_version"]
         for event in result.asset_events or []
+        if isinstance(event, dg.AssetObservation)
     }, result.cursor

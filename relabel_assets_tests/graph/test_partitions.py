@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -17,8 +18,15 @@ from relabel_assets.graph.partitions import (
     corpus_folders,
 )
 from relabel_assets.graph.project import Project
-from relabel_assets_tests.builders import write_corpus
+from relabel_assets.graph.recipe import RECIPES
+from relabel_assets.running import runner
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.warehouse import Warehouse
+from relabel_assets_tests.builders import make, write_corpus
 from relabel_assets_tests.graph.sensor_ticks import look_at_folders
+
+RANGE = {"start": "a", "end": "z"}
+LABELS = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates", "teacher_labels"]
 
 
 def test_only_changed_content_marks_a_folder_changed(
@@ -55,6 +63,88 @@ def test_a_folder_that_changes_during_a_run_is_marked_changed_after_it(home: Pat
         assert (set(during), set(after)) == (set(), {"tiny"})
 
 
+def test_a_run_of_a_backfill_counts_as_one_of_any_corpus(home: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = build_definitions(Project.from_environment()).resolve_job_def("label_corpus")
+        add_partitions(instance, ["a", "tiny", "z"])
+        backfill = {f"dagster/asset_partition_range_{end}": name for end, name in RANGE.items()}
+        at_work = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags=backfill
+        )
+        during, cursor = look_at_folders(instance, None)
+        instance.report_run_canceled(at_work)
+        after, _ = look_at_folders(instance, cursor)
+        assert (set(during), set(after)) == (set(), {"tiny"})
+
+
+def up_to_date(instance: dg.DagsterInstance) -> dict[str, tuple[str, str]]:
+    """The last result of the check is_up_to_date of each table that has one, with its reason."""
+    results = {}
+    for table in TABLES:
+        key = dg.AssetCheckKey(dg.AssetKey(table), "is_up_to_date")
+        last = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        if last and last[0].evaluation:
+            results[table] = last[0].status.value, last[0].evaluation.description or ""
+    return results
+
+
+def test_a_change_of_the_folder_marks_the_tables_that_are_out_of_date(home: Path) -> None:
+    grades = home / "data" / "tiny" / "teacher_labels.jsonl"
+    content = grades.read_text()
+    make(*LABELS)
+    project, _ = runner.from_environment()
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        assert up_to_date(instance) == dict.fromkeys(LABELS, ("SUCCEEDED", ""))
+        _, cursor = look_at_folders(instance, None)
+        grades.write_text(content.replace('"grade": 0', '"grade": 1', 1))
+        changed, cursor = look_at_folders(instance, cursor)
+        assert set(changed) == {"tiny"}
+        after = up_to_date(instance)
+        fresh = ("seed_docs", "synthetic_queries", "reference_labels")
+        assert {table: after[table] for table in fresh} == dict.fromkeys(fresh, ("SUCCEEDED", ""))
+        assert after["bm25_candidates"] == ("FAILED", "tiny: changed: files teacher_labels")
+        assert after["teacher_labels"] == ("FAILED", "tiny: changed: files teacher_labels")
+        grades.write_text(content)
+        look_at_folders(instance, cursor)
+        assert up_to_date(instance) == dict.fromkeys(LABELS, ("SUCCEEDED", ""))
+
+
+def test_a_run_clears_the_mark_of_a_table_that_was_out_of_date(home: Path) -> None:
+    make("seed_docs")
+    project, _ = runner.from_environment()
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        _, cursor = look_at_folders(instance, None)
+        with (home / "data" / "tiny" / "documents.jsonl").open("a") as file:
+            file.write('{"doc_id": "new", "body": "One more document."}\n')
+        _, cursor = look_at_folders(instance, cursor)
+        assert up_to_date(instance) == {"seed_docs": ("FAILED", "tiny: changed: files documents")}
+        make("seed_docs")
+        assert up_to_date(instance) == {"seed_docs": ("SUCCEEDED", "")}
+
+
+def test_a_new_version_of_the_code_marks_its_table(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("seed_docs")
+    project, _ = runner.from_environment()
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance:
+        _, cursor = look_at_folders(instance, None)
+        newer = replace(RECIPES["seed_docs"], code_version="next")
+        monkeypatch.setitem(RECIPES, "seed_docs", newer)
+        changed, _ = look_at_folders(instance, cursor)
+        assert changed == {}  # the folder is as it was
+        assert up_to_date(instance) == {"seed_docs": ("FAILED", "tiny: changed: code")}
+
+
+def test_a_damaged_warehouse_hides_no_change_of_a_folder(home: Path) -> None:
+    warehouse = Project.from_environment().home.warehouse
+    warehouse.parent.mkdir(exist_ok=True)
+    warehouse.write_bytes(b"no database" * 1_000)
+    with dg.DagsterInstance.ephemeral() as instance:
+        changed, _ = look_at_folders(instance, None)
+        assert set(changed) == {"tiny"} and up_to_date(instance) == {}
+
+
 def test_an_unreadable_folder_does_not_hide_the_others(home: Path) -> None:
     write_corpus(home / "data" / "broken")
     settings = home / "data" / "broken" / "corpus.yaml"
@@ -73,7 +163,8 @@ def tick(
 ) -> tuple[dg.SensorResult, str, list[str]]:
     """A tick of the sensor: its result, its cursor, and the lines it logged."""
     with dg.DagsterInstance.ephemeral() as instance:
-        resources = {"project": Project.from_environment()}
+        project = Project.from_environment()
+        resources = {"project": project, "warehouse": Warehouse.at(project.home.warehouse)}
         context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources)
         capsys.readouterr()
         result = corpus_folders(context)

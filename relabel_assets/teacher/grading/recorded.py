@@ -9,6 +9,9 @@ import polars as pl
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.teacher.grading.grading import LABEL_SCHEMA
 
+# The reason of a pair that the file does not name. That is no fault: it may hold a sample.
+NOT_IN_FILE = "no recorded grade for this pair"
+
 
 def grade_recorded(
     pairs: pl.DataFrame, recorded_labels: pl.DataFrame, rubric: Rubric
@@ -39,7 +42,7 @@ def grade_recorded(
     is_grade = grade.is_between(0, highest) & (grade == grade.floor())
     reason = (
         pl.when(grade.is_null())
-        .then(pl.lit("no recorded grade for this pair"))
+        .then(pl.lit(NOT_IN_FILE))
         .otherwise(pl.format("the recorded grade {} is not one of 0 to {}", grade, pl.lit(highest)))
     )
     labels = joined.with_columns(is_ok=is_grade.fill_null(value=False)).with_columns(
