@@ -16,6 +16,7 @@ from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import CorpusError, Problem
 from relabel_assets.intake.one_input import costs_itself, reason_of
 from relabel_assets.intake.text import one_line
+from relabel_assets.progress import Progress, silent
 
 # A corpus name is a partition key of Dagster and a part of file names on every system.
 NAME = re.compile(r"[a-z0-9_]{1,64}")
@@ -64,7 +65,7 @@ class Corpora:
         _ = folder.config, folder.rubric  # parsed here, so that an error comes before any work
         return folder
 
-    def check(self, name: str) -> list[Problem]:
+    def check(self, name: str, progress: Progress = silent) -> list[Problem]:
         """A problem for every row and file that cannot be used, and for what only a person can state.
 
         Raises CorpusError or ConfigError for a corpus that cannot be opened.
@@ -77,7 +78,7 @@ class Corpora:
                 return rows()
             return None
 
-        documents = read("documents", folder.documents)
+        documents = read("documents", lambda: folder.documents(progress))
         provided = read("queries.jsonl", folder.queries)
         recorded = read("teacher_labels.jsonl", folder.recorded_labels)
         reference = read("reference_labels.qrels", folder.reference_labels)

@@ -54,6 +54,9 @@ class Questions(Protocol):
     def __iter__(self) -> Iterator[Request]:
         """The requests, in the same order each time."""
 
+    def __len__(self) -> int:
+        """The number of requests."""
+
     def read(self, body: Any) -> ParsedReply:
         """The parsed reply in the body of a 2xx response."""
 
@@ -80,6 +83,9 @@ class GradingQuestions:
     def __iter__(self) -> Iterator[Request]:
         for pair in self.pairs.iter_rows(named=True):
             yield from grading_requests(pair, self.prompt, self.rubric, self.config)
+
+    def __len__(self) -> int:
+        return self.pairs.height * self.n_per_pair
 
     def read(self, body: Any) -> ParsedReply:
         return read_grade(body, self.rubric.n_grades)
@@ -111,6 +117,9 @@ class QueryQuestions:
     def __iter__(self) -> Iterator[Request]:
         for seed, wanted in zip(self.seeds, self.wanted, strict=True):
             yield queries_request(seed, wanted, self.prompt, self.config)
+
+    def __len__(self) -> int:
+        return len(self.seeds)
 
     def read(self, body: Any) -> ParsedReply:
         return read_queries(body)

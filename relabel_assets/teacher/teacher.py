@@ -75,7 +75,12 @@ class Teacher:
         return label_frame([row for row in labels.rows if row is not None])
 
     def estimate(
-        self, questions: Questions, *, corpus: str, n_pairs: int | None = None
+        self,
+        questions: Questions,
+        *,
+        corpus: str,
+        n_pairs: int | None = None,
+        progress: Progress = silent,
     ) -> Estimate:
         """The estimate for asking `questions`, without network.
 
@@ -83,7 +88,9 @@ class Teacher:
         """
         config, sender = questions.config, self.sender(questions, corpus)
         workloads = {model: Workload(model) for model in questions.models}
-        for request, outgoing in sender.look_up(questions, questions.read):
+        looked_up = sender.look_up(questions, questions.read)
+        for done, (request, outgoing) in enumerate(looked_up, start=1):
+            progress("estimating, requests", done, len(questions))
             workload = workloads[request.model]
             if outgoing is None and n_pairs is None:
                 workload = workload.with_answered()

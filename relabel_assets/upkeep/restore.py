@@ -15,6 +15,7 @@ from relabel_assets.files import make_private
 from relabel_assets.home import Home
 from relabel_assets.intake.input_limits import MAX_UNPACKED_RATIO, MIN_UNPACKED_LIMIT_BYTES
 from relabel_assets.intake.one_input import reason_of
+from relabel_assets.progress import Progress, silent
 from relabel_assets.upkeep.archive import FOLDERS, NO_BACKUP, WAREHOUSE, Archive
 from relabel_assets.upkeep.backup import SCRATCH
 from relabel_assets.warehouse.connection import named
@@ -25,7 +26,9 @@ _LEAST_FREE_BYTES = 500_000_000
 _BYTES_BETWEEN_LOOKS = 64_000_000  # at the free space; not measured
 
 
-def restore(home: Home, file: Path, *, max_bytes: int | None = None) -> list[str]:
+def restore(
+    home: Home, file: Path, *, max_bytes: int | None = None, progress: Progress = silent
+) -> list[str]:
     """Restore a backup into a home without any of its parts; return the names of the parts.
 
     `max_bytes` limits what `file` unpacks to; by default 50 times its size, and at least 2 GiB.
@@ -42,7 +45,7 @@ def restore(home: Home, file: Path, *, max_bytes: int | None = None) -> list[str
         raise ConfigError(f"{file} does not exist, or is no file. {NO_BACKUP}")
     try:
         with _new_folders(home.path), _scratch(home.path) as scratch:
-            _unpack(file, scratch, max_bytes)
+            _unpack(file, scratch, max_bytes, progress)
             parts = [name for name in (*FOLDERS, WAREHOUSE) if (scratch / name).exists()]
             _test(file, scratch)
             with ExitStack() as undo:
@@ -59,11 +62,11 @@ def restore(home: Home, file: Path, *, max_bytes: int | None = None) -> list[str
     return parts
 
 
-def _unpack(file: Path, scratch: Path, max_bytes: int | None) -> None:
+def _unpack(file: Path, scratch: Path, max_bytes: int | None, progress: Progress) -> None:
     """Write the files of `file` into `scratch`, an empty folder."""
-    n_written = 0
+    n_written, n_packed = 0, file.stat().st_size
     with file.open("rb") as stream:
-        limit = max_bytes or max(MIN_UNPACKED_LIMIT_BYTES, MAX_UNPACKED_RATIO * file.stat().st_size)
+        limit = max_bytes or max(MIN_UNPACKED_LIMIT_BYTES, MAX_UNPACKED_RATIO * n_packed)
         for place, content in Archive(file, stream, limit).files():
             target = scratch / place
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +77,8 @@ def _unpack(file: Path, scratch: Path, max_bytes: int | None) -> None:
                         _require_space(file, scratch)
                     out.write(piece)
                     n_written += len(piece)
+                    total = -(-n_packed // 1_000_000)
+                    progress("unpacking, MB", min(stream.tell() // 1_000_000, total), total)
 
 
 def _require_space(file: Path, folder: Path) -> None:

@@ -37,6 +37,7 @@ def test_there_is_one_request_per_pair_model_and_vote() -> None:
     questions = GradingQuestions(make_pairs(3), config, default_rubric(), grading_prompt())
     assert (questions.n_per_pair, questions.models) == (4, ("gpt-4o", "other"))
     assert len(list(questions)) == len(list(questions)) == 12  # as often as they are gone through
+    assert len(questions) == 12
 
 
 def test_a_grade_is_parsed_by_the_rubric() -> None:
@@ -52,6 +53,7 @@ def test_only_the_first_model_writes_queries(tmp_path: Path) -> None:
     questions = QueryQuestions(documents, config, QueriesConfig(per_document=2), queries_prompt())
     assert questions.models == ("gpt-4o",)
     assert [request.model for request in questions] == ["gpt-4o"] * 5
+    assert len(questions) == 5
     assert questions.assumed_completion_tokens == 2 * 30
 
 

@@ -67,7 +67,7 @@ def test_a_backup_that_fails_leaves_no_file(
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tarfile.TarFile, "add", fail)
+    monkeypatch.setattr(tarfile.TarFile, "addfile", fail)
     with pytest.raises(ConfigError, match="cannot be written"):
         back_up(home, Warehouse.at(home.warehouse), tmp_path / "backup.tar.gz")
     assert not list(tmp_path.glob("*backup*"))

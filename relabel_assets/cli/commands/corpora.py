@@ -57,7 +57,9 @@ def corpora_check(
     - `relabel corpora check --format json | jq '.problems[].message'`
     """
     from relabel_assets.cli import output, output_json
+    from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.intake.one_input import for_each_corpus
+    from relabel_assets.progress import working_on
     from relabel_assets.running import runner
 
     is_json = output_format is OutputFormat.JSON
@@ -78,7 +80,13 @@ def corpora_check(
 
     chosen = [*(named or []), *(corpus or [])]
     names = chosen_corpora(chosen, project.data_path, corpora.names())
-    for name, found in for_each_corpus(names, corpora.check, on_failure):
+    show_progress()
+
+    def check(name: str) -> list[Problem]:
+        with working_on(name) as progress:
+            return corpora.check(name, progress)
+
+    for name, found in for_each_corpus(names, check, on_failure):
         report(name, found)
     if problems:
         raise typer.Exit(3)

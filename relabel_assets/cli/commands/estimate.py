@@ -17,11 +17,13 @@ def estimate(corpus: CorpusOption = None) -> None:
     """
     from relabel_assets.cli import output
     from relabel_assets.cli.each_corpus import EachCorpus
+    from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
     output.print_problems(corpora.refused())
+    show_progress()
     names, each = chosen_corpora(corpus, project.data_path, corpora.names()), EachCorpus()
     for _ in each.of(names, lambda name: _print_estimates(project, warehouse, name)):
         pass
@@ -31,6 +33,7 @@ def estimate(corpus: CorpusOption = None) -> None:
 def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> None:
     """Print the estimates of one corpus: of its queries, where the teacher writes them, and its grades."""
     from relabel_assets.cli import output_teacher
+    from relabel_assets.progress import working_on
     from relabel_assets.running.candidate_pairs import candidate_pairs
     from relabel_assets.running.plan import stale_tables
     from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
@@ -41,10 +44,13 @@ def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> N
         return
     teacher, pairs = project.teacher(), candidate_pairs(warehouse, name)
     if not folder.has_queries:
-        writing = QueryQuestions.for_corpus(folder, folder.documents().frame)
-        output_teacher.print_queries_estimate(name, teacher.estimate(writing, corpus=name))
+        with working_on(f"{name} / queries") as progress:
+            writing = QueryQuestions.for_corpus(folder, folder.documents(progress).frame)
+            estimated = teacher.estimate(writing, corpus=name, progress=progress)
+        output_teacher.print_queries_estimate(name, estimated)
     if pairs.is_empty():
-        assumed = AssumedPairs.for_corpus(folder)
+        with working_on(f"{name} / sample"):
+            assumed = AssumedPairs.for_corpus(folder)
         n_pairs, assumption = assumed.n_pairs, assumed.assumption
         questions = GradingQuestions.for_corpus(folder, assumed.sample)
         grading = teacher.estimate(questions, corpus=name, n_pairs=n_pairs)
@@ -59,7 +65,8 @@ def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> N
                 f"{', '.join(stale)} again before grading"
             )
         questions = GradingQuestions.for_corpus(folder, pairs)
-        grading = teacher.estimate(questions, corpus=name)
+        with working_on(f"{name} / grades") as progress:
+            grading = teacher.estimate(questions, corpus=name, progress=progress)
     spent_usd = teacher.ledger.spend(name).usd
     output_teacher.print_estimate(
         name, n_pairs, grading, folder.config.teacher, spent_usd, assumption

@@ -29,11 +29,16 @@ def backup(
 ) -> None:
     """Write warehouse, models, ledger and reports to one file. Safe while runs are in progress."""
     from relabel_assets.cli import output
+    from relabel_assets.cli.progress_display import show_progress
+    from relabel_assets.progress import working_on
     from relabel_assets.running import runner
     from relabel_assets.upkeep.backup import back_up
 
     project, warehouse = runner.from_environment()
-    output.print_backup(out, back_up(project.home, warehouse, out))
+    show_progress()
+    with working_on(out.name) as progress:
+        sizes = back_up(project.home, warehouse, out, progress)
+    output.print_backup(out, sizes)
 
 
 def restore(
@@ -51,11 +56,16 @@ def restore(
     from rich.markup import escape
 
     from relabel_assets.cli import output
+    from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.home import Home
+    from relabel_assets.progress import working_on
     from relabel_assets.upkeep.restore import restore as restore_backup
 
     home = Home.from_environment()  # not created yet: a failed restore leaves nothing
-    parts = restore_backup(home, file, max_bytes=int(max_gb * 1e9) if max_gb else None)
+    max_bytes = int(max_gb * 1e9) if max_gb else None
+    show_progress()
+    with working_on(file.name) as progress:
+        parts = restore_backup(home, file, max_bytes=max_bytes, progress=progress)
     output.OUT.print(
         f"{escape(str(home.path))}: {', '.join(parts)} restored",
         highlight=False,
