@@ -1,8 +1,8 @@
-"""Printed output of the commands: problems, outcomes of runs, the benchmark, costs.
+"""Printed output of the commands: problems, corpora, plans, outcomes of runs, next steps.
 
 What belongs here: formatting of frames and outcomes for a terminal. What does not: their
-computation, the teacher's commands (output_teacher.py), and results of SQL queries
-(output_frames.py).
+computation, the benchmark (output_report.py), the teacher's commands (output_teacher.py), and results
+of SQL queries (output_frames.py).
 """
 
 import os
@@ -14,23 +14,18 @@ from pathlib import Path
 import polars as pl
 from rich.markup import escape
 
-from relabel_assets.benchmark.report import summary
 from relabel_assets.cli.console import ERR, OUT, is_debugging
-from relabel_assets.cli.each_corpus import EachCorpus
-from relabel_assets.cli.output_tables import Wide, print_table
-from relabel_assets.cli.output_verdict import print_verdict, verdict_facts
+from relabel_assets.cli.output_tables import print_table
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.checks import CHECKS
 from relabel_assets.graph.gate_checks import GATE_CHECKS
-from relabel_assets.graph.project import Project
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import cut, one_line
 from relabel_assets.plural import counted
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
 from relabel_assets.upkeep.doctor import Finding
-from relabel_assets.warehouse.warehouse import Warehouse
 
 _DESCRIPTION_CHARACTERS = 200  # of a corpus, in a table of all corpora
 
@@ -124,48 +119,6 @@ def check_meanings() -> dict[str, str]:
     }
 
 
-def print_report(
-    project: Project, warehouse: Warehouse, corpora: Sequence[str], each: EachCorpus
-) -> None:
-    """Print the benchmark of each corpus, a row per labeler and a column per metric; then the costs."""
-    for _ in each.of(corpora, lambda corpus: _print_benchmark(project, warehouse, corpus)):
-        pass
-    _print_costs(warehouse, corpora)
-
-
-def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> None:
-    rows = warehouse.read("benchmark_report", corpus)
-    if rows.is_empty():
-        if (corpus, "benchmark_report") in warehouse.receipts():
-            OUT.print(f"[bold]{corpus}[/]: the benchmark measured nothing.", highlight=False)
-            print_verdict(verdict_facts(project, warehouse, corpus))
-        else:
-            OUT.print(
-                f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a "
-                "completed `relabel run`."
-            )
-        return
-    frame = summary(rows)
-    first = rows.filter(pl.col("slice") == "all").row(0, named=True)
-    kind = first["reference_kind"]
-    graders = "reference labels" if kind == "not stated" else f"{kind} reference labels"
-    title = (
-        f"{corpus}: against {graders}, "
-        f"{first['n_queries']} queries, {first['n_pairs']} pairs, 95 % intervals"
-    )
-    cells = [[cell or "-" for cell in row] for row in frame.iter_rows()]
-    print_table(frame.columns, cells, title=title, wide=Wide.CONTINUED)
-    print_verdict(verdict_facts(project, warehouse, corpus))
-    if page := report_page(project, corpus):
-        OUT.print(f"  page: {escape(str(page))}", highlight=False, soft_wrap=True)
-
-
-def report_page(project: Project, corpus: str) -> Path | None:
-    """The report of a corpus as an HTML page, if there is one."""
-    page = project.home.reports / f"{corpus}.html"
-    return page if page.exists() else None
-
-
 def print_next_steps(corpus: str) -> None:
     """Print commands that can be pasted as they stand, into a new shell in this folder."""
     command = this_command()
@@ -228,35 +181,4 @@ def print_labeled(out: Path, counts: pl.DataFrame) -> None:
     for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
         ERR.print(
             f"  [yellow]{n_rows:,} without a grade: {escape(str(reason))}[/]", highlight=False
-        )
-
-
-def spend_of(warehouse: Warehouse, corpora: Sequence[str]) -> pl.DataFrame:
-    """The pairs, requests and dollars behind the present labels, a row per corpus."""
-    return warehouse.query(
-        """
-        select corpus, sum(pairs)::bigint as pairs, sum(graded_pairs)::bigint as graded_pairs,
-            sum(requests)::bigint as requests, sum(cost_usd) as cost_usd,
-            sum(pairs_of_unknown_price)::bigint as pairs_of_unknown_price
-        from teacher_spend group by all order by all
-        """
-    ).filter(pl.col("corpus").is_in(list(corpora)))
-
-
-def _print_costs(warehouse: Warehouse, corpora: Sequence[str]) -> None:
-    """Print the graded pairs and the dollars paid of each corpus."""
-    spend = spend_of(warehouse, corpora)
-    if spend.is_empty():
-        return
-    OUT.print("\n[bold]Cost of the labels[/]")
-    for row in spend.iter_rows(named=True):
-        if row["requests"]:
-            paid = f"${row['cost_usd'] or 0:.4f} for {counted(row['requests'], 'request')}"
-            if row["pairs_of_unknown_price"]:
-                paid += f", {row['pairs_of_unknown_price']:,} of them without a known price"
-        else:
-            paid = "nothing paid: the teacher's grades were recorded"
-        OUT.print(
-            f"  {row['corpus']}: {row['graded_pairs']:,} of {row['pairs']:,} pairs graded; {paid}",
-            highlight=False,
         )

@@ -42,7 +42,7 @@ def run(
 
     - `relabel run --format json 2> progress.log | jq .status`
     """
-    from relabel_assets.cli import output, output_json
+    from relabel_assets.cli import output, output_json, output_report
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
 
@@ -71,7 +71,9 @@ def run(
     elif not outcomes and not each.failures:
         output.print_nothing_to_do(names)
     elif "benchmark_report" in tables:
-        output.print_report(project, warehouse, [outcome.corpus for outcome in outcomes], each)
+        output_report.print_report(
+            project, warehouse, [outcome.corpus for outcome in outcomes], each
+        )
     if next_steps and not is_json:
         output.print_next_steps(names[0])
     if failed:
@@ -129,7 +131,7 @@ def report(corpus: CorpusOption = None, output_format: FormatOption = OutputForm
 
     - `relabel report --format json | jq '.metrics[] | select(.metric == "ndcg@10")'`
     """
-    from relabel_assets.cli import output, output_json
+    from relabel_assets.cli import output_json, output_report
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.running import runner
 
@@ -143,7 +145,7 @@ def report(corpus: CorpusOption = None, output_format: FormatOption = OutputForm
             output_json.print_json(name, record)
         output_json.print_failures(each.failures)
     else:
-        output.print_report(project, warehouse, names, each)
+        output_report.print_report(project, warehouse, names, each)
     each.exit_if_failed()
 
 
