@@ -18,6 +18,7 @@ from relabel_assets.benchmark.gate import VERDICTS, GateResult, worst
 from relabel_assets.benchmark.plots import interval_plot, markdown_table
 from relabel_assets.intake.markdown import inert
 from relabel_assets.intake.text import cut, storable
+from relabel_assets.plural import counted
 
 _LONGEST_TEXT = 2_000  # characters, not measured: a rationale or a description of a screen
 LABELER_ORDER = ("teacher", "student", "base", "bm25", DIFFERENCE)
@@ -73,7 +74,8 @@ def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
     """The report for the Dagster UI.
 
     >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
-    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511]})
+    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511],
+    ...                      "n_queries": [56]})
     >>> print(render_markdown(rows, ReportFacts("people_handbook")).splitlines()[0])
     ### people_handbook
     """
@@ -83,7 +85,8 @@ def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
     for name in slice_names(rows):
         table = summary(rows, name)
         cells = ([inert(row[0]), *(cell or "-" for cell in row[1:])] for row in table.iter_rows())
-        parts += [f"**{inert(name)}**", markdown_table(table.columns, cells)]
+        title = inert(slice_title(rows, name))
+        parts += [f"**{title}**", markdown_table(table.columns, cells)]
     return "\n\n".join([*parts, *(f"- {sentence}" for sentence in definitions(facts))])
 
 
@@ -93,7 +96,8 @@ def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
     The browser is told to load nothing and to run no script.
 
     >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
-    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511]})
+    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511],
+    ...                      "n_queries": [56]})
     >>> page = render_html(rows, ReportFacts("people_handbook", description="<script>"))
     >>> "<h1>people_handbook</h1>" in page, "<script>" in page
     (True, False)
@@ -103,7 +107,7 @@ def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
         facts=facts,
         is_passed=worst(facts.gate) == "passed",
         statements=statements(facts),
-        slices=[(name, summary(rows, name)) for name in slice_names(rows)],
+        slices=[(name, slice_title(rows, name), summary(rows, name)) for name in slice_names(rows)],
         plots=[
             (metric, interval_plot(metric, of_metric))
             for metric, of_metric in intervals.items()
@@ -148,7 +152,7 @@ def definitions(facts: ReportFacts) -> list[str]:
         "Kappa: Cohen's kappa of grades over all pairs, and with quadratic weights. BM25 and the base "
         "give scores; cut points from the training labels make grades of them.",
         f"Intervals: 95 %, percentiles of a paired bootstrap over queries ({facts.n_resamples} "
-        f"resamples, seed {facts.seed}).",
+        f"resamples, seed {facts.seed}). From few queries they are narrower than they claim.",
         "Labelers: base is the student's model before training; student-teacher is the difference "
         "of the two.",
         "Gate: passed if the whole interval of student-teacher is above minus the margin, in NDCG@10 and "
@@ -163,6 +167,16 @@ def slice_names(rows: pl.DataFrame) -> list[str]:
     ['all', 'intent=keyword']
     """
     return sorted(rows["slice"].unique(), key=lambda name: (name != "all", name))
+
+
+def slice_title(rows: pl.DataFrame, name: str) -> str:
+    """A slice with its number of queries: intervals of few are narrower than they claim.
+
+    >>> slice_title(pl.DataFrame({"slice": ["all", "all"], "n_queries": [55, 56]}), "all")
+    'All queries: 56 queries'
+    """
+    n_queries = int(rows.filter(pl.col("slice") == name)["n_queries"].to_numpy().max())
+    return f"{'All queries' if name == 'all' else name}: {counted(n_queries, 'query')}"
 
 
 def _intervals(rows: pl.DataFrame, metric: str) -> list[tuple[str, float, float, float]]:

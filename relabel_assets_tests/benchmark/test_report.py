@@ -127,7 +127,7 @@ def test_a_long_text_is_cut_on_the_page(rows: pl.DataFrame) -> None:
 
 def test_the_markdown_has_each_slice_with_its_intervals(rows: pl.DataFrame) -> None:
     text = render_markdown(rows, ReportFacts("tiny", reference_kind="adjudicated"))
-    assert "**intent=keyword**" in text
+    assert "**intent=keyword: 2 queries**" in text and "**intent=question: 1 query**" in text
     assert "| teacher | 1.000 [1.00, 1.00] |" in text
     assert "No person gave the reference grades" in text
     assert summary(rows)["labeler"].to_list() == [

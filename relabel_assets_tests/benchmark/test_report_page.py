@@ -40,12 +40,12 @@ BROWSER = next(
 
 def page() -> str:
     rows = [
-        (labeler, metric, name, 0.123 + n / 1000, 0.11, 0.13)
+        (labeler, metric, name, 0.123 + n / 1000, 0.11, 0.13, 56 if name == "all" else 1)
         for name in ("all", "intent=keyword")
         for n, metric in enumerate(METRICS)
         for labeler in LABELER_ORDER
     ]
-    columns = ["labeler", "metric", "slice", "value", "ci_low", "ci_high"]
+    columns = ["labeler", "metric", "slice", "value", "ci_low", "ci_high", "n_queries"]
     return render_html(pl.DataFrame(rows, schema=columns, orient="row"), FACTS)
 
 
@@ -66,8 +66,8 @@ def test_scroll_areas_are_reached_by_keyboard_and_have_names() -> None:
         attributes for _, attributes in elements(page()) if attributes.get("class") == "scroll"
     ]
     assert [area["aria-label"] for area in areas] == [
-        "Metrics: All queries",
-        "Metrics: intent=keyword",
+        "Metrics: All queries: 56 queries",
+        "Metrics: intent=keyword: 1 query",
         "Pairs on which the student is furthest from the reference",
         "Student and cost",
     ]
