@@ -62,7 +62,7 @@ print({sensor.default_status.value for sensor in repository.sensor_defs})
 nodes = repository.asset_graph.asset_nodes
 print({node.backfill_policy.policy_type.name for node in nodes if node.backfill_policy})
 print(defs.resources["project"].home_path)
-print([name for name in ("torch", "openai", "transformers", "peft") if name in sys.modules])
+print([name for name in ("torch", "openai", "transformers", "peft", "sklearn") if name in sys.modules])
 """
     home = tmp_path / "home"
     settings = {"RELABEL_AUTOMATION": "on", "RELABEL_BACKFILL": "single_run"}
