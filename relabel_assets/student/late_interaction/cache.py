@@ -6,6 +6,7 @@ itself (documents.py) and scores (scoring.py). Imported only where a model is ne
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import polars as pl
@@ -71,13 +72,21 @@ def iter_encoded_documents(
         keys = [_key(columns) for columns in chunk.select(DOCUMENT_COLUMNS).iter_rows()]
         encoded = [cache.get(key) for key in keys]
         missing = [row for row, document in enumerate(encoded) if document is None]
-        computed = encode_documents(encoder, chunk[missing].to_dicts()) if missing else []
+        report = partial(_report_rows, progress, done, len(missing), documents.height)
+        computed = encode_documents(encoder, chunk[missing].to_dicts(), report) if missing else []
         for row, document in zip(missing, computed, strict=True):
             encoded[row] = document
             _store(cache, keys[row], document)
         yield from zip(chunk["doc_id"], encoded, strict=True)
         done += size
         progress("encoding documents", done, documents.height)
+
+
+def _report_rows(
+    progress: Progress, n_before: int, n_now: int, n_documents: int, n_rows: int, total: int
+) -> None:
+    """Report documents while a chunk of them is encoded: on a slow machine it takes a minute."""
+    progress("encoding documents", n_before + n_now * n_rows // total, n_documents)
 
 
 def iter_pair_chunks(

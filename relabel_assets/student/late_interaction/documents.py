@@ -9,7 +9,7 @@ and compares words as word pieces, so it needs no second tokenizer.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -53,9 +53,13 @@ class EncodedDocument:
 
 
 def encode_documents(
-    encoder: Encoder, documents: Sequence[Mapping[str, Any]]
+    encoder: Encoder,
+    documents: Sequence[Mapping[str, Any]],
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[EncodedDocument]:
     """Encode each document, in the order given, all in memory at once (for many: cache.py).
+
+    `progress` is called with the number of finished token rows, and of all.
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.runtime.encoder import load_encoder
@@ -68,7 +72,7 @@ def encode_documents(
     2
     """
     window_texts = [windows(document) for document in documents]
-    vectors = iter(encoder.encode([text for texts in window_texts for text in texts]))
+    vectors = iter(encoder.encode([text for texts in window_texts for text in texts], progress))
     header_ids = encoder.words([header(document) for document in documents])
     title_ids = encoder.words([str(document.get("title") or "") for document in documents])
     body_ids = encoder.words([body(document) for document in documents])

@@ -96,11 +96,11 @@ class Encoder:
 
     @torch.inference_mode()
     def encode(
-        self, texts: Sequence[str], progress: Callable[[int], None] = lambda done: None
+        self, texts: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[Tensor]:
         """The unit token vectors of each text, (tokens, H), in the order given.
 
-        `progress` is called with the number of finished rows.
+        `progress` is called with the number of finished rows, and of all: a long text has several.
         """
         rows = [
             (text, piece)
@@ -115,7 +115,7 @@ class Encoder:
             for row, row_vectors in zip(batch, by_row, strict=True):
                 parts[rows[row][0]].append((row, row_vectors))
             done += len(batch)
-            progress(done)
+            progress(done, len(rows))
         for text_parts in parts:
             text_parts.sort(key=lambda part: part[0])  # by row
         # torch.cat copies even a single piece: a view would keep its whole batch in memory.

@@ -42,9 +42,9 @@ def test_an_empty_text_has_the_vectors_of_its_special_tokens(encoder: Encoder) -
 
 
 def test_progress_reports_every_row(encoder: Encoder) -> None:
-    done: list[int] = []
-    encoder.encode(["leave"] * 5, progress=done.append)
-    assert done[-1] == 5
+    reports: list[tuple[int, int]] = []
+    encoder.encode(["leave"] * 5, progress=lambda *report: reports.append(report))
+    assert reports[-1] == (5, 5)
 
 
 def test_max_length_is_at_most_the_models_maximum(tmp_path: Path) -> None:
