@@ -1,6 +1,6 @@
 """The document cache and the chunks in which documents are encoded and pairs are yielded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -42,7 +42,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The titles of the documents of each call of the encoder."""
     titles: list[list[str]] = []
 
-    def encode(encoder: object, documents: Sequence[Mapping[str, Any]]) -> list[EncodedDocument]:
+    def encode(
+        encoder: object,
+        documents: Sequence[Mapping[str, Any]],
+        progress: Callable[[int, int], None],
+    ) -> list[EncodedDocument]:
+        progress(1, 2)  # half of the chunk
         titles.append([document["title"] for document in documents])
         return [encoded() for _ in documents]
 
@@ -139,7 +144,7 @@ def test_cache_keys_have_a_fixed_length(calls: list[list[str]]) -> None:
     assert [len(key) for key in cache] == [32]
 
 
-def test_progress_is_reported_after_each_chunk(
+def test_progress_is_reported_within_and_after_each_chunk(
     calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DOCUMENTS_PER_CHUNK", 2)
@@ -149,7 +154,7 @@ def test_progress_is_reported_after_each_chunk(
         reports.append((done, total))
 
     list(iter_encoded_documents(ENCODER, pairs("a", "b", "c"), progress))
-    assert reports == [(2, 3), (3, 3)]
+    assert reports == [(1, 3), (2, 3), (2, 3), (3, 3)]
 
 
 def rows(frame: pl.DataFrame, *order: str) -> list[list[int]]:
