@@ -102,7 +102,9 @@ class _Lines:
         if now - self._last_at < _SECONDS_BETWEEN_LINES or not self._steps:
             return
         self._last_at = now
-        steps = [f"{name} {step.share()} {step.remark()}" for name, step in self._steps.items()]
+        steps = [
+            f"{name} {step.share()} {step.remark()}".rstrip() for name, step in self._steps.items()
+        ]
         corpus, _, table = subject.partition(" / ")
         fields = {"corpus": corpus, "asset": table} if table else None
         _LOGGER.info("  %s: %s", subject, "; ".join(steps), extra=fields)

@@ -207,7 +207,7 @@ def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:
                 close_dead_run(instance, run, home)
             problem = (
                 "was killed, and Dagster still lists it as running. "
-                "`relabel doctor --fix` and the next run mark it as failed."
+                "`relabel doctor --fix` and the next run close it."
             )
             yield Finding(f"run {run.run_id}", problem, is_fixing)
 
