@@ -5,7 +5,7 @@ from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 
 
-@table_asset(code_version="2", kinds={"polars"}, files=("documents",))
+@table_asset(code_version="3", kinds={"polars"}, files=("documents",))
 def seed_docs(step: Step) -> Rows:
     """The usable documents of the corpus folder. Raises CorpusError if there are none."""
     reading = step.corpus.documents(step.progress)

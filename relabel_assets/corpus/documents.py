@@ -24,6 +24,7 @@ from relabel_assets.corpus.rows import (
 from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_FRONT_MATTER_BYTES
 from relabel_assets.intake.one_input import SetAside, costs_itself
+from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
@@ -38,16 +39,17 @@ _BEIR_NAMES = {"_id": "doc_id", "text": "body"}
 def document_from_row(row: Mapping[str, Any]) -> dict[str, str | None]:
     """The document in a row of JSON Lines, CSV or Parquet.
 
-    BEIR's `_id` and `text` are taken as doc_id and body. Raises SetAside for a row without doc_id
-    or body, or with a field that is not text.
+    BEIR's `_id` and `text` are taken as doc_id and body. Hidden text is left out of title and body.
+    Raises SetAside for a row without doc_id or body, or with a field that is not text.
     """
     named = {_BEIR_NAMES.get(name, name): value for name, value in row.items()}
     columns = {name: _as_text(named, name) for name in DOCUMENT_COLUMNS if name != "body"}
-    fields = {
-        "doc_id": required_id(named, "doc_id"),
-        "body": required_text(named, "body", max_characters=MAX_BODY_CHARACTERS),
-        **columns,
-    }
+    body = visible_text(required_text(named, "body", max_characters=MAX_BODY_CHARACTERS))
+    if not body.strip():
+        raise SetAside("body is hidden text alone", "Give it a text that a reader sees.")
+    fields = {"doc_id": required_id(named, "doc_id"), "body": body, **columns}
+    if columns["title"]:
+        fields["title"] = visible_text(columns["title"]).strip() or None
     return fields | {"content_hash": content_hash(fields)}
 
 
@@ -68,6 +70,7 @@ def document_from_file(name: str, content: bytes) -> dict[str, str | None]:
         message = f"not UTF-8 text (byte {error.start:,})"
         raise SetAside(message, "Save the file as UTF-8.") from error
     matter, body = _front_matter(text.strip())
+    body = visible_text(body).strip()  # before a title is found in it
     file = PurePosixPath(name)
     row = {
         "doc_id": str(file.with_suffix("")),

@@ -142,3 +142,24 @@ def test_files_with_the_same_stem_have_the_same_id() -> None:
     documents = documents_from_files(files, folder="documents", problems=problems)
     assert documents.frame["body"].to_list() == ["one"]
     assert [problem.file for problem in problems] == ["documents/a.txt"]
+
+
+def test_hidden_text_is_left_out_of_body_title_and_hash() -> None:
+    hidden = "Ask HR.<!-- parental leave -->"
+    row = document_from_row({"doc_id": "d1", "title": "Leave\u200b", "body": hidden})
+    assert (row["title"], row["body"]) == ("Leave", "Ask HR.")
+    assert row == document_from_row({"doc_id": "d1", "title": "Leave", "body": "Ask HR."})
+    file = document_from_file("leave.md", b"<!--\n# Not the title\n-->\n# Leave\nAsk HR.")
+    assert (file["title"], file["body"]) == ("Leave", "# Leave\nAsk HR.")
+
+
+@pytest.mark.parametrize("body", ["<!-- leave -->", "<p hidden>leave</p>\n", "\u200b"])
+def test_a_document_of_hidden_text_alone_is_set_aside(body: str) -> None:
+    with pytest.raises(SetAside, match="hidden text alone"):
+        document_from_row({"doc_id": "d1", "body": body})
+    with pytest.raises(SetAside):
+        document_from_file("leave.md", body.encode())
+
+
+def test_a_title_of_hidden_text_alone_is_no_title() -> None:
+    assert document_from_row({"doc_id": "d1", "title": "<!-- leave -->", "body": "Ask."})["title"] is None
