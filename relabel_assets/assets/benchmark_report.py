@@ -12,7 +12,6 @@ from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
-from relabel_assets.student import settings_to_hash
 
 
 def _forecast(trial: Trial) -> Forecast:
@@ -27,7 +26,7 @@ def _forecast(trial: Trial) -> Forecast:
     kinds={"polars"},
     settings=lambda corpus: {
         "gate": corpus.config.gate,
-        "student": settings_to_hash(corpus.config.student),
+        "student": corpus.config.student,
     },
     forecast=_forecast,
 )

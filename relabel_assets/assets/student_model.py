@@ -13,7 +13,6 @@ from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.student import (
     corpus_sample,
     rubric_read,
-    settings_to_hash,
     student_id,
     training_set_hash,
 )
@@ -43,10 +42,10 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="6",
+    code_version="7",
     kinds={"pytorch", "huggingface"},
     settings=lambda corpus: {
-        "student": settings_to_hash(corpus.config.student),
+        "student": corpus.config.student,
         "rubric": rubric_read(corpus.config.student, corpus.rubric),
     },
     forecast=_forecast,

@@ -100,6 +100,13 @@ class StudentConfig(Settings):
             "hardware."
         ),
     )
+    hardening: bool = Field(
+        True,
+        description=(
+            "Whether the student is also trained on irrelevant documents that carry a query's words,"
+            " so that these do not fool it. They are made from the training pairs."
+        ),
+    )
     seed: int = Field(
         13, ge=0, le=MAX_SEED, description="Seed of training: fresh weights and the order of pairs."
     )

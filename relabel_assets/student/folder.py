@@ -16,6 +16,7 @@ from relabel_assets.intake.one_input import SetAside, reason_of
 from relabel_assets.intake.regular_files import read_regular
 from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.late_interaction.head import Head
+from relabel_assets.student.late_interaction.stuffing import StuffingGuard
 
 # Files and folders of a student's folder; the weights beside them are named by transformers.
 SETTINGS = "student.json"
@@ -41,6 +42,7 @@ class Settings(pydantic.BaseModel):
     calibration: Calibration
     cut_points: list[float]
     head: Head | None = None  # late interaction only
+    stuffing: StuffingGuard | None = None  # late interaction with `hardening` only
     token_weight: list[float] = []  # late interaction only
     prompt: dict[str, str] | None = None  # decoders only
     training_set_hash: str

@@ -35,12 +35,14 @@ class TrainingTask:
     """The data and the settings of one training.
 
     `pairs` are graded train and dev pairs (see pairs.training_pairs), and `is_train` (N,) marks the
-    train pairs. `corpus` has documents of the corpus, graded or not (see corpus_sample).
+    train pairs. `stuffed` has pairs of their queries with stuffed documents (stuffed_documents.py),
+    or none. `corpus` has documents of the corpus, graded or not (see corpus_sample).
     `dev_metric` measures scores of the dev pairs, (M,) in their order; None without dev pairs.
     """
 
     pairs: pl.DataFrame
     is_train: pl.Series
+    stuffed: pl.DataFrame
     corpus: pl.DataFrame
     config: StudentConfig
     rubric: Rubric
@@ -53,6 +55,11 @@ class TrainingTask:
         return self.pairs.filter(self.is_train)
 
     @property
+    def stuffed_train_pairs(self) -> pl.DataFrame:
+        """The rows of `stuffed` with a train query."""
+        return self.stuffed.join(self.train_pairs, on="query_id", how="semi", maintain_order="left")
+
+    @property
     def dev_pairs(self) -> pl.DataFrame:
         """The dev rows of `pairs`."""
         return self.pairs.filter(~self.is_train)
@@ -62,11 +69,13 @@ class TrainingTask:
 class TrainedGrader:
     """A grader after training, its epochs, and two scores of every pair of the task, (N,) each.
 
-    `scores` are the grader's own. `scores_without_dev` are from before any part of it was fitted to
-    dev grades: dev metrics are computed on these.
+    `scores` are for the calibration, on the rows of `is_unseen` (N,): nothing that made them was
+    fitted to the grade of their pair, as far as that can be. `scores_without_dev` are from before any
+    part of the grader was fitted to dev grades: dev metrics are computed on these.
     """
 
     grader: Grader
     scores: NDArray
+    is_unseen: NDArray
     scores_without_dev: NDArray
     history: Sequence[Epoch]

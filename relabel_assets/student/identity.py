@@ -6,8 +6,6 @@ not: training (train.py).
 
 import hashlib
 import json
-from typing import Any
-
 import polars as pl
 
 from relabel_assets.corpus.student_config import StudentConfig
@@ -16,7 +14,7 @@ from relabel_assets.student.architectures import architecture
 from relabel_assets.student.base import weights_identity
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
-RECIPE_VERSION = 7  # counts up when the same pairs and settings would train another student
+RECIPE_VERSION = 8  # counts up when the same pairs and settings would train another student
 _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")
 
 
@@ -54,19 +52,6 @@ def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
     return rubric.content_hash if reads_rubric else rubric.n_grades
 
 
-def settings_to_hash(config: StudentConfig) -> dict[str, Any]:
-    """The settings as they enter hashes: a student's id, and the inputs of tables.
-
-    Earlier versions had a setting `train_documents`, off by default, and their hashes contain it.
-    Adding it here keeps the hashes of earlier students and tables, so that these are not made again.
-
-    >>> settings = settings_to_hash(StudentConfig(epochs=1))
-    >>> settings["epochs"], settings["train_documents"]
-    (1, False)
-    """
-    return config.model_dump(mode="json") | {"train_documents": False}
-
-
 def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
     """A short name that changes with training set, settings, base weights and recipe.
 
@@ -77,7 +62,7 @@ def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
     """
     parts = [
         set_hash,
-        settings_to_hash(config),
+        config.model_dump(mode="json"),
         rubric_read(config, rubric),
         weights_identity(config.base_model),
         RECIPE_VERSION,

@@ -28,6 +28,8 @@ _PAIRS_PER_CHUNK = 1024
 _ROWS_PER_FORWARD = 8
 # The few thresholds start far from their values, the weights near theirs. Not measured.
 _THRESHOLD_RATE = 2e-2
+# A cut point from fewer pairs of a grade would be mostly noise. Not measured.
+_MIN_PAIRS_OF_GRADE = 10
 
 # A tokenizer's fields of one pair; `input_ids` is its list of token ids.
 TokenRow = Mapping[str, Any]
@@ -140,7 +142,15 @@ class PairLearner:
             return torch.cat([model(rows[start : start + _ROWS_PER_FORWARD]) for start in starts])
 
     def train(self, task: TrainingTask) -> TrainedGrader:
-        """Train the grader on the train pairs of `task`; dev pairs only choose the epoch."""
+        """Train the grader on the task's train pairs and stuffed ones; dev pairs choose the epoch.
+
+        The calibration is fitted to dev pairs where they are enough: their scores are like those of
+        other queries, and the scores of train pairs are too far apart.
+        """
+        stuffed = task.stuffed_train_pairs
+        self.documents |= {document["doc_id"]: document for document in stuffed.to_dicts()}
+        columns = ["query_id", "text", "doc_id", "grade"]
+        train = pl.concat([task.train_pairs.select(columns), stuffed.select(columns)])
         dev, progress = task.dev_pairs, renamed(task.progress, "measuring dev, pairs")
 
         def dev_metric() -> float | None:
@@ -148,11 +158,19 @@ class PairLearner:
 
         history = fit(
             self,
-            graded_queries(task.train_pairs),
+            graded_queries(train),
             epochs=task.config.epochs,
             seed=task.config.seed,
             dev_metric=dev_metric,
             progress=task.progress,
         )
         scores = self.grader.scores(task.pairs, task.progress)
-        return TrainedGrader(self.grader, scores, scores_without_dev=scores, history=history)
+        return TrainedGrader(self.grader, scores, _unseen(task), scores, history)
+
+
+def _unseen(task: TrainingTask) -> NDArray:
+    """The dev pairs, as a mask (N,); all pairs where dev has few of a grade that the pairs have."""
+    n_in_dev = dict(task.dev_pairs["grade"].value_counts().iter_rows())
+    if min(n_in_dev.get(grade, 0) for grade in task.pairs["grade"].unique()) < _MIN_PAIRS_OF_GRADE:
+        return np.ones(task.pairs.height, dtype=bool)
+    return ~task.is_train.to_numpy()

@@ -34,6 +34,7 @@ from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.identity import student_id, training_set_hash
 from relabel_assets.student.labeler import calibrate
 from relabel_assets.student.sample import corpus_sample
+from relabel_assets.student.stuffed_documents import stuffed_pairs
 from relabel_assets.student.training.epochs import Epoch, best_epoch
 
 # (mean probability, observed frequency, share of all) by bin: see calibration.reliability.
@@ -62,9 +63,11 @@ def train_student(
 ) -> TrainedStudent:
     """Train a student on `pairs` (see pairs.training_pairs) and save it in `folder`.
 
-    The train split trains, and the dev split chooses the epoch. Late interaction's head, the
+    The train split trains, and the dev split chooses the epoch. Late interaction's head and guard, the
     calibration and the cut points are fitted twice afterwards. A first fit, to train, gives the dev
-    metrics. The second, to train and dev together, is saved.
+    metrics. The second, to train and dev together, is saved. Calibration and cut points are fitted to
+    scores of heads that had not seen the pair's query. With `hardening`, stuffed documents are
+    trained on too (stuffed_documents.py).
 
     `corpus` has documents of the corpus, graded or not (see corpus_sample). Without it, late
     interaction uses the documents of `pairs`. Raises StudentError where no train pair is graded, the
@@ -85,8 +88,9 @@ def train_student(
             "split train, or see teacher_labels.status and `relabel corpora check`."
         )
     trained = _train(pairs, is_train, corpus, config, rubric, progress)
-    calibration, points = calibrate(trained.scores, pairs["grade"].to_numpy(), rubric.n_grades)
-    refuse_collapsed(points, pairs["grade"].to_numpy())
+    grades = pairs["grade"].to_numpy()[trained.is_unseen]
+    calibration, points = calibrate(trained.scores[trained.is_unseen], grades, rubric.n_grades)
+    refuse_collapsed(points, grades)
     metrics, curve = _dev_metrics(pairs, trained.scores_without_dev, is_train, rubric.n_grades)
     set_hash = training_set_hash(pairs, corpus)
     settings = {
@@ -131,7 +135,8 @@ def _train(
     if corpus is None:
         corpus = corpus_sample(pairs.unique("doc_id"), config)
     torch.manual_seed(config.seed)  # adapters and fresh heads are random before training
-    task = TrainingTask(pairs, is_train, corpus, config, rubric, dev_metric, progress)
+    stuffed = stuffed_pairs(pairs, config.seed) if config.hardening else pairs.clear()
+    task = TrainingTask(pairs, is_train, stuffed, corpus, config, rubric, dev_metric, progress)
     return architecture(config.architecture).train(task)
 
 

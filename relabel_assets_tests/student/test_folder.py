@@ -89,3 +89,8 @@ def test_the_merged_model_computes_what_base_and_adapter_compute(tmp_path: Path)
     assert torch.allclose(merged, expected, atol=1e-5)
     assert not torch.allclose(merged, base_output, atol=1e-3)
     assert (tmp_path / "s" / ADAPTER / "adapter_model.safetensors").is_file()
+
+
+def test_a_student_with_unknown_settings_loads(tmp_path: Path) -> None:
+    (tmp_path / "student.json").write_text(json.dumps(SETTINGS | {"train_documents": True}))
+    assert read_settings(tmp_path) == Settings.model_validate(SETTINGS)

@@ -1,5 +1,7 @@
 """The hash of the training set and the id of a student: their inputs."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -65,3 +67,21 @@ def test_encoders_depend_on_the_number_of_grades_alone(architecture: str) -> Non
 def test_decoders_depend_on_the_words_of_the_rubric() -> None:
     config = StudentConfig(architecture="decoder")
     assert rubric_read(config, RUBRIC) != rubric_read(config, reworded())
+
+
+def test_every_setting_changes_the_id() -> None:
+    changed: dict[str, Any] = {
+        "preset": "minilm",
+        "base_model": "other",
+        "architecture": "cross_encoder",
+        "method": "full",
+        "max_length": 64,
+        "epochs": 1,
+        "learning_rate": 0.1,
+        "precision": "fp32",
+        "hardening": False,
+        "seed": 1,
+    }
+    assert set(changed) == set(StudentConfig.model_fields)
+    configs = [StudentConfig(), *(StudentConfig(**{name: changed[name]}) for name in changed)]
+    assert len({student_id("set", config, RUBRIC) for config in configs}) == len(configs)

@@ -1,5 +1,6 @@
 """The late-interaction student on tiny models: other libraries, and heads of other versions."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.late_interaction.maxsim import QueryScorer
+from relabel_assets.student.stuffed_documents import stuffed_pairs
 from relabel_assets_tests.student.tiny_models import RUBRIC, SUBJECTS, pairs, save_encoder
 
 pytestmark = pytest.mark.slow
@@ -62,3 +64,22 @@ def test_a_score_is_the_weighted_mean_of_maximum_cosines() -> None:
     weights, documents = torch.tensor([0.5, 0.5]), [document, document[1:]]
     scores = QueryScorer.scores(None, query, weights, documents)  # type: ignore[arg-type]
     assert scores.tolist() == pytest.approx([(1.0 + 0.8) / 2, (1.0 + 0.0) / 2])
+
+
+def test_the_guard_is_saved_and_lowers_scores_only_with_hardening(tmp_path: Path) -> None:
+    base = str(save_encoder(tmp_path / "base", "bert"))
+    config = StudentConfig(precision="fp32", base_model=base, max_length=64, epochs=0)
+    rows = pairs()
+    train_student(rows, config=config, rubric=RUBRIC, folder=tmp_path / "hard")
+    plain_config = config.model_copy(update={"hardening": False})
+    train_student(rows, config=plain_config, rubric=RUBRIC, folder=tmp_path / "plain")
+    hard: Any = Labeler.load(tmp_path / "hard").grader
+    plain: Any = Labeler.load(tmp_path / "plain").grader
+    assert plain.guard is None
+    assert hard.head == plain.head, "the head is fitted to the same pairs"
+    stuffed = stuffed_pairs(rows, seed=1)
+    lowered = plain.scores(stuffed) - hard.scores(stuffed)
+    assert lowered.min() >= 0
+    assert lowered.max() > 0
+    unguarded = dataclasses.replace(hard, guard=None)
+    assert unguarded.scores(stuffed) == pytest.approx(plain.scores(stuffed))

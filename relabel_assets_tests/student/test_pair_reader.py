@@ -1,13 +1,19 @@
 """Code shared by cross-encoders and decoders: document text, order of scores, loss of a step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.progress import Progress, silent
+from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student import pair_reader
+from relabel_assets.student.grader import TrainingTask
 from relabel_assets.student.pair_reader import PairLearner, document_text, score_pairs
 from relabel_assets.student.runtime.precision import InferenceCopy
 from relabel_assets.student.training.fit import GradedQuery
@@ -59,6 +65,9 @@ class LengthReader:
         self.batches.append(lengths)
         return self.model(torch.tensor(lengths, dtype=torch.float32)[:, None])[:, 0]
 
+    def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
+        return pairs["body"].str.len_chars().to_numpy().astype(float)
+
 
 def test_the_loss_of_a_step_is_the_mean_over_queries_of_ranking_and_grade_losses() -> None:
     pairs = pl.DataFrame({"doc_id": ["a", "b", "c"], "body": ["x" * 4, "x" * 2, "x" * 6]})
@@ -82,3 +91,59 @@ def test_thresholds_learn_faster_than_the_model() -> None:
     weights, thresholds = learner.groups()
     assert weights["lr"] == 1e-3 < thresholds["lr"]
     assert len(weights["params"]) == len(thresholds["params"]) == 1
+
+
+def task(n_dev: int, stuffed: Sequence[str] = ()) -> TrainingTask:
+    """Pairs of grades 0 and 1, of which the last `n_dev` are dev, and stuffed documents of query q0."""
+    n = 30
+    pairs = pl.DataFrame(
+        {
+            "query_id": [f"q{row // 2}" for row in range(n)],
+            "text": "leave",
+            "doc_id": [f"d{row}" for row in range(n)],
+            "grade": [row % 2 for row in range(n)],
+            "body": ["x" * (row + 1) for row in range(n)],
+        }
+    )
+    made = pl.DataFrame(
+        {
+            "query_id": [f"q{n // 2 - 1}", *(["q0"] * len(stuffed))],
+            "text": "leave",
+            "doc_id": ["of a dev query", *stuffed],
+            "grade": 0,
+            "body": "y",
+        },
+        schema=pairs.schema,
+    )
+    is_train = pl.Series([row < n - n_dev for row in range(n)])
+    config = StudentConfig(architecture="cross_encoder", epochs=1)
+    return TrainingTask(
+        pairs, is_train, made, pairs.clear(), config, default_rubric(), lambda scores: 0.0, silent
+    )
+
+
+def test_stuffed_documents_of_train_queries_are_trained_on_and_not_calibrated_on() -> None:
+    made = task(n_dev=2, stuffed=["stuffed 0", "stuffed 1"])
+    learner = PairLearner(LengthReader(), 1e-3, made.pairs, n_grades=2)  # type: ignore[arg-type]
+    trained_on: dict[str, float] = {}
+    original = learner.token_rows
+
+    def spy(query: GradedQuery) -> list[Any]:
+        trained_on.update(zip(query.documents, query.grades.tolist(), strict=True))
+        return original(query)  # type: ignore[return-value]
+
+    learner.token_rows = spy  # type: ignore[method-assign]
+    result = learner.train(made)
+    assert trained_on["stuffed 0"] == trained_on["stuffed 1"] == 0
+    assert "of a dev query" not in trained_on
+    assert set(trained_on) == {*made.train_pairs["doc_id"], "stuffed 0", "stuffed 1"}
+    assert len(result.scores) == made.pairs.height
+
+
+@pytest.mark.parametrize(("n_dev", "n_unseen"), [(20, 20), (18, 30), (0, 30)])
+def test_the_calibration_is_of_dev_pairs_if_each_grade_has_ten(n_dev: int, n_unseen: int) -> None:
+    made = task(n_dev)
+    learner = PairLearner(LengthReader(), 1e-3, made.pairs, n_grades=2)  # type: ignore[arg-type]
+    is_unseen = learner.train(made).is_unseen
+    assert is_unseen.sum() == n_unseen
+    assert is_unseen[-n_dev:].all()

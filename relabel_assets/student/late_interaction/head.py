@@ -69,6 +69,7 @@ def fit_head(
     names: Sequence[str],
     seed: int,
     prior: Mapping[str, float] = MappingProxyType({}),
+    decay: float | None = None,
     progress: Progress = silent,
 ) -> Head:
     """Fit a head to `features` (N, F) of pairs with these `grades` (N,) and `queries` (N,).
@@ -81,25 +82,108 @@ def fit_head(
         + pairwise logistic loss (Burges et al. 2005) over pairs of one query, weighted by the gap in grade
         + decay * |o|^2 + 0.001 * a^2
 
-    The decay is chosen from DECAYS by cross-validation over queries, because pairs of one query are
-    alike. The first decay with the least loss wins. Fewer than eight queries are too few to choose
-    by: then the least decay is taken. `seed` draws the folds, and a sample of the pairs where there
-    are more than 200,000.
+    Without `decay`, choose_decay chooses it. `seed` draws the folds, and a sample of the pairs where
+    there are more than 200,000.
 
     >>> features = np.array([[0.1], [0.2], [0.8], [0.9]])
     >>> head = fit_head(features, [0, 0, 1, 1], ["q"] * 4, names=["late_interaction"], seed=13)
     >>> head.weight[0] > 0
     True
     """
+    labels, on_loss = np.asarray(grades), _LossCounter(progress)
+    mean, std, direction = _scaling(features, names, prior)
+    standard = _standardized(features, mean, std)
+    if decay is None:
+        decay = _choose_decay(standard, labels, queries, direction, seed, on_loss)
+    weight, _ = _fit_weights(standard, labels, queries, direction, decay, seed, on_loss)
+    return Head(names=list(names), mean=mean.tolist(), spread=std.tolist(), weight=weight.tolist())
+
+
+def choose_decay(
+    features: NDArray,
+    grades: Sequence[int] | NDArray,
+    queries: Sequence[str],
+    *,
+    names: Sequence[str],
+    seed: int,
+    prior: Mapping[str, float] = MappingProxyType({}),
+    progress: Progress = silent,
+) -> float:
+    """The decay of DECAYS for fit_head, by cross-validation over queries: pairs of one query are alike.
+
+    The first decay with the least loss wins. Fewer than eight queries are too few to choose by: then
+    the least decay is taken.
+
+    >>> features = np.array([[0.1], [0.2], [0.8], [0.9]])
+    >>> choose_decay(features, [0, 0, 1, 1], ["q"] * 4, names=["late_interaction"], seed=13)
+    0.001
+    """
+    mean, std, direction = _scaling(features, names, prior)
+    standard = _standardized(features, mean, std)
+    labels = np.asarray(grades)
+    return _choose_decay(standard, labels, queries, direction, seed, _LossCounter(progress))
+
+
+def held_out_scores(
+    features: NDArray,
+    grades: Sequence[int] | NDArray,
+    queries: Sequence[str],
+    *,
+    names: Sequence[str],
+    seed: int,
+    decay: float,
+    prior: Mapping[str, float] = MappingProxyType({}),
+    progress: Progress = silent,
+) -> NDArray:
+    """The score of each row (N,) by a head that was fitted to three quarters of the other queries.
+
+    Scores of the rows that a head was fitted to are too far apart: a calibration on them would expect
+    the same of other queries. Fewer than eight queries make no folds: then one head, fitted to all,
+    scores all.
+
+    >>> features = np.array([[0.1], [0.2], [0.8], [0.9]] * 8)
+    >>> queries = [f"q{row // 4}" for row in range(32)]
+    >>> names = ["late_interaction"]
+    >>> scores = held_out_scores(features, [0, 0, 1, 1] * 8, queries, names=names, seed=13, decay=0.001)
+    >>> bool(scores[0] < scores[2])
+    True
+    """
+    labels, folds = np.asarray(grades), query_folds(queries, seed)
+    scores = np.empty(len(features))
+    for fold in np.unique(folds):
+        is_held_out = folds == fold
+        fitted = ~is_held_out if not is_held_out.all() else is_held_out
+        others = [query for query, is_in in zip(queries, fitted, strict=True) if is_in]
+        head = fit_head(
+            features[fitted], labels[fitted], others, names=names, seed=seed, prior=prior,
+            decay=decay, progress=progress,
+        )  # fmt: skip
+        scores[is_held_out] = head.scores(features[is_held_out])
+    return scores
+
+
+def query_folds(queries: Sequence[str], seed: int) -> NDArray:
+    """The fold, 0 to 3, of each row (N,) by its query; 0 for all of fewer than eight queries.
+
+    >>> query_folds(["q"] * 3, seed=13).tolist()
+    [0, 0, 0]
+    """
+    query_number = {query: number for number, query in enumerate(sorted(set(queries)))}
+    if len(query_number) < _MIN_QUERIES_TO_CHOOSE:
+        return np.zeros(len(queries), dtype=int)
+    fold_of_query = np.random.default_rng(seed).permutation(len(query_number)) % _FOLDS
+    return np.array([fold_of_query[query_number[query]] for query in queries])
+
+
+def _scaling(
+    features: NDArray, names: Sequence[str], prior: Mapping[str, float]
+) -> tuple[NDArray, NDArray, NDArray]:
+    """The mean and the standard deviation of features, and the prior's direction, (F,) each."""
     mean, std = features.mean(axis=0), np.maximum(features.std(axis=0), _MIN_STD)
-    standard, labels = _standardized(features, mean, std), np.asarray(grades)
     # The prior weights plain features: times std, it weights standardized ones.
     direction = np.array([prior.get(name, 0.0) for name in names]) * std
     direction /= np.linalg.norm(direction) or 1.0
-    on_loss = _LossCounter(progress)
-    decay = _choose_decay(standard, labels, queries, direction, seed, on_loss)
-    weight, _ = _fit_weights(standard, labels, queries, direction, decay, seed, on_loss)
-    return Head(names=list(names), mean=mean.tolist(), spread=std.tolist(), weight=weight.tolist())
+    return mean, std, direction
 
 
 class _LossCounter:
@@ -125,11 +209,9 @@ def _choose_decay(
     on_loss: _LossCounter,
 ) -> float:
     """The decay with the least held-out loss in a cross-validation over four folds of queries."""
-    query_number = {query: number for number, query in enumerate(sorted(set(queries)))}
-    if len(query_number) < _MIN_QUERIES_TO_CHOOSE:
+    fold = query_folds(queries, seed)
+    if not fold.any():
         return DECAYS[0]
-    fold_of_query = np.random.default_rng(seed).permutation(len(query_number)) % _FOLDS
-    fold = np.array([fold_of_query[query_number[query]] for query in queries])  # (N,)
 
     def total_loss(decay: float) -> float:
         return sum(

@@ -3,9 +3,10 @@
 What belongs here: the student as a whole and the order of its training. What does not: the formulas
 (features.py, head.py). Imported only where a model is needed: it loads torch.
 
-Training has three parts. First the query encoder learns to rank documents, whose vectors stay those
-of the base (query_learner.py). Then corpus statistics are computed (corpus_statistics.py). Last the
-head is fitted to features and grades (head.py).
+Training has four parts. First the query encoder learns to rank documents, whose vectors stay those
+of the base (query_learner.py). Then corpus statistics are computed (corpus_statistics.py). Then the
+head is fitted to features and grades (head.py). Last the guard is fitted to stuffed documents
+(stuffing.py).
 """
 
 import copy
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 from cachetools import LRUCache
@@ -48,7 +50,12 @@ from relabel_assets.student.late_interaction.features import (
     PRIOR_WEIGHTS,
     EncodedQuery,
 )
-from relabel_assets.student.late_interaction.head import Head, fit_head
+from relabel_assets.student.late_interaction.head import (
+    Head,
+    choose_decay,
+    fit_head,
+    held_out_scores,
+)
 from relabel_assets.student.late_interaction.maxsim import QueryScorer
 from relabel_assets.student.late_interaction.query_learner import QueryEncoderLearner
 from relabel_assets.student.late_interaction.scoring import (
@@ -59,6 +66,7 @@ from relabel_assets.student.late_interaction.statistics_file import (
     read_corpus_statistics,
     save_corpus_statistics,
 )
+from relabel_assets.student.late_interaction.stuffing import StuffingGuard, fit_stuffing_guard
 from relabel_assets.student.runtime.encoder import (
     Encoder,
     load_encoder,
@@ -80,14 +88,16 @@ _LORA_RANK = 8
 class LateInteraction:
     """A grader that scores pairs: `scorer` encodes queries, `document_encoder` encodes documents.
 
-    A trained student has `statistics` and a `head`, which weights a pair's features. The untrained
-    base has neither: its score is the late interaction alone.
+    A trained student has `statistics` and a `head`, which weights a pair's features, and with
+    `hardening` a `guard`, which lowers the score of stuffed documents. The untrained base has none of
+    them: its score is the late interaction alone.
     """
 
     scorer: QueryScorer
     document_encoder: Encoder
     statistics: CorpusStatistics | None = None
     head: Head | None = None
+    guard: StuffingGuard | None = None
     _documents: DocumentCache = field(default_factory=document_cache)
     _queries: LRUCache[str, EncodedQuery] = field(default_factory=lambda: LRUCache(MAX_QUERIES))
 
@@ -107,7 +117,8 @@ class LateInteraction:
             document_encoder = _saved_encoder(documents, settings)
         if settings.head is None:
             raise not_a_student(folder, SETTINGS, ValueError("no head"))
-        if unknown := set(settings.head.names) - set(FEATURE_NAMES):
+        guarded = settings.stuffing.head.names if settings.stuffing else []
+        if unknown := {*settings.head.names, *guarded} - set(FEATURE_NAMES):
             raise StudentError(
                 f"the student in {folder} weights {min(unknown)!r}, a feature that this version of "
                 "relabel-assets does not have: it is of a later version. "
@@ -118,7 +129,7 @@ class LateInteraction:
         for encoder in (query_encoder, document_encoder):
             if len(encoder.tokenizer) != len(statistics.words.idf):
                 raise not_a_student(folder, "tokenizer.json", ValueError("its size does not fit"))
-        return cls(scorer, document_encoder, statistics, settings.head)
+        return cls(scorer, document_encoder, statistics, settings.head, settings.stuffing)
 
     @classmethod
     def untrained(cls, config: StudentConfig) -> "LateInteraction":
@@ -137,9 +148,10 @@ class LateInteraction:
         features = feature_matrix(
             self.scorer, documents, pairs, self.statistics, self._queries, progress
         )
-        # The head of a student that an earlier version trained may have fewer features.
-        columns = [FEATURE_NAMES.index(name) for name in self.head.names]
-        return self.head.scores(features[:, columns])
+        scores = self.head.scores(_columns(features, self.head))
+        if self.guard:
+            scores -= self.guard.penalty(_columns(features, self.guard.head))
+        return scores
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the files of this architecture, and return its part of student.json."""
@@ -148,7 +160,16 @@ class LateInteraction:
         documents = self.document_encoder
         save_merged(documents.model, documents.tokenizer, folder / DOCUMENT_ENCODER)
         save_corpus_statistics(folder, self.statistics)
-        return {"head": self.head, "token_weight": self.scorer.token_weight.tolist()}
+        return {
+            "head": self.head,
+            "stuffing": self.guard,
+            "token_weight": self.scorer.token_weight.tolist(),
+        }
+
+
+def _columns(features: NDArray, head: Head) -> NDArray:
+    """The features of `head`, which has fewer if an earlier version trained it."""
+    return features[:, [FEATURE_NAMES.index(name) for name in head.names]]
 
 
 def _saved_encoder(folder: Path, settings: Settings) -> Encoder:
@@ -161,23 +182,23 @@ def _saved_encoder(folder: Path, settings: Settings) -> Encoder:
 
 
 def train(task: TrainingTask) -> TrainedGrader:
-    """Train the query encoder on the task's train pairs, then fit the head.
+    """Train the query encoder on the task's train pairs, then fit head and guard.
 
-    The head is fitted twice. The first fit, to the train pairs, gives the dev metrics. The second,
-    to all pairs, is the student's own.
+    Both are fitted twice. The first fit, to the train pairs, gives the dev metrics. The second, to
+    all pairs, is the student's own.
 
     >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> texts = {name: ["parental leave", "train tickets"] for name in DOCUMENT_COLUMNS}
     >>> keys = {"query_id": ["q1", "q1"], "text": ["leave of parents"] * 2, "doc_id": ["d1", "d2"]}
     >>> pairs = pl.DataFrame({**keys, "grade": [3, 0], **texts})
-    >>> config, is_train = StudentConfig(epochs=0), pl.Series([True, True])
-    >>> task = TrainingTask(pairs, is_train, pairs, config, default_rubric(), lambda scores: None, silent)
+    >>> config, is_train, no_dev = StudentConfig(epochs=0), pl.Series([True, True]), lambda scores: None
+    >>> task = TrainingTask(pairs, is_train, pairs.clear(), pairs, config, default_rubric(), no_dev, silent)
     >>> trained = train(task)
     >>> bool(trained.scores[0] > trained.scores[1])
     True
     """
-    config, pairs = task.config, task.pairs
+    config, pairs, stuffed = task.config, task.pairs, task.stuffed
     document_encoder = load_encoder(
         base_path(config.base_model), config.max_length, config.precision
     )
@@ -187,17 +208,50 @@ def train(task: TrainingTask) -> TrainedGrader:
         document_encoder, encoded, pairs, task.corpus, config.seed, task.progress
     )
     features = feature_matrix(scorer, encoded.items(), pairs, statistics, progress=task.progress)
-    is_train = task.is_train.to_numpy()
-    head_without_dev = _fit_head(features[is_train], task.train_pairs, config.seed, task.progress)
-    head = head_without_dev
-    if not task.dev_pairs.is_empty():
-        head = _fit_head(features, pairs, config.seed, task.progress)
+    stuffed_documents = iter_encoded_documents(
+        document_encoder, stuffed, renamed(task.progress, "encoding stuffed documents")
+    )
+    stuffed_features = feature_matrix(scorer, stuffed_documents, stuffed, statistics)
+
+    def fitted(is_chosen: NDArray) -> "_Fitted":
+        chosen = pairs.filter(pl.Series(is_chosen))
+        of_chosen = stuffed["query_id"].is_in(chosen["query_id"].implode())
+        return _fit(
+            features[is_chosen],
+            chosen,
+            stuffed_features[of_chosen.to_numpy()],
+            stuffed.filter(of_chosen),
+            config.seed,
+            task.progress,
+        )
+
+    is_train, is_all = task.is_train.to_numpy(), np.ones(pairs.height, dtype=bool)
+    on_train = fitted(is_train)
+    own = on_train if is_train.all() else fitted(is_all)
+    scores_without_dev = np.empty(pairs.height)
+    scores_without_dev[is_train] = on_train.held_out_scores
+    scores_without_dev[~is_train] = on_train.scores(features[~is_train])
     return TrainedGrader(
-        grader=LateInteraction(scorer, document_encoder, statistics, head),
-        scores=head.scores(features),
-        scores_without_dev=head_without_dev.scores(features),
+        grader=LateInteraction(scorer, document_encoder, statistics, own.head, own.guard),
+        scores=own.held_out_scores,
+        is_unseen=is_all,
+        scores_without_dev=scores_without_dev,
         history=history,
     )
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A head and a guard, and the score of each of their pairs by others, fitted without its query."""
+
+    head: Head
+    guard: StuffingGuard | None
+    held_out_scores: NDArray
+
+    def scores(self, features: NDArray) -> NDArray:
+        """The score of each row of `features`, (N,) from (N, F)."""
+        scores = self.head.scores(features)
+        return scores - self.guard.penalty(features) if self.guard else scores
 
 
 def _train_scorer(
@@ -235,14 +289,27 @@ def _train_scorer(
     return scorer, history
 
 
-def _fit_head(features: NDArray, pairs: pl.DataFrame, seed: int, progress: Progress) -> Head:
-    """Fit a head to graded `pairs` with these features, (N, F)."""
-    return fit_head(
+def _fit(
+    features: NDArray,
+    pairs: pl.DataFrame,
+    stuffed_features: NDArray,
+    stuffed: pl.DataFrame,
+    seed: int,
+    progress: Progress,
+) -> _Fitted:
+    """Fit head and guard to graded `pairs` (N) and `stuffed` pairs (M) with these features."""
+    grades, queries = pairs["grade"].to_numpy(), pairs["query_id"].to_list()
+    weighed: dict[str, Any] = {"names": FEATURE_NAMES, "seed": seed, "prior": PRIOR_WEIGHTS}
+    decay = choose_decay(features, grades, queries, **weighed, progress=progress)
+    head = fit_head(features, grades, queries, **weighed, decay=decay)
+    scores = held_out_scores(features, grades, queries, **weighed, decay=decay)
+    guard, penalties = fit_stuffing_guard(
         features,
-        pairs["grade"].to_numpy(),
-        pairs["query_id"].to_list(),
+        grades,
+        queries,
+        stuffed_features,
+        stuffed["query_id"].to_list(),
         names=FEATURE_NAMES,
         seed=seed,
-        prior=PRIOR_WEIGHTS,
-        progress=progress,
     )
+    return _Fitted(head, guard, scores - penalties)

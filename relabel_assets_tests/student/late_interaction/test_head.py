@@ -7,7 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from relabel_assets.student.late_interaction import head as module
-from relabel_assets.student.late_interaction.head import DECAYS, Head, fit_head
+from relabel_assets.student.late_interaction.head import (
+    DECAYS,
+    Head,
+    fit_head,
+    held_out_scores,
+    query_folds,
+)
 
 Data = tuple[NDArray, NDArray, list[str]]
 
@@ -236,3 +242,31 @@ def test_the_fits_are_reported_while_they_last() -> None:
     assert {total for _, _, total, _ in reports} == {21}  # five decays, four folds, and the last
     done = [done for _, done, _, _ in reports]
     assert done == sorted(done) and set(done) == set(range(21))
+
+
+def test_held_out_scores_are_of_heads_that_had_not_seen_the_query() -> None:
+    features, grades, queries = noisy_data()
+    names = [str(column) for column in range(features.shape[1])]
+    draw = np.random.default_rng(1).permutation(len(grades))
+    # Grades that features cannot tell: a head knows its own pairs by heart, and no others.
+    noise = grades[draw]
+    head = fit_head(features, noise, queries, names=names, seed=13, decay=DECAYS[0])
+    held_out = held_out_scores(features, noise, queries, names=names, seed=13, decay=DECAYS[0])
+    seen = np.corrcoef(head.scores(features), noise)[0, 1]
+    assert seen > 0.15
+    assert np.corrcoef(held_out, noise)[0, 1] < seen - 0.1
+
+
+def test_all_pairs_of_a_query_are_in_one_of_four_folds() -> None:
+    queries = [f"q{row % 10}" for row in range(50)]
+    folds = query_folds(queries, seed=13)
+    assert len({(query, fold) for query, fold in zip(queries, folds, strict=True)}) == 10
+    assert set(folds) == {0, 1, 2, 3}
+
+
+def test_fewer_than_eight_queries_are_scored_by_one_head() -> None:
+    features, grades, queries = clear_data(n_queries=7)
+    names = ["a", "b", "c"]
+    one = fit_head(features, grades, queries, names=names, seed=13, decay=DECAYS[0])
+    scores = held_out_scores(features, grades, queries, names=names, seed=13, decay=DECAYS[0])
+    assert scores == pytest.approx(one.scores(features))
