@@ -46,7 +46,7 @@ def benchmark_report(step: Step) -> Rows:
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
     benchmark_scores, kind = (
-        measure(labels, reference, queries),
+        measure(labels, reference, queries, progress=step.progress),
         corpus.config.reference.stated_kind,
     )
     facts = facts_of(

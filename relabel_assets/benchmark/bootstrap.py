@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from relabel_assets.benchmark.metrics import PAIRWISE, ndcg_by_query, pairwise_counts
+from relabel_assets.progress import Progress, silent
 
 METRICS = ("ndcg@10", *PAIRWISE, "kappa", "kappa_quadratic")
 DIFFERENCE = "student-teacher"
@@ -55,6 +56,7 @@ def measure(
     *,
     n_resamples: int = 2000,
     seed: int = 13,
+    progress: Progress = silent,
 ) -> Measurement:
     """Every metric of every labeler, over all queries and by intent, with 95 % intervals.
 
@@ -84,15 +86,15 @@ def measure(
     grades = pl.concat([judged["grade"], scores["grade"].cast(pl.Int64)])
     n_grades = 1 + int(grades.drop_nulls().to_numpy().max())
     counts: dict[str, dict[str, _QueryCounts]] = {}
-    for labeler in labelers:
+    for done, labeler in enumerate(labelers):
+        progress("measuring labelers", done, len(labelers))
         labels = scores.filter(pl.col("labeler") == labeler)
         labels = labels.select(*_PAIR, "score", labeler_grade="grade")
         counts[labeler] = _by_query(judged.join(labels, on=_PAIR), n_grades)
-    rows = [
-        row
-        for name, query_ids in _slices(judged, queries).items()
-        for row in _slice_rows(name, query_ids, counts, n_resamples, seed)
-    ]
+    slices, rows = _slices(judged, queries), []
+    for done, (name, query_ids) in enumerate(slices.items()):
+        progress("drawing resamples, slices of the queries", done, len(slices))
+        rows += _slice_rows(name, query_ids, counts, n_resamples, seed)
     table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
     return Measurement(table, judged.height, n_left_out)
 
