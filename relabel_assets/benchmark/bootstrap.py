@@ -86,15 +86,15 @@ def measure(
     grades = pl.concat([judged["grade"], scores["grade"].cast(pl.Int64)])
     n_grades = 1 + int(grades.drop_nulls().to_numpy().max())
     counts: dict[str, dict[str, _QueryCounts]] = {}
-    for done, labeler in enumerate(labelers):
-        progress("measuring labelers", done, len(labelers))
+    for done, labeler in enumerate(labelers, start=1):
         labels = scores.filter(pl.col("labeler") == labeler)
         labels = labels.select(*_PAIR, "score", labeler_grade="grade")
         counts[labeler] = _by_query(judged.join(labels, on=_PAIR), n_grades)
+        progress("measuring labelers", done, len(labelers))
     slices, rows = _slices(judged, queries), []
-    for done, (name, query_ids) in enumerate(slices.items()):
-        progress("drawing resamples, slices of the queries", done, len(slices))
+    for done, (name, query_ids) in enumerate(slices.items(), start=1):
         rows += _slice_rows(name, query_ids, counts, n_resamples, seed)
+        progress("drawing resamples, slices of the queries", done, len(slices))
     table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
     return Measurement(table, judged.height, n_left_out)
 
