@@ -7,7 +7,7 @@ that load Dagster in their bodies, so that `--help` is quick.
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -29,13 +29,15 @@ from relabel_assets.cli.supervisor import STOPPED
 from relabel_assets.errors import RelabelError
 
 _UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
+_CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+_HELP_WIDTH = 110  # characters: the first sentence of every command is shorter
 
 app = typer.Typer(
     name="relabel",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_CONTEXT,
     help="""Relevance labels in SQL, and a small model that grades like its large teacher.
 
 A corpus is a folder of documents under `data/`. `relabel run` computes the tables of each corpus:
@@ -89,6 +91,7 @@ def run_command() -> int:
     from relabel_assets.cli.console import is_debugging
 
     open_streams()
+    _fit_help_to_stdout()
     try:
         code = app(prog_name="relabel", standalone_mode=False) or 0
         sys.stdout.flush()
@@ -100,6 +103,15 @@ def run_command() -> int:
         code = _explain(error)
     let_go_of_streams()
     return code
+
+
+def _fit_help_to_stdout() -> None:
+    """Give a pipe its help without boxes, and wide enough that the line of no command is cut."""
+    from relabel_assets.cli.console import OUT, is_plain
+
+    if is_plain():
+        app.rich_markup_mode = None
+        _CONTEXT["terminal_width"] = min(OUT.width, _HELP_WIDTH)
 
 
 def _input_errors() -> tuple[type[BaseException], ...]:
@@ -124,6 +136,9 @@ def _explain(error: BaseException) -> int:
         message, code = error.format_message(), error.exit_code
         context = getattr(error, "ctx", None)
         if not context or not message:  # the command printed its help
+            return code
+        if message.startswith("Usage: "):  # the help of a group, which was called without a command
+            typer.echo(message)
             return code
         ERR.print(escape(context.get_usage()), highlight=False)
         message += f" Try: {context.command_path} --help"

@@ -45,7 +45,7 @@ def print_check(corpus: str, problems: Sequence[Problem]) -> None:
 
 def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
     """Print a line for each stale table: its reason, its changed rows, and a note."""
-    OUT.print(f"[bold]{corpus}[/]: {'' if planned else 'up to date'}")
+    OUT.print(f"[bold]{corpus}[/]:{'' if planned else ' up to date'}")
     for table in planned:
         parts = [table.reason]
         changes = table.changes

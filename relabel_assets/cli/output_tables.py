@@ -191,9 +191,19 @@ def _print_blocks(columns: Sequence[str], rows: Sequence[Row], *, are_named: boo
                 sys.stdout.write(f"  {_padded(name, longest)}  {one_line(cell) or '-'}\n")
         else:
             OUT.rule(escape(title), align="left")
-            record = rich.table.Table.grid(padding=(0, 2))
-            record.add_column(style="bold", no_wrap=True)
-            record.add_column(overflow="fold")
             for name, cell in lines:
-                record.add_row(escape(name), escape(cell))
-            OUT.print(record)
+                _print_line(name, cell, longest)
+
+
+def _print_line(name: str, cell: str, name_width: int) -> None:
+    """Print a column's name and its cell beside it, or below it if a word would be folded there."""
+    word = max(map(cell_len, cell.split()), default=0)
+    if name_width + 2 + word > OUT.width:
+        OUT.print(f"[bold]{escape(name)}[/]", highlight=False)
+        OUT.print(f"  {escape(cell)}", highlight=False, soft_wrap=True)
+        return
+    line = rich.table.Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(style="bold", width=name_width)
+    line.add_column(overflow="fold")
+    line.add_row(escape(name), escape(cell))
+    OUT.print(line)

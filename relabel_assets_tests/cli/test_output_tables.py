@@ -95,8 +95,15 @@ def test_what_does_not_fit_is_a_block_a_row(shown: Shown) -> None:
     ]
 
 
+def test_a_word_that_does_not_fit_beside_its_name_stands_below_it(shown: Shown) -> None:
+    columns = ["document_hash", "a", "b"]
+    output = shown.at(70, columns, [["0" * 64, PROSE, "x" * 40]])
+    assert output.splitlines()[1:3] == ["document_hash", "  " + "0" * 64]
+    assert "x" * 40 in output
+
+
 def test_a_block_of_a_named_row_has_its_name(shown: Shown) -> None:
-    output = shown.at(40, ["corpus", "description"], [["people_handbook", MODEL]], are_named=True)
+    output = shown.at(30, ["corpus", "description"], [["people_handbook", PROSE]], are_named=True)
     assert output.startswith("people_handbook ─") and "corpus" not in output
 
 

@@ -45,7 +45,7 @@ def corpora_list(
 @app.command("check")
 def corpora_check(
     named: Annotated[
-        list[str] | None, typer.Argument(metavar="[CORPUS]...", help="As with --corpus.")
+        list[str] | None, typer.Argument(metavar="CORPUS", help="As with --corpus.")
     ] = None,
     corpus: CorpusOption = None,
     output_format: FormatOption = OutputFormat.TEXT,

@@ -58,7 +58,7 @@ def sql(
 
     A terminal gets a table. What is wider becomes a block a row. A pipe gets plain columns, a line a row:
 
-        relabel sql "select corpus, labeler, grade from labels" | grep student | wc -l
+        relabel sql "select labeler, grade from labels" | sort | uniq -c
 
     The SQL dialect is DuckDB's. `docs/sql.md` has twenty worked queries.
     """
