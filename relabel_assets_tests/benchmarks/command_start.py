@@ -28,7 +28,6 @@ COMMANDS = {
     "relabel corpora list": [RELABEL, "corpora", "list"],
     "relabel ledger": [RELABEL, "ledger"],
     "relabel report": [RELABEL, "report"],
-    "relabel run -s seed_docs": [RELABEL, "run", "-s", "seed_docs"],
 }
 
 
