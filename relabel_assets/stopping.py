@@ -65,7 +65,8 @@ def _listen(control: int) -> None:
             _silence_stderr()
             threading.Thread(target=_interrupt, daemon=True).start()
             os.read(control, 1)
-    os.killpg(0, signal.SIGKILL)  # the supervisor was killed, and so are we and our helpers
+    # The supervisor was killed, and so are we and our helpers, unless the group is somebody else's.
+    (os.killpg if os.getpgrp() == os.getpid() else os.kill)(os.getpid(), signal.SIGKILL)
 
 
 def _silence_stderr() -> None:

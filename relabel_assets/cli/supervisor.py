@@ -25,7 +25,7 @@ STOPPED = 130  # 128 + SIGINT
 STOPPED_LINE = "Stopped. What was finished is kept; run this again to go on."
 # Ctrl-C ends within 5 s. Killing is safe at any moment: see benchmarks/kills.py.
 _SECONDS_TO_STOP = 4.0
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
 _CLEAR_LINE, _SHOW_CURSOR = "\r\x1b[K", "\x1b[?25h"
 
 
@@ -73,9 +73,11 @@ class _Supervisor:
         self._signals: list[int] = []
         self._handlers: dict[int, Any] = {}
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for signum in (*_STOPS, signal.SIGCHLD, signal.SIGTSTP, signal.SIGCONT):
-            # A shell that starts a command in the background ignores Ctrl-C for it.
-            if signal.getsignal(signum) is not signal.SIG_IGN:
+        for signum in (*_STOPS, signal.SIGTSTP, signal.SIGCHLD, signal.SIGCONT):
+            # A shell ignores Ctrl-C for what it starts in the background, and nohup a closed terminal.
+            # The end of a child that is ignored would lose its exit code.
+            is_ignored = signal.getsignal(signum) is signal.SIG_IGN
+            if not is_ignored or signum == signal.SIGCHLD:
                 self._handlers[signum] = signal.signal(signum, self._note)
 
     def _note(self, signum: int, frame: Any) -> None:

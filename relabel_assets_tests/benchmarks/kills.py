@@ -20,13 +20,13 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,8 +153,10 @@ class Workspace:
         return faults
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
+def kill_family(process: subprocess.Popen[bytes]) -> None:
+    for member in (*psutil.Process(process.pid).children(recursive=True), process):
+        with suppress(psutil.Error):
+            member.kill()
 
 
 def kill_a_step(process: subprocess.Popen[bytes]) -> None:
@@ -204,7 +206,7 @@ def main() -> None:
         )
         for number in range(1, arguments.kills + 1):
             turn = arguments.turns[number % len(arguments.turns)]
-            target, killer = targets[turn], kill_a_step if turn == "step" else kill_group
+            target, killer = targets[turn], kill_a_step if turn == "step" else kill_family
             workspace.begin(turn)
             killed_after = _kill(target, killer, draw.uniform(0.25, 1.0) * target.undisturbed_s)
             answers_before, requests_before = (

@@ -133,6 +133,22 @@ def test_work_that_ends_just_after_the_signal_is_still_stopped() -> None:
     assert process.returncode == 130
 
 
+def test_a_closed_terminal_stops_the_command_unless_nohup_says_otherwise() -> None:
+    process = start("time.sleep(60)")
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(20) == 130
+    ignoring = start(
+        "time.sleep(2)", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    ignoring.send_signal(signal.SIGHUP)
+    assert ignoring.wait(20) == 0
+
+
+def test_a_parent_that_ignores_its_children_gets_the_exit_code() -> None:
+    process = start("return 3", preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert process.wait(20) == 3
+
+
 @pytest.mark.parametrize(("work", "code"), [("return 3", 3), ("raise SystemExit(4)", 4)])
 def test_the_code_of_the_work_is_that_of_the_command(work: str, code: int) -> None:
     process = start(work)
