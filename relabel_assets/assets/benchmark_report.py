@@ -22,7 +22,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="4",
+    code_version="5",
     kinds={"polars"},
     settings=lambda corpus: {
         "gate": corpus.config.gate,

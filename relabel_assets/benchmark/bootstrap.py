@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from relabel_assets.benchmark.metrics import PAIRWISE, ndcg_by_query, pairwise_counts
 from relabel_assets.progress import Progress, silent
 
-METRICS = ("ndcg@10", *PAIRWISE, "kappa", "kappa_quadratic")
+METRICS = ("ndcg@10", *PAIRWISE, "kappa", "kappa_quadratic", "mean_grade")
 DIFFERENCE = "student-teacher"
 _PAIR = ["query_id", "doc_id"]
 _INTERVAL = (2.5, 97.5)  # percentiles of the resamples: a 95 % interval
@@ -216,7 +216,14 @@ def _weighted_metrics(weights: NDArray, queries: Sequence[_QueryCounts]) -> dict
             "pairwise_untied": right / (pairs - tied),
             "kappa": _kappas(confusion, power=0),
             "kappa_quadratic": _kappas(confusion, power=2),
+            "mean_grade": _mean_grades(confusion),
         }
+
+
+def _mean_grades(confusion: NDArray) -> NDArray:
+    """The labeler's mean grade in each (n, n) table in (R, n, n)."""
+    labeler_counts = confusion.sum(axis=1)  # (R, n)
+    return labeler_counts @ np.arange(confusion.shape[1]) / labeler_counts.sum(axis=1)
 
 
 def _kappas(confusion: NDArray, power: int) -> NDArray:

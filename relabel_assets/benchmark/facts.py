@@ -12,6 +12,7 @@ import polars as pl
 from relabel_assets.benchmark.baselines import confusions, disagreements
 from relabel_assets.benchmark.bootstrap import Measurement
 from relabel_assets.benchmark.gate import gate
+from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.report import ReportFacts
 from relabel_assets.benchmark.training_limits import training_limits
 
@@ -66,7 +67,7 @@ def facts_of(
         description=description,
         reference_kind=reference_kind,
         gate=gate(measured.rows, **gate_settings),
-        limits=training_limits(model),
+        limits=[*training_limits(model), *grade_shift(measured.rows)],
         n_left_out=measured.n_left_out,
         costs={
             "pairs the teacher graded": teacher["grade"].count(),

@@ -42,7 +42,7 @@ class ReportFacts:
     description: str = ""
     reference_kind: str | None = "not stated"  # None: there are no reference grades
     gate: Sequence[GateResult] = ()
-    limits: Sequence[str] = ()  # of the student's training (training_limits)
+    limits: Sequence[str] = ()  # of the student (training_limits, grade_shift)
     n_left_out: int = 0
     n_resamples: int = 2000
     seed: int = 13
@@ -151,6 +151,8 @@ def definitions(facts: ReportFacts) -> list[str]:
         "out (untied).",
         "Kappa: Cohen's kappa of grades over all pairs, and with quadratic weights. BM25 and the base "
         "give scores; cut points from the training labels make grades of them.",
+        "Mean grade: of all pairs. Where the student's differs from its teacher's, its grades do not hold "
+        "for these queries, however well it ranks.",
         f"Intervals: 95 %, percentiles of a paired bootstrap over queries ({facts.n_resamples} "
         f"resamples, seed {facts.seed}). From few queries they are narrower than they claim.",
         "Labelers: base is the student's model before training; student-teacher is the difference "

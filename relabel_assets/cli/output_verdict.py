@@ -7,6 +7,7 @@ verdict's rule and words (benchmark/), which the check and the report share.
 from rich.markup import escape
 
 from relabel_assets.benchmark.gate import gate, worst
+from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.report import ReportFacts, statements
 from relabel_assets.benchmark.training_limits import training_limits
 from relabel_assets.cli.console import OUT
@@ -23,7 +24,10 @@ def verdict_facts(project: Project, warehouse: Warehouse, corpus: str) -> Report
         corpus,
         reference_kind=None if rows.is_empty() else rows["reference_kind"][0],
         gate=gate(rows, **config.gate.model_dump()),
-        limits=[line for row in students.iter_rows(named=True) for line in training_limits(row)],
+        limits=[
+            *(line for row in students.iter_rows(named=True) for line in training_limits(row)),
+            *grade_shift(rows),
+        ],
     )
 
 

@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.gate import gate
+from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.graph.check_results import Results, check_results
@@ -67,7 +68,25 @@ def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:
     return [result.sentence for result in results if result.verdict != "passed"]
 
 
+@dg.multi_asset_check(
+    specs=check_specs(
+        "benchmark_report",
+        student_grades_are_not_shifted="On benchmark queries the student's mean grade is that of its "
+        "teacher, or at least not shown to be 0.1 of a grade off.",
+    )
+)
+def student_grades_are_not_shifted(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> Results:
+    def find(corpus: str) -> list[str]:
+        return grade_shift(warehouse.read("benchmark_report", corpus))
+
+    check = "student_grades_are_not_shifted"
+    yield from check_results(context, "benchmark_report", check, find, severity=_WARN)
+
+
 GATE_CHECKS: list[dg.AssetChecksDefinition] = [
     student_learned_from_enough,
     student_is_as_good_as_teacher,
+    student_grades_are_not_shifted,
 ]

@@ -245,7 +245,8 @@ class BenchmarkReport(dy.Schema):
         description="The labeler that is measured; student-teacher is the paired difference.",
     )
     metric = _key(
-        "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa or kappa_quadratic."
+        "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa, kappa_quadratic or "
+        "mean_grade."
     )
     slice = _key("The queries measured: all, or one intent such as intent=keyword.")
     value = dy.Float64(

@@ -160,6 +160,7 @@ def test_the_benchmark_equals_the_plain_metrics_over_all_queries(seed: int) -> N
         "kappa_quadratic": cohen_kappa_score(
             student["grade"], student["student_grade"], weights="quadratic"
         ),
+        "mean_grade": student["student_grade"].mean(),
     }
     of_student = rows.filter((pl.col("labeler") == "student") & (pl.col("slice") == "all"))
     assert dict(of_student.select("metric", "value").iter_rows()) == pytest.approx(expected)
