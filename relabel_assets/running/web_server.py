@@ -1,7 +1,7 @@
 """Dagster's web server with the reports of RELABEL_HOME beside it, and `dagster dev` that starts it.
 
-What belongs here: the address /reports/. What does not: the pages themselves (benchmark/report.py),
-starting and ending the processes of `relabel ui` (web_ui.py).
+What belongs here: the address /reports/. What does not: the pages themselves (benchmark/report.py), the
+marks of tables that are out of date (stale_marks.py), and the processes of `relabel ui` (web_ui.py).
 
     python -m relabel_assets.running.web_server -w workspace.yaml     as dagster-webserver
     python -m relabel_assets.running.web_server dev -m MODULE         as dagster dev
@@ -23,6 +23,7 @@ from relabel_assets.corpus.folders import NAME
 from relabel_assets.home import Home
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.regular_files import read_regular
+from relabel_assets.running.stale_marks import add_stale_marks
 
 # not measured: a report has 30 KB to 300 KB.
 _MAX_BYTES = 50_000_000
@@ -106,6 +107,7 @@ def main() -> None:
     cli.create_app_from_workspace_process_context = _with_reports(
         cli.create_app_from_workspace_process_context
     )
+    add_stale_marks()
     cli.main()
 
 
