@@ -61,7 +61,7 @@ def test_one_bad_corpus_is_named_and_the_others_are_listed_checked_and_planned(
     for command, of_good in (
         (("corpora", "list"), "zebra"),
         (("corpora", "check"), "zebra: no problems"),
-        (("plan", "-s", "seed_docs"), "zebra: \n  seed_docs: never made; 8 new"),
+        (("plan", "-s", "seed_docs"), "zebra:\n  seed_docs: never made; 8 new"),
         (("estimate",), "zebra: recorded teacher"),
         (("report",), "zebra: no benchmark yet"),
     ):
