@@ -34,7 +34,10 @@ LABELS = [
     for n in range(4)
     for m in range(4)
 ]
-SETTINGS = "description: A test\nrubric: rubric.yaml\nteacher: {prompt: grading.yaml}\nstudent: {epochs: 1}\n"
+SETTINGS = (
+    "description: A test\nrubric: rubric.yaml\nteacher: {prompt: grading.yaml}\nstudent: {epochs: 1}\n"
+    "reference: {kind: human}\n"
+)
 RUBRIC = (
     "grades:\n"
     + "".join(f"- {{grade: {n}, name: n{n}, meaning: m{n}}}\n" for n in range(4))
