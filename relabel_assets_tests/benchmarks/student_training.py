@@ -79,14 +79,15 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
     print(
         f"\n{corpus}: {held_out.height:,} pairs of {held_out['query_id'].n_unique()} "
         "held-out queries, "
-        f"{train_pairs.height:,} to learn from; against the teacher's grades"
+        f"{train_pairs.height:,} to learn from; against the teacher's grades, of which the mean is "
+        f"{held_out['grade'].mean():.3f}"
     )
     for frame in grades:
         name = frame["labeler"][0]
         cells = [
             f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
             for row in rows.filter(pl.col("labeler") == name).iter_rows(named=True)
-            if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic")
+            if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic", "mean_grade")
         ]
         print(f"  {name:24} {'   '.join(cells)}", flush=True)
 
