@@ -78,10 +78,8 @@ def evaluation(
         passed=not lines,
         severity=severity,
         description="\n".join(words) or remark or None,
-        metadata={
-            "findings": len(lines),
-            "first": dg.MetadataValue.md(shown or "none"),
-        },
+        metadata={"findings": len(lines)}
+        | ({"first": dg.MetadataValue.md(shown)} if shown else {}),
         target_materialization_data=checked,
         blocking=False,
     )
