@@ -91,7 +91,7 @@ def measure(
         labels = labels.select(*_PAIR, "score", labeler_grade="grade")
         counts[labeler] = _by_query(judged.join(labels, on=_PAIR), n_grades)
         progress("measuring labelers", done, len(labelers))
-    slices, rows = _slices(judged, queries), []
+    slices, rows = _slices(judged, queries), list[tuple[Any, ...]]()
     for done, (name, query_ids) in enumerate(slices.items(), start=1):
         rows += _slice_rows(name, query_ids, counts, n_resamples, seed)
         progress("drawing resamples, slices of the queries", done, len(slices))
