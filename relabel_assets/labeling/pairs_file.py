@@ -26,7 +26,6 @@ from relabel_assets.intake.one_input import SetAside, problem_of
 from relabel_assets.intake.parquet_rows import parquet_rows
 from relabel_assets.intake.regular_files import numbered_lines, open_regular, open_text
 from relabel_assets.intake.text import shown
-from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 QUERY, DOCUMENT = "query", "body"
@@ -35,7 +34,6 @@ FORMATS = (".parquet", ".csv", ".jsonl", ".json")
 # Bounds the memory of a chunk whose bodies are megabytes long. Typical rows reach the row limit first.
 CHARACTERS_PER_CHUNK = 16_000_000
 _MAX_CHARACTERS = {QUERY: MAX_QUERY_CHARACTERS, DOCUMENT: MAX_BODY_CHARACTERS}
-_SHOWN = {"title", DOCUMENT}  # without hidden text, as documents of a corpus are read
 _ID_OR_TEXT = (("query_id", QUERY), ("doc_id", DOCUMENT))
 Row = dict[str, str | None]
 
@@ -122,7 +120,7 @@ def _text(value: Any, name: str) -> str | None:
     limit = _MAX_CHARACTERS.get(name, MAX_FIELD_CHARACTERS)
     if len(value) > limit:
         raise SetAside(f"{name} is too long", f"At most {limit:,} characters are read.")
-    return visible_text(value) or None if name in _SHOWN else value
+    return value
 
 
 def _require_columns(names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ not: training (train.py).
 
 import hashlib
 import json
+
 import polars as pl
 
 from relabel_assets.corpus.student_config import StudentConfig

@@ -15,6 +15,7 @@ from relabel_assets.benchmark.cut_points import cut_points, grades_from
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.errors import RelabelError, StudentError
 from relabel_assets.intake.one_input import INPUT_ERRORS
+from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
@@ -80,8 +81,9 @@ class Labeler:
         """The grade of each row of `pairs`, in its order.
 
         `pairs` has the query as `text` (or `query`) and the document as `body` or `title`. Optional
-        columns are query_id, doc_id and the document's other columns. The result has query_id,
-        doc_id, grade, expected_grade and grade_probs. Raises StudentError for an unusable pair.
+        columns are query_id, doc_id and the document's other columns. Text that a document hides from
+        readers is not graded (intake/visible_text.py). The result has query_id, doc_id, grade,
+        expected_grade and grade_probs. Raises StudentError for an unusable pair.
 
         >>> from relabel_assets.prompts.rubric import default_rubric
         >>> titles = ["Parental leave", "Printer setup"]
@@ -90,7 +92,7 @@ class Labeler:
         >>> student.grade(pairs)["grade"].to_list()
         [3, 0]
         """
-        pairs = _with_all_columns(pairs)
+        pairs = _without_hidden_text(_with_all_columns(pairs))
         probs = self.calibration.grade_probs(self.grader.scores(pairs, progress))
         # Rounding may put a sum or a difference of probabilities just outside its range.
         expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
@@ -141,6 +143,16 @@ def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:
             f"pairs: doc_id {repeated!r} has more than one text. "
             "Give each document an id of its own."
         )
+    return pairs
+
+
+def _without_hidden_text(pairs: pl.DataFrame) -> pl.DataFrame:
+    """`pairs` with the visible text of titles and bodies, each text read once."""
+    shown: dict[str | None, str | None] = {None: None}
+    for name in ("title", "body"):
+        texts = pairs[name].to_list()
+        shown |= {text: visible_text(text) for text in set(texts) - shown.keys()}
+        pairs = pairs.with_columns(pl.Series(name, map(shown.get, texts), dtype=pl.String))
     return pairs
 
 

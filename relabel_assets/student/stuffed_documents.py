@@ -33,7 +33,7 @@ Document = dict[str, Any]
 
 
 def stuffed_pairs(pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Pairs of the queries of `pairs` with stuffed documents: grade 0, one or a few for each query.
+    """Pairs of queries of `pairs` with some 200 stuffed documents of grade 0, at most 8 a query.
 
     `pairs` has query_id, text, doc_id, grade and DOCUMENT_COLUMNS. A stuffed document is a document
     of grade 0 for the query, or one of another query, into which the query is put in one of KINDS
@@ -58,7 +58,7 @@ def stuffed_pairs(pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
     per_query = min(_MAX_PER_QUERY, math.ceil(_N_DOCUMENTS / max(1, len(queries))))
     rows: list[Document] = []
     kinds = list(KINDS.values())
-    for query_id, text, doc_ids, is_zero in queries[: _N_DOCUMENTS * _MAX_PER_QUERY]:
+    for query_id, text, doc_ids, is_zero in queries[:_N_DOCUMENTS]:
         zeros = [doc_id for doc_id, zero in zip(doc_ids, is_zero, strict=True) if zero]
         others = sorted(documents.keys() - set(doc_ids))
         for _ in range(per_query):

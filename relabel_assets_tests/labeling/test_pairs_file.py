@@ -119,17 +119,3 @@ def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
     file.symlink_to("pairs.csv")
     with pytest.raises(ConfigError, match=r"pairs\.csv: it cannot be read"):
         pairs_file.check(file)
-
-
-def test_hidden_text_of_a_document_is_left_out_and_a_query_is_as_it_was_written(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "pairs.jsonl"
-    row = {
-        "query": "<!-- leave -->",
-        "title": "HR<p hidden>leave</p>",
-        "body": "Ask.<!-- leave -->",
-    }
-    pl.DataFrame([row]).write_ndjson(file)
-    (chunk,) = pairs_file.chunks(file, 8)
-    assert chunk.select("query", "title", "body").row(0) == ("<!-- leave -->", "HR", "Ask.")

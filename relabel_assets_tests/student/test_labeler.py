@@ -37,6 +37,24 @@ def scored(*scores: float) -> pl.DataFrame:
 LOGISTIC = Calibration(slope=1.0, thresholds=[0.0])
 
 
+class LengthScores(FixedScores):
+    """Scores a pair by the characters of its title and body."""
+
+    def scores(self, pairs: pl.DataFrame, progress: Any = None) -> NDArray:
+        text = pl.concat_str(pl.col("title", "body").fill_null(""))
+        return pairs.select(text.str.len_chars()).to_series().to_numpy().astype(float)
+
+
+def test_text_that_a_document_hides_is_not_graded() -> None:
+    titles = ["HR", "HR<p hidden>leave</p>", None, None]
+    bodies = [None, None, "Ask.", "Ask.<!-- leave -->"]
+    pairs = pl.DataFrame({"query": "leave", "title": titles, "body": bodies})
+    expected = Labeler(LengthScores(), LOGISTIC, [0.5]).grade(pairs)["expected_grade"].to_list()
+    assert expected[0] == expected[1]
+    assert expected[2] == expected[3]
+    assert expected[0] != expected[2]
+
+
 def test_an_expected_grade_at_a_cut_point_gets_the_lower_grade() -> None:
     labels = Labeler(FixedScores(), LOGISTIC, [0.5]).grade(scored(0.0, 1e-9, -1e-9))
     assert labels["expected_grade"][0] == 0.5
