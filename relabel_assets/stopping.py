@@ -25,6 +25,15 @@ _requested = threading.Event()
 _before_interrupt: list[Callable[[], object]] = []
 
 
+def is_requested() -> bool:
+    """Whether this process was asked to stop.
+
+    >>> is_requested()
+    False
+    """
+    return _requested.is_set()
+
+
 def check() -> None:
     """Raise KeyboardInterrupt if this process was asked to stop. Long work calls it now and then.
 

@@ -24,7 +24,7 @@ from relabel_assets.cli.standard_streams import fill_closed_streams
 STOPPED = 130  # 128 + SIGINT
 STOPPED_LINE = "Stopped. What was finished is kept; run this again to go on."
 # Ctrl-C ends within 5 s. Killing is safe at any moment: see benchmarks/kills.py.
-_SECONDS_TO_STOP = 4.0
+_SECONDS_TO_STOP = 3.5
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
 _CLEAR_LINE, _SHOW_CURSOR = "\r\x1b[K", "\x1b[?25h"
 
@@ -51,7 +51,13 @@ def _work(control: int, work: Callable[[], int]) -> NoReturn:
     from relabel_assets import stopping
 
     stopping.obey(control)
-    sys.exit(work())
+    try:
+        code = work()
+    except KeyboardInterrupt:
+        code = STOPPED
+    if stopping.is_requested():
+        os._exit(code)  # nothing is left to do, and libraries take seconds to take leave
+    sys.exit(code)
 
 
 def _take_terminal(signum: int, frame: Any) -> None:
