@@ -102,7 +102,7 @@ def _duration_s(instance: dg.DagsterInstance, receipt: Receipt) -> float | None:
     return value.value if isinstance(value, dg.FloatMetadataValue) else None
 
 
-def _teacher(ledger: Ledger, corpora: Collection[str] | None) -> "Iterator[Metric]":
+def _teacher(ledger: Ledger, corpora: Collection[str] | None = None) -> "Iterator[Metric]":
     """Requests, responses, tokens and dollars by corpus, purpose and model."""
     from prometheus_client.core import CounterMetricFamily
 
