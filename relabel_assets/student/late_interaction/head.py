@@ -90,7 +90,8 @@ def fit_head(
     >>> head.weight[0] > 0
     True
     """
-    labels, on_loss = np.asarray(grades), _LossCounter(progress)
+    labels = np.asarray(grades)
+    on_loss = _LossCounter(progress, 1 if decay is not None else len(DECAYS) * _FOLDS + 1)
     mean, std, direction = _scaling(features, names, prior)
     standard = _standardized(features, mean, std)
     if decay is None:
@@ -120,8 +121,8 @@ def choose_decay(
     """
     mean, std, direction = _scaling(features, names, prior)
     standard = _standardized(features, mean, std)
-    labels = np.asarray(grades)
-    return _choose_decay(standard, labels, queries, direction, seed, _LossCounter(progress))
+    labels, on_loss = np.asarray(grades), _LossCounter(progress, len(DECAYS) * _FOLDS)
+    return _choose_decay(standard, labels, queries, direction, seed, on_loss)
 
 
 def held_out_scores(
@@ -189,15 +190,18 @@ def _scaling(
 class _LossCounter:
     """Reports progress at each evaluation of the loss: one takes up to a second, a fit some hundred."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, n_fits: int) -> None:
         self._progress = progress
-        self._n_fits, self._n_losses = len(DECAYS) * _FOLDS + 1, 0
-        self.n_fitted = 0
+        self._n_fits, self._n_fitted, self._n_losses = n_fits, 0, 0
 
     def __call__(self) -> None:
         self._n_losses += 1
         note = f"{self._n_losses} evaluations of the loss"
-        self._progress("fitting the head, fits", self.n_fitted, self._n_fits, note)
+        self._progress("fitting the head, fits", self._n_fitted, self._n_fits, note)
+
+    def end_fit(self) -> None:
+        self._n_fitted += 1
+        self._progress("fitting the head, fits", self._n_fitted, self._n_fits)
 
 
 def _choose_decay(
@@ -275,7 +279,7 @@ def _fit_weights(
 
     optimizer.step(step)
     if on_loss:
-        on_loss.n_fitted += 1
+        on_loss.end_fit()
     return (multiple * direction + offset).detach(), thresholds.detach()
 
 

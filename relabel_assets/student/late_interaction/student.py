@@ -301,8 +301,8 @@ def _fit(
     grades, queries = pairs["grade"].to_numpy(), pairs["query_id"].to_list()
     weighed: dict[str, Any] = {"names": FEATURE_NAMES, "seed": seed, "prior": PRIOR_WEIGHTS}
     decay = choose_decay(features, grades, queries, **weighed, progress=progress)
-    head = fit_head(features, grades, queries, **weighed, decay=decay)
-    scores = held_out_scores(features, grades, queries, **weighed, decay=decay)
+    head = fit_head(features, grades, queries, **weighed, decay=decay, progress=progress)
+    scores = held_out_scores(features, grades, queries, **weighed, decay=decay, progress=progress)
     guard, penalties = fit_stuffing_guard(
         features,
         grades,
@@ -311,5 +311,6 @@ def _fit(
         stuffed["query_id"].to_list(),
         names=FEATURE_NAMES,
         seed=seed,
+        progress=progress,
     )
     return _Fitted(head, guard, scores - penalties)

@@ -19,6 +19,7 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
+from relabel_assets.progress import Progress, silent
 from relabel_assets.student.late_interaction.head import DECAYS, Head, fit_head, held_out_scores
 
 # In units of the score for each unit above the limit; both are log odds. Measured beside .5, 1, 2, 5, 10
@@ -55,6 +56,7 @@ def fit_stuffing_guard(
     *,
     names: Sequence[str],
     seed: int,
+    progress: Progress = silent,
 ) -> tuple[StuffingGuard | None, NDArray]:
     """The guard, and the penalty (N,) of each pair by guards that were fitted without its query.
 
@@ -76,9 +78,11 @@ def fit_stuffing_guard(
     is_stuffed = np.repeat([0, 1], [is_relevant.sum(), len(stuffed_features)])
     row_queries = [*np.array(queries)[is_relevant], *stuffed_queries]
     # The least decay, without a choice: the features are few and the two kinds are far apart.
-    head = fit_head(rows, is_stuffed, row_queries, names=names, seed=seed, decay=DECAYS[0])
+    head = fit_head(
+        rows, is_stuffed, row_queries, names=names, seed=seed, decay=DECAYS[0], progress=progress
+    )
     held_out = held_out_scores(
-        rows, is_stuffed, row_queries, names=names, seed=seed, decay=DECAYS[0]
+        rows, is_stuffed, row_queries, names=names, seed=seed, decay=DECAYS[0], progress=progress
     )
     scores = head.scores(features)  # of grade 0: the head was not fitted to these
     scores[is_relevant] = held_out[: is_relevant.sum()]

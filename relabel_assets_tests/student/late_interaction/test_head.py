@@ -239,9 +239,9 @@ def test_the_fits_are_reported_while_they_last() -> None:
         seed=1,
         progress=lambda *report: reports.append(report),
     )
-    assert {total for _, _, total, _ in reports} == {21}  # five decays, four folds, and the last
-    done = [done for _, done, _, _ in reports]
-    assert done == sorted(done) and set(done) == set(range(21))
+    assert {report[2] for report in reports} == {21}  # five decays, four folds, and the last
+    done = [report[1] for report in reports]
+    assert done == sorted(done) and set(done) == set(range(22))
 
 
 def test_held_out_scores_are_of_heads_that_had_not_seen_the_query() -> None:
