@@ -22,10 +22,7 @@ from relabel_assets.graph.project import Project
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 UI_PAGES = {
-    "graph": (
-        "assets/benchmark_report?view=lineage&lineageScope=upstream&lineageDepth=9",
-        "1500,760",
-    ),
+    "graph": ("asset-groups", "1900,900"),
     "partition": ("assets/teacher_labels?view=partitions&partition=people_handbook", "1500,1180"),
 }
 BROWSER_FLAGS = (
