@@ -155,7 +155,11 @@ def _print_continued(columns: Sequence[str], rows: Sequence[Row]) -> None:
     look = _PLAIN if is_plain() else _LIGHT
     for chosen in _parts(columns, rows, look):
         names, cells = _chosen(columns, rows, chosen)
-        _print_beside(names, cells, _widths(names, cells, look, are_whole=True), look)
+        widths = _widths(names, cells, look, are_whole=True)
+        if _total(widths, look) <= OUT.width:
+            _print_beside(names, cells, widths, look)
+        else:
+            _print_blocks(names, cells, are_named=True)
         sys.stdout.write("\n")
 
 

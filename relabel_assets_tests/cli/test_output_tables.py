@@ -96,10 +96,19 @@ def test_what_does_not_fit_is_a_block_a_row(shown: Shown) -> None:
 
 
 def test_a_word_that_does_not_fit_beside_its_name_stands_below_it(shown: Shown) -> None:
-    columns = ["document_hash", "a", "b"]
-    output = shown.at(70, columns, [["0" * 64, PROSE, "x" * 40]])
-    assert output.splitlines()[1:3] == ["document_hash", "  " + "0" * 64]
-    assert "x" * 40 in output
+    columns, rows = ["document_hash", "a", "b"], [["0" * 64, PROSE, "x" * 40]]
+    exact = len("document_hash") + 2 + 64
+    beside = shown.at(exact, columns, rows).splitlines()
+    below = shown.at(exact - 1, columns, rows).splitlines()
+    assert beside[1].split() == ["document_hash", "0" * 64]
+    assert below[1:3] == ["document_hash", "  " + "0" * 64]
+
+
+def test_a_column_too_wide_for_the_terminal_is_a_block_of_its_own(shown: Shown) -> None:
+    columns, rows = ["labeler", "reason", "kappa"], [["teacher", "z" * 20, "0.1"]]
+    lines = shown.at(22, columns, rows, wide=Wide.CONTINUED).splitlines()
+    assert lines[:3] == ["teacher ──────────────", "reason", "  " + "z" * 20]
+    assert lines[4].split() == ["labeler", "kappa"]
 
 
 def test_a_block_of_a_named_row_has_its_name(shown: Shown) -> None:
