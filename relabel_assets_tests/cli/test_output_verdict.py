@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relabel_assets.benchmark.bootstrap import DIFFERENCE
+from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.report import render_markdown, statements
 from relabel_assets.cli.output_verdict import verdict_facts
 from relabel_assets.graph.gate_checks import limits_of_student, unproven_margins
@@ -47,7 +48,7 @@ def test_check_terminal_json_and_report_have_one_verdict(copy: Path, verdict: st
     )
     found = unproven_margins(rows, settings)
     assert found == ([] if verdict == "passed" else sentences[1:3])
-    assert limits_of_student(warehouse, "tiny") == facts.limits
+    assert [*limits_of_student(warehouse, "tiny"), *grade_shift(rows)] == facts.limits
     # The terminal
     done = relabel("report")
     assert done.returncode == 0, done.stderr
