@@ -6,6 +6,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from fcntl import ioctl
 from pathlib import Path
 
@@ -196,6 +197,25 @@ def test_the_work_reads_from_the_terminal_and_ctrl_c_still_stops_it() -> None:
     os.write(master, b"\x03")
     assert process.wait(20) == 130
     assert STOPPED_LINE.encode() in read_all(master)
+
+
+def test_ctrl_z_pauses_both_processes_until_the_shell_continues_them() -> None:
+    master, process = in_terminal("time.sleep(60)")
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
+    os.write(master, b"\x1a")
+    wait_until(lambda: {member.status() for member in family} == {psutil.STATUS_STOPPED})
+    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: psutil.STATUS_STOPPED not in {member.status() for member in family})
+    os.write(master, b"\x03")
+    assert process.wait(20) == 130
+    read_all(master)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def in_terminal(work: str) -> tuple[int, "subprocess.Popen[bytes]"]:
