@@ -150,7 +150,7 @@ class LateInteraction:
         )
         scores = self.head.scores(_columns(features, self.head))
         if self.guard:
-            scores -= self.guard.penalty(_columns(features, self.guard.head))
+            return self.guard.guarded(scores, _columns(features, self.guard.head))
         return scores
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -242,7 +242,10 @@ def train(task: TrainingTask) -> TrainedGrader:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A head and a guard, and the score of each of their pairs by others, fitted without its query."""
+    """A head and a guard, and the score of each of its pairs by heads fitted without its query.
+
+    These scores are without the guard: the cut points must lie where the guard's floor expects them.
+    """
 
     head: Head
     guard: StuffingGuard | None
@@ -251,7 +254,7 @@ class _Fitted:
     def scores(self, features: NDArray) -> NDArray:
         """The score of each row of `features`, (N,) from (N, F)."""
         scores = self.head.scores(features)
-        return scores - self.guard.penalty(features) if self.guard else scores
+        return self.guard.guarded(scores, features) if self.guard else scores
 
 
 def _train_scorer(
@@ -303,14 +306,15 @@ def _fit(
     decay = choose_decay(features, grades, queries, **weighed, progress=progress)
     head = fit_head(features, grades, queries, **weighed, decay=decay, progress=progress)
     scores = held_out_scores(features, grades, queries, **weighed, decay=decay, progress=progress)
-    guard, penalties = fit_stuffing_guard(
+    guard = fit_stuffing_guard(
         features,
         grades,
         queries,
+        scores,
         stuffed_features,
         stuffed["query_id"].to_list(),
         names=FEATURE_NAMES,
         seed=seed,
         progress=progress,
     )
-    return _Fitted(head, guard, scores - penalties)
+    return _Fitted(head, guard, scores)
