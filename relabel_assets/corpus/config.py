@@ -158,7 +158,7 @@ class GateConfig(Settings):
         description="The same for pairwise accuracy, ties counted as half right.",
     )
     # Measured on the demo corpora (docs/experiments.md): from 5 queries an interval begins above the
-    # truth up to ten times as often as it promises, from 30 up to six times. Default settings make some
+    # truth up to twelve times as often as it promises, from 30 up to five. Default settings make some
     # 42 benchmark queries, so the minimum cannot be much higher.
     min_queries: int = Field(
         30,

@@ -10,7 +10,7 @@ width of the interval, and how often it begins above the truth, which a gate at 
 pass by mistake. 2.5 % is what a 95 % interval promises.
 """
 
-import sys
+import argparse
 
 import numpy as np
 import polars as pl
@@ -83,4 +83,8 @@ def main(corpora: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpora", nargs="*", metavar="CORPUS", help="default: all")
+    main(parser.parse_args().corpora)
