@@ -67,7 +67,10 @@ def facts_of(
         description=description,
         reference_kind=reference_kind,
         gate=gate(measured.rows, **gate_settings),
-        limits=[*training_limits(model), *grade_shift(measured.rows)],
+        limits=[
+            *training_limits(model),
+            *grade_shift(measured.rows, min_queries=gate_settings["min_queries"]),
+        ],
         n_left_out=measured.n_left_out,
         costs={
             "pairs the teacher graded": teacher["grade"].count(),

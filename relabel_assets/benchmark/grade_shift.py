@@ -17,22 +17,25 @@ from relabel_assets.plural import counted
 _MIN_SHIFT = 0.1
 
 
-def grade_shift(rows: pl.DataFrame) -> list[str]:
+def grade_shift(rows: pl.DataFrame, *, min_queries: int) -> list[str]:
     """A sentence if the student's mean grade differs from its teacher's; none if it is not shown to.
 
     `rows` are those of `measure`. A shift is at least 0.1 of a grade, and its 95 % interval of a
-    paired bootstrap over queries does not hold 0.
+    paired bootstrap over queries does not hold 0. With fewer than `min_queries` queries it is not
+    shown, because such an interval is too narrow.
 
     >>> rows = pl.DataFrame({"labeler": ["student", "teacher", DIFFERENCE], "metric": "mean_grade",
     ...     "slice": "all", "value": [0.5, 0.67, -0.17], "ci_low": [0.4, 0.6, -0.25],
     ...     "ci_high": [0.6, 0.7, -0.09], "n_queries": 56})
-    >>> print(*grade_shift(rows))
+    >>> print(*grade_shift(rows, min_queries=30))
     The student grades lower than its teacher on queries that it did not learn from: mean grade 0.50 ...
     """
     of_all = rows.filter(pl.col("metric") == "mean_grade", pl.col("slice") == "all")
     by_labeler = {str(row["labeler"]): row for row in of_all.iter_rows(named=True)}
     difference = by_labeler.get(DIFFERENCE)
     if not difference or None in (difference["value"], difference["ci_low"]):
+        return []
+    if difference["n_queries"] < min_queries:
         return []
     shift, low, high = (difference[name] for name in ("value", "ci_low", "ci_high"))
     if abs(shift) < _MIN_SHIFT or low <= 0 <= high:

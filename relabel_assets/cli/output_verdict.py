@@ -26,7 +26,7 @@ def verdict_facts(project: Project, warehouse: Warehouse, corpus: str) -> Report
         gate=gate(rows, **config.gate.model_dump()),
         limits=[
             *(line for row in students.iter_rows(named=True) for line in training_limits(row)),
-            *grade_shift(rows),
+            *grade_shift(rows, min_queries=config.gate.min_queries),
         ],
     )
 

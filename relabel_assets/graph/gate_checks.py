@@ -76,10 +76,12 @@ def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:
     )
 )
 def student_grades_are_not_shifted(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
 ) -> Results:
     def find(corpus: str) -> list[str]:
-        return grade_shift(warehouse.read("benchmark_report", corpus))
+        settings = project.corpora().open(corpus).config.gate
+        report = warehouse.read("benchmark_report", corpus)
+        return grade_shift(report, min_queries=settings.min_queries)
 
     check = "student_grades_are_not_shifted"
     yield from check_results(context, "benchmark_report", check, find, severity=_WARN)

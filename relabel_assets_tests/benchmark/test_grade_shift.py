@@ -38,7 +38,7 @@ def rows(
 def test_a_shift_is_a_tenth_of_a_grade_and_certain(
     value: float | None, low: float | None, high: float | None, word: str | None
 ) -> None:
-    found = grade_shift(rows(value, low, high))
+    found = grade_shift(rows(value, low, high), min_queries=40)
     assert len(found) == (word is not None)
     if word:
         assert f"grades {word} than" in found[0]
@@ -47,8 +47,12 @@ def test_a_shift_is_a_tenth_of_a_grade_and_certain(
 
 
 def test_an_intent_alone_and_an_empty_benchmark_are_no_shift() -> None:
-    assert grade_shift(rows(-0.5, -0.6, -0.4, "intent=keyword")) == []
-    assert grade_shift(rows(-0.5, -0.6, -0.4).clear()) == []
+    assert grade_shift(rows(-0.5, -0.6, -0.4, "intent=keyword"), min_queries=1) == []
+    assert grade_shift(rows(-0.5, -0.6, -0.4).clear(), min_queries=1) == []
+
+
+def test_from_fewer_queries_than_the_gate_needs_nothing_is_shown() -> None:
+    assert grade_shift(rows(-0.5, -0.6, -0.4), min_queries=41) == []
 
 
 def test_a_student_that_gives_one_grade_less_is_found() -> None:
@@ -65,6 +69,6 @@ def test_a_student_that_gives_one_grade_less_is_found() -> None:
     reference = pl.DataFrame(pairs | {"assessor": "a", "grade": grades})
     queries = pl.DataFrame({"query_id": [f"q{n}" for n in range(20)], "intent": "keyword"})
     measured = measure(scores, reference, queries).rows
-    (sentence,) = grade_shift(measured)
+    (sentence,) = grade_shift(measured, min_queries=20)
     # 0, 1, 2 and 3 have a mean of 1.5; 0, 0, 1 and 2 one of 0.75.
     assert "mean grade 0.75 beside 1.50, -0.75 [-0.75, -0.75] on 20 queries" in sentence

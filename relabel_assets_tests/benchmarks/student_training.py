@@ -87,7 +87,8 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
         cells = [
             f"{row['metric']} {row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
             for row in rows.filter(pl.col("labeler") == name).iter_rows(named=True)
-            if row["metric"] in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic", "mean_grade")
+            if row["metric"]
+            in ("ndcg@10", "pairwise_half", "kappa", "kappa_quadratic", "mean_grade")
         ]
         print(f"  {name:24} {'   '.join(cells)}", flush=True)
 

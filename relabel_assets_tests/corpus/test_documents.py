@@ -162,4 +162,7 @@ def test_a_document_of_hidden_text_alone_is_set_aside(body: str) -> None:
 
 
 def test_a_title_of_hidden_text_alone_is_no_title() -> None:
-    assert document_from_row({"doc_id": "d1", "title": "<!-- leave -->", "body": "Ask."})["title"] is None
+    assert (
+        document_from_row({"doc_id": "d1", "title": "<!-- leave -->", "body": "Ask."})["title"]
+        is None
+    )
