@@ -26,6 +26,9 @@ def pytest_configure() -> None:
     # A shell's background jobs ignore SIGINT and so do their children; Dagster's services then
     # ignore SIGTERM too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
+    # pytest loads readline, which sets COLUMNS for the workers: a command's pipe would be as wide.
+    os.environ.pop("COLUMNS", None)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

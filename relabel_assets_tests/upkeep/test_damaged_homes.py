@@ -45,9 +45,7 @@ def test_the_next_run_publishes_what_a_killed_run_committed(own_home: Path, file
     ].unique().to_list() == ["again"]
 
 
-@pytest.mark.parametrize(
-    "words", [("run",), ("plan",), ("doctor",), ("metrics",), ("sql", "select 1"), ("ui",)]
-)
+@pytest.mark.parametrize("words", [("run",), ("plan",), ("doctor",), ("metrics",), ("ui",)])
 def test_every_command_reports_a_home_that_cannot_be_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
