@@ -32,7 +32,7 @@ from relabel_assets.running.dagster_state import (
 _HOST = "127.0.0.1"
 _SERVER = "relabel_assets.running.web_server"  # serves the reports too
 # Before the supervisor of the command kills what is left (cli/supervisor.py).
-_SECONDS_TO_END = 2.0
+_SECONDS_TO_END = 1.5
 _SECONDS_BETWEEN_LOOKS = 0.25
 
 
