@@ -68,6 +68,8 @@ def obey(control: int) -> None:
 
 
 def _listen(control: int) -> None:
+    # A signal that this thread got would not wake the main thread from a system call.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGTTIN))
     with suppress(OSError):
         if os.read(control, 1):
             _requested.set()
