@@ -45,10 +45,8 @@ def benchmark_report(step: Step) -> Rows:
         base=_base_labels(step, training, with_texts(judged, queries, documents)),
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
-    benchmark_scores, kind = (
-        measure(labels, reference, queries, progress=step.progress),
-        corpus.config.reference.stated_kind,
-    )
+    benchmark_scores = measure(labels, reference, queries, progress=step.progress)
+    kind = corpus.config.reference.stated_kind
     facts = facts_of(
         benchmark_scores,
         corpus=corpus.name,

@@ -98,17 +98,17 @@ def _verdict(
     n_queries, n_pairs = ordered["n_queries"], ordered["n_pairs"]
     if not n_queries or None in (value, low, high):
         return "not measured", "No query has documents of different reference grades."
-    found = (
+    measured = (
         f"Student minus teacher is {value:+.3f} [{low:+.3f}, {high:+.3f}] "
         f"on {counted(n_queries, 'query')} and {counted(n_pairs, 'pair')}"
     )
     if n_queries < min_queries or n_pairs < min_pairs:
         needed = f"{counted(min_queries, 'query')} and {counted(min_pairs, 'pair')}"
-        return "cannot tell", f"{found}; at least {needed} are needed."
+        return "cannot tell", f"{measured}; at least {needed} are needed."
     if copied := _copied_reference(rows):
-        return "cannot tell", f"{found}; {copied}."
+        return "cannot tell", f"{measured}; {copied}."
     verdict, reason = _by_interval(low, high, margin)
-    return verdict, f"{found}; {reason}."
+    return verdict, f"{measured}; {reason}."
 
 
 def _copied_reference(rows: _Rows) -> str | None:

@@ -83,7 +83,7 @@ def of_report(project: Project, warehouse: Warehouse, corpus: str) -> dict[str, 
     costs = spend_of(warehouse, [corpus]).drop("corpus").to_dicts()
     page = report_page(project, corpus)
     facts = rows.filter(pl.col("slice") == "all").head(1).to_dicts()
-    verdict = verdict_facts(project, warehouse, corpus)
+    verdict = verdict_facts(project, warehouse, corpus, rows)
     return {
         **{key: facts[0][key] if facts else None for key in _FACTS},
         "verdict": worst(verdict.gate),

@@ -35,7 +35,7 @@ def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> Non
     if rows.is_empty():
         if (corpus, "benchmark_report") in warehouse.receipts():
             OUT.print(f"[bold]{corpus}[/]: the benchmark measured nothing.", highlight=False)
-            print_verdict(verdict_facts(project, warehouse, corpus))
+            print_verdict(verdict_facts(project, warehouse, corpus, rows))
         else:
             OUT.print(
                 f"[bold]{corpus}[/]: no benchmark yet. It needs reference labels and a "
@@ -52,7 +52,7 @@ def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> Non
     )
     cells = [[cell or "-" for cell in row] for row in frame.iter_rows()]
     print_table(frame.columns, cells, title=title, wide=Wide.CONTINUED)
-    print_verdict(verdict_facts(project, warehouse, corpus))
+    print_verdict(verdict_facts(project, warehouse, corpus, rows))
     if page := report_page(project, corpus):
         OUT.print(f"  page: {escape(str(page))}", highlight=False, soft_wrap=True)
 

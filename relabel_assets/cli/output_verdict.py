@@ -4,6 +4,7 @@ What belongs here: what `relabel run` and `relabel report` say below a benchmark
 verdict's rule and words (benchmark/), which the check and the report share.
 """
 
+import polars as pl
 from rich.markup import escape
 
 from relabel_assets.benchmark.gate import gate, worst
@@ -15,11 +16,15 @@ from relabel_assets.graph.project import Project
 from relabel_assets.warehouse.warehouse import Warehouse
 
 
-def verdict_facts(project: Project, warehouse: Warehouse, corpus: str) -> ReportFacts:
-    """What is known of the current student of `corpus`, by the settings of its corpus.yaml."""
+def verdict_facts(
+    project: Project, warehouse: Warehouse, corpus: str, rows: pl.DataFrame
+) -> ReportFacts:
+    """What is known of the current student of `corpus`, by the settings of its corpus.yaml.
+
+    `rows` are those of benchmark_report.
+    """
     config = project.corpora().open(corpus).config
     students = warehouse.read("student_model", corpus).filter("is_current")
-    rows = warehouse.read("benchmark_report", corpus)
     return ReportFacts(
         corpus,
         reference_kind=None if rows.is_empty() else rows["reference_kind"][0],

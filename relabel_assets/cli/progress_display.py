@@ -11,7 +11,6 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -22,6 +21,7 @@ from rich.text import Text
 
 from relabel_assets import progress, stopping
 from relabel_assets.cli.console import Console
+from relabel_assets.cli.options import OutputFormat
 from relabel_assets.intake.text import one_line
 from relabel_assets.logs import JsonLines, TextLines
 
@@ -31,15 +31,10 @@ _REFRESHES_PER_SECOND = 4
 _BEGIN = " ..."  # the end of a line that announces work: the bar says it
 
 
-class LogFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-
-
-def show_progress(log_format: LogFormat = LogFormat.TEXT) -> None:
+def show_progress(log_format: OutputFormat = OutputFormat.TEXT) -> None:
     """Show the progress of this process on stderr: as a bar if it is a terminal, else as lines."""
     handler: logging.Handler
-    if log_format is LogFormat.TEXT and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+    if log_format is OutputFormat.TEXT and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         bar = _Bar()
         progress.show_on(bar)
         handler = _BarHandler(bar)
@@ -47,7 +42,7 @@ def show_progress(log_format: LogFormat = LogFormat.TEXT) -> None:
     else:
         progress.show_on(_Lines())
         handler = logging.StreamHandler()
-        handler.setFormatter(JsonLines() if log_format is LogFormat.JSON else TextLines())
+        handler.setFormatter(JsonLines() if log_format is OutputFormat.JSON else TextLines())
     logging.raiseExceptions = False  # a line that cannot be written is lost, and nothing else
     _LOGGER.handlers, _LOGGER.propagate = [handler], False
     _LOGGER.setLevel(logging.INFO)

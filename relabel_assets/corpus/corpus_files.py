@@ -64,9 +64,9 @@ class CorpusFiles:
                 f"{self.name}/documents is no folder, or a link out of the corpus. "
                 "Copy the folder into the corpus."
             )
-        found = list(walk(root))
-        for done, (name, fault) in enumerate(found, start=1):
-            progress("reading, files", done, len(found))
+        files = list(walk(root))
+        for done, (name, fault) in enumerate(files, start=1):
+            progress("reading, files", done, len(files))
             file = PurePosixPath(name)
             is_hidden = any(part.startswith(".") for part in file.parts)
             if is_hidden or file.suffix.lower() in _QUIET_SUFFIXES:

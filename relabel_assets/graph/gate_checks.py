@@ -4,6 +4,7 @@ What belongs here: the checks that tell a reader whether to trust a student. Wha
 rows (checks.py), the gate's rule and the limits of a training (benchmark/).
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import dagster as dg
@@ -14,11 +15,9 @@ from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.graph.check_results import Results, check_results
-from relabel_assets.graph.checks import check_specs
+from relabel_assets.graph.checks import WARN, check_specs
 from relabel_assets.graph.project import Project
 from relabel_assets.warehouse.warehouse import Warehouse
-
-_WARN = dg.AssetCheckSeverity.WARN
 
 
 @dg.multi_asset_check(
@@ -33,7 +32,7 @@ def student_learned_from_enough(
 ) -> Results:
     find = partial(limits_of_student, warehouse)
     check = "student_learned_from_enough"
-    yield from check_results(context, "student_model", check, find, severity=_WARN)
+    yield from check_results(context, "student_model", check, find, severity=WARN)
 
 
 def limits_of_student(warehouse: Warehouse, corpus: str) -> list[str]:
@@ -54,12 +53,9 @@ def limits_of_student(warehouse: Warehouse, corpus: str) -> list[str]:
 def student_is_as_good_as_teacher(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
 ) -> Results:
-    def find(corpus: str) -> list[str]:
-        settings = project.corpora().open(corpus).config.gate
-        return unproven_margins(warehouse.read("benchmark_report", corpus), settings)
-
+    find = partial(_of_report, warehouse, project, unproven_margins)
     check = "student_is_as_good_as_teacher"
-    yield from check_results(context, "benchmark_report", check, find, severity=_WARN)
+    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
 
 
 def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:
@@ -78,13 +74,24 @@ def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:
 def student_grades_are_not_shifted(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
 ) -> Results:
-    def find(corpus: str) -> list[str]:
-        settings = project.corpora().open(corpus).config.gate
-        report = warehouse.read("benchmark_report", corpus)
-        return grade_shift(report, min_queries=settings.min_queries)
-
+    find = partial(_of_report, warehouse, project, _shown_shift)
     check = "student_grades_are_not_shifted"
-    yield from check_results(context, "benchmark_report", check, find, severity=_WARN)
+    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
+
+
+def _shown_shift(report: pl.DataFrame, settings: GateConfig) -> list[str]:
+    return grade_shift(report, min_queries=settings.min_queries)
+
+
+def _of_report(
+    warehouse: Warehouse,
+    project: Project,
+    find: Callable[[pl.DataFrame, GateConfig], list[str]],
+    corpus: str,
+) -> list[str]:
+    """What `find` finds in the benchmark of `corpus`, by the settings of its gate."""
+    settings = project.corpora().open(corpus).config.gate
+    return find(warehouse.read("benchmark_report", corpus), settings)
 
 
 GATE_CHECKS: list[dg.AssetChecksDefinition] = [

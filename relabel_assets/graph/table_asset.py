@@ -127,9 +127,7 @@ def logged_progress(
             return
         last_at = now
         share = f"{done:,}/{total:,}" if total else f"{done:,}"
-        remark = f"{note}, {duration(left)} left" if left and note else note
-        if left and not note:
-            remark = f"{duration(left)} left"
+        remark = ", ".join(filter(None, (note, f"{duration(left)} left" if left else "")))
         line = one_line(f"{subject}: {step} {share} {remark}")
         # Dagster writes it to its database. A line that cannot be written costs no work.
         with suppress(*INPUT_ERRORS):

@@ -1,6 +1,6 @@
 r"""How often irrelevant documents that carry a query get grade 2 or 3, with and without hardening.
 
-    python relabel_assets_tests/benchmarks/attacks.py [CORPUS]...
+    python -m relabel_assets_tests.benchmarks.attacks [CORPUS]...
 
 Needs corpora whose teacher has graded (`relabel run -s +teacher_labels`); reads RELABEL_HOME and
 RELABEL_DATA. Every third train or dev query is held out; benchmark queries are never looked at. Two
@@ -32,6 +32,7 @@ from relabel_assets.running import runner
 from relabel_assets.student import Labeler, corpus_sample, train_student
 from relabel_assets.student.stuffed_documents import KINDS, Document
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets_tests.benchmarks.student_training import split_by_query
 
 SEED = 7  # not that of training
 # About nothing that a company's documents or web passages of the corpora are about.
@@ -170,15 +171,12 @@ def main(corpora: list[str]) -> None:
             warehouse.read(table, corpus) for table in ("synthetic_queries", "seed_docs")
         )
         pairs = training_pairs(warehouse.read("teacher_labels", corpus), queries, documents)
-        ids = sorted(
-            pairs["query_id"].unique(), key=lambda query: str(pl.Series([query]).hash(seed=7)[0])
-        )
-        is_held_out = pl.col("query_id").is_in(ids[::3])
-        train_pairs, held_out = pairs.filter(~is_held_out), pairs.filter(is_held_out)
+        train_pairs, held_out = split_by_query(pairs)
         attacks = stuffed(held_out, documents)
         sample, labels = corpus_sample(documents, StudentConfig()), []
         print(
-            f"\n{corpus}: {len(ids[::3])} held-out queries, {attacks.height:,} pairs with made documents"
+            f"\n{corpus}: {held_out['query_id'].n_unique()} held-out queries, {attacks.height:,} pairs "
+            "with made documents"
         )
         # `measure` takes the difference of these two names.
         for name, labeler_name in (("hardened", "student"), ("rival", "teacher")):

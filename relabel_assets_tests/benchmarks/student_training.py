@@ -32,6 +32,16 @@ VARIANTS = {
 }
 
 
+def split_by_query(pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs to learn from, and those of every third query, which are held out."""
+    # Hashed, so that neighbours in the list of queries, often alike, are not held out together.
+    ids = sorted(
+        pairs["query_id"].unique(), key=lambda query: str(pl.Series([query]).hash(seed=7)[0])
+    )
+    is_held_out = pl.col("query_id").is_in(ids[::3])
+    return pairs.filter(~is_held_out), pairs.filter(is_held_out)
+
+
 def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
     project, warehouse = runner.from_environment()
     rubric = project.corpora().open(corpus).rubric
@@ -40,12 +50,7 @@ def main(corpus: str, names: list[str], settings: dict[str, str]) -> None:
         warehouse.read("seed_docs", corpus),
     )
     pairs = training_pairs(warehouse.read("teacher_labels", corpus), queries, documents)
-    # Hashed, so that neighbours in the list of queries, often alike, are not held out together.
-    ids = sorted(
-        pairs["query_id"].unique(), key=lambda query: str(pl.Series([query]).hash(seed=7)[0])
-    )
-    is_held_out = pl.col("query_id").is_in(ids[::3])
-    train_pairs, held_out = pairs.filter(~is_held_out), pairs.filter(is_held_out)
+    train_pairs, held_out = split_by_query(pairs)
     grades = []
     for name in names:
         started, on_dev = time.monotonic(), ""

@@ -38,14 +38,12 @@ def test_check_terminal_json_and_report_have_one_verdict(copy: Path, verdict: st
         con.execute(
             f"update benchmark_report set {BENCHMARKS[verdict]} where labeler = '{DIFFERENCE}'"
         )
-    facts = verdict_facts(project, warehouse, "tiny")
+    rows = warehouse.read("benchmark_report", "tiny")
+    facts = verdict_facts(project, warehouse, "tiny", rows)
     sentences = statements(facts)
     assert sentences[0].startswith(f"Gate: {verdict}. ")
     # The check
-    rows, settings = (
-        warehouse.read("benchmark_report", "tiny"),
-        project.corpora().open("tiny").config.gate,
-    )
+    settings = project.corpora().open("tiny").config.gate
     found = unproven_margins(rows, settings)
     assert found == ([] if verdict == "passed" else sentences[1:3])
     shifted = grade_shift(rows, min_queries=settings.min_queries)

@@ -19,12 +19,13 @@ pytestmark = pytest.mark.slow
 WORK = """
 import logging, os, sys, time
 from relabel_assets.cli import progress_display
-from relabel_assets.cli.progress_display import LogFormat, show_progress
+from relabel_assets.cli.options import OutputFormat
+from relabel_assets.cli.progress_display import show_progress
 from relabel_assets.progress import working_on
 
 log = logging.getLogger("relabel_assets.progress")
 progress_display._SECONDS_BETWEEN_LINES = float(os.environ.get("BETWEEN_S", 10))
-show_progress(LogFormat(os.environ.get("FORMAT", "text")))
+show_progress(OutputFormat(os.environ.get("FORMAT", "text")))
 with working_on("people_handbook / student_model") as progress:
     log.info("people_handbook / student_model ...")
     progress("indexing documents", 500, 0)

@@ -11,7 +11,7 @@ from relabel_assets.cli.options import (
     SelectOption,
     chosen_corpora,
 )
-from relabel_assets.cli.progress_display import LogFormat, show_progress
+from relabel_assets.cli.progress_display import show_progress
 
 
 def run(
@@ -24,12 +24,12 @@ def run(
         bool, typer.Option("--next-steps", help="Print suggested next commands.")
     ] = False,
     log_format: Annotated[
-        LogFormat,
+        OutputFormat,
         typer.Option(
             "--log-format",
             help="The progress lines on stderr: text, or one JSON object a line.",
         ),
-    ] = LogFormat.TEXT,
+    ] = OutputFormat.TEXT,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Bring the tables of each corpus up to date with a Dagster run. Unchanged tables are kept.
