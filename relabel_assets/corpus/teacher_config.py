@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
+from relabel_assets.intake.input_limits import MAX_REPLY_BYTES, MIB
 
 
 class PriceSetting(Settings):
@@ -101,6 +102,17 @@ class TeacherConfig(Settings):
             "A document's text above this many tokens (estimated) is shortened before it is sent."
         ),
     )
+    # A line of the ledger has 64 MiB at most, and JSON grows to less than four times its size there.
+    max_reply_mib: float = Field(
+        MAX_REPLY_BYTES / MIB,
+        ge=0.01,
+        le=16,
+        description=(
+            "Longest response, in MiB (1,048,576 bytes), unpacked. A longer one is not read, and "
+            "its pair has no grade."
+        ),
+        examples=[2],
+    )
     is_logprobs: bool = Field(
         False,
         description=(
@@ -169,3 +181,8 @@ class TeacherConfig(Settings):
         ),
         examples=[{"input": 2.5, "output": 10.0}],
     )
+
+    @property
+    def max_reply_bytes(self) -> int:
+        """`max_reply_mib` in bytes."""
+        return int(self.max_reply_mib * MIB)

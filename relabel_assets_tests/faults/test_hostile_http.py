@@ -157,6 +157,15 @@ def test_a_reply_above_a_limit_is_unparseable_and_is_asked_once(name: str, tmp_p
     assert any(limit in row["status_reason"] for limit in LIMITS), row["status_reason"]
 
 
+def test_the_longest_reply_is_a_setting(tmp_path: Path) -> None:
+    pieces = http(GOOD.ljust(200_000))
+    row, n_requests = asked(tmp_path / "low", pieces, max_reply_mib=0.1)
+    assert (row["status"], n_requests) == ("unparseable", 1)
+    assert "longer than 104,857 bytes" in row["status_reason"]
+    row, _ = asked(tmp_path / "high", pieces, max_reply_mib=0.2)
+    assert row["status"] == "ok"
+
+
 @pytest.mark.parametrize("content", [DEEP, '{"grade": ' + "[" * 90 + "]" * 90 + "}", "9" * 5000])
 def test_nonsense_as_the_text_of_a_reply_is_asked_again_twice(content: str, tmp_path: Path) -> None:
     row, n_requests = asked(tmp_path, http(json.dumps(chat_body(content)).encode()), max_retries=3)

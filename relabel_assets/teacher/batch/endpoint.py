@@ -22,6 +22,7 @@ from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.intake.text import one_line
 from relabel_assets.teacher.batch.remote_batch import RemoteBatch, member_text, read_batch, tag_of
 from relabel_assets.teacher.batch.result_lines import limited_lines
+from relabel_assets.teacher.error_body import read_error
 from relabel_assets.teacher.requests import URL
 from relabel_assets.teacher.sending.endpoint import (
     azure_settings,
@@ -31,7 +32,6 @@ from relabel_assets.teacher.sending.endpoint import (
     read_key,
     redactor_of,
 )
-from relabel_assets.teacher.verdict import error_of
 
 # Not measured: batches of one account that are searched for a tag. The one we look for is recent.
 _MOST_LISTED = 1000
@@ -140,7 +140,8 @@ class BatchEndpoint:
                 streaming.content(file_id) as response,
                 scratch.open("wb") as file,
             ):
-                for line in limited_lines(response.iter_bytes()):
+                max_line_bytes = self._config.max_reply_bytes
+                for line in limited_lines(response.iter_bytes(), max_line_bytes):
                     file.write(line)
                     if file.tell() > max_bytes:
                         return
@@ -181,8 +182,7 @@ class BatchEndpoint:
 
         name = endpoint_name(self._config)
         if isinstance(error, openai.APIStatusError):
-            code, said = error_of(self._error_body(error))
-            reason = said or code or f"HTTP {error.status_code}"
+            reason = read_error(self._error_body(error)).summary or f"HTTP {error.status_code}"
         elif isinstance(error, openai.APIConnectionError):
             reason = f"connection failed ({type(error.__cause__ or error).__name__})"
         else:

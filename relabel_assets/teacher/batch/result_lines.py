@@ -51,10 +51,10 @@ def read_result(raw: bytes, redactor: Redactor = NO_SECRETS) -> Line | None:
     return replace(line, response=redacted)
 
 
-def limited_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def limited_lines(pieces: Iterable[bytes], max_bytes: int = MAX_REPLY_BYTES) -> Iterator[bytes]:
     """The lines of a file that arrives in `pieces`, in bounded memory.
 
-    In place of a line of more than MAX_REPLY_BYTES comes the failure of its request.
+    In place of a line of more than `max_bytes` comes the failure of its request.
 
     >>> list(limited_lines([b"{}", b"\\n{", b"}"]))
     [b'{}\\n', b'{}']
@@ -63,24 +63,24 @@ def limited_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         for number, part in enumerate(piece.split(b"\n")):
             if number:  # a line ended before this part
-                yield _too_long(line) if is_too_long else bytes(line + b"\n")
+                yield _too_long(line, max_bytes) if is_too_long else bytes(line + b"\n")
                 line, is_too_long = bytearray(), False
             if is_too_long:
                 continue
             line += part
-            if len(line) > MAX_REPLY_BYTES:
+            if len(line) > max_bytes:
                 is_too_long = True
                 del line[_START_BYTES:]
     if line:
-        yield _too_long(line) if is_too_long else bytes(line)
+        yield _too_long(line, max_bytes) if is_too_long else bytes(line)
 
 
-def _too_long(start: bytearray) -> bytes:
+def _too_long(start: bytearray, max_bytes: int) -> bytes:
     """The line in place of a too long one that begins with `start`."""
     key = _key_of(start)
     if key is None:
         return b"(a line that was too long)\n"
-    failure = _failure(f"longer than {MAX_REPLY_BYTES:,} bytes")
+    failure = _failure(f"longer than {max_bytes:,} bytes")
     return response_line(key, failure, RequestMetadata())
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import tenacity
 
 from relabel_assets.errors import TeacherError
-from relabel_assets.intake.input_limits import MAX_REPLY_BYTES
 from relabel_assets.intake.text import printable
 from relabel_assets.teacher.batch.endpoint import BatchEndpoint
 from relabel_assets.teacher.batch.pending import PendingBatch, PendingBatches
@@ -121,7 +120,7 @@ class Shipping:
         keys = self.pending.keys_of(batch)
         for number, file_id in enumerate(remote.result_files):
             path = self.pending.folder / f"{batch.tag}.{number}.results"
-            max_bytes = (batch.n_requests + 1) * MAX_REPLY_BYTES
+            max_bytes = (batch.n_requests + 1) * context.config.max_reply_bytes
             self._api().download(file_id, path, max_bytes=max_bytes)
             requests = requests_of(context.ledger, [path])
             recorded = {

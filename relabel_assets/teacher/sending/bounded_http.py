@@ -40,10 +40,11 @@ class UnusableResponse(openai.OpenAIError):
 
 
 class BoundedAsyncClient(openai.DefaultAsyncHttpxClient):
-    """An async client whose responses have at most MAX_REPLY_BYTES, unpacked."""
+    """An async client whose responses have at most `max_bytes`, unpacked."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, max_bytes: int, **settings: Any) -> None:
         super().__init__(headers=_HEADERS, **settings)
+        self._max_bytes = max_bytes
 
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **settings: Any
@@ -58,7 +59,7 @@ class BoundedAsyncClient(openai.DefaultAsyncHttpxClient):
                 _check_redirect(response)
                 await response.aclose()
                 response = await super().send(response.next_request, stream=True, **settings)
-            body = _Body(response)
+            body = _Body(response, self._max_bytes)
             if stream and not response.is_error:
                 return response
             async for raw in response.aiter_raw():
@@ -71,7 +72,9 @@ class BoundedAsyncClient(openai.DefaultAsyncHttpxClient):
 
 
 class BoundedClient(openai.DefaultHttpxClient):
-    """The same for synchronous calls. Headers, and then the body, arrive within `total_s` seconds each.
+    """The same for synchronous calls, with MAX_REPLY_BYTES.
+
+    Headers, and then the body, arrive within `total_s` seconds each.
 
     A request with a body has LONGEST_UPLOAD_S until its headers arrive: a file of requests may be large.
     """
@@ -94,7 +97,7 @@ class BoundedClient(openai.DefaultHttpxClient):
                 response.close()
                 response = self._opened(response.next_request, settings)
             last_moment = time.monotonic() + self._total_s
-            body = _Body(response)
+            body = _Body(response, MAX_REPLY_BYTES)
             if stream and not response.is_error:
                 return response
             for raw in response.iter_raw():
@@ -135,8 +138,9 @@ class BoundedClient(openai.DefaultHttpxClient):
 class _Body:
     """The body of a response, unpacked piece by piece and never above the limit."""
 
-    def __init__(self, response: httpx2.Response) -> None:
-        self._response, self._pieces, self._room = response, list[bytes](), MAX_REPLY_BYTES
+    def __init__(self, response: httpx2.Response, max_bytes: int) -> None:
+        self._response, self._pieces = response, list[bytes]()
+        self._max_bytes = self._room = max_bytes
         encoding = response.headers.get("content-encoding", "").strip().lower()
         if encoding not in _ENCODINGS:
             message = f"the reply is encoded as {encoding[:50]!r}, and gzip alone was asked for"
@@ -152,7 +156,7 @@ class _Body:
             raise httpx2.DecodingError(str(error)) from error
         self._room -= len(piece)
         if self._room < 0:
-            message = f"the reply is longer than {MAX_REPLY_BYTES:,} bytes (unpacked)"
+            message = f"the reply is longer than {self._max_bytes:,} bytes (unpacked)"
             raise UnusableResponse(UNUSABLE_REPLY, message)
         self._pieces.append(piece)
 

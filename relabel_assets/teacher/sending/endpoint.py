@@ -206,7 +206,9 @@ def _client(config: TeacherConfig, key: str) -> Any:
     from relabel_assets.teacher.sending.bounded_http import BoundedAsyncClient
 
     http_client = BoundedAsyncClient(
-        limits=_limits(config.max_concurrency), timeout=config.timeout_s
+        max_bytes=config.max_reply_bytes,
+        limits=_limits(config.max_concurrency),
+        timeout=config.timeout_s,
     )
     # No retries by the client: each attempt must be in the ledger, within limits and budget.
     settings: dict[str, Any] = {

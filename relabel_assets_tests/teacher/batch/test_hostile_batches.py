@@ -20,6 +20,7 @@ from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets_tests.builders import make_pairs
 from relabel_assets_tests.faults.batch_server import BatchServer
+from relabel_assets_tests.faults.teacher_server import good_reply
 from relabel_assets_tests.teacher.batch.batch_grading import grade
 
 START = '{"id": "x", "custom_id": "' + "0f" * 32 + '", "response": '
@@ -110,6 +111,16 @@ def test_lines_are_limited_whatever_the_size_of_the_pieces(size: int) -> None:
         line = read_result(lines[1])
         assert line is not None and line.response is not None and line.key == "0f" * 32
         assert line.response.outcome == "unusable_reply" and len(lines) == 4
+
+
+def test_the_longest_result_is_a_setting(tmp_path: Path) -> None:
+    with BatchServer(n_looks=1).running() as server:
+        labels = grade(tmp_path / "low", server, make_pairs(2), max_reply_mib=0.01)
+        assert labels["status"].to_list() == ["ok", "ok"]
+        server.answers_with = lambda grade: good_reply(grade) | {"junk": " " * 20_000}
+        labels = grade(tmp_path / "high", server, make_pairs(2), max_reply_mib=0.01)
+        assert labels["status"].to_list() == ["unparseable"] * 2
+        assert "longer than 10,485 bytes" in labels["status_reason"][0]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "missing"])
