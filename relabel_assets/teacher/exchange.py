@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from relabel_assets.teacher.ledger.lines import Line
 from relabel_assets.teacher.replies import ParsedReply
-from relabel_assets.teacher.requests import Request
+from relabel_assets.teacher.requests import TeacherRequest
 
 ExchangeStatus = Literal["ok", "refused", "unparseable", "failed", "over_budget"]
 
@@ -23,7 +23,7 @@ class Exchange:
     """
 
     index: int  # position in the caller's requests
-    request: Request
+    request: TeacherRequest
     key: str
     status: ExchangeStatus
     reason: str | None

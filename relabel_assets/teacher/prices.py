@@ -16,6 +16,8 @@ from relabel_assets.intake.input_limits import MAX_TOKENS
 _BATCH_DISCOUNT = 0.5
 # The length of the prompt that genai-prices is asked about: far below every long-context price.
 _SHORT_PROMPT_TOKENS = 1000
+_PROVIDERS = {"openai": "openai", "azure": "azure", "decisions": "openai"}  # in genai-prices
+_USAGE_NAMES = (("prompt", "completion"), ("input", "output"))
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,25 @@ class Usage:
 def read_usage(body: Any) -> Usage | None:
     """The usage in the body of a response; None unless it has counts of tokens.
 
+    Chat completions name them prompt and completion, Decisions name them input and output.
+
     >>> read_usage({"usage": {"prompt_tokens": 700, "completion_tokens": 20}})
     Usage(prompt_tokens=700, completion_tokens=20, cached_tokens=0)
+    >>> read_usage({"usage": {"input_tokens": 700, "output_tokens": 0}}).prompt_tokens
+    700
     """
     usage = body.get("usage") if isinstance(body, Mapping) else None
     if not isinstance(usage, Mapping):
         return None
-    prompt = _count(usage.get("prompt_tokens"))
-    completion = _count(usage.get("completion_tokens"))
-    if prompt is None or completion is None:
-        return None
-    details = usage.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
-    return Usage(prompt, completion, min(cached or 0, prompt))
+    for prompt_name, completion_name in _USAGE_NAMES:
+        prompt = _count(usage.get(f"{prompt_name}_tokens"))
+        completion = _count(usage.get(f"{completion_name}_tokens"))
+        if prompt is None or completion is None:
+            continue
+        details = usage.get(f"{prompt_name}_tokens_details")
+        cached = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+        return Usage(prompt, completion, min(cached or 0, prompt))
+    return None
 
 
 def _count(value: Any) -> int | None:
@@ -88,7 +96,8 @@ def price_of(config: TeacherConfig, model: str, base_url: str | None = None) -> 
         return Price(own.input, own.output, own.input)
     import genai_prices
 
-    where = {"provider_api_url": base_url} if base_url else {"provider_id": config.api}
+    where: dict[str, Any]
+    where = {"provider_api_url": base_url} if base_url else {"provider_id": _PROVIDERS[config.api]}
     factor = _BATCH_DISCOUNT if config.mode == "batch" else 1.0
 
     def usd_per_million(**tokens: int) -> float:

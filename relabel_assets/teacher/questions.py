@@ -31,7 +31,7 @@ from relabel_assets.teacher.queries.query_requests import (
     wanted_queries,
 )
 from relabel_assets.teacher.replies import ParsedReply
-from relabel_assets.teacher.requests import Request
+from relabel_assets.teacher.requests import TeacherRequest
 
 # Documents. If their lengths vary as much as their mean, its standard error is 7 %.
 _SAMPLE_SIZE = 200
@@ -51,7 +51,7 @@ class Questions(Protocol):
     models: tuple[str, ...]
     assumed_completion_tokens: float
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[TeacherRequest]:
         """The requests, in the same order each time."""
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class GradingQuestions:
         """Questions with the corpus' settings, rubric and prompt. Raises ConfigError for a bad one."""
         return cls(pairs, folder.config.teacher, folder.rubric, folder.grading_prompt)
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[TeacherRequest]:
         for pair in self.pairs.iter_rows(named=True):
             yield from grading_requests(pair, self.prompt, self.rubric, self.config)
 
@@ -114,7 +114,7 @@ class QueryQuestions:
         config = folder.config
         return cls(documents, config.teacher, config.queries, folder.queries_prompt)
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[TeacherRequest]:
         for seed, wanted in zip(self.seeds, self.wanted, strict=True):
             yield queries_request(seed, wanted, self.prompt, self.config)
 

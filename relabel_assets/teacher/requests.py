@@ -1,7 +1,8 @@
 """Requests to a teacher: bodies, dialects, ledger keys and estimated tokens.
 
-What belongs here: chat.completions requests of any kind. What does not: the text of their messages
-(grading/, queries/) and sending them (sender.py).
+What belongs here: chat.completions requests of any kind, and what all requests have. What does not:
+requests of the Decisions API (decisions/), the text of messages (grading/, queries/) and sending
+(sender.py).
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 
@@ -85,9 +86,31 @@ def dialect_named(name: str) -> Dialect | None:
     return None
 
 
+class TeacherRequest(Protocol):
+    """A request of any API, as sending it needs it."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+
+    @property
+    def max_completion_tokens(self) -> int:
+        """The most tokens of a reply."""
+
+    @property
+    def url(self) -> str:
+        """The path of its API, as in the Batch format."""
+
+    def body(self, dialect: Dialect = Dialect()) -> dict[str, Any]:
+        """The whole body of the request in `dialect`."""
+
+    def dialect_name(self, dialect: Dialect) -> str:
+        """The name of `dialect` in the ledger."""
+
+
 @dataclass(frozen=True)
 class Request:
-    """One question to a teacher. `schema` is the JSON schema of the reply's content."""
+    """One question to a chat model. `schema` is the JSON schema of the reply's content."""
 
     model: str
     messages: tuple[Mapping[str, str], ...]
@@ -97,6 +120,11 @@ class Request:
     seed: int | None
     max_completion_tokens: int
     is_logprobs: bool = False
+    url: str = URL
+
+    def dialect_name(self, dialect: Dialect) -> str:
+        """The name of `dialect` in the ledger."""
+        return dialect.name
 
     def body(self, dialect: Dialect = Dialect()) -> dict[str, Any]:
         """The whole body of the request in `dialect`."""
@@ -137,18 +165,25 @@ class Outgoing:
     True
     """
 
-    request: Request
+    request: TeacherRequest
     dialect: Dialect
     key: str
     body: dict[str, Any] = field(repr=False)
+    # The keys of the questions in it, where there are several (ledger/shares.py).
+    asked_together: tuple[str, ...] = ()
     # The same request in every dialect that was needed so far.
     _versions: dict[Dialect, "Outgoing"] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, request: Request, dialect: Dialect = Dialect()) -> "Outgoing":
+    def of(
+        cls,
+        request: TeacherRequest,
+        dialect: Dialect = Dialect(),
+        asked_together: tuple[str, ...] = (),
+    ) -> "Outgoing":
         """`request` in `dialect`."""
         body = request.body(dialect)
-        outgoing = cls(request, dialect, request_key(body), body)
+        outgoing = cls(request, dialect, request_key(body), body, asked_together)
         outgoing._versions[dialect] = outgoing
         return outgoing
 
@@ -159,6 +194,11 @@ class Outgoing:
             self._versions[dialect] = other
             object.__setattr__(other, "_versions", self._versions)
         return self._versions[dialect]
+
+    @property
+    def dialect_name(self) -> str:
+        """The name of its dialect in the ledger."""
+        return self.request.dialect_name(self.dialect)
 
     @cached_property
     def prompt_tokens(self) -> int:
@@ -231,10 +271,23 @@ def estimate_prompt_tokens(body: Mapping[str, Any]) -> int:
 
     >>> estimate_prompt_tokens({"messages": [{"role": "user", "content": "annual leave"}]})
     7
+    >>> estimate_prompt_tokens({"input": "annual leave", "questions": [{"type": "score"}]})
+    8
     """
+    if "questions" in body:
+        return estimate_tokens(body["input"]) + sum(map(estimate_json_tokens, body["questions"]))
     total = sum(
         estimate_tokens(message["content"]) + _MESSAGE_OVERHEAD_TOKENS
         for message in body["messages"]
     )
     schema = body.get("response_format", {}).get("json_schema")
-    return total + (estimate_tokens(json.dumps(schema)) if schema else 0)
+    return total + (estimate_json_tokens(schema) if schema else 0)
+
+
+def estimate_json_tokens(value: Any) -> int:
+    """Estimated tokens of `value` as JSON.
+
+    >>> estimate_json_tokens({"type": "score"})
+    5
+    """
+    return estimate_tokens(json.dumps(value, ensure_ascii=False))

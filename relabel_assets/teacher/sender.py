@@ -17,7 +17,7 @@ from relabel_assets.teacher.batch.shipping import Shipping
 from relabel_assets.teacher.exchange import Exchange, OnExchange, Read
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.prices import Price, Usage, price_of
-from relabel_assets.teacher.requests import Outgoing, Request
+from relabel_assets.teacher.requests import Outgoing, TeacherRequest
 from relabel_assets.teacher.sending.context import Notices, SendingContext
 from relabel_assets.teacher.sending.dialects import Dialects
 from relabel_assets.teacher.sending.endpoint import base_url_of, endpoint_name
@@ -52,7 +52,7 @@ class Sender:
         self.budget = Budget(None)
         self.wait_note: Callable[[str], None] = lambda note: None  # gets the reason for a long wait
 
-    def send(self, requests: Iterable[Request], read: Read, on_exchange: OnExchange) -> None:
+    def send(self, requests: Iterable[TeacherRequest], read: Read, on_exchange: OnExchange) -> None:
         """Call `on_exchange` once for every request, when it ends. `read` parses an answer's body.
 
         Raises ConfigError, before anything is sent, for a budget with a model whose price is
@@ -80,8 +80,8 @@ class Sender:
             run_to_end(send_live(context, requests, on_exchange))
 
     def look_up(
-        self, requests: Iterable[Request], read: Read
-    ) -> Iterator[tuple[Request, Outgoing | None]]:
+        self, requests: Iterable[TeacherRequest], read: Read
+    ) -> Iterator[tuple[TeacherRequest, Outgoing | None]]:
         """Each request with the Outgoing that would be sent for it now. Sends nothing, needs no lock.
 
         None if the ledger answers it, a pending batch has it, or an earlier request is the same.
@@ -122,7 +122,7 @@ class Sender:
         )
 
     def _answer_offline(
-        self, requests: Iterable[Request], read: Read, on_exchange: OnExchange
+        self, requests: Iterable[TeacherRequest], read: Read, on_exchange: OnExchange
     ) -> None:
         context = self._context(read, {})
         for index, request in enumerate(requests):

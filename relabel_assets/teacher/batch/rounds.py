@@ -21,7 +21,7 @@ from relabel_assets.teacher.decision import Tries, decide
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, OnExchange
 from relabel_assets.teacher.ledger.lines import Line, now
 from relabel_assets.teacher.replies import ParsedReply
-from relabel_assets.teacher.requests import Outgoing, Request, dialect_named
+from relabel_assets.teacher.requests import Outgoing, TeacherRequest, dialect_named
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.limits import max_cost_usd
 from relabel_assets.teacher.verdict import Verdict, judge
@@ -45,7 +45,7 @@ class _End:
 class BatchRounds:
     """One run in batch mode. Iterating over `requests` must give the same ones every time."""
 
-    def __init__(self, context: SendingContext, requests: Iterable[Request]) -> None:
+    def __init__(self, context: SendingContext, requests: Iterable[TeacherRequest]) -> None:
         self._context, self._requests = context, requests
         self._shipping = Shipping(context, self._remember, self._end_rest)
         self._n_sent: Counter[str] = Counter()  # by key, in this run
@@ -189,7 +189,7 @@ class BatchRounds:
         parsed = self._context.read(response.body) if verdict.action == "use" else None
         return line, verdict, parsed
 
-    def _ended(self, index: int, request: Request) -> Exchange:
+    def _ended(self, index: int, request: TeacherRequest) -> Exchange:
         """The exchange of `request` after the last round."""
         context = self._context
         outgoing = context.find(index, request)

@@ -28,6 +28,7 @@ from relabel_assets.intake.text import printable
 from relabel_assets.teacher.ledger.chain import chained, last_chain
 from relabel_assets.teacher.ledger.lines import Line, read_line, read_start
 from relabel_assets.teacher.ledger.raw_lines import TOO_LONG, RawLine, line_at, raw_lines
+from relabel_assets.teacher.ledger.shares import cost_share_usd, shares_of
 
 # How often to try a lock that another process holds.
 _APPEND_POLL_S = 0.005  # an append takes milliseconds
@@ -66,6 +67,8 @@ class Ledger:
         self._spend: dict[str, Spend] = defaultdict(Spend)
         self._dialects: dict[tuple[str, str], dict[str, None]] = {}
         self._lock = threading.RLock()
+        # The last response whose questions were asked together: its neighbours are looked up next.
+        self._last_shares: tuple[tuple[int, int], dict[str, Line]] | None = None
 
     # reading
 
@@ -84,13 +87,29 @@ class Ledger:
         return self._histories.get(bytes.fromhex(key), History())
 
     def answers(self, key: str) -> Iterator[Line]:
-        """The answers (2xx) of `key` with their bodies, newest first."""
-        for number, offset in reversed(self.history(key).places):
-            raw = line_at(self._files[number], offset)
-            line = None if raw is None else read_line(raw)
+        """The answers (2xx) of `key` with their bodies, newest first.
+
+        Of a response to several questions, the share of `key` (shares.py).
+        """
+        for place in reversed(self.history(key).places):
             # The file may have been cut or replaced since it was indexed.
-            if line is not None and line.key == key and line.is_answer:
+            line = self._shares_at(place).get(key)
+            if line is not None and line.is_answer:
                 yield line
+
+    def _shares_at(self, place: tuple[int, int]) -> dict[str, Line]:
+        """The response at `place`, by the keys of its questions; empty if there is none."""
+        last = self._last_shares
+        if last is not None and last[0] == place:
+            return last[1]
+        raw = line_at(self._files[place[0]], place[1])
+        line = None if raw is None else read_line(raw)
+        if line is None or line.is_request:
+            return {}
+        shares = shares_of(line)
+        if line.metadata.asked_together:
+            self._last_shares = place, shares
+        return shares
 
     def spend(self, corpus: str) -> Spend:
         """The cost of all requests for `corpus`, of every purpose and model."""
@@ -136,14 +155,15 @@ class Ledger:
 
     def _index(self, line: Line, number: int, offset: int) -> None:
         """Add a response to the index, the spend and the dialects."""
-        metadata, key = line.metadata, bytes.fromhex(line.key)
-        history = self._histories.get(key, History())
-        cost_usd, places = history.cost_usd, history.places
-        if metadata.cost_usd is not None:
-            cost_usd = (cost_usd or 0.0) + metadata.cost_usd
-        if line.is_answer:
-            places = (*places, (number, offset))
-        self._histories[key] = History(history.attempts + 1, cost_usd, places)
+        metadata, share_usd = line.metadata, cost_share_usd(line)
+        for key in map(bytes.fromhex, line.question_keys):
+            history = self._histories.get(key, History())
+            cost_usd, places = history.cost_usd, history.places
+            if share_usd is not None:
+                cost_usd = (cost_usd or 0.0) + share_usd
+            if line.is_answer:
+                places = (*places, (number, offset))
+            self._histories[key] = History(history.attempts + 1, cost_usd, places)
         spend = self._spend[metadata.corpus]
         if metadata.cost_usd is not None:
             spend.usd += metadata.cost_usd

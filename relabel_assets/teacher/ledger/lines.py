@@ -7,7 +7,8 @@ reply in it (teacher/replies.py).
     {"custom_id": key, "id": "...", "relabel": {...}, "error": null | {...},
      "response": null | {"status_code", "request_id", "body"}}
 
-The long member comes last, so that the index is built without parsing it.
+The long member comes last, so that the index is built without parsing it. The lines of a request that
+asked several questions together name the keys of all of them (shares.py).
 """
 
 import datetime as dt
@@ -44,6 +45,13 @@ class RequestMetadata:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_usd: float | None = None  # None where the price is unknown
+    # The keys of the questions that one request asked together. Empty: the request asked one question.
+    asked_together: tuple[str, ...] = ()
+
+    @property
+    def n_asked_together(self) -> int:
+        """The number of questions in the request; 1 for a question asked alone."""
+        return len(self.asked_together) or 1
 
     def of_response(
         self, body: Any, price: Price | None, latency_s: float | None = None
@@ -103,6 +111,11 @@ class Line:
         return self.response is None
 
     @property
+    def question_keys(self) -> tuple[str, ...]:
+        """The keys of the questions that the request asked: its own key, or those asked together."""
+        return self.metadata.asked_together or (self.key,)
+
+    @property
     def is_answer(self) -> bool:
         """Whether this is a response with a 2xx."""
         return self.response is not None and self.response.is_answer
@@ -117,7 +130,9 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
-def request_line(key: str, body: Mapping[str, Any], metadata: RequestMetadata) -> bytes:
+def request_line(
+    key: str, body: Mapping[str, Any], metadata: RequestMetadata, url: str = URL
+) -> bytes:
     """The line of a request, with its newline.
 
     >>> line = request_line("0f" * 32, {"model": "m"}, RequestMetadata("demo", "grading"))
@@ -128,7 +143,7 @@ def request_line(key: str, body: Mapping[str, Any], metadata: RequestMetadata) -
         {
             "custom_id": key,
             "method": "POST",
-            "url": URL,
+            "url": url,
             "relabel": _present(metadata),
             "body": body,
         }
@@ -165,7 +180,7 @@ def response_line(key: str, response: Response, metadata: RequestMetadata) -> by
 
 def _present(metadata: RequestMetadata) -> dict[str, Any]:
     """The fields that have a value."""
-    return {name: value for name, value in asdict(metadata).items() if value not in (None, "")}
+    return {name: value for name, value in asdict(metadata).items() if value not in (None, "", ())}
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
@@ -269,7 +284,9 @@ def _metadata(relabel: Mapping[str, Any]) -> RequestMetadata:
     members: dict[str, Any] = {}
     for name, declared in RequestMetadata.__dataclass_fields__.items():
         value = relabel.get(name)
-        if declared.type is not str:
+        if name == "asked_together":
+            members[name] = _keys(value)
+        elif declared.type is not str:
             members[name] = _amount(value)
         elif isinstance(value, str):
             members[name] = value
@@ -277,6 +294,14 @@ def _metadata(relabel: Mapping[str, Any]) -> RequestMetadata:
         if not isinstance(members[name], int):
             members[name] = None
     return RequestMetadata(**members)
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    """`value` if it is a list of different keys; else none."""
+    if not isinstance(value, list):
+        return ()
+    keys = tuple(key for key in value if isinstance(key, str) and _KEY.fullmatch(key))
+    return keys if len(set(keys)) == len(value) else ()
 
 
 def _amount(value: Any) -> float | None:

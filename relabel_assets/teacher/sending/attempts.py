@@ -170,7 +170,7 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     """Send once, record, judge. The response is on the disk before this returns."""
     context, request = state.context, outgoing.request
     metadata = context.metadata(outgoing)
-    state.writer.put(request_line(outgoing.key, outgoing.body, metadata))
+    state.writer.put(request_line(outgoing.key, outgoing.body, metadata, request.url))
     context.counts["sent"] += 1
     received = await state.endpoint.post(outgoing.body)
     response, price = received.response, context.prices.get(request.model)

@@ -16,7 +16,7 @@ from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now
 from relabel_assets.teacher.prices import Price
 from relabel_assets.teacher.replies import ParsedReply
-from relabel_assets.teacher.requests import Outgoing, Request
+from relabel_assets.teacher.requests import Outgoing, TeacherRequest
 from relabel_assets.teacher.sending.dialects import Dialects
 from relabel_assets.teacher.sending.limits import Budget
 from relabel_assets.teacher.sending.retry_settings import RetrySettings
@@ -65,7 +65,7 @@ class SendingContext:
         except INPUT_ERRORS as error:
             return ParsedReply("unparseable", f"the reply cannot be parsed: {reason_of(error)}")
 
-    def find(self, index: int, request: Request) -> Exchange | Outgoing:
+    def find(self, index: int, request: TeacherRequest) -> Exchange | Outgoing:
         """The exchange that the ledger has for `request`; else the Outgoing to send for it."""
         outgoing = Outgoing.of(request, self.dialects.current(request.model))
         return self.replay(index, outgoing) or outgoing
@@ -116,8 +116,9 @@ class SendingContext:
             self.purpose,
             outgoing.request.model,
             self.endpoint_name,
-            outgoing.dialect.name,
+            outgoing.dialect_name,
             now(),
+            asked_together=outgoing.asked_together,
         )
 
     def count(self, exchange: Exchange) -> None:

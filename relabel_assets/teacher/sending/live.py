@@ -11,7 +11,7 @@ from dataclasses import replace
 from relabel_assets.errors import RelabelError
 from relabel_assets.teacher.exchange import Exchange, OnExchange
 from relabel_assets.teacher.ledger.writer import LedgerWriter
-from relabel_assets.teacher.requests import Outgoing, Request
+from relabel_assets.teacher.requests import Outgoing, TeacherRequest
 from relabel_assets.teacher.sending.attempts import SendingState, send_with_retries
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
@@ -20,7 +20,7 @@ _LOOKUPS_PER_TURN = 16  # not measured: lookups do not await, so the workers run
 
 
 async def send_live(
-    context: SendingContext, requests: Iterable[Request], on_exchange: OnExchange
+    context: SendingContext, requests: Iterable[TeacherRequest], on_exchange: OnExchange
 ) -> None:
     """Send `requests`, and call `on_exchange` once for each when it ends. Raises TeacherError.
 
@@ -50,7 +50,7 @@ class _Queue:
         self._alone = asyncio.Lock()
         self._is_first_over = False
 
-    async def drain(self, requests: Iterable[Request]) -> None:
+    async def drain(self, requests: Iterable[TeacherRequest]) -> None:
         """Look up or send every request."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self._n_workers):
