@@ -23,8 +23,13 @@ _STEPS: dict[str, Step] = {
     "denied": "deny",
     "exhausted": "stop",
     "unusable": "end",
+    "malformed": "concede",
 }
-_STATUSES: dict[str, ExchangeStatus] = {"refused": "refused", "unusable": "unparseable"}
+_STATUSES: dict[str, ExchangeStatus] = {
+    "refused": "refused",
+    "unusable": "unparseable",
+    "malformed": "unparseable",
+}
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,14 @@ class Tries:
     """How often one request failed in this run. Each count has a limit of its own."""
 
     n_unanswered: int = 0  # no response, or the endpoint was busy or down
-    n_unreadable: int = 0  # a reply that could not be parsed
+    n_unreadable: int = 0  # a reply that could not be parsed, by us or by the endpoint
 
     def plus(self, verdict: Verdict, parsed: ParsedReply | None = None) -> "Tries":
         """The tries after one more response."""
         if verdict.action == "retry":
             return replace(self, n_unanswered=self.n_unanswered + 1)
-        if parsed is not None and parsed.status == "unparseable":
+        is_unparseable = parsed is not None and parsed.status == "unparseable"
+        if is_unparseable or verdict.action == "malformed":
             return replace(self, n_unreadable=self.n_unreadable + 1)
         return self
 
@@ -50,7 +56,8 @@ class Decision:
     end        end it with `status` and `reason`
     ask_again  send it again at once: the endpoint works, but the reply could not be parsed
     back_off   send it again after a wait
-    concede    send it again in a weaker dialect; without one, end it with `status` and `reason`
+    concede    send it again in a weaker dialect; without one, end it with `status` and `reason`.
+               After malformed replies, that is a weaker response format
     deny       end it: the endpoint denies access. Live sending stops if nothing was answered yet
     stop       end it and send nothing more: the account has no money or quota left
     """
@@ -70,11 +77,13 @@ def decide(
     >>> decide(Verdict("retry", "HTTP 429"), Tries(n_unanswered=5), max_retries=4)
     Decision(step='end', status='failed', reason='HTTP 429 (5 attempts)')
     """
+    has_unreadable_left = tries.n_unreadable <= min(MAX_UNREADABLE_RETRIES, max_retries)
     if verdict.action == "use":
         assert parsed is not None
-        is_unreadable = parsed.status == "unparseable"
-        is_again = is_unreadable and tries.n_unreadable <= min(MAX_UNREADABLE_RETRIES, max_retries)
+        is_again = parsed.status == "unparseable" and has_unreadable_left
         return Decision("ask_again" if is_again else "end", parsed.status, parsed.reason)
+    if verdict.action == "malformed" and has_unreadable_left:
+        return Decision("ask_again", reason=verdict.reason)
     if verdict.action == "retry":
         if tries.n_unanswered <= max_retries:
             return Decision("back_off", reason=verdict.reason)

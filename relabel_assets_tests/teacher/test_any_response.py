@@ -27,7 +27,8 @@ from relabel_assets.teacher.prices import Price
 from relabel_assets.teacher.queries.query_requests import read_queries
 from relabel_assets.teacher.replies import ParsedReply, why_unusable
 from relabel_assets.teacher.requests import request_from_config
-from relabel_assets.teacher.verdict import judge, retry_after_s
+from relabel_assets.teacher.sending.asked_wait import retry_after_s
+from relabel_assets.teacher.verdict import judge
 
 KEY = "0f" * 32
 CONFIG = TeacherConfig()

@@ -25,6 +25,10 @@ UNREADABLE = ParsedReply("unparseable", "not JSON")
         ("refused", Tries(), None, Decision("end", "refused", "why")),
         ("unusable", Tries(), None, Decision("end", "unparseable", "why")),
         ("rejected", Tries(), None, Decision("concede", "failed", "why")),
+        # a bad generation is asked for again as an unreadable reply is; then in a weaker format
+        ("malformed", Tries(0, 1), None, Decision("ask_again", "failed", "why")),
+        ("malformed", Tries(0, 2), None, Decision("ask_again", "failed", "why")),
+        ("malformed", Tries(0, 3), None, Decision("concede", "unparseable", "why")),
         ("denied", Tries(), None, Decision("deny", "failed", "why")),
         ("exhausted", Tries(), None, Decision("stop", "failed", "why")),
     ],
@@ -54,6 +58,7 @@ def test_the_two_kinds_of_tries_are_counted_apart() -> None:
         (Verdict("rejected", "no seed"), None),
         (Verdict("use"), OK),
         (Verdict("use"), REFUSED),
+        (Verdict("malformed", "no JSON"), None),
     ]:
         tries = tries.plus(verdict, parsed)
-    assert tries == Tries(n_unanswered=1, n_unreadable=2)
+    assert tries == Tries(n_unanswered=1, n_unreadable=3)
