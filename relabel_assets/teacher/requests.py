@@ -7,9 +7,8 @@ requests of the Decisions API (decisions/), the text of messages (grading/, quer
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -21,6 +20,7 @@ BYTES_PER_TOKEN = 4
 _MESSAGE_OVERHEAD_TOKENS = 4  # role and separators around each message, as OpenAI counts them
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]
+_OPTIONAL = ("temperature", "seed", "logprobs", "system")
 
 
 @dataclass(frozen=True)
@@ -32,38 +32,12 @@ class Dialect:
     is_temperature: bool = True
     is_seed: bool = True
     is_logprobs: bool = True
-
-    def without(self, complaint: str, body: Mapping[str, Any]) -> "Dialect | None":
-        """The dialect without the field that `complaint` names; None if it names none of `body`.
-
-        A server complains when it rejects `body` with HTTP 400 or 422.
-
-        >>> Dialect().without("unknown field: seed", {"seed": 13}).is_seed
-        False
-        """
-        words = set(re.findall(r"[a-z_]+", complaint.lower()))
-        if words & {"context", "large", "long"}:  # the prompt is too long: no dialect helps
-            return None
-        weaker: ResponseFormat = "json_object" if self.response_format == "json_schema" else "text"
-        response_format_names = {"response_format", "json_schema", "json_object"}
-        # (field of the body, its names in complaints, the change to the dialect)
-        concessions: tuple[tuple[str, set[str], dict[str, Any]], ...] = (
-            ("response_format", response_format_names, {"response_format": weaker}),
-            ("max_completion_tokens", {"max_completion_tokens"}, {"token_limit": "max_tokens"}),
-            ("logprobs", {"logprobs", "top_logprobs"}, {"is_logprobs": False}),
-            ("temperature", {"temperature"}, {"is_temperature": False}),
-            ("seed", {"seed"}, {"is_seed": False}),
-        )
-        for field_name, names, change in concessions:
-            if field_name in body and words & names:
-                return replace(self, **change)
-        return None
+    is_system: bool = True  # if not, the system's text stands at the head of the user's message
 
     @property
     def name(self) -> str:
         """The name in the ledger, which dialect_named parses."""
-        optional = ("temperature", "seed", "logprobs")
-        dropped = [f"no_{word}" for word in optional if not getattr(self, f"is_{word}")]
+        dropped = [f"no_{word}" for word in _OPTIONAL if not getattr(self, f"is_{word}")]
         return " ".join([self.response_format, self.token_limit, *dropped])
 
 
@@ -72,7 +46,7 @@ def dialect_named(name: str) -> Dialect | None:
 
     >>> dialect_named("text max_tokens no_seed")
     Dialect(response_format='text', token_limit='max_tokens', is_temperature=True, is_seed=False,
-            is_logprobs=True)
+            is_logprobs=True, is_system=True)
     """
     match name.split():
         case [
@@ -81,7 +55,7 @@ def dialect_named(name: str) -> Dialect | None:
             *rest,
         ]:
             flags = {f"is_{word.removeprefix('no_')}": False for word in rest}
-            if set(flags) <= {"is_temperature", "is_seed", "is_logprobs"}:
+            if set(flags) <= {f"is_{word}" for word in _OPTIONAL}:
                 return Dialect(form, limit, **flags)
     return None
 
@@ -129,6 +103,8 @@ class Request:
     def body(self, dialect: Dialect = Dialect()) -> dict[str, Any]:
         """The whole body of the request in `dialect`."""
         messages = [dict(message) for message in self.messages]
+        if not dialect.is_system:
+            messages = _folded(messages)
         body: dict[str, Any] = {"model": self.model, "messages": messages}
         if dialect.response_format == "json_schema":
             schema = {"name": self.schema_name, "strict": True, "schema": dict(self.schema)}
@@ -151,6 +127,13 @@ class Request:
             # Not measured: room for ten grades. The key of a request depends on this number.
             body |= {"logprobs": True, "top_logprobs": 10}
         return body
+
+
+def _folded(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """`messages` with the system's text at the head of the first other message."""
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    first, *others = [message for message in messages if message["role"] != "system"]
+    return [first | {"content": "\n\n".join([*system, first["content"]])}, *others]
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def _judge_success(status_code: int, body: Any, headers: Mapping[str, str]) -> V
     wait_s = asked_wait_s(error, headers)
     reason = f"an error inside HTTP {status_code}: {error.summary}"
     action = _action(error.status_code, error, wait_s)
-    return Verdict(action, reason, retry_after_s=wait_s, params=error.params)
+    return Verdict(action, reason, retry_after_s=wait_s, params=_params(action, error))
 
 
 def _judge_error(status_code: int, error: ServerError, headers: Mapping[str, str]) -> Verdict:
@@ -151,8 +151,13 @@ def _judge_error(status_code: int, error: ServerError, headers: Mapping[str, str
     wait_s = asked_wait_s(error, headers)
     action = _action(status_code, error, wait_s)
     if action != "retry":
-        return Verdict(action, reason, params=error.params)
-    return Verdict(action, reason, status_code >= 500, wait_s, error.params)
+        return Verdict(action, reason, params=_params(action, error))
+    return Verdict(action, reason, status_code >= 500, wait_s)
+
+
+def _params(action: Action, error: ServerError) -> tuple[str, ...]:
+    """The fields that `error` names: a model that misses a format needs a weaker one."""
+    return ("response_format",) if action == "malformed" else error.params
 
 
 def _action(status_code: int | None, error: ServerError, wait_s: float | None) -> Action:

@@ -37,32 +37,6 @@ def test_the_key_depends_on_every_sent_field_and_not_on_their_order() -> None:
     assert len(keys - {key}) == len(changes)
 
 
-@pytest.mark.parametrize(
-    ("complaint", "field"),
-    [
-        ("Unsupported parameter: 'max_completion_tokens'", "max_completion_tokens"),
-        ("'temperature' does not support 0.0", "temperature"),
-        ("unknown field seed", "seed"),
-        ("response_format.type must be text", "json_schema"),
-    ],
-)
-def test_a_refused_field_is_removed(complaint: str, field: str) -> None:
-    weaker = Dialect().without(complaint, REQUEST.body())
-    assert weaker is not None
-    assert field not in REQUEST.body(weaker).keys() | {
-        str(REQUEST.body(weaker).get("response_format", {}).get("type"))
-    }
-    assert dialect_named(weaker.name) == weaker
-
-
-def test_a_complaint_about_the_prompt_removes_no_field() -> None:
-    assert (
-        Dialect().without("context length exceeded; reduce max_completion_tokens", REQUEST.body())
-        is None
-    )
-    assert dialect_named("nonsense") is None
-
-
 def test_without_a_response_format_the_schema_is_in_the_prompt() -> None:
     body = REQUEST.body(Dialect(response_format="text"))
     assert "response_format" not in body
@@ -92,6 +66,7 @@ def test_canonical_json_and_tokens_by_hand() -> None:
             "text max_tokens no_temperature no_seed no_logprobs",
             Dialect("text", "max_tokens", False, False, False),
         ),
+        ("json_object max_tokens no_system", Dialect("json_object", "max_tokens", is_system=False)),
         ("text max_tokens no_stop", None),  # of a later version
         ("text max_tokens no_temperature no_seed no_logprobs no_stop", None),
         ("text", None),
@@ -108,22 +83,16 @@ def test_a_dialect_parses_from_its_name_and_an_unknown_name_is_none(
         assert dialect.name == name
 
 
-@pytest.mark.parametrize(
-    ("form", "weaker"), [("json_schema", "json_object"), ("json_object", "text")]
-)
-def test_a_response_format_is_weakened_one_step_at_a_time(form: str, weaker: str) -> None:
-    dialect = Dialect(form)  # type: ignore[arg-type]
-    conceded = dialect.without("json_object is not supported", REQUEST.body(dialect))
-    assert conceded == Dialect(weaker)  # type: ignore[arg-type]
-
-
-def test_a_field_that_was_not_sent_is_not_removed() -> None:
-    assert Dialect().without("logprobs are not supported", REQUEST.body()) is None
-    with_logprobs = dataclasses.replace(REQUEST, is_logprobs=True)
-    assert with_logprobs.body()["top_logprobs"] == 10
-    conceded = Dialect().without("top_logprobs are not supported", with_logprobs.body())
-    assert conceded == Dialect(is_logprobs=False)
-    assert "logprobs" not in with_logprobs.body(conceded)
+def test_without_a_system_role_its_text_heads_the_users_message() -> None:
+    messages = ({"role": "system", "content": "Grade."}, {"role": "user", "content": "leave"})
+    request = dataclasses.replace(REQUEST, messages=messages)
+    folded = request.body(Dialect(is_system=False))["messages"]
+    assert folded == [{"role": "user", "content": "Grade.\n\nleave"}]
+    as_text = request.body(Dialect("text", is_system=False))["messages"]
+    assert len(as_text) == 1 and as_text[0]["content"].startswith(
+        "Grade.\n\nleave\n\nReply with one"
+    )
+    assert REQUEST.body(Dialect(is_system=False)) == REQUEST.body()  # no system's message
 
 
 def test_prompt_tokens_by_hand() -> None:

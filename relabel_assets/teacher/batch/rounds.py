@@ -165,7 +165,7 @@ class BatchRounds:
         match decision.step:
             case "ask_again" | "back_off":
                 return outgoing  # it goes into the next round
-            case "concede" if context.dialects.concede(outgoing, reason or "", context.notices.say):
+            case "concede" if context.dialects.concede(outgoing, verdict, context.notices.say):
                 return outgoing.in_dialect(context.dialects.current(outgoing.request.model))
             case "stop":
                 context.stop(f"the endpoint's quota or money is spent ({reason})")

@@ -100,7 +100,7 @@ async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing)
                 await _back_off(context, tries.n_unanswered, verdict)
                 continue
             case "concede":
-                if context.dialects.concede(outgoing, decision.reason or "", context.notices.say):
+                if context.dialects.concede(outgoing, verdict, context.notices.say):
                     continue
             case "deny":
                 _deny(state, model, verdict)

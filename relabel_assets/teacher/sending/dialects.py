@@ -1,13 +1,15 @@
 """The dialects of each model: the one to send in, and those that it answered in before.
 
 What belongs here: the choice, by answers in the ledger and refusals in this run. What does not: the
-dialects themselves (teacher/requests.py).
+dialects themselves (teacher/requests.py), and what a refusal is about (complaints.py).
 """
 
 from collections.abc import Callable
 
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.requests import Dialect, Outgoing, dialect_named
+from relabel_assets.teacher.sending.complaints import weaker_dialect
+from relabel_assets.teacher.verdict import Verdict
 
 
 class Dialects:
@@ -43,16 +45,16 @@ class Dialects:
         """Note that `model` accepts `dialect`: a later refusal concerns that request alone."""
         self._answered.add((model, dialect))
 
-    def concede(self, outgoing: Outgoing, complaint: str, say: Callable[[str], None]) -> bool:
-        """Whether to send `outgoing`, refused with `complaint`, again in the then current dialect.
+    def concede(self, outgoing: Outgoing, verdict: Verdict, say: Callable[[str], None]) -> bool:
+        """Whether to send `outgoing`, refused with `verdict`, again in the then current dialect.
 
-        False if the complaint names no field to leave out, or the model has answered in this dialect.
+        False if the verdict names no field to leave out, or the model has answered in this dialect.
         `say` gets a notice if the current dialect changes.
         """
         model, dialect = outgoing.request.model, outgoing.dialect
         if self.current(model) != dialect:
             return True  # another request has changed the current dialect
-        weaker = dialect.without(complaint, outgoing.body)
+        weaker = weaker_dialect(dialect, verdict.reason or "", verdict.params, outgoing.body)
         if weaker is None or (model, dialect) in self._answered:
             return False
         self._by_model[model] = list(dict.fromkeys([weaker, *self.lookup_order(model)]))

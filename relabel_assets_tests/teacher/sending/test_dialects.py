@@ -8,10 +8,15 @@ from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import RequestMetadata, Response, response_line
 from relabel_assets.teacher.requests import Dialect, Outgoing, Request
 from relabel_assets.teacher.sending.dialects import Dialects
+from relabel_assets.teacher.verdict import Verdict
 from relabel_assets_tests.faults.teacher_server import good_reply
 
 REQUEST = Request("m", ({"role": "user", "content": "grade"},), "s", {}, 0.0, 13, 100)
 NO_SEED, TEXT = Dialect(is_seed=False), Dialect("text", "max_tokens")
+
+
+def refusal(complaint: str) -> Verdict:
+    return Verdict("rejected", f"HTTP 400: {complaint}")
 
 
 def answered(folder: Path, *answers: tuple[str, str, str]) -> Ledger:
@@ -73,8 +78,8 @@ def test_a_refusal_that_names_a_field_weakens_the_dialect(
     if "answered" in earlier:
         dialects.mark_answered("m", outgoing.dialect)
     if "conceded" in earlier:
-        assert dialects.concede(outgoing, "unsupported: temperature", lambda notice: None)
-    assert dialects.concede(outgoing, complaint, notices.append) is (weakened is not None)
+        assert dialects.concede(outgoing, refusal("unsupported: temperature"), lambda notice: None)
+    assert dialects.concede(outgoing, refusal(complaint), notices.append) is (weakened is not None)
     assert dialects.current("m") == (weakened or Dialect())
     assert bool(notices) is (weakened is not None and not earlier)
 
@@ -83,7 +88,7 @@ def test_a_concession_names_both_dialects_and_keeps_the_old_one_for_look_ups(
     tmp_path: Path,
 ) -> None:
     dialects, notices = Dialects(Ledger(tmp_path), "here"), []
-    dialects.concede(Outgoing.of(REQUEST), "no seed, please", notices.append)
+    dialects.concede(Outgoing.of(REQUEST), refusal("no seed, please"), notices.append)
     assert dialects.lookup_order("m") == [NO_SEED, Dialect()]
     assert notices == [
         "m at here does not take json_schema max_completion_tokens: "
