@@ -85,32 +85,37 @@ async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing)
     tries = Tries()
     while True:
         outgoing = outgoing.in_dialect(context.dialects.current(model))
-        sent = await _send(state, outgoing)
+        sent = await send_once(state, outgoing)
         if isinstance(sent, NotSent):
             return context.ended(index, outgoing, sent.status, sent.reason)
         line, verdict = sent.line, sent.verdict
         assert line.response is not None
-        parsed = context.read(line.response.body) if verdict.action == "use" else None
+        parsed = context.read(outgoing, line.response.body) if verdict.action == "use" else None
+        if parsed is not None:
+            context.stop_if_all_are_cut(parsed)
         tries = tries.plus(verdict, parsed)
         decision = decide(verdict, tries, context.config.max_retries, parsed)
         match decision.step:
             case "ask_again":
                 continue
             case "back_off":
-                await _back_off(context, tries.n_unanswered, verdict)
+                await back_off(context, tries.n_unanswered, verdict)
                 continue
             case "concede":
                 if context.dialects.concede(outgoing, verdict, context.notices.say):
                     continue
             case "deny":
-                _deny(state, model, verdict)
+                deny(state, model, verdict)
             case "stop":
                 context.stop(f"the endpoint's quota or money is spent ({decision.reason})")
         return context.ended(index, outgoing, decision.status, decision.reason, line, parsed)
 
 
-async def _send(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
-    """Send once, when the circuit breaker allows it."""
+async def send_once(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
+    """Send once, when circuit breaker, budget and rate limits allow it. The response is in the ledger.
+
+    >>> sent = await send_once(state, Outgoing.of(request))  # doctest: +SKIP
+    """
     breaker, context = state.circuit_breaker, state.context
     is_probe = await breaker.enter()
     is_success: bool | None = None
@@ -195,8 +200,12 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     return Sent(line, verdict)
 
 
-def _deny(state: SendingState, model: str, verdict: Verdict) -> None:
-    """Raise TeacherError, unless the denial may concern one request alone."""
+def deny(state: SendingState, model: str, verdict: Verdict) -> None:
+    """Raise TeacherError, unless the denial may concern one request alone.
+
+    >>> deny(state, "gpt-4o", Verdict("denied", "HTTP 401"))  # doctest: +SKIP
+    TeacherError: the endpoint api.openai.com denies access to 'gpt-4o': HTTP 401. ...
+    """
     state.denials += 1
     if state.is_answered and state.denials < _DENIALS:
         return
@@ -208,10 +217,12 @@ def _deny(state: SendingState, model: str, verdict: Verdict) -> None:
     )
 
 
-async def _back_off(context: SendingContext, n_unanswered: int, verdict: Verdict) -> None:
+async def back_off(context: SendingContext, n_unanswered: int, verdict: Verdict) -> None:
     """Wait before the next attempt: as long as the endpoint asks, else twice as long each time.
 
     Jitter keeps requests that failed together from being sent together again.
+
+    >>> await back_off(context, 1, Verdict("retry", "HTTP 429"))  # doctest: +SKIP
     """
     settings, asked_s = context.retry_settings, verdict.retry_after_s
     doubled_s = settings.first_backoff_s * 2 ** (n_unanswered - 1)

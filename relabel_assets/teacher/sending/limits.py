@@ -153,6 +153,14 @@ class Budget:
             return True
         return self.spent_usd + self._reserved_usd + usd <= self.limit_usd
 
+    def could_hold(self, usd: float) -> bool:
+        """Whether the budget holds `usd` beside the spend, once all reservations are released.
+
+        >>> Budget(1.0).could_hold(1.0), Budget(1.0).could_hold(1.1)
+        (True, False)
+        """
+        return self.limit_usd is None or self.spent_usd + usd <= self.limit_usd
+
     async def reserve(self, max_cost_usd: float) -> bool:
         """Reserve the most that a request can cost. False if the budget does not hold it.
 
