@@ -158,7 +158,7 @@ class BatchRounds:
         self._undecided.discard(key)
         if key in self._ends:
             return outgoing
-        line, verdict, parsed = self._judged(key)
+        line, verdict, parsed = self._judged(outgoing)
         self._tries[key] = self._tries.get(key, Tries()).plus(verdict, parsed)
         decision = decide(verdict, self._tries[key], context.config.max_retries, parsed)
         reason = decision.reason
@@ -172,11 +172,11 @@ class BatchRounds:
         self._ends[key] = _End(decision.status, reason, line, parsed)
         return outgoing
 
-    def _judged(self, key: str) -> tuple[Line | None, Verdict, ParsedReply | None]:
+    def _judged(self, outgoing: Outgoing) -> tuple[Line | None, Verdict, ParsedReply | None]:
         """The result of a request in the last round, its verdict and, if usable, its parsed reply."""
-        line = self._results.get(key)
+        line = self._results.get(outgoing.key)
         if line is not None and line.is_answer:
-            line = next(self._context.ledger.answers(key), line)  # with its body
+            line = next(self._context.ledger.answers(outgoing.key), line)  # with its body
         if line is None or line.response is None:
             return None, _NO_RESULT, None
         response = line.response
@@ -186,7 +186,7 @@ class BatchRounds:
             error=response.error_message,
             error_code=response.error_code,
         )
-        parsed = self._context.read(response.body) if verdict.action == "use" else None
+        parsed = self._context.read(outgoing, response.body) if verdict.action == "use" else None
         return line, verdict, parsed
 
     def _ended(self, index: int, request: TeacherRequest) -> Exchange:

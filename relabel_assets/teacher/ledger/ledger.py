@@ -66,6 +66,7 @@ class Ledger:
         self._histories: dict[bytes, History] = {}
         self._spend: dict[str, Spend] = defaultdict(Spend)
         self._dialects: dict[tuple[str, str], dict[str, None]] = {}
+        self._largest_prompts: dict[tuple[str, str], int] = {}  # by model and endpoint
         self._lock = threading.RLock()
         # The last response whose questions were asked together: its neighbours are looked up next.
         self._last_shares: tuple[tuple[int, int], dict[str, Line]] | None = None
@@ -123,6 +124,10 @@ class Ledger:
                 names |= dialects
         return list(reversed(names))
 
+    def largest_prompt(self, model: str, endpoint: str) -> int:
+        """The most prompt tokens of one answer of `model` at `endpoint`; 0 without an answer."""
+        return self._largest_prompts.get((model, endpoint), 0)
+
     def lines(self, file: Path, start: int = 0) -> Iterator[RawLine]:
         """The lines of `file` from byte `start`. A file that cannot be read has none, and a notice."""
         try:
@@ -174,8 +179,11 @@ class Ledger:
                 before[0] + metadata.prompt_tokens,
                 before[1] + (metadata.completion_tokens or 0),
             )
+        who = metadata.model, metadata.endpoint
+        if line.is_answer and metadata.prompt_tokens is not None:
+            self._largest_prompts[who] = max(self.largest_prompt(*who), metadata.prompt_tokens)
         if line.is_answer and metadata.dialect:
-            names = self._dialects.setdefault((metadata.model, metadata.endpoint), {})
+            names = self._dialects.setdefault(who, {})
             names.pop(metadata.dialect, None)
             names[metadata.dialect] = None
 

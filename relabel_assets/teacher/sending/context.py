@@ -11,6 +11,7 @@ from typing import Any
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
+from relabel_assets.teacher.cut_prompts import RAISE_THE_CONTEXT, why_cut
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, Read
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, now
@@ -21,6 +22,9 @@ from relabel_assets.teacher.sending.dialects import Dialects
 from relabel_assets.teacher.sending.limits import Budget
 from relabel_assets.teacher.sending.retry_settings import RetrySettings
 from relabel_assets.teacher.verdict import judge
+
+# Replies that stop a run if all were cut. Not measured: a few long documents may come first.
+_CUT_REPLIES = 5
 
 
 class Notices(list[str]):
@@ -57,9 +61,18 @@ class SendingContext:
     notices: Notices = field(default_factory=Notices)
     on_wait: Callable[[str], None] = lambda note: None  # gets the reason for a long wait
     stop_reason: str | None = None  # why nothing more is sent
+    n_cut: int = 0  # replies of this run that were cut, or whose prompt was
+    n_whole: int = 0
 
-    def read(self, body: Any) -> ParsedReply:
-        """The parsed reply in `body`. An exception of the parser costs that reply alone."""
+    def read(self, outgoing: Outgoing, body: Any) -> ParsedReply:
+        """The parsed reply in `body`, the answer to `outgoing`; failed if its prompt was cut.
+
+        An exception of the parser costs that reply alone.
+        """
+        largest_count = self.ledger.largest_prompt(outgoing.request.model, self.endpoint_name)
+        cut = why_cut(outgoing.body, body, largest_count)
+        if cut is not None:
+            return ParsedReply("failed", f"{cut}: {RAISE_THE_CONTEXT}", is_cut=True)
         try:
             return self.parse(body)
         except INPUT_ERRORS as error:
@@ -78,7 +91,7 @@ class SendingContext:
                 assert line.response is not None
                 if judge(line.response.status_code, line.response.body).action != "use":
                     continue
-                parsed = self.read(line.response.body)
+                parsed = self.read(version, line.response.body)
                 if parsed.status == "ok":
                     return self.ended(index, version, "ok", None, line, parsed, is_replayed=True)
         return None
@@ -125,6 +138,16 @@ class SendingContext:
         """Count `exchange` in `counts`."""
         self.counts[exchange.status] += 1
         self.counts["replayed"] += exchange.is_replayed
+
+    def stop_if_all_are_cut(self, parsed: ParsedReply) -> None:
+        """Count a reply that arrived in this run, and stop the run if all so far were cut.
+
+        A prompt or a reply that is cut would be cut again, and is paid for.
+        """
+        self.n_cut += parsed.is_cut
+        self.n_whole += not parsed.is_cut
+        if self.n_cut == _CUT_REPLIES and self.n_whole == 0:
+            self.stop(f"every reply was cut, the last because {parsed.reason}")
 
     def stop(self, reason: str) -> None:
         """Send nothing more; the remaining requests end as failed, with this reason."""

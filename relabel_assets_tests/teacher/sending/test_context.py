@@ -134,7 +134,59 @@ def test_a_request_is_hashed_once_per_dialect(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_exception_of_the_parser_costs_that_reply_alone(tmp_path: Path) -> None:
-    context = context_of(tmp_path)
-    assert context.read({"grade": 2}) == ParsedReply("ok", value=2)
-    parsed = context.read(5)  # which the parser above cannot search
+    context, outgoing = context_of(tmp_path), Outgoing.of(REQUEST)
+    assert context.read(outgoing, {"grade": 2}) == ParsedReply("ok", value=2)
+    parsed = context.read(outgoing, 5)  # which the parser above cannot search
     assert parsed.status == "unparseable" and "TypeError" in (parsed.reason or "")
+
+
+LONG = Request("m", ({"role": "user", "content": "leave " * 3000},), "s", {}, 0.0, 13, 100)
+
+
+def counting(n_tokens: int) -> dict[str, Any]:
+    return {"grade": 2, "usage": {"prompt_tokens": n_tokens, "completion_tokens": 9}}
+
+
+def test_a_reply_to_a_cut_prompt_is_a_failure_with_the_way_out(tmp_path: Path) -> None:
+    context, outgoing = context_of(tmp_path), Outgoing.of(LONG)
+    assert context.read(outgoing, counting(3100)).status == "ok"
+    parsed = context.read(outgoing, counting(2050))
+    assert parsed.status == "failed" and parsed.is_cut and parsed.value is None
+    for words in ("2,050 of at least 3,000 tokens", "num_ctx", "teacher.max_document_tokens"):
+        assert words in (parsed.reason or "")
+
+
+def test_an_answer_to_a_cut_prompt_in_the_ledger_is_asked_again(tmp_path: Path) -> None:
+    context, outgoing = context_of(tmp_path), Outgoing.of(LONG)
+    record(context, outgoing, Response(200, counting(2050)))
+    assert isinstance(context.find(0, LONG), Outgoing)
+    record(context, outgoing, Response(200, counting(3100)))  # the context was raised
+    assert isinstance(context.find(0, LONG), Exchange)
+
+
+def test_a_count_of_whole_kibitokens_is_a_cut_until_a_larger_one_was_counted(
+    tmp_path: Path,
+) -> None:
+    context, outgoing = context_of(tmp_path), Outgoing.of(LONG)
+    response = Response(200, counting(4096))
+    metadata = context.metadata(outgoing).of_response(response.body, None)
+    context.ledger.append("demo", [response_line(outgoing.key, response, metadata)])
+    assert isinstance(context.find(0, LONG), Outgoing)
+    larger = context.metadata(outgoing).of_response(counting(4097), None)
+    context.ledger.append("demo", [response_line("0" * 64, Response(200, {}), larger)])
+    assert isinstance(context.find(0, LONG), Exchange)
+
+
+def test_a_run_stops_after_five_replies_if_all_were_cut(tmp_path: Path) -> None:
+    context = context_of(tmp_path)
+    cut, whole = ParsedReply("failed", "too long", is_cut=True), ParsedReply("ok", value=2)
+    for _ in range(4):
+        context.stop_if_all_are_cut(cut)
+    assert context.stop_reason is None
+    context.stop_if_all_are_cut(cut)
+    assert context.stop_reason == "every reply was cut, the last because too long"
+    other = context_of(tmp_path)
+    other.stop_if_all_are_cut(whole)
+    for _ in range(9):
+        other.stop_if_all_are_cut(cut)
+    assert other.stop_reason is None
