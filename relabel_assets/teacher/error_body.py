@@ -1,7 +1,7 @@
 """The error in a response's body, in any server's shape.
 
 What belongs here: the codes, the message and the parameters that it names. What does not: what follows
-from them (verdict.py), and the wait that it asks for (sending/asked_wait.py).
+from them (verdict.py), and the wait that it asks for (http/asked_wait.py).
 
 Servers nest: a gateway puts the provider's error, as an object or as JSON in a text, inside its own.
 """

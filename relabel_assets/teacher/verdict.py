@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from relabel_assets.teacher.error_body import ServerError, cut, error_in_answer, read_error
-from relabel_assets.teacher.sending.asked_wait import asked_wait_s, is_daily
+from relabel_assets.teacher.http.asked_wait import asked_wait_s, is_daily
 
 # Codes of errors (Response.error_code) that would not differ the next time.
 UNUSABLE_REPLY = (

@@ -15,6 +15,7 @@ from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.grading.grade_replies import read_grade
 from relabel_assets.teacher.grading.grading import label_frame, teacher_label
+from relabel_assets.teacher.http.asked_wait import retry_after_s
 from relabel_assets.teacher.ledger.lines import (
     Line,
     RequestMetadata,
@@ -27,7 +28,6 @@ from relabel_assets.teacher.prices import Price
 from relabel_assets.teacher.queries.query_requests import read_queries
 from relabel_assets.teacher.replies import ParsedReply, why_unusable
 from relabel_assets.teacher.requests import request_from_config
-from relabel_assets.teacher.sending.asked_wait import retry_after_s
 from relabel_assets.teacher.verdict import judge
 
 KEY = "0f" * 32

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from relabel_assets.teacher.error_body import ServerError, read_error
-from relabel_assets.teacher.sending.asked_wait import (
+from relabel_assets.teacher.http.asked_wait import (
     asked_wait_s,
     duration_s,
     is_daily,

@@ -1,7 +1,7 @@
 """The wait that an endpoint asks for: in its headers, or in the words of its error.
 
 What belongs here: seconds from any form of header and text. What does not: waiting, and stopping the run
-for a wait that is too long (attempts.py).
+for a wait that is too long (sending/attempts.py).
 """
 
 import datetime as dt
