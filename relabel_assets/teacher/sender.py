@@ -15,12 +15,13 @@ from relabel_assets.teacher.batch.pending import PendingBatches
 from relabel_assets.teacher.batch.rounds import BatchRounds
 from relabel_assets.teacher.batch.shipping import Shipping
 from relabel_assets.teacher.exchange import Exchange, OnExchange, Read
+from relabel_assets.teacher.http.credentials import base_url_of
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.prices import Price, Usage, price_of
 from relabel_assets.teacher.requests import Outgoing, TeacherRequest
 from relabel_assets.teacher.sending.context import Notices, SendingContext
 from relabel_assets.teacher.sending.dialects import Dialects
-from relabel_assets.teacher.sending.endpoint import base_url_of, endpoint_name
+from relabel_assets.teacher.sending.endpoint import endpoint_name
 from relabel_assets.teacher.sending.event_loop import run_to_end
 from relabel_assets.teacher.sending.limits import Budget
 from relabel_assets.teacher.sending.live import send_live

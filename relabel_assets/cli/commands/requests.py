@@ -62,8 +62,8 @@ def requests_import(
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner
     from relabel_assets.teacher.batch.response_files import import_responses
+    from relabel_assets.teacher.http.credentials import base_url_of
     from relabel_assets.teacher.prices import Price, price_of
-    from relabel_assets.teacher.sending.endpoint import base_url_of
 
     project, _ = runner.from_environment()
     corpora = project.corpora()

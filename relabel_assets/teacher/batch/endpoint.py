@@ -17,20 +17,21 @@ import tenacity
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
-from relabel_assets.intake.json_text import parse_json
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.intake.text import one_line
 from relabel_assets.teacher.batch.remote_batch import RemoteBatch, member_text, read_batch, tag_of
 from relabel_assets.teacher.batch.result_lines import limited_lines
 from relabel_assets.teacher.error_body import read_error
+from relabel_assets.teacher.http.connection_faults import connection_fault
+from relabel_assets.teacher.http.credentials import base_url_of, read_key, redactor_of
+from relabel_assets.teacher.http.response_body import body_text, parse_body
 from relabel_assets.teacher.requests import URL
 from relabel_assets.teacher.sending.endpoint import (
+    address_of,
     azure_settings,
-    base_url_of,
     endpoint_name,
     made_client,
-    read_key,
-    redactor_of,
+    made_http_client,
 )
 
 # Not measured: batches of one account that are searched for a tag. The one we look for is recent.
@@ -59,7 +60,7 @@ class BatchEndpoint:
             "api_key": key,
             "max_retries": _RETRIES,
             "timeout": timeout_s,
-            "http_client": BoundedClient(total_s=timeout_s, timeout=timeout_s),
+            "http_client": made_http_client(BoundedClient, total_s=timeout_s, timeout=timeout_s),
         }
         self._client: Any = (
             made_client(openai.AzureOpenAI, **azure_settings(config), **settings)
@@ -159,7 +160,7 @@ class BatchEndpoint:
 
     def _parsed(self, response: Any) -> Any:
         """The JSON value of a response, without secrets. Raises ValueError if it is not JSON."""
-        return self.redactor.value(parse_json(response.content))
+        return self.redactor.value(parse_body(body_text(response.content)))
 
     def close(self) -> None:
         self._client.close()
@@ -184,7 +185,8 @@ class BatchEndpoint:
         if isinstance(error, openai.APIStatusError):
             reason = read_error(self._error_body(error)).summary or f"HTTP {error.status_code}"
         elif isinstance(error, openai.APIConnectionError):
-            reason = f"connection failed ({type(error.__cause__ or error).__name__})"
+            _, reason = connection_fault(error, address_of(self._config))
+            reason = self.redactor.text(reason)
         else:
             reason = one_line(self.redactor.text(reason_of(error)))
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
@@ -203,11 +205,11 @@ class BatchEndpoint:
 
     def _error_body(self, error: Any) -> Any:
         """The body of an error's response, without secrets: parsed, or as text."""
-        content = error.response.content
+        text = body_text(error.response.content)
         try:
-            return self.redactor.value(parse_json(content))
+            return self.redactor.value(parse_body(text))
         except ValueError:
-            return self.redactor.text(content.decode("utf-8", "replace"))
+            return self.redactor.text(text)
 
 
 def _is_transient(error: BaseException) -> bool:

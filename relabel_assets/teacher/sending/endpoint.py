@@ -9,48 +9,48 @@ they are decoded.
 
 import asyncio
 import os
-import re
 import time
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS
-from relabel_assets.intake.json_text import TooDeep, parse_json
+from relabel_assets.intake.json_text import TooDeep
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.text import storable
+from relabel_assets.teacher.http.connection_faults import (
+    connection_fault,
+    proxy_note,
+    setup_fault,
+)
+from relabel_assets.teacher.http.credentials import (
+    base_url_of,
+    fault_in_address,
+    read_key,
+    redactor_of,
+)
+from relabel_assets.teacher.http.response_body import body_text, parse_body
 from relabel_assets.teacher.ledger.lines import Response
-from relabel_assets.teacher.sending.redactor import SHORTEST_SECRET, Redactor
+from relabel_assets.teacher.sending.redactor import Redactor
 from relabel_assets.teacher.verdict import UNUSABLE_REPLY
 
-_RETRY_HEADERS = ("retry-after", "retry-after-ms")
 _MAX_REQUEST_ID = 100  # characters: real ones have about 40
-_SENDABLE_KEY = re.compile(r"[!-~]+")  # in a header
+_MAX_WAIT_HEADERS, _MAX_HEADER = 32, 100  # headers about waits, and the characters of each
+_OPENAI = "https://api.openai.com/v1"
 _NO_ADDRESS = "teacher.base_url (or OPENAI_BASE_URL) is not an address. Write http://host:port/v1."
 
 
 @dataclass(frozen=True)
 class Received:
-    """A response with its latency and its _RETRY_HEADERS."""
+    """A response with its latency, and its headers about waits and rate limits, in lower case."""
 
     response: Response
     latency_s: float
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def base_url_of(config: TeacherConfig) -> str | None:
-    """The address from corpus.yaml, else from the environment; None for the client's default.
-
-    >>> base_url_of(TeacherConfig(base_url="http://127.0.0.1:8000/v1"))
-    'http://127.0.0.1:8000/v1'
-    """
-    variable = "AZURE_OPENAI_ENDPOINT" if config.api == "azure" else "OPENAI_BASE_URL"
-    return config.base_url or os.environ.get(variable) or None
 
 
 def endpoint_name(config: TeacherConfig) -> str:
@@ -60,14 +60,34 @@ def endpoint_name(config: TeacherConfig) -> str:
     '127.0.0.1:8000'
     """
     try:
-        address = base_url_of(config) or "https://api.openai.com/v1"
+        address = base_url_of(config) or _OPENAI
         parts = urlsplit(address)  # it drops line breaks and tabs
         is_printable = address.isprintable() and " " not in address
         if is_printable and parts.scheme in ("http", "https") and parts.hostname:
-            return parts.hostname + (f":{parts.port}" if parts.port else "")
+            name = parts.hostname + (f":{parts.port}" if parts.port else "")
+            fault = fault_in_address(address)
+        else:
+            name, fault = "", None
     except ValueError:  # its message may hold the password, and so may its context
-        pass
-    raise TeacherError(_NO_ADDRESS)
+        name, fault = "", None
+    if fault:
+        raise TeacherError(f"teacher.base_url (or OPENAI_BASE_URL) cannot be used: {fault}.")
+    if not name:
+        raise TeacherError(_NO_ADDRESS)
+    return name
+
+
+def address_of(config: TeacherConfig, path: str = "") -> str:
+    """The address of `path` at the endpoint, for people: without user, password and query string.
+
+    >>> address_of(TeacherConfig(base_url="http://user:secret@127.0.0.1:8000/v1?k=v"), "/chat/completions")
+    'http://127.0.0.1:8000/v1/chat/completions'
+    """
+    parts = urlsplit(base_url_of(config) or _OPENAI)
+    base = parts.path.rstrip("/")
+    if config.api == "azure":
+        base += f"/openai/deployments/{config.model}"
+    return f"{parts.scheme}://{endpoint_name(config)}{base}{path}"
 
 
 class Endpoint:
@@ -85,8 +105,13 @@ class Endpoint:
             self._client = _client(self._config, key)
         return self._client
 
+    def address(self, url: str) -> str:
+        """The address of `url` (TeacherRequest.url) and the proxy to it, for people."""
+        address = address_of(self._config, url.removeprefix("/v1"))
+        return self._redactor.text(address + proxy_note(address))
+
     async def post(self, body: Mapping[str, Any]) -> Received:
-        """Send one chat.completions request once. An error of endpoint or network is a Response.
+        """Send one request once, to chat.completions or Decisions. A failure is a Response too.
 
         Raises TeacherError without a key or an address.
         """
@@ -105,31 +130,29 @@ class Endpoint:
         try:
             # The timeout is for the whole exchange: a body may arrive a byte at a time.
             async with asyncio.timeout(timeout_s):
-                raw = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
+                if self._config.api == "decisions":
+                    raw = (await client.decisions.with_raw_response.create(**body)).http_response
+                else:
+                    raw = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
             raw = error.response
         except UnusableResponse as error:
             return failed(error.code, str(error))
         except (TimeoutError, openai.APITimeoutError):
             return failed("timeout", f"no complete response within {timeout_s:g} s")
-        except (
-            INPUT_ERRORS
-        ) as error:  # the libraries have many, for everything that a server may do
-            return failed(
-                "connection", f"connection failed ({type(error.__cause__ or error).__name__})"
-            )
+        except INPUT_ERRORS as error:  # the libraries have many, for all that a server may do
+            return failed(*connection_fault(error, address_of(self._config)))
         latency_s = round(time.monotonic() - started, 4)
-        headers = {name: raw.headers[name] for name in _RETRY_HEADERS if name in raw.headers}
-        return Received(self._response(raw), latency_s, headers)
+        return Received(self._response(raw), latency_s, _wait_headers(raw.headers))
 
     def _response(self, raw: Any) -> Response:
         """The response without secrets. Text that is not JSON is cut."""
         request_id = raw.headers.get("x-request-id")
         if request_id is not None:
             request_id = self._redactor.text(storable(request_id))[:_MAX_REQUEST_ID]
-        text = raw.content.decode("utf-8", "replace")
+        text = body_text(raw.content)
         try:
-            body = self._redactor.value(parse_json(text))
+            body = self._redactor.value(parse_body(text))
         except TooDeep as error:
             if raw.is_success:
                 message = f"the reply is {error}"
@@ -144,60 +167,10 @@ class Endpoint:
             await self._client.close()
 
 
-def redactor_of(config: TeacherConfig, key: str) -> Redactor:
-    """The redactor of the key, and of user, password and query string of the address.
-
-    It knows each in Base64 too: HTTP sends user and password so, and a server may echo its headers.
-
-    >>> config = TeacherConfig(base_url="http://user:password1@127.0.0.1:8000/v1?token=0123456789")
-    >>> redactor_of(config, "sk-0123456789").text("sk-0123456789 password1 0123456789")
-    '[key] [key] [key]'
-    """
-    secrets = [key]
-    try:
-        parts = urlsplit(base_url_of(config) or "")
-    except ValueError:
-        return Redactor(_with_base64(secrets))
-    userinfo = parts.netloc.rpartition("@")[0]
-    user, _, password = userinfo.partition(":")
-    raw = [userinfo, f"{user}:{password}", password, parts.query]  # HTTP sends a colon in any case
-    raw += [value for _, value in parse_qsl(parts.query)]
-    return Redactor(_with_base64([*secrets, *raw, *map(unquote, raw)]))
-
-
-def _with_base64(secrets: list[str]) -> list[str]:
-    """`secrets`, and each of them in Base64, without the padding at its end."""
-    return secrets + [
-        encode(secret.encode("utf-8", "replace")).decode().rstrip("=")
-        for secret in secrets
-        if len(secret) >= SHORTEST_SECRET
-        for encode in (b64encode, urlsafe_b64encode)
-    ]
-
-
-def read_key(config: TeacherConfig) -> str:
-    """The key from the environment; "none" for a server that needs none.
-
-    >>> read_key(TeacherConfig(base_url="http://127.0.0.1:8000/v1"))  # doctest: +SKIP
-    'none'
-    """
-    variables = (
-        ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if config.api == "azure" else ("OPENAI_API_KEY",)
-    )
-    values = (os.environ.get(name, "").strip() for name in variables)
-    key = next((value for value in values if value), None)
-    if key is None and (config.api == "azure" or base_url_of(config) is None):
-        raise TeacherError(
-            f"the teacher {config.model!r} cannot be asked: {variables[0]} is not set. Set it in the "
-            "environment (it is never written anywhere), or name a server that needs no key with "
-            "teacher.base_url in corpus.yaml."
-        )
-    if key is not None and not _SENDABLE_KEY.fullmatch(key):
-        raise TeacherError(
-            f"the key for {config.model!r} cannot be sent: it has a space, a line break or another "
-            "character that no key has. Set it again; it is not shown here."
-        )
-    return key or "none"
+def _wait_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers about waits and rate limits: many servers have their own."""
+    names = [name for name in headers if "retry-after" in name or "ratelimit" in name]
+    return {name.lower(): headers[name][:_MAX_HEADER] for name in names[:_MAX_WAIT_HEADERS]}
 
 
 def _client(config: TeacherConfig, key: str) -> Any:
@@ -205,7 +178,8 @@ def _client(config: TeacherConfig, key: str) -> Any:
 
     from relabel_assets.teacher.sending.bounded_http import BoundedAsyncClient
 
-    http_client = BoundedAsyncClient(
+    http_client = made_http_client(
+        BoundedAsyncClient,
         max_bytes=config.max_reply_bytes,
         limits=_limits(config.max_concurrency),
         timeout=config.timeout_s,
@@ -217,7 +191,7 @@ def _client(config: TeacherConfig, key: str) -> Any:
         "timeout": config.timeout_s,
         "http_client": http_client,
     }
-    if config.api == "openai":
+    if config.api != "azure":
         return made_client(openai.AsyncOpenAI, base_url=base_url_of(config), **settings)
     return made_client(openai.AsyncAzureOpenAI, **azure_settings(config), **settings)
 
@@ -233,6 +207,22 @@ def made_client(client: Callable[..., Any], **settings: Any) -> Any:
     with suppress(httpx2.InvalidURL, ValueError):  # their messages may hold the password
         return client(**settings)
     raise TeacherError(_NO_ADDRESS)
+
+
+def made_http_client(client: Callable[..., Any], **settings: Any) -> Any:
+    """An HTTP client below openai's. Raises TeacherError for a proxy or certificates it cannot use.
+
+    >>> made_http_client(dict, timeout=60)
+    {'timeout': 60}
+    """
+    try:
+        return client(**settings)
+    except INPUT_ERRORS as error:
+        fault = setup_fault(error)
+        if fault is None:
+            raise
+    # Not in the block above: the library's error may hold the proxy's password.
+    raise TeacherError(f"the teacher cannot be asked: {fault}.")
 
 
 def azure_settings(config: TeacherConfig) -> dict[str, Any]:
