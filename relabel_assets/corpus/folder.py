@@ -21,7 +21,7 @@ from relabel_assets.intake.text import printable, shown
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric, default_rubric, parse_rubric
-from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
+from relabel_assets.prompts.teacher_prompts import decisions_prompt, grading_prompt, queries_prompt
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class CorpusFolder:
     def grading_prompt(self) -> Prompt:
         """The corpus' own grading prompt, or the project's. Raises ConfigError for a malformed one."""
         file = self.config.teacher.prompt
-        return grading_prompt(self.optional_text(file), file=f"{self.name}/{file}")
+        parse = decisions_prompt if self.config.teacher.api == "decisions" else grading_prompt
+        return parse(self.optional_text(file), file=f"{self.name}/{file}")
 
     @cached_property
     def queries_prompt(self) -> Prompt:

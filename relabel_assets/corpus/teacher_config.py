@@ -6,6 +6,7 @@ What belongs here: these settings, their defaults and bounds. What does not: how
 
 from typing import Literal
 
+import pydantic
 from pydantic import Field
 
 from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
@@ -55,8 +56,13 @@ class TeacherConfig(Settings):
         ),
         examples=["http://127.0.0.1:8000/v1"],
     )
-    api: Literal["openai", "azure"] = Field(
-        "openai", description="Which of the two dialects the endpoint speaks."
+    api: Literal["openai", "azure", "decisions"] = Field(
+        "openai",
+        description=(
+            "What the endpoint speaks. openai and azure: chat completions. decisions: OpenAI's "
+            "Decisions API, which answers many questions about one document in one request, with the "
+            "probability of each grade."
+        ),
     )
     api_version: str | None = Field(
         None,
@@ -85,6 +91,18 @@ class TeacherConfig(Settings):
         ge=0,
         le=MAX_SEED,
         description="Seed sent with each request, where the endpoint takes one. null: not sent.",
+    )
+    # 400 is the most that OpenAI takes. Not measured: whether a pair gets the same grade alone and with
+    # others. The column n_asked_together tells them apart.
+    max_questions: int = Field(
+        400,
+        ge=1,
+        le=400,
+        description=(
+            "Decisions only: most pairs in one request. A server that takes fewer says so, and the "
+            "request is halved. 1: every pair is asked alone."
+        ),
+        examples=[50],
     )
     # A grade and one sentence are about 60 tokens. 400 leaves room for a model that explains more.
     max_completion_tokens: int = Field(
@@ -181,6 +199,25 @@ class TeacherConfig(Settings):
         ),
         examples=[{"input": 2.5, "output": 10.0}],
     )
+
+    @pydantic.model_validator(mode="after")
+    def _decisions_can_do_it(self) -> "TeacherConfig":
+        if self.api != "decisions":
+            return self
+        if "model" not in self.model_fields_set:
+            raise ValueError(
+                "api is decisions, and no model is named. Set model, such as gpt-6-luna"
+            )
+        if self.mode == "batch":
+            raise ValueError("api decisions has no Batch API. Set mode to live")
+        if self.votes > 1:
+            raise ValueError(
+                "api decisions takes no seed, so each vote would be the same. Leave votes out, or "
+                "name further models in panel"
+            )
+        if self.is_logprobs:
+            raise ValueError("api decisions returns probabilities by itself. Leave is_logprobs out")
+        return self
 
     @property
     def max_reply_bytes(self) -> int:

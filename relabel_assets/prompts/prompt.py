@@ -1,4 +1,4 @@
-"""A prompt: YAML with a `system` and a `user` text, whose {{placeholders}} are checked.
+"""A prompt: YAML with two texts (`system` and `user` for a chat), whose {{placeholders}} are checked.
 
 What belongs here: parsing, checking, rendering and hashing a prompt, and escaping the values that
 are put in. What does not: which placeholders a prompt has (teacher_prompts.py), and their values.
@@ -22,7 +22,8 @@ from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.text import shown
 from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 
-_KEYS = ("description", "system", "user")
+# The texts of a prompt in its file, the first of which may be missing.
+CHAT_TEXTS = ("system", "user")
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _LONGEST_SHOWN = 60  # characters of an unknown placeholder in a message
 _TAG = re.compile(r"</?([A-Za-z_][\w-]*)>")
@@ -91,42 +92,51 @@ class Prompt:
         return re.compile(rf"<(?=\||\s*+(?:/\s*+)?(?:{names})\b)", re.IGNORECASE)
 
 
-def parse_prompt(text: str, *, file: str, required: Set[str], allowed: Set[str]) -> Prompt:
+def parse_prompt(
+    text: str,
+    *,
+    file: str,
+    required: Set[str],
+    allowed: Set[str],
+    texts: tuple[str, str] = CHAT_TEXTS,
+) -> Prompt:
     """The prompt in `text`; messages call it `file`.
 
-    Raises ConfigError for text that is not YAML or has keys other than description, system and user.
+    Raises ConfigError for text that is not YAML or has keys other than description and the `texts`.
     Placeholders are checked as in checked_prompt.
 
     >>> prompt = parse_prompt("user: '{{query}}'", file="p.yaml", required={"query"}, allowed={"title"})
     >>> sorted(prompt.placeholders)
     ['query']
     """
-    system, user = _texts(text, file)
+    system, user = _texts(text, file, *texts)
     return checked_prompt(system, user, file=file, required=required, allowed=allowed)
 
 
-def _texts(text: str, file: str) -> tuple[str, str]:
-    """The texts `system` (empty by default) and `user`."""
+def _texts(text: str, file: str, first: str, second: str) -> tuple[str, str]:
+    """The two texts, under the keys `first` (empty by default) and `second`."""
     try:
         raw = parse_yaml(text, max_bytes=MAX_SETTINGS_BYTES).value
     except BadYaml as error:
         where = file if error.line is None else f"{file}:{error.line}"
         raise ConfigError(f"{where}: {error}. Correct that line.") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("user"), str):
+    if not isinstance(raw, dict) or not isinstance(raw.get(second), str):
         raise ConfigError(
-            f"{file}: a prompt has the texts `system` (optional) and `user`. `user` is missing. "
-            "Write `user: |` and the text, indented."
+            f"{file}: a prompt has the texts `{first}` (optional) and `{second}`. `{second}` is "
+            f"missing. Write `{second}: |` and the text, indented."
         )
-    unknown = sorted(key for key in raw if key not in _KEYS)
+    unknown = sorted(key for key in raw if key not in ("description", first, second))
     if unknown:
         raise ConfigError(
-            f"{file}: {shown(unknown[0])} is no part of a prompt. It has `description`, `system` and "
-            "`user`. Remove it."
+            f"{file}: {shown(unknown[0])} is no part of a prompt. It has `description`, `{first}` "
+            f"and `{second}`. Remove it."
         )
-    system = raw.get("system") or ""
-    if not isinstance(system, str):
-        raise ConfigError(f"{file}: `system` is no text. Write `system: |` and the text, indented.")
-    return system, raw["user"]
+    value = raw.get(first) or ""
+    if not isinstance(value, str):
+        raise ConfigError(
+            f"{file}: `{first}` is no text. Write `{first}: |` and the text, indented."
+        )
+    return value, raw[second]
 
 
 def checked_prompt(
@@ -136,7 +146,7 @@ def checked_prompt(
 
     Raises ConfigError for texts that lack a `required` placeholder or have one that is not `allowed`.
     """
-    _check_placeholders(_placeholders_in(system, user), file, required, allowed)
+    _check_placeholders(placeholders_in(system, user), file, required, allowed)
     literal = _PLACEHOLDER.sub("", system + user)
     if "{{" in literal or "}}" in literal:
         raise ConfigError(f"{file}: a placeholder is not closed or not a name. Write {{{{name}}}}.")
@@ -145,11 +155,16 @@ def checked_prompt(
 
 def _prompt(system: str, user: str) -> Prompt:
     content_hash = hashlib.sha256(json.dumps([system, user]).encode()).hexdigest()
-    return Prompt(system, user, content_hash, _placeholders_in(system, user))
+    return Prompt(system, user, content_hash, placeholders_in(system, user))
 
 
-def _placeholders_in(system: str, user: str) -> frozenset[str]:
-    return frozenset(_PLACEHOLDER.findall(system) + _PLACEHOLDER.findall(user))
+def placeholders_in(*texts: str) -> frozenset[str]:
+    """The names of the placeholders in `texts`.
+
+    >>> sorted(placeholders_in("{{query}} and {{body}}", "{{query}}"))
+    ['body', 'query']
+    """
+    return frozenset(name for text in texts for name in _PLACEHOLDER.findall(text))
 
 
 def _check_placeholders(
@@ -169,7 +184,9 @@ def _check_placeholders(
         raise ConfigError(f"{file}: lacks {', '.join(missing)}. Put each in once.")
 
 
-def packaged_prompt(name: str, *, required: Set[str], allowed: Set[str]) -> Prompt:
+def packaged_prompt(
+    name: str, *, required: Set[str], allowed: Set[str], texts: tuple[str, str] = CHAT_TEXTS
+) -> Prompt:
     """The project's own prompt in prompts/`name`.yaml."""
     file = resources.files("relabel_assets") / "prompts" / f"{name}.yaml"
     return parse_prompt(
@@ -177,4 +194,5 @@ def packaged_prompt(name: str, *, required: Set[str], allowed: Set[str]) -> Prom
         file=f"prompts/{name}.yaml",
         required=required,
         allowed=allowed,
+        texts=texts,
     )

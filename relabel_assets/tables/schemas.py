@@ -23,8 +23,8 @@ LABELERS = ("teacher", "student", "base", "bm25", "student-teacher")
 DOCUMENT_METADATA = ("author", "path", "updated_at", "doc_type")
 DOCUMENT_COLUMNS = ("title", "body", *DOCUMENT_METADATA)
 
-# Marks a column that tells when or how fast a row was made. The content hash leaves it out, so that
-# the same rows made again are not a change.
+# Marks a column that tells when, how fast or beside what a row was made. The content hash leaves it out,
+# so that the same rows made again are not a change.
 VOLATILE = {"is_volatile": True}
 
 # A place under RELABEL_HOME. A warehouse from elsewhere must not name a file outside it.
@@ -148,7 +148,7 @@ class TeacherLabels(dy.Schema):
         "The mean of the grades, weighted by grade_probs; NULL without them.", nullable=True
     )
     grade_probs = _grade_probs(
-        "Probability of each grade, if the endpoint returns log probabilities.", nullable=True
+        "Probability of each grade, if the endpoint returns probabilities.", nullable=True
     )
     rationale = dy.String(nullable=True, description="The teacher's explanation of its grade.")
     status = dy.Enum(TEACHER_STATUSES, description="ok, or the kind of failure.")
@@ -175,6 +175,13 @@ class TeacherLabels(dy.Schema):
     )
     labeled_at = dy.Datetime(
         nullable=True, time_zone="UTC", metadata=VOLATILE, description="When the response arrived."
+    )
+    n_asked_together = dy.Int32(
+        nullable=True,
+        min=1,
+        metadata=VOLATILE,
+        description="Pairs in the request that was answered: 1 if this pair was asked alone; the most of "
+        "a panel's. NULL for a recorded teacher, a request that was not sent, or an earlier version.",
     )
 
     @dy.rule()

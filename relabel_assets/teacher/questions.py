@@ -5,7 +5,7 @@ a corpus without candidates. What does not: sending (sender.py), and the rows th
 (grading/, queries/).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,8 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.teacher.decisions.decision_replies import read_decision
+from relabel_assets.teacher.decisions.decision_requests import decision_requests, order_of_inputs
 from relabel_assets.teacher.estimate import ASSUMED_COMPLETION_TOKENS
 from relabel_assets.teacher.grading.grade_replies import read_grade
 from relabel_assets.teacher.grading.grading import (
@@ -62,18 +64,26 @@ class Questions(Protocol):
 
 
 class GradingQuestions:
-    """Requests to grade `pairs` (query_id, text, doc_id, DOCUMENT_COLUMNS), `n_per_pair` for each."""
+    """Requests to grade `pairs` (query_id, text, doc_id, DOCUMENT_COLUMNS), `n_per_pair` for each.
+
+    With api decisions, `pairs` are in the order of their inputs, so that those that share one come one
+    after another. `positions` has the caller's position of each.
+    """
 
     purpose = "grading"
-    assumed_completion_tokens = ASSUMED_COMPLETION_TOKENS
 
     def __init__(
         self, pairs: pl.DataFrame, config: TeacherConfig, rubric: Rubric, prompt: Prompt
     ) -> None:
-        self.pairs, self.config, self.rubric, self.prompt = pairs, config, rubric, prompt
+        self.config, self.rubric, self.prompt = config, rubric, prompt
+        self._is_decisions = config.api == "decisions"
+        order = order_of_inputs(pairs, prompt) if self._is_decisions else None
+        self.positions: Sequence[int] = range(pairs.height) if order is None else order.to_list()
+        self.pairs = pairs if order is None else pairs[order]
         self.models: tuple[str, ...] = (config.model, *config.panel)
         self.prompt_hash = grading_prompt_hash(prompt, rubric)
         self.n_per_pair = n_requests_per_pair(config)
+        self.assumed_completion_tokens = 0.0 if self._is_decisions else ASSUMED_COMPLETION_TOKENS
 
     @classmethod
     def for_corpus(cls, folder: CorpusFolder, pairs: pl.DataFrame) -> "GradingQuestions":
@@ -81,13 +91,16 @@ class GradingQuestions:
         return cls(pairs, folder.config.teacher, folder.rubric, folder.grading_prompt)
 
     def __iter__(self) -> Iterator[TeacherRequest]:
+        requests_of = decision_requests if self._is_decisions else grading_requests
         for pair in self.pairs.iter_rows(named=True):
-            yield from grading_requests(pair, self.prompt, self.rubric, self.config)
+            yield from requests_of(pair, self.prompt, self.rubric, self.config)
 
     def __len__(self) -> int:
         return self.pairs.height * self.n_per_pair
 
     def read(self, body: Any) -> ParsedReply:
+        if self._is_decisions:
+            return read_decision(body, tuple(grade.name for grade in self.rubric.grades))
         return read_grade(body, self.rubric.n_grades)
 
 

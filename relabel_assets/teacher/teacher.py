@@ -16,7 +16,7 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
-from relabel_assets.prompts.teacher_prompts import grading_prompt
+from relabel_assets.prompts.teacher_prompts import decisions_prompt, grading_prompt
 from relabel_assets.teacher.batch.request_files import AskedLog, write_request_files
 from relabel_assets.teacher.estimate import Estimate, Workload, estimate
 from relabel_assets.teacher.exchange import Exchange
@@ -64,7 +64,8 @@ class Teacher:
         inside a running event loop too. Raises ConfigError for a budget that cannot be kept, and
         TeacherError if the teacher cannot be asked. Answers received before are in the ledger.
         """
-        questions = GradingQuestions(pairs, config, rubric, prompt or grading_prompt())
+        own = decisions_prompt if config.api == "decisions" else grading_prompt
+        questions = GradingQuestions(pairs, config, rubric, prompt or own())
         sender = self.sender(questions, corpus)
         labels = _LabelCollector(questions, sender, progress)
         self.notices = sender.notices
@@ -170,7 +171,7 @@ class _LabelCollector:
             prompt_hash=questions.prompt_hash,
             n_grades=questions.rubric.n_grades,
         )
-        self.rows[row] = label
+        self.rows[questions.positions[row]] = label
         self._statuses[label["status"]] += 1
         self._n_replayed += all(exchange.is_replayed for exchange in exchanges)
         if time.monotonic() - self._reported >= _SECONDS_BETWEEN_REPORTS:

@@ -231,12 +231,15 @@ class TeacherServer:
         finally:
             self.in_flight -= 1
 
-    async def _answer(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str) -> bool:
+    def reply(self, body: dict[str, Any], key: str) -> tuple[str | None, tuple[int, Any, Any]]:
+        """The name of the answer or fault, and the status, headers and body of the response."""
         name = self.choose(body, key, self.requests[key])
-        grade = true_grade(body)
-        status, headers, answer = (
-            self.answers[name](grade) if name in self.answers else (200, {}, self.behave(body))
-        )
+        if name in self.answers:
+            return name, self.answers[name](true_grade(body))
+        return name, (200, {}, self.behave(body))
+
+    async def _answer(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str) -> bool:
+        name, (status, headers, answer) = self.reply(body, key)
         data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         lines = [
             f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}",

@@ -57,9 +57,21 @@ def grading_messages(
     >>> messages[0]["content"][:44]
     'leave: Ask HR. Grade 0 to 3. 0 (irrelevant):'
     """
+    return prompt.render(pair_values(pair, rubric, max_document_tokens))
+
+
+def pair_values(
+    pair: Mapping[str, Any], rubric: Rubric, max_document_tokens: int
+) -> dict[str, str]:
+    """The values of all placeholders of a prompt about `pair`, as in grading_messages.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> pair_values({"text": "sick  leave", "body": "Ask HR."}, default_rubric(), 50)["query"]
+    'sick leave'
+    """
     query = {"query": one_line(pair["text"], _LONGEST_QUERY)}
     document = document_values(pair, max_document_tokens, query=pair["text"])
-    return prompt.render(query | document | rubric.prompt_values())
+    return query | document | rubric.prompt_values()
 
 
 def n_requests_per_pair(config: TeacherConfig) -> int:
@@ -143,6 +155,9 @@ def teacher_label(
         "cost_usd": _sum(exchange.cost_usd for exchange in exchanges),
         "latency_s": max(_present(response.latency_s for response in responses), default=None),
         "labeled_at": max(_present(moments), default=None),
+        "n_asked_together": max(
+            (metadata.n_asked_together for metadata in responses), default=None
+        ),
     }
     if 2 * len(replies) > len(exchanges):
         return row | {"status": "ok"} | asdict(consensus(replies, n_grades))

@@ -1,0 +1,198 @@
+"""Sending questions together: one request for a bundle, and what follows for each of its questions.
+
+What belongs here: reading the answers of a bundle, asking again for what is left, and halving a bundle
+that the endpoint does not take. What does not: which questions are bundled (decisions/bundles.py), one
+attempt (attempts.py) and the queue (live.py).
+
+A bundle is halved, down to one question, where the endpoint rejects it, its content filter refuses it, its
+reply is above the limit, or it is not answered in time. So a question that is at fault costs itself. At
+worst, that takes twice as many requests as asking each question alone.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from relabel_assets.teacher.decision import Decision, Tries, decide
+from relabel_assets.teacher.decisions.bundles import Asked
+from relabel_assets.teacher.decisions.decision_requests import joined
+from relabel_assets.teacher.exchange import Exchange
+from relabel_assets.teacher.ledger.lines import Line
+from relabel_assets.teacher.ledger.shares import shares_of
+from relabel_assets.teacher.requests import Outgoing
+from relabel_assets.teacher.sending.attempts import (
+    NotSent,
+    SendingState,
+    Sent,
+    back_off,
+    deny,
+    send_once,
+)
+from relabel_assets.teacher.sending.limits import max_cost_usd
+
+_HALVED = ("rejected", "refused", "unusable")  # actions of a verdict
+# Words of a complaint about the length of the request, or about the number of its questions.
+_LENGTH = re.compile(r"\btoo (?:long|large|big)|context|token|length|payload", re.IGNORECASE)
+_NUMBER = re.compile(r"\bquestions?\b", re.IGNORECASE)
+
+
+@dataclass
+class _Question:
+    """A question of a bundle, with its tries in this run."""
+
+    index: int
+    outgoing: Outgoing
+    tries: Tries = field(default_factory=Tries)
+    complaint: str = ""  # about the last bundle that it was in, if that was halved
+
+
+_Group = list[_Question]
+
+
+@dataclass
+class _Limits:
+    """What the endpoint takes in one request, as far as it is known."""
+
+    max_questions: int | None = None
+    max_tokens: int | None = None  # estimated
+
+    def hold(self, group: _Group) -> bool:
+        """Whether the endpoint takes `group`. It may always be asked about one question."""
+        if len(group) == 1:
+            return True
+        return (self.max_questions is None or len(group) <= self.max_questions) and (
+            self.max_tokens is None or _joined(group).prompt_tokens <= self.max_tokens
+        )
+
+    def learn(self, group: _Group) -> None:
+        """Note that `group` was taken, after a larger one was rejected with its complaint."""
+        complaint = group[0].complaint
+        if _LENGTH.search(complaint):
+            self.max_tokens = _joined(group).prompt_tokens
+        elif _NUMBER.search(complaint):
+            self.max_questions = len(group)
+
+
+class BundleSender:
+    """Sends the bundles of one run. It learns how large a bundle the endpoint takes.
+
+    >>> exchanges = await BundleSender(state).send(bundle)  # doctest: +SKIP
+    """
+
+    def __init__(self, state: SendingState) -> None:
+        self._state, self._context = state, state.context
+        self._limits: dict[str, _Limits] = {}  # by model
+
+    async def send(self, bundle: Sequence[Asked]) -> list[Exchange]:
+        """Send `bundle` as often as needed and allowed; return how each question ended.
+
+        Raises TeacherError if the endpoint denies access.
+        """
+        ended: list[Exchange] = []
+        groups: list[_Group] = [[_Question(index, outgoing) for index, outgoing in bundle]]
+        while groups:
+            group = groups.pop()
+            n = self._n_to_send(group)
+            if n < len(group):
+                groups.append(group[n:])
+            groups += await self._attempt(group[:n], ended)
+        return ended
+
+    def _n_to_send(self, group: _Group) -> int:
+        """How many of the first questions go into one request: what endpoint and budget hold."""
+        n = len(group)
+        limits = self._limits.setdefault(group[0].outgoing.request.model, _Limits())
+        while n > 1 and not (limits.hold(group[:n]) and self._could_pay(group[:n])):
+            n = (n + 1) // 2
+        return n
+
+    def _could_pay(self, group: _Group) -> bool:
+        budget, prices = self._context.budget, self._context.prices
+        if budget.limit_usd is None:
+            return True
+        bundle = _joined(group)
+        return budget.could_hold(max_cost_usd(bundle, prices.get(bundle.request.model)))
+
+    async def _attempt(self, group: _Group, ended: list[Exchange]) -> list[_Group]:
+        """Send `group` once. Add the questions that ended; return the groups to send again."""
+        context, model = self._context, group[0].outgoing.request.model
+        sent = await send_once(self._state, _joined(group))
+        if isinstance(sent, NotSent):
+            self._end(group, ended, Decision("end", sent.status, sent.reason))
+            return []
+        verdict = sent.verdict
+        if verdict.action == "use":
+            self._limits[model].learn(group)
+            return self._read(group, sent, ended)
+        if verdict.action in _HALVED and len(group) > 1:
+            return _halves(group, verdict.reason or "")
+        for question in group:
+            question.tries = question.tries.plus(verdict)
+        tries = max((question.tries for question in group), key=lambda tries: tries.n_unanswered)
+        decision = decide(verdict, tries, context.config.max_retries)
+        match decision.step:
+            case "ask_again":
+                return [group]
+            case "back_off":
+                await back_off(context, tries.n_unanswered, verdict)
+                return _halves(group, "") if _is_late(sent) else [group]
+            case "deny":
+                deny(self._state, model, verdict)
+            case "stop":
+                context.stop(f"the endpoint's quota or money is spent ({decision.reason})")
+        self._end(group, ended, decision, sent.line)
+        return []
+
+    def _read(self, group: _Group, sent: Sent, ended: list[Exchange]) -> list[_Group]:
+        """End each question of `group` by its own answer; return the group to ask again."""
+        context, left = self._context, _Group()
+        shares = shares_of(sent.line)
+        for question in group:
+            line = shares[question.outgoing.key]
+            assert line.response is not None
+            parsed = context.read(question.outgoing, line.response.body)
+            context.stop_if_all_are_cut(parsed)
+            question.tries = question.tries.plus(sent.verdict, parsed)
+            decision = decide(sent.verdict, question.tries, context.config.max_retries, parsed)
+            if decision.step == "ask_again":
+                left.append(question)
+            else:
+                exchange = context.ended(
+                    question.index,
+                    question.outgoing,
+                    decision.status,
+                    decision.reason,
+                    line,
+                    parsed,
+                )
+                ended.append(exchange)
+        return [left] if left else []
+
+    def _end(
+        self, group: _Group, ended: list[Exchange], decision: Decision, line: Line | None = None
+    ) -> None:
+        """End every question of `group` without an answer."""
+        shares = {} if line is None else shares_of(line)
+        for question in group:
+            outgoing = question.outgoing
+            exchange = self._context.ended(
+                question.index, outgoing, decision.status, decision.reason, shares.get(outgoing.key)
+            )
+            ended.append(exchange)
+
+
+def _joined(group: _Group) -> Outgoing:
+    return joined([question.outgoing for question in group])
+
+
+def _halves(group: _Group, complaint: str) -> list[_Group]:
+    """The halves of `group`, the first one last: it is sent first."""
+    for question in group:
+        question.complaint = complaint
+    middle = (len(group) + 1) // 2
+    return [half for half in (group[middle:], group[:middle]) if half]
+
+
+def _is_late(sent: Sent) -> bool:
+    response = sent.line.response
+    return response is not None and response.error_code == "timeout"
