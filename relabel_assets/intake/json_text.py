@@ -5,6 +5,7 @@ What belongs here: parse_json, the only JSON parser for foreign text. What does 
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -57,9 +58,27 @@ def parse_json(
 
 
 @cache
-def decoder(object_of: Callable[[Pairs], Any] | None = None) -> json.JSONDecoder:
-    """A decoder with the limit on digits. Pass its values to `checked`."""
-    return json.JSONDecoder(object_pairs_hook=object_of, parse_int=_integer)
+def decoder(
+    object_of: Callable[[Pairs], Any] | None = None, *, is_strict: bool = True
+) -> json.JSONDecoder:
+    """A decoder with the limit on digits. Pass its values to `checked`.
+
+    Unless `is_strict`, line breaks and other control characters in a string stand for themselves.
+    """
+    return json.JSONDecoder(object_pairs_hook=object_of, parse_int=_integer, strict=is_strict)
+
+
+def members_that_occur_once(pairs: Pairs) -> dict[str, Any]:
+    """An object without the members that it has twice: neither of the two can be trusted.
+
+    >>> members_that_occur_once([("grade", 1), ("model", "m"), ("grade", 2)])
+    {'model': 'm'}
+    """
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    counts = Counter(name for name, _ in pairs)
+    return {name: value for name, value in pairs if counts[name] == 1}
 
 
 def checked(value: Any, text: str, max_depth: int = MAX_JSON_DEPTH) -> Any:
@@ -68,8 +87,9 @@ def checked(value: Any, text: str, max_depth: int = MAX_JSON_DEPTH) -> Any:
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(value, max_depth)
     is_spelled = "\\u" in text and _SPELLS_UNSTORABLE.search(text)
-    # JSON allows no NUL, so a text of ASCII is storable.
-    if is_spelled or not (text.isascii() or is_storable(text)):
+    # A text of ASCII is storable but for NUL, which a decoder that is not strict allows.
+    has_unstorable = "\0" in text if text.isascii() else not is_storable(text)
+    if is_spelled or has_unstorable:
         return _storable(value)
     return value
 

@@ -11,9 +11,9 @@ from relabel_assets.teacher.exchange import ExchangeStatus
 from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.verdict import Verdict
 
-# How often a request is sent again after a reply that cannot be parsed. Not measured: a cut or garbled
-# reply is mostly fine the second time. A model that missed the schema three times rarely fits it
-# later, and every reply costs money.
+# How often a request is sent again after a reply that cannot be parsed. Not measured: a garbled reply is
+# mostly fine the second time, because few servers repeat themselves at temperature 0 with a seed. A
+# model that missed the schema three times rarely fits it later, and every reply costs money.
 MAX_UNREADABLE_RETRIES = 2
 
 Step = Literal["end", "ask_again", "back_off", "concede", "deny", "stop"]
@@ -38,13 +38,18 @@ class Tries:
 
     n_unanswered: int = 0  # no response, or the endpoint was busy or down
     n_unreadable: int = 0  # a reply that could not be parsed, by us or by the endpoint
+    fault: str | None = None  # of the last reply that could not be parsed
+    is_same_fault: bool = False  # as that of the reply before it: this server repeats itself
 
     def plus(self, verdict: Verdict, parsed: ParsedReply | None = None) -> "Tries":
         """The tries after one more response."""
         if verdict.action == "retry":
             return replace(self, n_unanswered=self.n_unanswered + 1)
-        is_unparseable = parsed is not None and parsed.status == "unparseable"
-        if is_unparseable or verdict.action == "malformed":
+        if parsed is not None and parsed.status == "unparseable":
+            is_same = parsed.reason == self.fault
+            n_unreadable = self.n_unreadable + 1
+            return Tries(self.n_unanswered, n_unreadable, parsed.reason, is_same)
+        if verdict.action == "malformed":  # its reason does not quote the reply
             return replace(self, n_unreadable=self.n_unreadable + 1)
         return self
 
@@ -80,7 +85,9 @@ def decide(
     has_unreadable_left = tries.n_unreadable <= min(MAX_UNREADABLE_RETRIES, max_retries)
     if verdict.action == "use":
         assert parsed is not None
-        is_again = parsed.status == "unparseable" and has_unreadable_left
+        # A reply that was cut would be cut again, and one that came twice would come a third time.
+        is_hopeless = parsed.is_cut or tries.is_same_fault
+        is_again = parsed.status == "unparseable" and has_unreadable_left and not is_hopeless
         return Decision("ask_again" if is_again else "end", parsed.status, parsed.reason)
     if verdict.action == "malformed" and has_unreadable_left:
         return Decision("ask_again", reason=verdict.reason)

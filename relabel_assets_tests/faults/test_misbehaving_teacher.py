@@ -14,7 +14,7 @@ from relabel_assets_tests.faults.teacher_server import (
     choose_at_random,
 )
 
-ENDS_OTHERWISE = {"refusal": "refused"}
+ENDS_OTHERWISE = {"refusal": "refused", "cut reply": "unparseable"}  # without asking again
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -68,7 +68,7 @@ def test_two_thousand_pairs_with_thirty_percent_faults(tmp_path: Path) -> None:
         assert labels["status"].null_count() == 0
         assert_no_wrong_grade(labels, server)
         assert (labels["status"] == "ok").mean() > 0.95
-        assert sum(server.requests.values()) <= 1.6 * len(pairs)
+        assert sum(server.requests.values()) <= 1.45 * len(pairs)
         assert labels["attempts"].sum() == sum(server.requests.values())
 
         asked_before = server.requests.copy()

@@ -21,7 +21,8 @@ from relabel_assets.student.windows import windows
 from relabel_assets.teacher.document_text import document_values
 from relabel_assets.teacher.excerpt import excerpt
 from relabel_assets.teacher.queries.query_filters import reason_to_reject
-from relabel_assets.teacher.replies import only_object, reply_content
+from relabel_assets.teacher.replies import read_object
+from relabel_assets.teacher.reply_object import last_object, only_object, without_thoughts
 from relabel_assets_tests.fuzz.nasty_values import UNITS
 from relabel_assets_tests.fuzz.read_all import alarm
 
@@ -38,6 +39,13 @@ _FIRSTS = (
     '{"a": ',
     '{"grade": "',
     "<think>",
+    "</think>",
+    '</think>{"a": ',
+    '</think>{"a": "',
+    '{"a": "b",}',
+    '"\\"',
+    "{,",
+    "<|channel|>final",
     "![",
     "a",
     "user: '{{",
@@ -56,7 +64,8 @@ def _prompt(text: str) -> object:
 
 
 def _reply(text: str) -> object:
-    return reply_content({"choices": [{"message": {"content": text}}]})
+    message = {"content": text if len(text) % 2 else None, "reasoning_content": text}
+    return read_object({"choices": [{"message": message}]}, "grade", "rationale")
 
 
 FUNCTIONS: dict[str, Callable[[str], Any]] = {
@@ -71,6 +80,8 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "written query": lambda text: reason_to_reject("who may take time off", {"title": text, "body": text}),
     "reply": _reply,
     "object in a reply": only_object,
+    "object in reasoning": last_object,
+    "reply without thoughts": without_thoughts,
     "JSON": parse_json,
     "YAML": lambda text: parse_yaml(text, max_bytes=1_000_000),
     "Markdown": inert,

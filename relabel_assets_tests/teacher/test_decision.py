@@ -9,6 +9,7 @@ from relabel_assets.teacher.verdict import Action, Verdict
 OK = ParsedReply("ok", value=2)
 REFUSED = ParsedReply("refused", "the model refused")
 UNREADABLE = ParsedReply("unparseable", "not JSON")
+CUT = ParsedReply("unparseable", "cut", is_cut=True)
 
 
 @pytest.mark.parametrize(
@@ -61,4 +62,34 @@ def test_the_two_kinds_of_tries_are_counted_apart() -> None:
         (Verdict("malformed", "no JSON"), None),
     ]:
         tries = tries.plus(verdict, parsed)
-    assert tries == Tries(n_unanswered=1, n_unreadable=3)
+    assert (tries.n_unanswered, tries.n_unreadable) == (1, 3)
+
+
+def test_a_reply_that_was_cut_is_not_asked_for_again() -> None:
+    decision = decide(Verdict("use"), Tries(n_unreadable=1), max_retries=5, parsed=CUT)
+    assert decision == Decision("end", "unparseable", "cut")
+
+
+def test_a_reply_with_the_same_fault_twice_is_not_asked_for_a_third_time() -> None:
+    used, other, tries, steps = (
+        Verdict("use"),
+        ParsedReply("unparseable", "not a grade"),
+        Tries(),
+        [],
+    )
+    for parsed in (UNREADABLE, other, other):
+        tries = tries.plus(used, parsed)
+        steps.append(decide(used, tries, max_retries=5, parsed=parsed).step)
+    assert steps == ["ask_again", "ask_again", "end"]
+    again = Tries().plus(used, UNREADABLE).plus(Verdict("retry", "busy")).plus(used, UNREADABLE)
+    assert decide(used, again, max_retries=5, parsed=UNREADABLE).step == "end"
+
+
+def test_malformed_replies_are_asked_for_again_twice_because_their_reason_is_the_endpoints() -> (
+    None
+):
+    malformed, tries, steps = Verdict("malformed", "HTTP 400: failed to generate JSON"), Tries(), []
+    for _ in range(3):
+        tries = tries.plus(malformed)
+        steps.append(decide(malformed, tries, max_retries=5).step)
+    assert steps == ["ask_again", "ask_again", "concede"]

@@ -1,7 +1,7 @@
 """Replies to a grading request: their JSON schema and their parser.
 
 What belongs here: the grade and the rationale of one reply. What does not: finding the object in it
-(teacher/replies.py), and probabilities from its tokens (log_probs.py).
+(teacher/replies.py, teacher/reply_object.py), and probabilities from its tokens (log_probs.py).
 
 A grade is an integer of the rubric: a JSON number with an integer value (3, 3.0) or a string of
 one digit ("3"). A word ("three"), a boolean, a fraction, a number out of range or a number in prose
@@ -14,13 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relabel_assets.teacher.grading.log_probs import grade_probs
-from relabel_assets.teacher.replies import (
-    ParsedReply,
-    only_object,
-    plain_line,
-    quoted,
-    reply_content,
-)
+from relabel_assets.teacher.replies import ParsedReply, plain_line, quoted, read_object
 
 
 @dataclass(frozen=True)
@@ -58,20 +52,18 @@ def read_grade(body: Any, n_grades: int) -> ParsedReply:
     >>> read_grade({"choices": [{"message": {"content": '{"rationale": "r", "grade": 2}'}}]}, 4).value
     GradeReply(grade=2, rationale='r', grade_probs=None)
     >>> read_grade({"choices": [{"message": {"content": "I would say 2"}}]}, 4).reason
-    "not one JSON object with a grade: 'I would say 2'"
+    "not one JSON object with 'grade': 'I would say 2'"
     """
-    content = reply_content(body)
-    if isinstance(content, ParsedReply):
-        return content
-    reply = only_object(content)
-    if reply is None or "grade" not in reply:
-        return ParsedReply("unparseable", f"not one JSON object with a grade: {quoted(content)}")
+    reply = read_object(body, "grade", "rationale")
+    if isinstance(reply, ParsedReply):
+        return reply
     grade, rationale = _grade(reply["grade"], n_grades), reply.get("rationale")
     if grade is None:
         written, allowed = json.dumps(reply["grade"]), f"whole numbers from 0 to {n_grades - 1}"
         return ParsedReply("unparseable", f"{quoted(written)} is not a grade: grades are {allowed}")
     if not isinstance(rationale, str | None):
-        return ParsedReply("unparseable", f"the rationale is not a text: {quoted(content)}")
+        written = quoted(json.dumps(rationale))
+        return ParsedReply("unparseable", f"the rationale is not a text: {written}")
     rationale = plain_line(rationale or "") or None
     probs = grade_probs(body["choices"][0].get("logprobs"), grade, n_grades)
     return ParsedReply("ok", value=GradeReply(grade, rationale, probs))

@@ -21,8 +21,9 @@ _AROUND_DIGIT = '"}, \n:'  # characters of JSON that a token may have beside the
 
 
 def grade_probs(logprobs: Any, grade: int, n_grades: int) -> tuple[float, ...] | None:
-    """The probability of each grade, from the alternatives to the first digit after `"grade"`.
+    """The probability of each grade, from the alternatives to the last `grade` after `"grade"`.
 
+    The last: the tokens of a model's thoughts, with its drafts, may come before those of the reply.
     `logprobs` is that of a choice. None if it has no tokens, none of them is `grade`, or most
     alternatives are not grades.
 
@@ -35,6 +36,7 @@ def grade_probs(logprobs: Any, grade: int, n_grades: int) -> tuple[float, ...] |
     if not isinstance(tokens, Sequence):
         return None
     lead = ""  # the last characters before the token
+    alternatives: Any = None
     for token in tokens:
         if not isinstance(token, Mapping) or not isinstance(token.get("token"), str):
             return None
@@ -42,9 +44,9 @@ def grade_probs(logprobs: Any, grade: int, n_grades: int) -> tuple[float, ...] |
         if _digit(text) == str(grade):
             before_digit = re.split(r"[0-9]", text, maxsplit=1)[0]
             if _AT_GRADE.search(_end_of(lead + before_digit)):
-                return _shares(token.get("top_logprobs"), n_grades)
+                alternatives = token.get("top_logprobs")
         lead = _end_of(lead + text)
-    return None
+    return _shares(alternatives, n_grades)
 
 
 def _end_of(text: str) -> str:

@@ -15,7 +15,12 @@ from rapidfuzz import fuzz
 
 from relabel_assets.corpus.queries import content_hash
 from relabel_assets.corpus.splits import compared, near_duplicates, normalised
-from relabel_assets.teacher.queries.query_requests import WantedQuery, WrittenQuery
+from relabel_assets.teacher.queries.query_requests import (
+    QueryItem,
+    UnreadableQuery,
+    WantedQuery,
+    WrittenQuery,
+)
 
 COLUMNS = (
     "query_id", "text", "intent", "persona", "seed_doc_id", "split", "teacher_model", "prompt_hash",
@@ -62,7 +67,7 @@ def _shares_a_run(words: Sequence[str], body: str, n_words: int) -> bool:
 
 
 def kept_queries(
-    replies: Iterable[tuple[Mapping[str, Any], Sequence[WantedQuery], Sequence[WrittenQuery]]],
+    replies: Iterable[tuple[Mapping[str, Any], Sequence[WantedQuery], Sequence[QueryItem]]],
     *,
     teacher_model: str,
     prompt_hash: str,
@@ -82,8 +87,10 @@ def kept_queries(
     for document, wanted, written in replies:
         rejected["more than asked for"] += max(0, len(written) - len(wanted))
         for query, wanted_query in zip(written, wanted, strict=False):
-            reason = reason_to_reject(query.text, document)
-            if reason:
+            if isinstance(query, UnreadableQuery):
+                rejected[query.reason] += 1
+                continue
+            if reason := reason_to_reject(query.text, document):
                 rejected[reason] += 1
                 continue
             row = _row(query, wanted_query.persona, document["doc_id"])

@@ -8,6 +8,7 @@ removed repeats no request of another.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -20,13 +21,7 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.tables.schemas import INTENTS
 from relabel_assets.teacher.document_text import document_values, one_line
-from relabel_assets.teacher.replies import (
-    ParsedReply,
-    only_object,
-    plain_line,
-    quoted,
-    reply_content,
-)
+from relabel_assets.teacher.replies import ParsedReply, plain_line, quoted, read_object
 from relabel_assets.teacher.requests import Request, request_from_config
 
 _MIN_BODY_WORDS = 20  # not measured: a shorter body has too little to ask about
@@ -50,6 +45,16 @@ class WrittenQuery:
 
     intent: str
     text: str
+
+
+@dataclass(frozen=True)
+class UnreadableQuery:
+    """An item of a reply that is no query. It keeps its place: the n-th answers the n-th wanted one."""
+
+    reason: str
+
+
+QueryItem = WrittenQuery | UnreadableQuery
 
 
 def seed_documents(documents: pl.DataFrame, config: QueriesConfig) -> pl.DataFrame:
@@ -175,25 +180,33 @@ def queries_reply_schema() -> dict[str, Any]:
 
 
 def read_queries(body: Any) -> ParsedReply:
-    """The parsed reply in the body of a 2xx response. `value` is a list of WrittenQuery if ok.
+    """The parsed reply in the body of a 2xx response. `value` has an item for each query if ok.
 
-    >>> content = '{"queries": [{"intent": "messy", "text": "paid  leav"}]}'
+    An item is a WrittenQuery, or an UnreadableQuery with the reason. At least one is a WrittenQuery.
+
+    >>> content = '{"queries": [{"intent": "messy", "text": "paid  leav"}, {"intent": "messy"}]}'
     >>> read_queries({"choices": [{"message": {"content": content}}]}).value
-    [WrittenQuery(intent='messy', text='paid leav')]
+    [WrittenQuery(intent='messy', text='paid leav'), UnreadableQuery(reason='no text')]
     """
-    content = reply_content(body)
-    if isinstance(content, ParsedReply):
-        return content
-    reply = only_object(content)
-    queries = reply.get("queries") if reply else None
-    if not isinstance(queries, list) or not queries:
-        reason = f"not one JSON object with a list of queries: {quoted(content)}"
-        return ParsedReply("unparseable", reason)
-    written = []
-    for query in queries:
-        is_object = isinstance(query, dict) and isinstance(query.get("text"), str)
-        if not is_object or query.get("intent") not in INTENTS:
-            reason = f"not a query with a text and a known intent: {quoted(str(query))}"
-            return ParsedReply("unparseable", reason)
-        written.append(WrittenQuery(query["intent"], plain_line(query["text"])))
-    return ParsedReply("ok", value=written)
+    reply = read_object(body, "queries")
+    if isinstance(reply, ParsedReply):
+        return reply
+    queries = reply["queries"]
+    items = [_item(query) for query in queries] if isinstance(queries, list) else []
+    if not any(isinstance(item, WrittenQuery) for item in items):
+        reasons = ", ".join(dict.fromkeys(getattr(item, "reason", "") for item in items))
+        fault = f"no query that can be read ({reasons or 'no list of queries'})"
+        return ParsedReply("unparseable", f"{fault}: {quoted(json.dumps(queries))}")
+    return ParsedReply("ok", value=items)
+
+
+def _item(query: Any) -> QueryItem:
+    """One item of the list in a reply."""
+    if not isinstance(query, dict):
+        return UnreadableQuery("not an object")
+    text = query.get("text")
+    if not isinstance(text, str):
+        return UnreadableQuery("no text")
+    if query.get("intent") not in INTENTS:
+        return UnreadableQuery("unknown intent")
+    return WrittenQuery(query["intent"], plain_line(text))

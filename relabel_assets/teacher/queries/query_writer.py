@@ -12,7 +12,7 @@ import polars as pl
 from relabel_assets.progress import Progress, silent
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.queries.query_filters import kept_queries
-from relabel_assets.teacher.queries.query_requests import WrittenQuery
+from relabel_assets.teacher.queries.query_requests import QueryItem
 from relabel_assets.teacher.questions import QueryQuestions
 from relabel_assets.teacher.teacher import Teacher
 
@@ -62,7 +62,7 @@ class _QueryCollector:
 
     def __init__(self, questions: QueryQuestions, progress: Progress) -> None:
         self._questions, self._progress = questions, progress
-        self._written: dict[int, list[WrittenQuery]] = {}  # by index of the seed document
+        self._written: dict[int, list[QueryItem]] = {}  # by index of the seed document
         self._failed: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._cost_usd = 0.0

@@ -24,6 +24,8 @@ def finished(reason: str, content: str) -> dict[str, Any]:
         ('{"grade": 1.0, "rationale": null}', 1),
         ('Sure:\n```json\n{"rationale": "r", "grade": 0}\n```', 0),
         ('<think>maybe {"grade": 3}</think>{"grade": 1}', 1),
+        ('maybe {"grade": 3}</think>{"grade": 1}', 1),
+        ('{"rationale": "two\nlines", "grade": 1,}', 1),
     ],
 )
 def test_a_valid_reply_is_parsed_into_its_grade(content: str, grade: int) -> None:
@@ -76,36 +78,17 @@ def test_a_body_without_a_message_is_unparseable(body: object) -> None:
     assert read_grade(body, 4).status == "unparseable"
 
 
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (chat_body(None, refusal="no, I\nwill not"), "the model refused: 'no, I will not'"),
-        (chat_body('{"grade": 2}', refusal="no"), "the model refused: 'no'"),
-        (chat_body([{"type": "refusal", "refusal": "no"}]), "the model refused: 'no'"),
-        (finished("content_filter", ""), "the endpoint's content filter cut the reply"),
-        (finished("content_filter", '{"grade": 2}'), "the endpoint's content filter cut the reply"),
-    ],
-)
-def test_a_refusal_is_not_a_failure(body: object, reason: str) -> None:
-    reply = read_grade(body, 4)
-    assert (reply.status, reply.reason, reply.value) == ("refused", reason, None)
+def test_a_refusal_and_a_cut_reply_have_no_grade() -> None:
+    refused = read_grade(chat_body('{"grade": 2}', refusal="no"), 4)
+    assert (refused.status, refused.value) == ("refused", None)
+    cut = read_grade(finished("length", '{"grade": 2}'), 4)
+    assert (cut.status, cut.value, cut.is_cut) == ("unparseable", None, True)
 
 
-def test_a_truncated_reply_is_unparseable() -> None:
-    reply = read_grade(finished("length", '{"grade": 2}'), 4)
-    assert (reply.status, reply.value) == ("unparseable", None)
-    assert reply.reason == "the reply was cut at the token limit: '{\"grade\": 2}'"
-
-
-def test_content_may_come_in_parts() -> None:
-    parts = [
-        {"type": "text", "text": '{"gra'},
-        "?",
-        {"type": "text", "text": 'de": 2}'},
-        {"text": 7},
-    ]
-    assert read_grade(chat_body(parts), 4).value.grade == 2
-    assert read_grade(chat_body({"text": '{"grade": 2}'}), 4).status == "unparseable"
+def test_reasoning_in_place_of_an_answer_needs_rationale_and_grade() -> None:
+    whole = '{"rationale": "r", "grade": 2}'
+    assert read_grade(chat_body(None, reasoning_content=whole), 4).value.grade == 2
+    assert read_grade(chat_body(None, reasoning_content='{"grade": 2}'), 4).status == "unparseable"
 
 
 def test_a_rationale_is_one_line_or_none() -> None:

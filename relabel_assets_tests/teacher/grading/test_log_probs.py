@@ -26,6 +26,20 @@ def test_probabilities_come_from_the_grades_own_token_and_sum_to_one() -> None:
     assert grade_probs(reply_logprobs, 2, 4) == pytest.approx((0.0, 1 / 3, 2 / 3, 0.0))
 
 
+def test_probabilities_come_from_the_last_grade_because_thoughts_have_drafts() -> None:
+    draft = {
+        "token": "2",
+        "top_logprobs": [
+            {"token": "2", "logprob": math.log(0.6)},
+            {"token": "1", "logprob": math.log(0.4)},
+        ],
+    }
+    final = {"token": "2", "top_logprobs": [{"token": "2", "logprob": 0.0}]}
+    lead = {"token": '{"grade": '}
+    thoughts = {"token": "} Yes.</think>"}
+    assert grade_probs({"content": [lead, draft, thoughts, lead, final]}, 2, 4) == (0, 0, 1, 0)
+
+
 @pytest.mark.parametrize(
     "tokens",
     [

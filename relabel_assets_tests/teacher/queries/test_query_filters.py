@@ -7,7 +7,12 @@ from rapidfuzz import fuzz
 
 from relabel_assets.corpus.splits import compared
 from relabel_assets.teacher.queries.query_filters import COLUMNS, kept_queries, reason_to_reject
-from relabel_assets.teacher.queries.query_requests import WantedQuery, WrittenQuery
+from relabel_assets.teacher.queries.query_requests import (
+    QueryItem,
+    UnreadableQuery,
+    WantedQuery,
+    WrittenQuery,
+)
 from relabel_assets_tests.teacher.documents import DOCUMENT
 
 OTHER = {**DOCUMENT, "doc_id": "d2"}
@@ -50,7 +55,7 @@ def test_copied_words_are_whole_words() -> None:
     assert reason_to_reject("one two three four five six seven", document) is None
 
 
-def filter_replies(*replies: tuple[dict, list[WantedQuery], list[WrittenQuery]]) -> tuple:
+def filter_replies(*replies: tuple[dict, list[WantedQuery], list[QueryItem]]) -> tuple:
     return kept_queries(replies, teacher_model="m", prompt_hash="h")
 
 
@@ -112,6 +117,18 @@ def test_reasons_are_counted() -> None:
     queries, rejected = filter_replies((DOCUMENT, [WantedQuery("messy")] * 4, written))
     assert queries["text"].to_list() == ["fine"]
     assert rejected == {"empty": 2, "speaks of the document": 1}
+
+
+def test_an_unreadable_item_is_counted_and_the_others_keep_their_personas() -> None:
+    wanted = [WantedQuery("messy", persona) for persona in ("a manager", "a new hire", "a guest")]
+    written = [
+        WrittenQuery("messy", "leav rules"),
+        UnreadableQuery("no text"),
+        WrittenQuery("messy", "parking"),
+    ]
+    queries, rejected = filter_replies((DOCUMENT, wanted, written))
+    assert queries["persona"].to_list() == ["a manager", "a guest"]
+    assert rejected == {"no text": 1}
 
 
 def test_a_row_has_its_intent_model_and_prompt() -> None:

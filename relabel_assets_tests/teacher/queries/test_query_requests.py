@@ -1,5 +1,6 @@
 """Query requests: seed documents, wanted queries, the request, and parsing of its replies."""
 
+import json
 from collections import Counter
 
 import polars as pl
@@ -9,6 +10,7 @@ from relabel_assets.corpus.config import QueriesConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.teacher_prompts import queries_prompt
 from relabel_assets.teacher.queries.query_requests import (
+    UnreadableQuery,
     WantedQuery,
     WrittenQuery,
     queries_reply_schema,
@@ -181,13 +183,43 @@ def test_a_query_has_an_intent_and_a_text_in_one_line(content: str) -> None:
         '{"queries": [{"intent": "messy"}]}',
         "paid leave",
         '{"queries": [{"text": "x"}]}',
-        '{"queries": [{"intent": "messy", "text": "x"}, {"intent": "messy"}]}',
+        '{"queries": [{"intent": "messy"}, 7]}',
+        '{"queries": {"intent": "messy", "text": "x"}}',
     ],
 )
-def test_any_other_reply_is_unparseable_with_a_reason(content: str) -> None:
+def test_a_reply_without_any_query_is_unparseable_with_a_reason(content: str) -> None:
     reply = read_queries(chat_body(content))
     assert (reply.status, reply.value) == ("unparseable", None)
     assert reply.reason
+
+
+def test_one_bad_item_costs_itself_and_keeps_its_place() -> None:
+    items = [
+        {"intent": "messy"},
+        {"intent": "messy", "text": "a"},
+        {"intent": "rude", "text": "b"},
+        {"intent": ["messy"], "text": "b"},
+        {"intent": "messy", "text": None},
+        "c",
+        {"intent": "keyword", "text": "d"},
+    ]
+    reply = read_queries(chat_body(json.dumps({"queries": items})))
+    assert reply.status == "ok"
+    assert reply.value == [
+        UnreadableQuery("no text"),
+        WrittenQuery("messy", "a"),
+        UnreadableQuery("unknown intent"),
+        UnreadableQuery("unknown intent"),
+        UnreadableQuery("no text"),
+        UnreadableQuery("not an object"),
+        WrittenQuery("keyword", "d"),
+    ]
+
+
+def test_the_reason_names_the_faults_of_all_items() -> None:
+    content = '{"queries": [{"intent": "messy"}, 7, {"intent": "messy"}]}'
+    reason = str(read_queries(chat_body(content)).reason)
+    assert reason.startswith("no query that can be read (no text, not an object): ")
 
 
 def test_a_refusal_is_not_an_empty_list_of_queries() -> None:

@@ -23,7 +23,12 @@ pytestmark = pytest.mark.slow  # servers and processes
 
 @pytest.mark.parametrize(
     ("fault", "status", "n_asked"),
-    [("wrong schema", "unparseable", 3), ("500", "failed", 6), ("refusal", "refused", 1)],
+    [
+        ("wrong schema", "unparseable", 2),  # the same twice
+        ("cut reply", "unparseable", 1),
+        ("500", "failed", 6),
+        ("refusal", "refused", 1),
+    ],
 )
 def test_the_number_of_retries_depends_on_the_kind_of_failure(
     fault: str, status: str, n_asked: int, tmp_path: Path

@@ -1,0 +1,119 @@
+"""The one JSON object in a text that a model wrote, behind its thoughts.
+
+What belongs here: the marks around thoughts, strict parsing, and the repairs that cannot change a
+value. What does not: which text of a response is the model's (replies.py), and the members of the
+object (grading/grade_replies.py, queries/query_requests.py).
+
+Thoughts, prose and a code fence around the object are ignored, unless they have a second object or a
+part of one after the last thought. For a reply may quote an object from the document and then be cut
+inside its own. Its grade must not come from the quote.
+"""
+
+import re
+from typing import Any
+
+from relabel_assets.intake.json_text import checked, decoder
+
+# The marks of thoughts, as public models write them and servers without a parser for them pass on:
+# <think> Qwen, DeepSeek, GLM, ...; <thinking>, <thought> Claude, Gemini; <seed:think> Seed-OSS;
+# [THINK] Magistral; the small triangles Kimi; START_THINKING Command; channels Gemma 4 and gpt-oss.
+# The last two lines are gpt-oss: with its special tokens, and without them.
+_THOUGHT_BEGINS = re.compile(
+    r"<(?:seed:)?(?:think|thinking|thought)>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|channel>"
+    r"|<\|channel\|>(?:analysis|commentary)"
+    r"|\A\s*analysis(?=[A-Z])"
+)
+_THOUGHT_ENDS = re.compile(
+    r"</(?:seed:)?(?:think|thinking|thought)>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<channel\|>"
+    r"|<\|channel\|>final[^{}\[\]]{0,40}?<\|message\|>"
+    r"|assistantfinal"
+)
+# Ends of thoughts after which an object is looked for, from the last. Not measured: a model that
+# thinks about the marks writes a few; each costs a pass over the text.
+_MOST_ENDS = 10
+_BRACKETS = re.compile(r"[{}\[\]]")
+# A string, which may have no end, or a comma before a closing bracket.
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.|\\\Z)*+"?)|,(?=\s*[}\]])', re.DOTALL)
+_FENCE = "```"
+
+
+def only_object(text: str) -> dict[str, Any] | None:
+    """The only JSON object in `text` after the model's thoughts. It may have prose around it.
+
+    None without an object, with two, or with one and a part of another. Line breaks and other control
+    characters in a string stand for themselves, and a comma after the last member counts as none.
+
+    >>> only_object('Sure: {"grade": 2}.')
+    {'grade': 2}
+    >>> only_object('<think>Is it {"grade": 3}? No.</think>{"grade": 2}')
+    {'grade': 2}
+    >>> only_object('It says {"grade": 3}, so: {"grade"') is None
+    True
+    """
+    found = _find(text)
+    return None if found is None else found[0]
+
+
+def last_object(text: str) -> dict[str, Any] | None:
+    """The only JSON object in `text`, if the text ends with it.
+
+    For reasoning that was sent in place of an answer: an object with words after it was a draft.
+
+    >>> last_object('So it is {"grade": 2}')
+    {'grade': 2}
+    >>> last_object('Maybe {"grade": 3}? No, less.') is None
+    True
+    """
+    found = _find(text)
+    return found[0] if found is not None and found[1].strip() in ("", _FENCE) else None
+
+
+def without_thoughts(text: str) -> str:
+    """What follows the last end of a thought in `text`; nothing if a thought has no end.
+
+    An end may also stand in a string of the answer: so this is for reasons, and not to be parsed.
+
+    >>> without_thoughts("<think>so</think>yes"), without_thoughts("so</think>yes")
+    ('yes', 'yes')
+    """
+    after = _THOUGHT_ENDS.split(text)[-1]
+    return "" if _THOUGHT_BEGINS.match(after.lstrip()) else after
+
+
+def _find(text: str) -> tuple[dict[str, Any], str] | None:
+    """The only object in `text`, and the text behind it."""
+    ends = [match.end() for match in _THOUGHT_ENDS.finditer(text)]
+    # An end of a thought may also stand in a string of the object.
+    for start in [*reversed(ends[-_MOST_ENDS:]), *([] if len(ends) > _MOST_ENDS else [0])]:
+        brace = text.find("{", start)
+        if brace < 0:
+            continue
+        before = text[start:brace]
+        if _BRACKETS.search(before) or _has_mark(before):
+            continue
+        decoded = _decoded(text[brace:])
+        if decoded is not None and not (_BRACKETS.search(decoded[1]) or _has_mark(decoded[1])):
+            return decoded
+    return None
+
+
+def _has_mark(text: str) -> bool:
+    return bool(_THOUGHT_BEGINS.search(text) or _THOUGHT_ENDS.search(text))
+
+
+def _decoded(text: str, *, is_repaired: bool = False) -> tuple[dict[str, Any], str] | None:
+    """The object that `text` begins with, and the rest of the text; None if it begins with none."""
+    try:
+        value, end = decoder(_unique_members, is_strict=False).raw_decode(text)
+        return checked(value, text[:end]), text[end:]
+    except (ValueError, RecursionError):
+        without_comma = text if is_repaired else _TRAILING_COMMA.sub(r"\1", text)
+    return None if without_comma == text else _decoded(without_comma, is_repaired=True)
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members as a dict. Raises ValueError for a name that occurs twice."""
+    members = dict(pairs)
+    if len(members) != len(pairs):  # of two grades in one object, neither can be trusted
+        raise ValueError("a member occurs twice")
+    return members
