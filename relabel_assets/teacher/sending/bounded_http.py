@@ -24,6 +24,7 @@ from relabel_assets.teacher.verdict import REDIRECTED, UNUSABLE_REPLY
 _ENCODINGS = ("", "identity", "gzip", "x-gzip")
 _HEADERS = {"accept-encoding": "gzip"}
 LONGEST_UPLOAD_S = 3600.0  # of a file of requests, 200 MB at most. Not measured
+_METHOD_KEPT = (301, 302)  # browsers, and clients that follow them, make them a GET
 # Of the body as it was sent, not as it is kept.
 _BODY_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
@@ -56,9 +57,9 @@ class BoundedAsyncClient(openai.DefaultAsyncHttpxClient):
             for _ in range(self.max_redirects):
                 if response.next_request is None:
                     break
-                _check_redirect(response)
+                request = _redirected(response)
                 await response.aclose()
-                response = await super().send(response.next_request, stream=True, **settings)
+                response = await super().send(request, stream=True, **settings)
             body = _Body(response, self._max_bytes)
             if stream and not response.is_error:
                 return response
@@ -93,9 +94,9 @@ class BoundedClient(openai.DefaultHttpxClient):
             for _ in range(self.max_redirects):
                 if response.next_request is None:
                     break
-                _check_redirect(response)
+                request = _redirected(response)
                 response.close()
-                response = self._opened(response.next_request, settings)
+                response = self._opened(request, settings)
             last_moment = time.monotonic() + self._total_s
             body = _Body(response, MAX_REPLY_BYTES)
             if stream and not response.is_error:
@@ -174,16 +175,30 @@ class _Body:
         )
 
 
-def _check_redirect(response: httpx2.Response) -> None:
-    """Raise UnusableResponse for a redirect to another host. The key would go there."""
-    assert response.next_request is not None
-    here, there = response.request.url, response.next_request.url
+def _redirected(response: httpx2.Response) -> httpx2.Request:
+    """The request that follows a redirect on the same host.
+
+    It stays a POST with its body after 301 and 302 too: a server that adds a slash answers so. Raises
+    UnusableResponse for a redirect to another host, where the key would go, or to another user.
+    """
+    asked, following = response.request, response.next_request
+    assert following is not None
+    here, there = asked.url, following.url
     if _place(here) != _place(there):
         raise UnusableResponse(
             REDIRECTED,
             f"{_place(here)} redirects to {_place(there)}, which is not followed, because the key "
-            "would go there",
+            "would go there. If that is the right address, write it in teacher.base_url",
         )
+    if there.userinfo not in (b"", here.userinfo):
+        raise UnusableResponse(
+            REDIRECTED, f"{_place(here)} redirects to another user, which is not followed"
+        )
+    if response.status_code not in _METHOD_KEPT:
+        return following
+    return httpx2.Request(
+        asked.method, there, headers=asked.headers, stream=asked.stream, extensions=asked.extensions
+    )
 
 
 def _place(url: httpx2.URL) -> str:
