@@ -159,6 +159,8 @@ class BatchRounds:
         if key in self._ends:
             return outgoing
         line, verdict, parsed = self._judged(outgoing)
+        if parsed is not None:
+            context.stop_if_all_are_cut(parsed)
         self._tries[key] = self._tries.get(key, Tries()).plus(verdict, parsed)
         decision = decide(verdict, self._tries[key], context.config.max_retries, parsed)
         reason = decision.reason

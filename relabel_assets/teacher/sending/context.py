@@ -62,7 +62,7 @@ class SendingContext:
     on_wait: Callable[[str], None] = lambda note: None  # gets the reason for a long wait
     stop_reason: str | None = None  # why nothing more is sent
     n_cut: int = 0  # replies of this run that were cut, or whose prompt was
-    n_whole: int = 0
+    n_usable: int = 0  # replies with an answer or a refusal, those from the ledger included
 
     def read(self, outgoing: Outgoing, body: Any) -> ParsedReply:
         """The parsed reply in `body`, the answer to `outgoing`; failed if its prompt was cut.
@@ -93,6 +93,7 @@ class SendingContext:
                     continue
                 parsed = self.read(version, line.response.body)
                 if parsed.status == "ok":
+                    self.n_usable += 1
                     return self.ended(index, version, "ok", None, line, parsed, is_replayed=True)
         return None
 
@@ -142,11 +143,12 @@ class SendingContext:
     def stop_if_all_are_cut(self, parsed: ParsedReply) -> None:
         """Count a reply that arrived in this run, and stop the run if all so far were cut.
 
-        A prompt or a reply that is cut would be cut again, and is paid for.
+        A prompt or a reply that is cut would be cut again, and is paid for. With usable replies in the
+        ledger, only the few requests may be left that are cut each time: they must not stop the others.
         """
         self.n_cut += parsed.is_cut
-        self.n_whole += not parsed.is_cut
-        if self.n_cut == _CUT_REPLIES and self.n_whole == 0:
+        self.n_usable += parsed.status in ("ok", "refused")
+        if self.n_cut == _CUT_REPLIES and self.n_usable == 0:
             self.stop(f"every reply was cut, the last because {parsed.reason}")
 
     def stop(self, reason: str) -> None:

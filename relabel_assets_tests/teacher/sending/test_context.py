@@ -190,3 +190,20 @@ def test_a_run_stops_after_five_replies_if_all_were_cut(tmp_path: Path) -> None:
     for _ in range(9):
         other.stop_if_all_are_cut(cut)
     assert other.stop_reason is None
+
+
+def test_a_usable_reply_in_the_ledger_keeps_a_run_of_cut_replies_going(tmp_path: Path) -> None:
+    context, cut = context_of(tmp_path), ParsedReply("unparseable", "too long", is_cut=True)
+    record(context, Outgoing.of(REQUEST), Response(200, {"grade": 1}))
+    context.find(0, REQUEST)
+    for _ in range(9):
+        context.stop_if_all_are_cut(cut)
+    assert context.stop_reason is None
+
+
+def test_a_garbled_reply_among_cut_ones_does_not_keep_the_run_going(tmp_path: Path) -> None:
+    context, cut = context_of(tmp_path), ParsedReply("unparseable", "too long", is_cut=True)
+    context.stop_if_all_are_cut(ParsedReply("unparseable", "no JSON"))
+    for _ in range(5):
+        context.stop_if_all_are_cut(cut)
+    assert context.stop_reason is not None
