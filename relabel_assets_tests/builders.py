@@ -249,9 +249,8 @@ def make_config(server: TeacherServer, **settings: object) -> TeacherConfig:
         "max_concurrency": 32,
         "timeout_s": 10.0,
     }
-    return TeacherConfig(
-        kind="openai", model="fake", base_url=server.base_url, **{**limits, **settings}
-    )
+    defaults = {"kind": "openai", "model": "fake", "base_url": server.base_url, **limits}
+    return TeacherConfig(**{**defaults, **settings})
 
 
 def grade(

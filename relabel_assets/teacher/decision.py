@@ -21,6 +21,7 @@ _STEPS: dict[str, Step] = {
     "refused": "end",
     "rejected": "concede",
     "denied": "deny",
+    "unreachable": "deny",
     "exhausted": "stop",
     "unusable": "end",
     "malformed": "concede",

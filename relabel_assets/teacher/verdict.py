@@ -20,7 +20,15 @@ REDIRECTED = "redirected"  # to another host
 UNREACHABLE = "unreachable"  # an untrusted certificate, http for https: the address or its settings
 
 Action = Literal[
-    "use", "retry", "malformed", "refused", "rejected", "denied", "exhausted", "unusable"
+    "use",
+    "retry",
+    "malformed",
+    "refused",
+    "rejected",
+    "denied",
+    "unreachable",
+    "exhausted",
+    "unusable",
 ]
 _BUSY = (408, 409, 425, 429)  # timeout, conflict, too early, too many requests
 _FINAL_5XX = (501, 505)  # the server has no such function, or no such HTTP
@@ -84,8 +92,9 @@ class Verdict:
     refused    the endpoint's content filter refused the request
     rejected   the endpoint does not accept this request: 400, 413, 422 and all other statuses;
                sending it again would not help
-    denied     no key, no right, no such model or address: 401, 403, 404, a redirect to another
-               host, a certificate that is not trusted
+    denied     no key, no right, no such model or address: 401, 403, 404, or an error that says so
+    unreachable  the address cannot be used: a redirect to another host, a certificate that is not
+               trusted, http in place of https
     exhausted  the account has no money or quota left: 402, or an error that says so
     unusable   a reply above a limit, which is not parsed
 
@@ -119,7 +128,7 @@ def judge(
     if error_code == UNUSABLE_REPLY:
         return Verdict("unusable", error)
     if error_code in (REDIRECTED, UNREACHABLE):
-        return Verdict("denied", error)
+        return Verdict("unreachable", error)
     # A line of a batch may have its error beside the response.
     beside = ServerError((error_code or "",), cut(error or ""))
     if status_code is None:

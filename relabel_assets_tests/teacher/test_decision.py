@@ -31,6 +31,7 @@ CUT = ParsedReply("unparseable", "cut", is_cut=True)
         ("malformed", Tries(0, 2), None, Decision("ask_again", "failed", "why")),
         ("malformed", Tries(0, 3), None, Decision("concede", "unparseable", "why")),
         ("denied", Tries(), None, Decision("deny", "failed", "why")),
+        ("unreachable", Tries(), None, Decision("deny", "failed", "why")),
         ("exhausted", Tries(), None, Decision("stop", "failed", "why")),
     ],
 )

@@ -106,8 +106,8 @@ def test_a_busy_endpoint_sets_the_wait(status_code: int) -> None:
         ("timeout", "retry", True),
         ("connection", "retry", True),
         (UNUSABLE_REPLY, "unusable", False),
-        (REDIRECTED, "denied", False),
-        (UNREACHABLE, "denied", False),
+        (REDIRECTED, "unreachable", False),
+        (UNREACHABLE, "unreachable", False),
     ],
 )
 def test_an_error_that_would_not_differ_the_next_time_is_no_reason_to_retry(

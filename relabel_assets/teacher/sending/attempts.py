@@ -6,9 +6,12 @@ does not: the queue of requests (live.py), verdicts (verdict.py) and decisions (
 
 import asyncio
 import random
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from relabel_assets.errors import TeacherError
+from relabel_assets.progress import duration
 from relabel_assets.teacher.decision import Tries, decide
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus
 from relabel_assets.teacher.ledger.lines import Line, request_line, response_line
@@ -21,6 +24,12 @@ from relabel_assets.teacher.verdict import Verdict, judge
 
 # Denials since the last answer that stop the run. Not measured: one 404 may concern one request only.
 _DENIALS = 3
+# Rejections with the same words since the last answer that stop the run. Not measured: a document that no
+# endpoint takes is asked about a few times in a row, and ten requests tell nothing that a thousand would.
+_REJECTIONS = 10
+_ODD_WORDS = re.compile(
+    r"\S*[\d_]\S*"
+)  # of a complaint: numbers, ids, names, which differ each time
 # The least failures in a row that open the circuit breaker. Not measured: with few workers, a handful
 # of failures may be chance. With many, it takes a failure of each request in flight.
 _FEWEST_FAILURES = 10
@@ -40,6 +49,11 @@ class SendingState:
     writer: LedgerWriter
     completion_tokens_mean: float = _FIRST_COMPLETION_TOKENS
     denials: int = 0  # since the last answer
+    rejections: Counter[str] = field(
+        default_factory=Counter
+    )  # since the last answer, by their words
+    n_sent: Counter[str] = field(default_factory=Counter)  # in this run, by key
+    failure: str | None = None  # the last sign that the endpoint is down
     is_answered: bool = False  # whether the endpoint answered any request of this run
     circuit_breaker: CircuitBreaker = field(init=False)
     requests_limiter: RateLimiter = field(init=False)
@@ -105,9 +119,10 @@ async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing)
                 if context.dialects.concede(outgoing, verdict, context.notices.say):
                     continue
             case "deny":
-                deny(state, model, verdict)
+                deny(state, outgoing, verdict)
             case "stop":
                 context.stop(f"the endpoint's quota or money is spent ({decision.reason})")
+        stop_if_all_are_rejected(state, outgoing, verdict)
         return context.ended(index, outgoing, decision.status, decision.reason, line, parsed)
 
 
@@ -121,10 +136,11 @@ async def send_once(state: SendingState, outgoing: Outgoing) -> Sent | NotSent:
     is_success: bool | None = None
     try:
         if breaker.is_down:
-            context.stop(f"the endpoint {context.endpoint_name} is down")
+            address = state.endpoint.address(outgoing.request.url)
+            context.stop(f"the endpoint {address} is down ({state.failure})")
         sent = await _send_within_limits(state, outgoing)
         if isinstance(sent, Sent) and sent.verdict.is_down:
-            is_success = False
+            is_success, state.failure = False, sent.verdict.reason
         elif isinstance(sent, Sent) and sent.verdict.action == "use":
             is_success = True
         return sent
@@ -177,6 +193,7 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     metadata = context.metadata(outgoing)
     state.writer.put(request_line(outgoing.key, outgoing.body, metadata, request.url))
     context.counts["sent"] += 1
+    state.n_sent.update((outgoing.key, *outgoing.asked_together))
     received = await state.endpoint.post(outgoing.body)
     response, price = received.response, context.prices.get(request.model)
     line = Line(
@@ -197,24 +214,55 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     if verdict.action == "use":
         context.dialects.mark_answered(request.model, outgoing.dialect)
         state.is_answered, state.denials = True, 0
+        state.rejections.clear()
     return Sent(line, verdict)
 
 
-def deny(state: SendingState, model: str, verdict: Verdict) -> None:
+def deny(state: SendingState, outgoing: Outgoing, verdict: Verdict) -> None:
     """Raise TeacherError, unless the denial may concern one request alone.
 
-    >>> deny(state, "gpt-4o", Verdict("denied", "HTTP 401"))  # doctest: +SKIP
+    >>> deny(state, outgoing, Verdict("denied", "HTTP 401"))  # doctest: +SKIP
     TeacherError: the endpoint api.openai.com denies access to 'gpt-4o': HTTP 401. ...
     """
     state.denials += 1
     if state.is_answered and state.denials < _DENIALS:
         return
+    context, model = state.context, outgoing.request.model
+    address = state.endpoint.address(outgoing.request.url)
+    if verdict.action == "unreachable":
+        message = f"the endpoint {address} cannot be used: {verdict.reason}."
+    else:
+        key = "AZURE_OPENAI_API_KEY" if context.config.api == "azure" else "OPENAI_API_KEY"
+        is_v1_missing = context.config.api != "azure" and "/v1" not in address
+        message = (
+            f"the endpoint {context.endpoint_name} denies access to {model!r}: {verdict.reason}. "
+            f"The request went to {address}. Check {key}, teacher.model and teacher.base_url"
+            + (" (most servers want /v1 at its end)" if is_v1_missing else "")
+            + "."
+        )
     raise TeacherError(
-        f"the endpoint {state.context.endpoint_name} denies access to {model!r}: {verdict.reason}. "
-        "Check OPENAI_API_KEY, teacher.base_url (most servers want /v1 at its end) and "
-        "teacher.model. Nothing more was sent; answers received so far are in the ledger and will "
-        "not be asked again."
+        f"{message} Nothing more was sent; answers received so far are in the ledger and will not be "
+        "asked again."
     )
+
+
+def stop_if_all_are_rejected(state: SendingState, outgoing: Outgoing, verdict: Verdict) -> None:
+    """Count a request that ended as rejected, and stop the run after ten in a row for the same reason.
+
+    One that was rejected in an earlier run as well does not count. Else a few requests that no endpoint
+    takes, the first of every later run, would keep all others from being sent.
+
+    >>> stop_if_all_are_rejected(state, outgoing, Verdict("rejected", "HTTP 400"))  # doctest: +SKIP
+    """
+    attempts = state.context.ledger.history(outgoing.key).attempts
+    if verdict.action != "rejected" or attempts > state.n_sent[outgoing.key]:
+        return
+    words = _ODD_WORDS.sub("#", verdict.reason or "")
+    state.rejections[words] += 1
+    if state.rejections[words] == _REJECTIONS:
+        state.context.stop(
+            f"the endpoint rejects every request: {_REJECTIONS} in a row, the last with {verdict.reason}"
+        )
 
 
 async def back_off(context: SendingContext, n_unanswered: int, verdict: Verdict) -> None:
@@ -228,7 +276,7 @@ async def back_off(context: SendingContext, n_unanswered: int, verdict: Verdict)
     doubled_s = settings.first_backoff_s * 2 ** (n_unanswered - 1)
     longest_s = min(settings.longest_backoff_s, doubled_s)
     if asked_s is not None and asked_s > settings.longest_retry_after_s:
-        context.stop(f"the endpoint asks to wait {asked_s:.0f} s")
+        context.stop(f"the endpoint asks to wait {duration(asked_s)} ({verdict.reason})")
     elif asked_s is not None:
         await asyncio.sleep(asked_s + random.uniform(0, 0.1) * longest_s)
     else:

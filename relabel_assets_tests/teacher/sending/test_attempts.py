@@ -1,5 +1,7 @@
 """The attempts of one request, end to end against a server on the loopback."""
 
+import itertools
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -114,7 +116,9 @@ def test_an_endpoint_that_asks_for_a_long_wait_stops_the_run(tmp_path: Path) -> 
     with server.running():
         labels = grade(tmp_path, server, make_pairs(30), max_concurrency=1)
         assert sum(server.requests.values()) == 1
-        assert set(labels["status_reason"]) == {"not sent: the endpoint asks to wait 3600 s"}
+        assert set(labels["status_reason"]) == {
+            "not sent: the endpoint asks to wait 1 h 00 min (HTTP 429: tomorrow)"
+        }
     assert RetrySettings().longest_retry_after_s < 3600
 
 
@@ -132,3 +136,77 @@ def test_one_denial_fails_its_request_and_three_in_a_row_stop_the_run(tmp_path: 
         with pytest.raises(TeacherError, match="denies access"):
             grade(tmp_path, server, make_pairs(50), max_concurrency=1)
         assert server.requests.total() == 15 + 3  # three in a row
+
+
+def test_ten_rejections_in_a_row_for_the_same_reason_stop_the_run(tmp_path: Path) -> None:
+    server = TeacherServer(lambda body, key, nth: "400" if refuses(str(body)) else None)
+    server.answers["400"] = lambda grade: (400, {}, error_body(f"no, see incident {next(numbers)}"))
+    numbers = itertools.count(1)
+    with server.running():
+        # Nine documents that this endpoint does not take cost themselves.
+        refuses = re.compile(r"document [0-8]\.").search
+        labels = grade(tmp_path, server, make_pairs(30), max_concurrency=1)
+        assert labels["status"].to_list() == ["failed"] * 9 + ["ok"] * 21
+        # Ten, and the run stops; the words are the same but for their numbers.
+        refuses = re.compile("document").search
+        labels = grade(tmp_path / "b", server, make_pairs(50), max_concurrency=1)
+        assert (
+            labels["status_reason"].str.contains("rejects every request: 10 in a row").sum() == 40
+        )
+        assert server.requests.total() == 30 + 10
+
+
+def test_requests_that_were_rejected_before_do_not_keep_others_from_being_sent(
+    tmp_path: Path,
+) -> None:
+    server = TeacherServer(lambda body, key, nth: "400" if refuses(str(body)) else None)
+    server.answers["400"] = lambda grade: (400, {}, error_body("no"))
+    refuses = re.compile(r"document 1?\d\.").search  # the first twenty
+    with server.running():
+        first = grade(tmp_path, server, make_pairs(30), max_concurrency=1)
+        assert (first["status"] == "ok").sum() == 0
+        for _ in range(2):
+            labels = grade(tmp_path, server, make_pairs(30), max_concurrency=1)
+        assert labels["status"].to_list() == ["failed"] * 20 + ["ok"] * 10
+
+
+def test_different_reasons_do_not_stop_the_run(tmp_path: Path) -> None:
+    server = TeacherServer(lambda body, key, nth: "400")
+    words = itertools.cycle(["too spicy", "too sweet", "too sour"])
+    server.answers["400"] = lambda grade: (400, {}, error_body(next(words)))
+    with server.running():
+        labels = grade(tmp_path, server, make_pairs(27), max_concurrency=1)
+        assert server.requests.total() == 27 and set(labels["status"]) == {"failed"}
+
+
+def test_a_denial_names_the_address_and_what_it_lacks(tmp_path: Path) -> None:
+    server = TeacherServer(lambda body, key, nth: "404")
+    server.answers["404"] = lambda grade: (404, {}, {"detail": "Not Found"})
+    with server.running():
+        address = f"http://127.0.0.1:{server.port}"
+        server_of = {
+            "http://user:secret-0123@": "/chat/completions",
+            "http://": "/v1/chat/completions",
+        }
+        for start, path in server_of.items():
+            base_url = address.replace("http://", start) + path.removesuffix("/chat/completions")
+            with pytest.raises(TeacherError) as caught:
+                grade(tmp_path, server, make_pairs(1), base_url=base_url)
+            assert f"HTTP 404: Not Found. The request went to {address}{path}. " in str(
+                caught.value
+            )
+            assert ("/v1 at its end" in str(caught.value)) is (path == "/chat/completions")
+            assert "secret" not in str(caught.value)
+
+
+def test_an_endpoint_that_is_down_is_named_with_its_address_and_the_reason(tmp_path: Path) -> None:
+    with TeacherServer().running() as server:
+        pass  # nobody listens there any more
+    labels = grade(tmp_path, server, make_pairs(30), max_concurrency=2)
+    reason = "connection refused: is the server running?"
+    assert labels["status_reason"].str.contains(reason, literal=True).all()
+    address = f"http://127.0.0.1:{server.port}/v1/chat/completions"
+    down = labels["status_reason"].str.starts_with(
+        f"not sent: the endpoint {address} is down (no resp"
+    )
+    assert down.sum() > 20
