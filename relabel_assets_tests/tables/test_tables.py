@@ -60,7 +60,7 @@ def test_upstream_has_all_direct_and_indirect_inputs() -> None:
 
 def test_times_and_durations_do_not_count_as_a_change() -> None:
     stable = TABLES["teacher_labels"].stable_columns
-    assert {"latency_s", "labeled_at"}.isdisjoint(stable)
+    assert {"latency_s", "labeled_at", "n_asked_together"}.isdisjoint(stable)
     assert {"grade", "cost_usd", "status"} <= set(stable)
 
 

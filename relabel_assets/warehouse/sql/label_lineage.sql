@@ -2,7 +2,7 @@
 with teacher as (
     select
         corpus, 'teacher' as labeler, query_id, doc_id, grade, teacher_model as model,
-        prompt_hash, request_key, 'teacher_labels' as table_name
+        prompt_hash, request_key, n_asked_together, 'teacher_labels' as table_name
     from teacher_labels
 ),
 
@@ -75,7 +75,8 @@ grades as (
 final as (
     select
         corpus, labeler, query_id, doc_id, grade, model,
-        coalesce(prompt_hash, training_prompt_hash) as prompt_hash, request_key,
+        coalesce(prompt_hash, training_prompt_hash) as prompt_hash,
+        request_key, n_asked_together,
         query_hash, query_source, query_model, query_prompt_hash,
         document_hash, training_set_hash,
         graded_run_id, graded_at, run_id, written_at,

@@ -8,7 +8,8 @@ final as (
         corpus, day, teacher_model,
         count(*) as pairs,
         count(*) filter (where status = 'ok') as graded_pairs,
-        sum(attempts) as requests,
+        -- Pairs that were asked together share their request.
+        cast(round(sum(attempts / coalesce(n_asked_together, 1))) as bigint) as requests,
         sum(prompt_tokens) as prompt_tokens,
         sum(completion_tokens) as completion_tokens,
         sum(cost_usd) as cost_usd,
