@@ -1,10 +1,13 @@
 """Settings from environment variables, and the folders of RELABEL_HOME.
 
-What belongs here: RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION and RELABEL_BACKFILL. What does not:
-the settings of a corpus (corpus/config.py). No variable is read when the module is imported.
+What belongs here: RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION, RELABEL_BACKFILL and
+RELABEL_VECTORS_GB. What does not: the settings of a corpus (corpus/config.py). No variable is read when
+the module is imported.
 """
 
+import math
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -13,6 +16,8 @@ from relabel_assets.errors import ConfigError, WarehouseError
 
 Automation = Literal["off", "on"]
 Backfill = Literal["run_per_corpus", "single_run"]
+# The vectors of some 600,000 passages of 80 words. A disk that has less room keeps fewer.
+DEFAULT_VECTORS_GB = 20.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class Home:
     @property
     def reports(self) -> Path:
         return self.path / "reports"
+
+    @property
+    def vectors(self) -> Path:
+        """The folder of what a base computed from documents. It can be removed at any time."""
+        return self.path / "vectors"
 
     @property
     def dagster(self) -> Path:
@@ -96,13 +106,14 @@ class Settings:
     """The values of all environment variables.
 
     `automation`: whether sensors and schedules are started by default. `backfill`: whether a backfill
-    of several corpora is one run for each, or one run.
+    of several corpora is one run for each, or one run. `vectors_gb`: the most that `Home.vectors` takes.
     """
 
     home: Home
     data: Path
     automation: Automation = "off"
     backfill: Backfill = "run_per_corpus"
+    vectors_gb: float = DEFAULT_VECTORS_GB
 
 
 def settings_from_environment() -> Settings:
@@ -126,4 +137,17 @@ def settings_from_environment() -> Settings:
         data_from_environment(),
         cast(Automation, automation),
         cast(Backfill, backfill),
+        _vectors_gb(),
+    )
+
+
+def _vectors_gb() -> float:
+    """RELABEL_VECTORS_GB. Raises ConfigError for what is no number from 0."""
+    value = os.environ.get("RELABEL_VECTORS_GB") or DEFAULT_VECTORS_GB
+    with suppress(ValueError):
+        if 0 <= float(value) < math.inf:
+            return float(value)
+    raise ConfigError(
+        f"RELABEL_VECTORS_GB is {value!r}. Allowed: a number of gigabytes; 0 keeps no vectors. "
+        f"Default: {DEFAULT_VECTORS_GB:g}."
     )

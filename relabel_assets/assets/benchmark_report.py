@@ -12,6 +12,7 @@ from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
+from relabel_assets.student.vectors.store import VectorStore
 
 
 def _forecast(trial: Trial) -> Forecast:
@@ -22,7 +23,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="5",
+    code_version="6",
     kinds={"polars"},
     settings=lambda corpus: {
         "gate": corpus.config.gate,
@@ -39,10 +40,11 @@ def benchmark_report(step: Step) -> Rows:
     training = training_pairs(teacher, queries, documents)
     judged = reference.select("query_id", "doc_id").unique().sort("query_id", "doc_id")
     candidates, n_grades = step.read("bm25_candidates"), corpus.rubric.n_grades
+    store = step.project.vectors()
     labels = labels_in_one(
         teacher=teacher.filter(pl.col("status") == "ok"),
         student=student,
-        base=_base_labels(step, training, with_texts(judged, queries, documents)),
+        base=_base_labels(step, training, with_texts(judged, queries, documents), store),
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
     benchmark_scores = measure(labels, reference, queries, progress=step.progress)
@@ -70,19 +72,18 @@ def benchmark_report(step: Step) -> Rows:
         metadata={
             "report": dg.MetadataValue.md(render_markdown(benchmark_scores.rows, facts)),
             "left_out": benchmark_scores.n_left_out,
+            **store.counts,
         },
         files=(page,),
     )
 
 
-def _base_labels(step: Step, training: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
-    """The grades of the untrained base, calibrated on the training pairs.
-
-    Each report encodes the judged documents again. The scores depend on the corpus and the base
-    alone, so a table of their own could keep them.
-    """
+def _base_labels(
+    step: Step, training: pl.DataFrame, judged: pl.DataFrame, store: VectorStore
+) -> pl.DataFrame:
+    """The grades of the untrained base, calibrated on the training pairs."""
     from relabel_assets.student import Labeler
 
     config, rubric, progress = step.corpus.config.student, step.corpus.rubric, step.progress
-    base = Labeler.untrained(training, config=config, rubric=rubric, progress=progress)
+    base = Labeler.untrained(training, config=config, rubric=rubric, store=store, progress=progress)
     return base.grade(judged, progress=progress)

@@ -29,7 +29,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="1",
+    code_version="2",
     kinds={"pytorch", "polars"},
     forecast=_forecast,
 )
@@ -40,11 +40,12 @@ def student_labels(step: Step) -> Rows:
     student = step.read("student_model").filter("is_current").row(0, named=True)
     candidates = step.read("bm25_candidates").select(_PAIR)
     pairs = with_texts(candidates, step.read("synthetic_queries"), step.read("seed_docs"))
-    labeler = Labeler.load(step.project.home.inside(student["path"]))
+    store = step.project.vectors()
+    labeler = Labeler.load(step.project.home.inside(student["path"]), store=store)
     labels = labeler.grade(pairs, progress=step.progress)
     counts = labels.group_by("grade").len().sort("grade").iter_rows()
     chart = grade_distribution({str(grade): count for grade, count in counts})
     return Rows(
         labels.with_columns(model_id=pl.lit(student["model_id"])),
-        metadata={"grades": dg.MetadataValue.md(chart)},
+        metadata={"grades": dg.MetadataValue.md(chart), **store.counts},
     )

@@ -42,7 +42,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="7",
+    code_version="8",
     kinds={"pytorch", "huggingface"},
     settings=lambda corpus: {
         "student": corpus.config.student,
@@ -59,18 +59,21 @@ def student_model(step: Step) -> Rows:
     students = step.current_rows().with_columns(is_current=pl.col("model_id") == model_id)
     if model_id in students["model_id"] and _is_saved(step, model_id):
         return Rows(students, metadata={"kept": model_id}, files=(path,))
+    store = step.project.vectors()
     student = train_student(
         pairs,
         corpus=sample,
         config=step.corpus.config.student,
         rubric=step.corpus.rubric,
         folder=step.project.home.path / path,
+        store=store,
         progress=step.progress,
     )
     row = _row(student, path)
     new = pl.DataFrame([row], schema=students.schema, orient="row")
     others = students.filter(~pl.col("is_current"))
-    return Rows(pl.concat([others, new]), metadata=_metadata(student, row), files=(path,))
+    metadata = _metadata(student, row) | store.counts
+    return Rows(pl.concat([others, new]), metadata=metadata, files=(path,))
 
 
 def _training_set(step: Step) -> tuple[pl.DataFrame, pl.DataFrame, str]:

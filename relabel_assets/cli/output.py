@@ -8,7 +8,7 @@ of SQL queries (output_frames.py).
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -173,12 +173,21 @@ def print_backup(out: Path, sizes: dict[str, int]) -> None:
     )
 
 
-def print_labeled(out: Path, counts: pl.DataFrame) -> None:
-    """Print the number of rows, and the number of rows without a grade by reason."""
+def print_labeled(out: Path, counts: pl.DataFrame, documents: Mapping[str, int]) -> None:
+    """Print the number of rows, of rows without a grade by reason, and of documents that were read.
+
+    `documents` are the counts of a VectorStore, without any where no document was needed.
+    """
     OUT.print(
         f"{counts['rows'].sum():,} rows in {escape(str(out))}", highlight=False, soft_wrap=True
     )
     for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
         ERR.print(
             f"  [yellow]{n_rows:,} without a grade: {escape(str(reason))}[/]", highlight=False
+        )
+    if documents:
+        n_read, n_from_store = documents["documents_read"], documents["documents_from_store"]
+        ERR.print(
+            f"  {counted(n_read, 'document')} read, {n_from_store:,} from the store",
+            highlight=False,
         )

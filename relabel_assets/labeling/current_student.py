@@ -15,6 +15,7 @@ from relabel_assets.labeling.chunk import GradeChunks, in_process
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets.labeling.ray_engine import on_ray
 from relabel_assets.progress import Progress, silent
+from relabel_assets.student.vectors.store import VectorStore
 from relabel_assets.warehouse.warehouse import Warehouse
 
 
@@ -29,12 +30,14 @@ def label_with_current_student(
     address: str = "auto",
     n_actors: int = 1,
     is_forced: bool = False,
+    store: VectorStore | None = None,
     progress: Progress = silent,
 ) -> pl.DataFrame:
     """Grade every row of `pairs` into `out` with the current student of `corpus`; see label_file.
 
     The student's path in the warehouse is relative to `home`. `address` and `n_actors` are for Ray.
-    Raises StudentError where the corpus has no student, and ConfigError for an unusable file.
+    Vectors of documents are kept in `store`, which counts what was read. Raises StudentError where the
+    corpus has no student, and ConfigError for an unusable file.
     """
     from relabel_assets.student import Labeler
     from relabel_assets.student.base import weights_identity
@@ -49,9 +52,9 @@ def label_with_current_student(
     folder = Home(home).inside(student["path"])
     grade_chunks: GradeChunks
     if engine is Engine.RAY:
-        grade_chunks = on_ray(folder, address=address, n_actors=n_actors)
+        grade_chunks = on_ray(folder, address=address, n_actors=n_actors, store=store)
     else:
-        grade_chunks = in_process(Labeler.load(folder), progress)
+        grade_chunks = in_process(Labeler.load(folder, store=store), progress)
     return label_file(
         pairs,
         out,

@@ -8,6 +8,7 @@ complete. A chunk of a lost node is graded again into the same file, and a rerun
 without a file. So no row is lost or repeated. All nodes must share OUT.parts and the student's folder.
 """
 
+import json
 import logging
 import socket
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ import polars as pl
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, write_part
+from relabel_assets.student.vectors.store import VectorStore
 
 _ROWS_SUFFIX = ".in"  # ending of the file from which a node reads a chunk's rows and texts
 _CONNECT_S = 10  # not measured: a reachable cluster answers in well under a second
@@ -29,30 +31,41 @@ _CONNECT_S = 10  # not measured: a reachable cluster answers in well under a sec
 class _Actor:
     """A student on a node, loaded once for all chunks."""
 
-    def __init__(self, student: str) -> None:
+    def __init__(self, student: str, vectors: Path | None, max_vector_bytes: int) -> None:
         from relabel_assets.student import Labeler
 
-        self.labeler = Labeler.load(student)
+        self.store = VectorStore(vectors, max_vector_bytes)
+        self.labeler = Labeler.load(student, store=self.store)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Grade the parts that `batch` names and return their names; a batch has one row here."""
+        """Grade the parts that `batch` names; a batch has one row here.
+
+        Returns their names, and the counts of the documents that this took as JSON.
+        """
+        self.store.counts.clear()
         for name in batch["part"]:
             part = Path(str(name))
             if not part.exists():
                 write_part(part, pl.read_parquet(part.with_suffix(_ROWS_SUFFIX)), self.labeler)
-        return {"part": np.array([str(name) for name in batch["part"]])}
+        names = np.array([str(name) for name in batch["part"]])
+        return {"part": names, "counts": np.array([json.dumps(self.store.counts)] * len(names))}
 
 
-def on_ray(student: Path, *, address: str, n_actors: int = 1) -> GradeChunks:
+def on_ray(
+    student: Path, *, address: str, n_actors: int = 1, store: VectorStore | None = None
+) -> GradeChunks:
     """The engine that grades on the Ray cluster at `address` with `n_actors` students.
 
-    The address "local" starts a cluster on this machine. Raises ConfigError where ray is not
+    The address "local" starts a cluster on this machine. The students share `store`, whose counts become
+    those of all. Raises ConfigError where ray is not
     installed or no cluster answers.
     """
     try:
         import ray
     except ImportError as error:
         raise ConfigError("--engine ray needs Ray: pip install 'relabel-assets[ray]'.") from error
+
+    store = store or VectorStore()
 
     def grade(chunks: Iterable[PairChunk], on_done: Callable[[PairChunk], None]) -> None:
         waiting = {str(chunk.part): _staged(chunk) for chunk in chunks}
@@ -72,11 +85,12 @@ def on_ray(student: Path, *, address: str, n_actors: int = 1) -> GradeChunks:
         graded = parts.map_batches(
             _Actor,
             batch_size=1,
-            fn_constructor_args=(str(student),),
+            fn_constructor_args=(str(student), store.folder, store.max_bytes),
             num_cpus=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=n_actors),
         )
         for row in graded.iter_rows():
+            store.counts.update(json.loads(row["counts"]))
             on_done(waiting[row["part"]])
             Path(row["part"]).with_suffix(_ROWS_SUFFIX).unlink(missing_ok=True)
 

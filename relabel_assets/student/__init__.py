@@ -9,6 +9,7 @@ from typing import Any
 
 _MODULES = {
     "Labeler": "labeler",
+    "VectorStore": "vectors.store",
     "corpus_sample": "sample",
     "rubric_read": "identity",
     "student_id": "identity",
@@ -17,6 +18,7 @@ _MODULES = {
 }
 __all__ = [
     "Labeler",
+    "VectorStore",
     "corpus_sample",
     "rubric_read",
     "student_id",

@@ -29,6 +29,7 @@ from relabel_assets.student.runtime.batches import padded_width
 from relabel_assets.student.runtime.encoder import load_model, max_tokens_of
 from relabel_assets.student.runtime.precision import InferenceCopy
 from relabel_assets.student.training.fit import with_lora
+from relabel_assets.student.vectors.store import VectorStore
 
 # By method. Not measured: LoRA has fewer weights, which start without effect, and takes larger steps.
 _LEARNING_RATE = {"lora": 5e-4, "full": 4e-5}
@@ -103,6 +104,10 @@ class CrossEncoder:
         self.model.eval()
         model = self.inference(self.model)
         return score_pairs(pairs, self.tokenize, lambda rows: self.logits(rows, model), progress)
+
+    def with_store(self, store: VectorStore) -> "CrossEncoder":
+        """This grader: it reads a document with each query anew, so it has no vectors to keep."""
+        return self
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the model's files. This architecture has no part of student.json."""

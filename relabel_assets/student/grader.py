@@ -5,7 +5,7 @@ What belongs here: these types, without torch. What does not: the architectures 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.training.epochs import Epoch
+from relabel_assets.student.vectors.store import VectorStore
 
 
 class Grader(Protocol):
@@ -23,6 +24,10 @@ class Grader(Protocol):
 
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
         """The score of each row of `pairs`, (N,), in its order."""
+        ...
+
+    def with_store(self, store: VectorStore) -> "Grader":
+        """The same grader, which keeps vectors of documents in `store` where it reads documents apart."""
         ...
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -37,7 +42,8 @@ class TrainingTask:
     `pairs` are graded train and dev pairs (see pairs.training_pairs), and `is_train` (N,) marks the
     train pairs. `stuffed` has pairs of their queries with stuffed documents (stuffed_documents.py),
     or none. `corpus` has documents of the corpus, graded or not (see corpus_sample).
-    `dev_metric` measures scores of the dev pairs, (M,) in their order; None without dev pairs.
+    `dev_metric` measures scores of the dev pairs, (M,) in their order; None without dev pairs. Vectors
+    of documents are kept in `store`.
     """
 
     pairs: pl.DataFrame
@@ -48,6 +54,7 @@ class TrainingTask:
     rubric: Rubric
     dev_metric: Callable[[NDArray], float | None]
     progress: Progress
+    store: VectorStore = field(default_factory=VectorStore)
 
     @property
     def train_pairs(self) -> pl.DataFrame:

@@ -4,7 +4,7 @@ What belongs here: turning scores into grades. What does not: how an architectur
 (architectures.py) and training (train.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from relabel_assets.student.architectures import architecture
 from relabel_assets.student.calibration import Calibration, expected_grades, fit_calibration
 from relabel_assets.student.folder import not_a_student, read_settings
 from relabel_assets.student.grader import Grader
+from relabel_assets.student.vectors.store import VectorStore
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 _TRIAL = {"text": ["parental leave"], "body": ["Parents may take 480 days of leave."]}
@@ -39,8 +40,10 @@ class Labeler:
     points: list[float]
 
     @classmethod
-    def load(cls, folder: Path | str) -> "Labeler":
+    def load(cls, folder: Path | str, *, store: VectorStore | None = None) -> "Labeler":
         """The student saved in `folder`. Raises StudentError where it is damaged.
+
+        Vectors of documents are kept in `store`, and in memory alone without one.
 
         It grades one pair, because parts of a damaged student may not fit each other.
 
@@ -60,7 +63,7 @@ class Labeler:
             raise
         except INPUT_ERRORS as error:  # libraries raise anything for damaged files
             raise not_a_student(folder, "one of its files", error) from error
-        return labeler
+        return labeler if store is None else replace(labeler, grader=grader.with_store(store))
 
     @classmethod
     def untrained(
@@ -69,11 +72,16 @@ class Labeler:
         *,
         config: StudentConfig,
         rubric: Rubric,
+        store: VectorStore | None = None,
         progress: Progress = silent,
     ) -> "Labeler":
-        """The base model without training, calibrated and cut on the grades of `pairs`: the baseline."""
+        """The base model without training, calibrated and cut on the grades of `pairs`: the baseline.
+
+        Vectors of documents are kept in `store`, and in memory alone without one.
+        """
         pairs = _with_all_columns(pairs)
         grader = architecture(config.architecture).untrained(config, rubric)
+        grader = grader if store is None else grader.with_store(store)
         scores = grader.scores(pairs, progress)
         return cls(grader, *calibrate(scores, pairs["grade"].to_numpy(), rubric.n_grades))
 

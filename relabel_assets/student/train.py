@@ -36,6 +36,7 @@ from relabel_assets.student.labeler import calibrate
 from relabel_assets.student.sample import corpus_sample
 from relabel_assets.student.stuffed_documents import stuffed_pairs
 from relabel_assets.student.training.epochs import Epoch, best_epoch
+from relabel_assets.student.vectors.store import VectorStore
 
 # (mean probability, observed frequency, share of all) by bin: see calibration.reliability.
 ReliabilityCurve = list[tuple[float, float, float]]
@@ -59,6 +60,7 @@ def train_student(
     rubric: Rubric,
     folder: Path,
     corpus: pl.DataFrame | None = None,
+    store: VectorStore | None = None,
     progress: Progress = silent,
 ) -> TrainedStudent:
     """Train a student on `pairs` (see pairs.training_pairs) and save it in `folder`.
@@ -70,8 +72,9 @@ def train_student(
     trained on too (stuffed_documents.py).
 
     `corpus` has documents of the corpus, graded or not (see corpus_sample). Without it, late
-    interaction uses the documents of `pairs`. Raises StudentError where no train pair is graded, the
-    base cannot be loaded, or the student would never give a grade that the pairs have.
+    interaction uses the documents of `pairs`. Vectors of documents are kept in `store`. Raises
+    StudentError where no train pair is graded, the base cannot be loaded, or the student would never
+    give a grade that the pairs have.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> pairs = pl.DataFrame({"query_id": ["q1"], "doc_id": ["d1"], "grade": [3], "split": ["dev"]})
@@ -87,7 +90,7 @@ def train_student(
             "no training pair has a grade, so there is nothing to learn from. Add queries with the "
             "split train, or see teacher_labels.status and `relabel corpora check`."
         )
-    trained = _train(pairs, is_train, corpus, config, rubric, progress)
+    trained = _train(pairs, is_train, corpus, config, rubric, store or VectorStore(), progress)
     grades = pairs["grade"].to_numpy()[trained.is_unseen]
     calibration, points = calibrate(trained.scores[trained.is_unseen], grades, rubric.n_grades)
     refuse_collapsed(points, grades)
@@ -120,6 +123,7 @@ def _train(
     corpus: pl.DataFrame | None,
     config: StudentConfig,
     rubric: Rubric,
+    store: VectorStore,
     progress: Progress,
 ) -> TrainedGrader:
     """Train the grader that `config` describes on the train pairs."""
@@ -136,7 +140,9 @@ def _train(
         corpus = corpus_sample(pairs.unique("doc_id"), config)
     torch.manual_seed(config.seed)  # adapters and fresh heads are random before training
     stuffed = stuffed_pairs(pairs, config.seed) if config.hardening else pairs.clear()
-    task = TrainingTask(pairs, is_train, stuffed, corpus, config, rubric, dev_metric, progress)
+    task = TrainingTask(
+        pairs, is_train, stuffed, corpus, config, rubric, dev_metric, progress, store
+    )
     return architecture(config.architecture).train(task)
 
 

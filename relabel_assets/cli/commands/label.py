@@ -71,6 +71,7 @@ def label(
     project, warehouse = runner.from_environment()
     (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
     show_progress()
+    store = project.vectors()
     with working_on(f"{name} / {out.name}") as progress:
         counts = label_with_current_student(
             pairs,
@@ -82,6 +83,7 @@ def label(
             address=address,
             n_actors=actors,
             is_forced=force,
+            store=store,
             progress=progress,
         )
-    output.print_labeled(out, counts)
+    output.print_labeled(out, counts, store.counts)

@@ -32,6 +32,7 @@ from relabel_assets.student.pair_reader import TokenRow, document_text, score_pa
 from relabel_assets.student.runtime.batches import padded_width
 from relabel_assets.student.runtime.encoder import load_model, max_tokens_of
 from relabel_assets.student.runtime.precision import InferenceCopy
+from relabel_assets.student.vectors.store import VectorStore
 
 _MIN_DOCUMENT_TOKENS = 16  # the lower bound of max_length in corpus.yaml
 _UNLIMITED = 10**6  # tokens, for a model whose config has no limit
@@ -161,6 +162,10 @@ class Decoder:
             lambda rows: expected_grades(self.digit_logits(rows, prefix)),
             progress,
         )
+
+    def with_store(self, store: VectorStore) -> "Decoder":
+        """This grader: it reads a document with each query anew, so it has no vectors to keep."""
+        return self
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the model's files, and return the prompt for student.json."""

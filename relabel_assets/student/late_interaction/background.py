@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from relabel_assets.student.late_interaction.documents import EncodedDocument
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics
 from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.student.windows import windows
@@ -60,13 +61,16 @@ class BackgroundWindows:
 
     @classmethod
     def from_documents(
-        cls, encoder: Encoder, documents: Sequence[Mapping[str, Any]]
+        cls,
+        encoder: Encoder,
+        documents: Sequence[Mapping[str, Any]],
+        encoded: Sequence[EncodedDocument],
     ) -> "BackgroundWindows":
         """The first window of each document, with vectors rounded to half precision as when saved."""
-        texts = [windows(document)[0] for document in documents]
-        vectors = encoder.encode(texts)
-        lengths = [len(window_vectors) for window_vectors in vectors]
-        return cls(torch.cat(vectors).half().float(), encoder.words(texts), lengths)
+        vectors = [document.token_vectors[: document.window_lengths[0]] for document in encoded]
+        word_ids = encoder.words([windows(document)[0] for document in documents])
+        lengths = [document.window_lengths[0] for document in encoded]
+        return cls(torch.cat(vectors).half().float(), word_ids, lengths)
 
     def scores(
         self, query: Tensor, weights: Tensor, word_ids: Sequence[int], words: WordStatistics

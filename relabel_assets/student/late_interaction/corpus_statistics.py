@@ -18,6 +18,7 @@ from relabel_assets.student.late_interaction.documents import EncodedDocument
 from relabel_assets.student.late_interaction.feedback import FeedbackWindows
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics
 from relabel_assets.student.runtime.encoder import Encoder
+from relabel_assets.student.vectors.store import VectorStore
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
 # Enough for a mean and a standard deviation, and few enough to compare each query with all of them.
@@ -41,11 +42,12 @@ def compute_corpus_statistics(
     corpus: pl.DataFrame,
     seed: int,
     progress: Progress = silent,
+    store: VectorStore | None = None,
 ) -> CorpusStatistics:
     """The statistics for a student that is trained on `pairs` and `corpus`.
 
     `encoded` has the documents of `pairs` by doc_id: word statistics and background come from them.
-    Feedback comes from the documents of `corpus`; those in `encoded` are not encoded again.
+    Feedback comes from the documents of `corpus`; those in `encoded` are not read again.
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.runtime.encoder import load_encoder
@@ -59,8 +61,10 @@ def compute_corpus_statistics(
     """
     graded_documents = [encoded[doc_id] for doc_id in pairs["doc_id"].unique()]
     words = WordStatistics.from_documents(graded_documents, len(encoder.tokenizer))
-    background = BackgroundWindows.from_documents(encoder, _background_documents(pairs, seed))
-    feedback = _feedback_windows(encoder, encoded, corpus, words, progress)
+    documents = _background_documents(pairs, seed)
+    of_background = [encoded[document["doc_id"]] for document in documents]
+    background = BackgroundWindows.from_documents(encoder, documents, of_background)
+    feedback = _feedback_windows(encoder, encoded, corpus, words, progress, store)
     return CorpusStatistics(words, background, feedback)
 
 
@@ -76,8 +80,9 @@ def _feedback_windows(
     corpus: pl.DataFrame,
     words: WordStatistics,
     progress: Progress,
+    store: VectorStore | None,
 ) -> FeedbackWindows:
-    """The feedback windows of `corpus`, of which the documents in `encoded` are not encoded again."""
+    """The feedback windows of `corpus`, of which the documents in `encoded` are not read again."""
     # Only window vectors and word counts: token vectors of a whole corpus would not fit the memory.
     window_vectors, word_counts = [], []
     for doc_id in corpus["doc_id"]:
@@ -85,7 +90,7 @@ def _feedback_windows(
             window_vectors.append(encoded[doc_id].window_vectors)
             word_counts.append(encoded[doc_id].word_counts)
     missing = corpus.filter(~pl.col("doc_id").is_in(list(encoded)))
-    for _, document in iter_encoded_documents(encoder, missing, progress):
+    for _, document in iter_encoded_documents(encoder, missing, progress, store=store):
         window_vectors.append(document.window_vectors)
         word_counts.append(document.word_counts)
     return FeedbackWindows.from_documents(window_vectors, word_counts, words)

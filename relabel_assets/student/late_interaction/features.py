@@ -107,11 +107,14 @@ def encode_queries(
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.late_interaction.background import BackgroundWindows
+    >>> from relabel_assets.student.late_interaction.documents import encode_documents
     >>> from relabel_assets.student.late_interaction.feedback import FeedbackWindows
     >>> from relabel_assets.student.runtime.encoder import load_encoder
     >>> encoder = load_encoder(base_path("embedded"), max_length=192, precision="fp32")
     >>> words = WordStatistics(idf=np.ones(len(encoder.tokenizer)), mean_length=2.0)
-    >>> background = BackgroundWindows.from_documents(encoder, [{"body": "travel"}])
+    >>> documents = [{"body": "travel"}]
+    >>> encoded = encode_documents(encoder, documents)
+    >>> background = BackgroundWindows.from_documents(encoder, documents, encoded)
     >>> feedback = FeedbackWindows.from_documents([background.token_vectors], [{}], words)
     >>> statistics = CorpusStatistics(words, background, feedback)
     >>> (query,) = encode_queries(QueryScorer(encoder), ["parental leave"], statistics)

@@ -11,7 +11,7 @@ head is fitted to features and grades (head.py). Last the guard is fitted to stu
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ from relabel_assets.student.runtime.encoder import (
 from relabel_assets.student.runtime.precision import InferenceCopy
 from relabel_assets.student.training.epochs import Epoch
 from relabel_assets.student.training.fit import fit, graded_queries, with_lora
+from relabel_assets.student.vectors.store import VectorStore
 
 # LoRA has few weights, which start without effect, so it takes larger steps than a pretrained encoder.
 # Other rates were not measured.
@@ -90,7 +91,7 @@ class LateInteraction:
 
     A trained student has `statistics` and a `head`, which weights a pair's features, and with
     `hardening` a `guard`, which lowers the score of stuffed documents. The untrained base has none of
-    them: its score is the late interaction alone.
+    them: its score is the late interaction alone. Vectors of documents are kept in `store`.
     """
 
     scorer: QueryScorer
@@ -98,6 +99,7 @@ class LateInteraction:
     statistics: CorpusStatistics | None = None
     head: Head | None = None
     guard: StuffingGuard | None = None
+    store: VectorStore | None = None
     _documents: DocumentCache = field(default_factory=document_cache)
     _queries: LRUCache[str, EncodedQuery] = field(default_factory=lambda: LRUCache(MAX_QUERIES))
 
@@ -137,12 +139,18 @@ class LateInteraction:
         encoder = load_encoder(base_path(config.base_model), config.max_length, config.precision)
         return cls(QueryScorer(encoder), encoder)
 
+    def with_store(self, store: VectorStore) -> "LateInteraction":
+        """The same grader, which takes vectors of documents from `store` and keeps them there."""
+        return replace(self, store=store)
+
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
         """The score of each row of `pairs`, (N,), in its order.
 
         Encoded documents and queries are cached for the next call.
         """
-        documents = iter_encoded_documents(self.document_encoder, pairs, progress, self._documents)
+        documents = iter_encoded_documents(
+            self.document_encoder, pairs, progress, self._documents, self.store
+        )
         if self.statistics is None or self.head is None:
             return late_interaction_scores(self.scorer, documents, pairs, progress)
         features = feature_matrix(
@@ -202,14 +210,14 @@ def train(task: TrainingTask) -> TrainedGrader:
     document_encoder = load_encoder(
         base_path(config.base_model), config.max_length, config.precision
     )
-    encoded = dict(iter_encoded_documents(document_encoder, pairs, task.progress))
+    encoded = dict(iter_encoded_documents(document_encoder, pairs, task.progress, store=task.store))
     scorer, history = _train_scorer(task, document_encoder, encoded)
     statistics = compute_corpus_statistics(
-        document_encoder, encoded, pairs, task.corpus, config.seed, task.progress
+        document_encoder, encoded, pairs, task.corpus, config.seed, task.progress, task.store
     )
     features = feature_matrix(scorer, encoded.items(), pairs, statistics, progress=task.progress)
     stuffed_documents = iter_encoded_documents(
-        document_encoder, stuffed, renamed(task.progress, "encoding stuffed documents")
+        document_encoder, stuffed, task.progress, store=task.store, noun="stuffed documents"
     )
     stuffed_features = feature_matrix(scorer, stuffed_documents, stuffed, statistics)
 
@@ -271,8 +279,7 @@ def _train_scorer(
     if config.method == "lora":
         query_encoder.model = with_lora(query_encoder.model, rank=_LORA_RANK)
     scorer = QueryScorer(query_encoder)
-    # Copies, because autograd refuses tensors of inference mode.
-    vectors = {doc_id: document.token_vectors.clone() for doc_id, document in encoded.items()}
+    vectors = {doc_id: document.token_vectors for doc_id, document in encoded.items()}
     learning_rate = config.learning_rate or _LEARNING_RATE[config.method]
     dev, progress = task.dev_pairs, renamed(task.progress, "measuring dev, pairs")
 

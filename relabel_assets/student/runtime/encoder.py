@@ -46,6 +46,8 @@ class Encoder:
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     inference: InferenceCopy = field(default_factory=InferenceCopy)
+    # The identity of its vectors, and of which weights: see vectors/encoder_identity.py.
+    known_identity: tuple[object, str | None] | None = field(default=None, repr=False)
 
     @property
     def width(self) -> int:

@@ -74,6 +74,19 @@ def mixed_precision(dtype: torch.dtype) -> Iterator[None]:
         cuda.allow_fp16_bf16_reduction_math_sdp(was_allowed)
 
 
+def weights_version(model: Any) -> int:
+    """A number that grows with each step that trains `model`.
+
+    >>> model = nn.Linear(2, 2)
+    >>> before = weights_version(model)
+    >>> with torch.no_grad():
+    ...     _ = model.weight.zero_()
+    >>> weights_version(model) > before
+    True
+    """
+    return sum(parameter._version for parameter in model.parameters())
+
+
 class InferenceCopy:
     """The cached inference copy of a model: rounded to `dtype`, adapter merged, layers fused.
 
@@ -98,7 +111,7 @@ class InferenceCopy:
         is_fused = can_fuse(model)
         if not is_rounded and not is_fused:
             return model
-        state = (id(model), sum(parameter._version for parameter in model.parameters()))
+        state = (id(model), weights_version(model))
         if self._copied_state != state:
             copied = _merged(model, shares_weights=not is_rounded)
             if is_rounded:

@@ -108,11 +108,18 @@ def test_a_changed_column_makes_another_document(calls: list[list[str]], column:
     assert len(calls) == 2
 
 
-def test_the_same_text_in_another_column_is_another_document(calls: list[list[str]]) -> None:
+def test_the_same_text_in_title_or_body_is_another_document(calls: list[list[str]]) -> None:
     cache = document_cache()
-    doc_ids(pairs("a", author="x"), cache)
-    doc_ids(pairs("a", path="x"), cache)
+    doc_ids(pairs("a", title="x", body=""), cache)
+    doc_ids(pairs("a", title="", body="x"), cache)
     assert len(calls) == 2
+
+
+def test_documents_with_the_same_texts_are_encoded_once(calls: list[list[str]]) -> None:
+    # The header is the same line, whichever column its last part is from.
+    frame = pl.concat([pairs("a", title="t", author="x"), pairs("b", title="t", path="x")])
+    assert doc_ids(frame) == ["a", "b"]
+    assert calls == [["t"]]
 
 
 def test_the_least_recently_used_document_is_evicted_first(
