@@ -6,7 +6,13 @@ import polars as pl
 import pytest
 
 from relabel_assets.intake.input_limits import MAX_JSON_DEPTH
-from relabel_assets.intake.json_text import BadJson, parse_json
+from relabel_assets.intake.json_text import (
+    BadJson,
+    checked,
+    decoder,
+    members_that_occur_once,
+    parse_json,
+)
 
 
 @pytest.mark.parametrize("spelled", [r"\ud800", r"\uDFFF", r"\u0000", r"\ud800\ud800", r"x\uD83Dx"])
@@ -48,3 +54,16 @@ def test_an_integer_of_too_many_digits_is_a_float() -> None:
 def test_a_message_says_what_is_wrong_and_where() -> None:
     with pytest.raises(BadJson, match="at character 6"):
         parse_json('{"a":')
+
+
+def test_a_control_character_in_a_string_is_bad_json_unless_the_decoder_is_not_strict() -> None:
+    text = '"two\nlines \0"'
+    with pytest.raises(BadJson, match="control character"):
+        parse_json(text)
+    assert checked(decoder(is_strict=False).decode(text), text) == "two\nlines \ufffd"
+
+
+def test_of_a_member_that_occurs_twice_neither_is_kept() -> None:
+    text = '{"a": 1, "b": {"c": 1, "c": 1}, "a": 2, "a": 3, "d": [{"e": 4}]}'
+    value = parse_json(text, object_of=members_that_occur_once)
+    assert value == {"b": {}, "d": [{"e": 4}]}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from relabel_assets.intake.json_text import parse_json
+from relabel_assets.intake.json_text import members_that_occur_once, parse_json
 
 _DONE = "[DONE]"  # the last event of a stream
 # Texts of a message that a stream sends in pieces.
@@ -27,13 +27,14 @@ def body_text(content: bytes) -> str:
 def parse_body(text: str) -> Any:
     """The JSON value of `text`. A stream of events becomes the one answer that it makes up.
 
-    Raises ValueError for anything else, also for a stream that was cut; TooDeep as parse_json.
+    Of a member that occurs twice, neither is kept: of two answers, none can be trusted. Raises
+    ValueError for anything else, also for a stream that was cut; TooDeep as parse_json.
 
     >>> parse_body('data: {"choices": [{"delta": {"content": "2"}}]}\\n\\ndata: [DONE]\\n')
     {'choices': [{'message': {'content': '2'}}]}
     """
     try:
-        return parse_json(text)
+        return parse_json(text, object_of=members_that_occur_once)
     except ValueError:
         if not text.lstrip().startswith(("data:", "event:", "id:", ":")):
             raise
@@ -55,7 +56,7 @@ def _whole_answer(events: list[str]) -> Any:
     for event in events:
         if event == _DONE:
             break
-        chunk = parse_json(event)
+        chunk = parse_json(event, object_of=members_that_occur_once)
         if not isinstance(chunk, Mapping):
             raise ValueError("an event is no object")
         if chunk.get("error"):

@@ -15,12 +15,12 @@ import datetime as dt
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS, MAX_JSON_DEPTH, MAX_TOKENS
-from relabel_assets.intake.json_text import TooDeep, parse_json
+from relabel_assets.intake.json_text import Pairs, TooDeep, members_that_occur_once, parse_json
 from relabel_assets.teacher.prices import Price, read_usage
 from relabel_assets.teacher.requests import URL
 
@@ -192,7 +192,8 @@ def _dump(value: Mapping[str, Any]) -> bytes:
 def read_line(raw: bytes, *, is_strict: bool = False) -> Line | None:
     """The parsed line; None if it is torn or foreign.
 
-    With `is_strict`, raises TooDeep for a line that is nested too deep.
+    With `is_strict`, for lines that another program wrote: raises TooDeep for a line that is nested too
+    deep, and keeps none of two members with the same name.
 
     >>> read_line(response_line("0f" * 32, Response(503, "busy"), RequestMetadata())).response.body
     'busy'
@@ -200,17 +201,18 @@ def read_line(raw: bytes, *, is_strict: bool = False) -> Line | None:
     True
     """
     try:
-        return _line(_parsed(raw.removeprefix(_BOM)))
+        object_of = members_that_occur_once if is_strict else None
+        return _line(_parsed(raw.removeprefix(_BOM), object_of))
     except TooDeep:
         if is_strict:
             raise
         return None
 
 
-def _parsed(raw: bytes) -> Any:
+def _parsed(raw: bytes, object_of: Callable[[Pairs], Any] | None = None) -> Any:
     """The value of `raw`; None if it is not JSON. Raises TooDeep."""
     try:
-        return parse_json(raw, max_depth=_MAX_DEPTH)
+        return parse_json(raw, object_of=object_of, max_depth=_MAX_DEPTH)
     except TooDeep:
         raise
     except ValueError:

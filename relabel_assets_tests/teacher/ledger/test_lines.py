@@ -181,3 +181,10 @@ def test_every_body_that_is_received_can_be_read_from_its_line(n_deep: int, is_r
     body = json.loads("[" * n_deep + "]" * n_deep)
     line = read_line(response_line(KEY, Response(200, body), METADATA))
     assert (line is not None) is is_read
+
+
+def test_of_two_bodies_in_a_line_of_another_program_neither_is_read() -> None:
+    raw = response_line(KEY, Response(200, {"choices": [1]}), RequestMetadata())
+    raw = raw.replace(b'"choices":[1]', b'"choices":[1],"model":"m","choices":[2]')
+    line = read_line(raw, is_strict=True)
+    assert line is not None and line.response is not None and line.response.body == {"model": "m"}
