@@ -98,15 +98,18 @@ def _fill(
 
 
 class AskedLog:
-    """Records requests in the ledger, each once. Only responses to recorded requests are imported."""
+    """Records requests in the ledger, once for each corpus and endpoint.
+
+    Only responses to recorded requests are imported.
+    """
 
     def __init__(self, ledger: Ledger, corpus: str, purpose: str, endpoint: str) -> None:
         self._ledger, self._corpus = ledger, corpus
         self._purpose, self._endpoint = purpose, endpoint
-        self._recorded_keys = recorded_keys(ledger)
+        self._recorded_keys = recorded_keys(ledger, (corpus, endpoint))
 
     def record(self, requests: Sequence[Outgoing]) -> None:
-        """Append the lines of those requests that are not in the ledger."""
+        """Append the lines of those requests that this corpus has not asked of this endpoint."""
         lines = []
         for outgoing in requests:
             key = bytes.fromhex(outgoing.key)

@@ -4,7 +4,7 @@ What belongs here: recording the responses of such files in the ledger, each onc
 requests (request_files.py), downloading (endpoint.py) and one line of a file (result_lines.py).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from relabel_assets.teacher.batch.result_lines import read_result
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, Response, response_line
 from relabel_assets.teacher.ledger.raw_lines import TOO_LONG, raw_lines
-from relabel_assets.teacher.ledger.request_lines import recorded_requests
+from relabel_assets.teacher.ledger.request_lines import Place, place_of, recorded_requests
 from relabel_assets.teacher.prices import Price
 from relabel_assets.teacher.sending.redactor import NO_SECRETS, Redactor
 
@@ -25,10 +25,14 @@ _LINES_AT_A_TIME = 500  # appended to the ledger with one flush. Not measured
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request in the ledger: its metadata, and the price of its model."""
+    """A request in the ledger: its metadata, and the price of its model.
+
+    `places` are those that asked it too, if a response may be theirs.
+    """
 
     metadata: RequestMetadata
     price: Price | None
+    places: frozenset[Place] = frozenset()
 
 
 FindRequest = Callable[[str], RecordedRequest | None]  # by custom_id
@@ -85,7 +89,7 @@ def record_responses(
         response = line.response
         line = Line(line.key, request.metadata.of_response(response.body, request.price), response)
         on_response(line)
-        if unwritten.is_in_ledger(line):
+        if unwritten.is_in_ledger(line, request.places):
             result.n_known += 1
             continue
         result.n_answers += response.is_answer
@@ -124,16 +128,22 @@ class _Unwritten:
         self._ledger = ledger
         self._by_corpus: dict[str, dict[str, bytes]] = {}
 
-    def is_in_ledger(self, line: Line) -> bool:
-        """Whether the ledger has the same answer. A failure always counts as a new one."""
+    def is_in_ledger(self, line: Line, places: Set[Place]) -> bool:
+        """Whether the ledger has the same answer, from the line's place or one of `places`.
+
+        A failure always counts as a new one.
+        """
         corpus = line.metadata.corpus
         if line.key in self._by_corpus.get(corpus, {}):
             self.flush(corpus)
         if line.response is None or not line.is_answer:
             return False
-        body = line.response.body
-        responses = (answer.response for answer in self._ledger.answers(line.key))
-        return any(response is not None and response.body == body for response in responses)
+        body, known_places = line.response.body, {place_of(line), *places}
+        return any(
+            answer.response is not None and answer.response.body == body
+            for answer in self._ledger.answers(line.key)
+            if place_of(answer) in known_places
+        )
 
     def add(self, line: Line, response: Response) -> None:
         """Add a response; flush its corpus when there are enough."""
@@ -166,14 +176,17 @@ def import_responses(
     result = ImportResult()
     try:
         requests = requests_of(ledger, files)
-        models = {(line.metadata.corpus, line.metadata.model) for line in requests.values()}
+        asked = [line.metadata for lines in requests.values() for line in lines.values()]
+        models = {(metadata.corpus, metadata.model) for metadata in asked}
         prices = {(corpus, model): price_of_model(corpus, model) for corpus, model in models}
 
         def find_request(key: str) -> RecordedRequest | None:
             if key not in requests:
                 return None
-            metadata = requests[key].metadata
-            return RecordedRequest(metadata, prices[metadata.corpus, metadata.model])
+            line = _asking(ledger, requests[key])
+            metadata = line.metadata
+            price = prices[metadata.corpus, metadata.model]
+            return RecordedRequest(metadata, price, frozenset(requests[key]))
 
         with ExitStack() as locks:
             # Always in the same order, so that two imports cannot wait for each other.
@@ -188,8 +201,19 @@ def import_responses(
     return result
 
 
-def requests_of(ledger: Ledger, files: Sequence[Path]) -> dict[str, Line]:
-    """The ledger's request line, without body, for each response in `files`, by custom_id.
+def _asking(ledger: Ledger, lines: Mapping[Place, Line]) -> Line:
+    """The request that a response from elsewhere is for: the latest one without an answer.
+
+    Two corpora may have asked the same of two endpoints; the one that was answered waits for nothing.
+    """
+    *_, latest = lines.values()
+    answered = {place_of(answer) for answer in ledger.answers(latest.key)}
+    waiting = [line for place, line in lines.items() if place not in answered]
+    return waiting[-1] if waiting else latest
+
+
+def requests_of(ledger: Ledger, files: Sequence[Path]) -> dict[str, dict[Place, Line]]:
+    """The ledger's request lines, without bodies, for each response in `files`, by custom_id.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -178,7 +178,7 @@ class BatchRounds:
         """The result of a request in the last round, its verdict and, if usable, its parsed reply."""
         line = self._results.get(outgoing.key)
         if line is not None and line.is_answer:
-            line = next(self._context.ledger.answers(outgoing.key), line)  # with its body
+            line = next(self._context.answers(outgoing.key), line)  # with its body
         if line is None or line.response is None:
             return None, _NO_RESULT, None
         response = line.response

@@ -122,10 +122,12 @@ class Shipping:
             path = self.pending.folder / f"{batch.tag}.{number}.results"
             max_bytes = (batch.n_requests + 1) * context.config.max_reply_bytes
             self._api().download(file_id, path, max_bytes=max_bytes)
+            place = (context.corpus, batch.endpoint)
             requests = requests_of(context.ledger, [path])
             recorded = {
                 key: RecordedRequest(line.metadata, context.prices.get(line.metadata.model))
-                for key, line in requests.items()
+                for key, lines in requests.items()
+                if (line := lines.get(place)) is not None
             }
             record_responses(
                 context.ledger,

@@ -5,7 +5,7 @@ What does not: sending live (attempts.py) or in batches (batch/rounds.py).
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,7 @@ class SendingContext:
         """The exchange of an answer in the ledger, in any dialect; None without a usable answer."""
         for dialect in self.dialects.lookup_order(outgoing.request.model):
             version = outgoing.in_dialect(dialect)
-            for line in self.ledger.answers(version.key):
+            for line in self.answers(version.key):
                 assert line.response is not None
                 if judge(line.response.status_code, line.response.body).action != "use":
                     continue
@@ -96,6 +96,18 @@ class SendingContext:
                     self.n_usable += 1
                     return self.ended(index, version, "ok", None, line, parsed, is_replayed=True)
         return None
+
+    def answers(self, key: str) -> Iterator[Line]:
+        """The answers of `key` that this corpus may use, newest first.
+
+        They are its own, those that other corpora got from the same endpoint, and those in files that
+        people put into the ledger. At another endpoint, the same name may be another model.
+        """
+        for line in self.ledger.answers(key):
+            corpus, endpoint = line.metadata.corpus, line.metadata.endpoint
+            is_unmarked = not corpus and not endpoint
+            if corpus == self.corpus or endpoint == self.endpoint_name or is_unmarked:
+                yield line
 
     def ended(
         self,

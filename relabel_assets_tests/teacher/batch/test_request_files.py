@@ -91,6 +91,15 @@ def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_each_corpus_and_endpoint_records_its_own_requests(tmp_path: Path) -> None:
+    ledger, key = Ledger(tmp_path), numbered_request(1).key
+    for corpus, endpoint in (("demo", "host"), ("other", "host"), ("demo", "host:2")):
+        AskedLog(ledger, corpus, "grading", endpoint).record([numbered_request(1)])
+    AskedLog(ledger, "demo", "grading", "host").record([numbered_request(1)])
+    places = list(recorded_requests(ledger, {key})[key])
+    assert sorted(places) == [("demo", "host"), ("demo", "host:2"), ("other", "host")]
+
+
 def test_each_request_is_recorded_once(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     log = AskedLog(ledger, "demo", "grading", "host")
@@ -99,12 +108,12 @@ def test_each_request_is_recorded_once(tmp_path: Path) -> None:
     AskedLog(ledger, "demo", "grading", "host").record([numbered_request(2), numbered_request(3)])
     lines = [raw for file in ledger.files() for _, _, raw in ledger.lines(file)]
     assert len(lines) == 3
-    assert recorded_keys(ledger) == {
+    assert recorded_keys(ledger, ("demo", "host")) == {
         bytes.fromhex(numbered_request(number).key) for number in (1, 2, 3)
     }
     asked_lines = recorded_requests(ledger, {numbered_request(3).key, "ff" * 32})
     assert list(asked_lines) == [numbered_request(3).key]
-    metadata = asked_lines[numbered_request(3).key].metadata
+    metadata = asked_lines[numbered_request(3).key]["demo", "host"].metadata
     assert (metadata.corpus, metadata.purpose, metadata.model, metadata.endpoint) == (
         "demo",
         "grading",

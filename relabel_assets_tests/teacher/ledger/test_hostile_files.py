@@ -49,6 +49,9 @@ def make_one(kind: str, path: Path) -> None:
             path.symlink_to("/dev/zero")
 
 
+PLACE = ("demo", "host")  # of exchange_lines
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_file_costs_itself_and_has_a_notice(kind: str, tmp_path: Path) -> None:
     key, raw = exchange_lines(1)
@@ -60,7 +63,7 @@ def test_what_is_no_file_costs_itself_and_has_a_notice(kind: str, tmp_path: Path
     (notice,) = ledger.notices
     assert "a.jsonl is not read: " in notice and notice.endswith(".")
     assert len(list(ledger.answers(key))) == 1
-    assert recorded_keys(ledger) == {bytes.fromhex(key)}
+    assert recorded_keys(ledger, PLACE) == {bytes.fromhex(key)}
     assert observed_usage(ledger, "grading", ["m"])["m"].n_replies == 1
     assert spent_since(ledger, "demo", LONG_AGO) == 0.25
     for is_thorough in (False, True):
@@ -166,7 +169,7 @@ def test_hostile_lines_make_nothing_raise(tmp_path: Path) -> None:
     (tmp_path / "brought.jsonl").write_bytes(b"\n".join((*HOSTILE_LINES, b"")))
     ledger = Ledger(tmp_path)
     ledger.refresh()
-    recorded_keys(ledger)
+    recorded_keys(ledger, PLACE)
     observed_usage(ledger, "grading", ["m"])
     assert spent_since(ledger, "demo", LONG_AGO) == 0.0
     for is_thorough in (False, True):

@@ -1,5 +1,6 @@
 """The sending context: replayed answers, results of requests, and notices."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,28 @@ def test_the_latest_usable_answer_is_replayed(tmp_path: Path) -> None:
         2,
         6,
     )
+
+
+@pytest.mark.parametrize(
+    ("corpus", "endpoint", "is_used"),
+    [
+        ("demo", "host", True),
+        ("demo", "moved", True),  # the corpus' own answer, from before its address changed
+        ("other", "host", True),  # the same endpoint
+        ("other", "moved", False),  # where the same name may be another model
+        ("other", "", False),  # nobody knows where
+        ("", "moved", False),
+        ("", "", True),  # a file that somebody put into the ledger
+    ],
+)
+def test_answers_are_shared_between_corpora_for_the_same_endpoint_only(
+    corpus: str, endpoint: str, is_used: bool, tmp_path: Path
+) -> None:
+    context, outgoing = context_of(tmp_path), Outgoing.of(REQUEST)
+    metadata = dataclasses.replace(context.metadata(outgoing), corpus=corpus, endpoint=endpoint)
+    line = response_line(outgoing.key, Response(200, {"grade": 1}), metadata)
+    context.ledger.append("any", [line])
+    assert isinstance(context.find(0, REQUEST), Exchange) is is_used
 
 
 def test_an_answer_in_another_dialect_is_replayed_under_its_own_key(tmp_path: Path) -> None:
