@@ -38,7 +38,7 @@ def print_estimate(
 ) -> None:
     """Print the estimate of grading, the source of each figure, and the state of the budgets."""
     OUT.print(
-        f"[bold]{corpus}[/]: {n_pairs:,} pairs, {estimate.n_requests:,} requests to "
+        f"[bold]{corpus}[/]: {n_pairs:,} pairs, {estimate.n_requests:,} {_asked(estimate)} to "
         f"{_models(estimate)}"
     )
     if assumption:
@@ -63,10 +63,13 @@ def print_queries_estimate(corpus: str, estimate: Estimate) -> None:
 
 def _figures(estimate: Estimate) -> bool:
     """Print tokens, dollars and minutes; return False if there is nothing to send."""
+    to_send = f"{estimate.n_to_send:,} to send"
+    if estimate.n_to_send < estimate.n_unanswered:
+        to_send = f"{estimate.n_unanswered:,} to ask in {counted(estimate.n_to_send, 'request')}"
     _line(
         "answered",
         f"{estimate.n_answered:,} answered by the ledger, pending in a batch or equal to another; "
-        f"{estimate.n_to_send:,} to send",
+        f"{to_send}",
     )
     if not estimate.n_to_send:
         return False
@@ -83,6 +86,11 @@ def _figures(estimate: Estimate) -> bool:
 
 def _line(label: str, text: str) -> None:
     OUT.print(f"  {label:<10}{escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _asked(estimate: Estimate) -> str:
+    """What is counted: a request has one question, unless some share theirs."""
+    return "questions" if estimate.n_to_send < estimate.n_unanswered else "requests"
 
 
 def _models(estimate: Estimate) -> str:

@@ -5,7 +5,7 @@ and the gate. What does not: the sections of the two models (teacher_config.py, 
 and parsing the file (config_file.py).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -13,6 +13,7 @@ from pydantic import Field
 from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.errors import ConfigError
 from relabel_assets.tables.schemas import INTENTS
 
 
@@ -51,6 +52,14 @@ class QueriesConfig(Settings):
             "Who is imagined to type a written query, in turn. Default: nobody in particular."
         ),
         examples=[["a new employee", "a support engineer"]],
+    )
+    model: str | None = Field(
+        None,
+        description=(
+            "The model that writes queries, at the teacher's endpoint. Default: teacher.model. With "
+            "teacher.api decisions it must be named, because a decision is no text."
+        ),
+        examples=["gpt-4o-mini"],
     )
     prompt: str | None = Field(
         None,
@@ -214,3 +223,23 @@ class CorpusConfig(Settings):
     gate: GateConfig = Field(
         GateConfig(), description="When the student passes beside its teacher."
     )
+
+    @property
+    def query_writer(self) -> TeacherConfig:
+        """The settings of the model that writes queries: a chat model at the teacher's endpoint.
+
+        The price in `teacher` is that of teacher.model; another model has its price from genai-prices.
+        Raises ConfigError for api decisions without such a model.
+        """
+        teacher, model = self.teacher, self.queries.model
+        is_decisions = teacher.api == "decisions"
+        if is_decisions and model is None:
+            raise ConfigError(
+                "teacher.api is decisions, which writes no text, and there is no queries.jsonl. Name a "
+                "chat model for the queries in corpus.yaml, such as queries: {model: gpt-4o-mini}, or "
+                "add queries.jsonl."
+            )
+        changes: dict[str, Any] = {"api": "openai", "panel": []} if is_decisions else {}
+        if model not in (None, teacher.model):
+            changes |= {"model": model, "price_usd_per_million_tokens": None}
+        return teacher.model_copy(update=changes)

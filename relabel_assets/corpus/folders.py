@@ -109,6 +109,9 @@ class Corpora:
         for prompt in ("grading_prompt", "queries_prompt"):
             with costs_itself(problems, "corpus.yaml"):
                 getattr(folder, prompt)
+        if not folder.has_queries and folder.teacher_kind == "openai":
+            with costs_itself(problems, "corpus.yaml"):
+                _ = folder.config.query_writer
         return list(dict.fromkeys(problems))  # queries and grades may both read BEIR's qrels
 
     def _folders(self) -> list[str]:

@@ -24,6 +24,7 @@ class ObservedUsage:
     """The mean usage of one model's replies in the ledger.
 
     `token_ratio`: billed prompt tokens over the prompt tokens that requests.py estimates from bytes.
+    `completion_tokens` are those of one question: a reply may answer several.
     """
 
     n_replies: int
@@ -38,10 +39,11 @@ class ObservedUsage:
 
 @dataclass(frozen=True)
 class Workload:
-    """The requests to one model.
+    """The requests to one model: `n_requests` questions, of which the ledger answers `n_answered`.
 
-    `prompt_tokens` (estimated from bytes) and `max_completion_tokens` (the limit in the requests)
-    are sums over the requests to send.
+    Of the others, `n_shared` are in a request that another question is counted for. `prompt_tokens`
+    (estimated from bytes) and `max_completion_tokens` (the limit in the requests) are sums over the
+    requests to send.
     """
 
     model: str
@@ -49,20 +51,28 @@ class Workload:
     n_answered: int = 0
     prompt_tokens: float = 0.0
     max_completion_tokens: int = 0
+    n_shared: int = 0
+
+    @property
+    def n_unanswered(self) -> int:
+        return self.n_requests - self.n_answered
 
     @property
     def n_to_send(self) -> int:
-        return self.n_requests - self.n_answered
+        return self.n_unanswered - self.n_shared
 
     def with_answered(self) -> "Workload":
         """The workload with one more request that the ledger answers."""
         return replace(self, n_requests=self.n_requests + 1, n_answered=self.n_answered + 1)
 
-    def with_unanswered(self, prompt_tokens: int, max_completion_tokens: int) -> "Workload":
-        """The workload with one more request to send."""
+    def with_unanswered(
+        self, prompt_tokens: int, max_completion_tokens: int, n_questions: int = 1
+    ) -> "Workload":
+        """The workload with one more request to send, which asks `n_questions`."""
         return replace(
             self,
-            n_requests=self.n_requests + 1,
+            n_requests=self.n_requests + n_questions,
+            n_shared=self.n_shared + n_questions - 1,
             prompt_tokens=self.prompt_tokens + prompt_tokens,
             max_completion_tokens=self.max_completion_tokens + max_completion_tokens,
         )
@@ -75,6 +85,7 @@ class Workload:
             n_requests,
             prompt_tokens=self.prompt_tokens * factor,
             max_completion_tokens=round(self.max_completion_tokens * factor),
+            n_shared=round(self.n_shared * factor),
         )
 
 
@@ -122,6 +133,10 @@ class Estimate:
     @property
     def n_answered(self) -> int:
         return sum(model.workload.n_answered for model in self.models)
+
+    @property
+    def n_unanswered(self) -> int:
+        return sum(model.workload.n_unanswered for model in self.models)
 
     @property
     def n_to_send(self) -> int:
@@ -206,7 +221,7 @@ def _model_estimate(
     n_replies = observed.n_replies if observed else 0
     usage = observed if observed and n_replies >= MIN_REPLIES else assumed
     prompt_tokens = round(workload.prompt_tokens * usage.token_ratio)
-    completion_tokens = round(workload.n_to_send * usage.completion_tokens)
+    completion_tokens = round(workload.n_unanswered * usage.completion_tokens)
     max_tokens = max(workload.max_completion_tokens, completion_tokens)
     cost_usd = max_usd = 0.0 if workload.n_to_send == 0 else None
     if price is not None:

@@ -125,7 +125,7 @@ class QueryQuestions:
     def for_corpus(cls, folder: CorpusFolder, documents: pl.DataFrame) -> "QueryQuestions":
         """Questions with the corpus' settings and prompt. Raises ConfigError for a bad one."""
         config = folder.config
-        return cls(documents, config.teacher, config.queries, folder.queries_prompt)
+        return cls(documents, config.query_writer, config.queries, folder.queries_prompt)
 
     def __iter__(self) -> Iterator[TeacherRequest]:
         for seed, wanted in zip(self.seeds, self.wanted, strict=True):
@@ -159,7 +159,8 @@ class AssumedPairs:
                 "doc_id", *DOCUMENT_COLUMNS, query_id=pl.lit("q"), text=pl.lit(_ASSUMED_QUERY)
             ),
             n_queries * per_query,
-            f"{source} x {per_query} candidates; the length of {sample.height} documents",
+            f"{source} x {per_query} candidates; the length of {sample.height} documents"
+            + ("; each pair asked alone" if folder.config.teacher.api == "decisions" else ""),
         )
 
 

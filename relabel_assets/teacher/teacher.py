@@ -7,24 +7,28 @@ files. What does not: HTTP, limits and retries (sending/), batches (batch/), the
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.errors import ConfigError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.prompts.teacher_prompts import decisions_prompt, grading_prompt
 from relabel_assets.teacher.batch.request_files import AskedLog, write_request_files
+from relabel_assets.teacher.decisions.bundles import Asked, Bundler
+from relabel_assets.teacher.decisions.decision_requests import joined
 from relabel_assets.teacher.estimate import Estimate, Workload, estimate
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.grading.grading import label_frame, teacher_label
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.report import observed_usage
 from relabel_assets.teacher.questions import GradingQuestions, Questions
-from relabel_assets.teacher.requests import estimate_prompt_tokens
+from relabel_assets.teacher.requests import Outgoing
 from relabel_assets.teacher.sender import Sender
 from relabel_assets.teacher.sending.endpoint import endpoint_name
 from relabel_assets.teacher.sending.retry_settings import API_LIMITS, FileLimits, RetrySettings
@@ -90,16 +94,23 @@ class Teacher:
         config, sender = questions.config, self.sender(questions, corpus)
         workloads = {model: Workload(model) for model in questions.models}
         looked_up = sender.look_up(questions, questions.read)
+        bundler = Bundler(config.max_questions)
+
+        def add(bundles: Iterable[Sequence[Asked]]) -> None:
+            for bundle in bundles:
+                sent = joined([asked.outgoing for asked in bundle])
+                model, n_questions = sent.request.model, len(bundle)
+                workloads[model] = workloads[model].with_unanswered(
+                    sent.prompt_tokens, sent.request.max_completion_tokens, n_questions
+                )
+
         for done, (request, outgoing) in enumerate(looked_up, start=1):
             progress("estimating, requests", done, len(questions))
-            workload = workloads[request.model]
             if outgoing is None and n_pairs is None:
-                workload = workload.with_answered()
+                workloads[request.model] = workloads[request.model].with_answered()
             else:
-                body = outgoing.body if outgoing else request.body()
-                tokens = estimate_prompt_tokens(body)
-                workload = workload.with_unanswered(tokens, request.max_completion_tokens)
-            workloads[request.model] = workload
+                add(bundler.add(Asked(done, outgoing or Outgoing.of(request))))
+        add(bundler.rest())
         if n_pairs is not None:
             n_requests = n_pairs * config.votes
             workloads = {model: load.scaled(n_requests) for model, load in workloads.items()}
@@ -117,8 +128,14 @@ class Teacher:
         """Write the requests that the ledger cannot answer to files: (file, number of requests) each.
 
         They are in the Batch API's format. The first file is `out`; more by `limits` are `out` with
-        .2, .3, ... The ledger records the requests. Raises TeacherError for a file that fails.
+        .2, .3, ... The ledger records the requests. Raises TeacherError for a file that fails, and
+        ConfigError for api decisions: it has no Batch API, and each file line would repeat the document.
         """
+        if questions.config.api == "decisions":
+            raise ConfigError(
+                f"corpus {corpus!r} cannot be exported: teacher.api is decisions, which has no Batch "
+                "format. Let `relabel run` ask, or set teacher.api to openai with a model for it."
+            )
 
         def numbered(number: int) -> Path:
             return out if number == 1 else out.with_name(f"{out.stem}.{number}{out.suffix}")

@@ -20,11 +20,10 @@ from relabel_assets.prompts.prompt import Prompt, placeholders_in
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.teacher.grading.grading import pair_values
 from relabel_assets.teacher.ledger.shares import question_name
-from relabel_assets.teacher.requests import Dialect, Outgoing, estimate_json_tokens
+from relabel_assets.teacher.requests import DECISIONS, Dialect, Outgoing, estimate_json_tokens
 
 URL = "/v1/decisions"
-DIALECT = "decisions"  # in the ledger. There is nothing to concede: a request has no optional field
-_NO_DIALECT = Dialect()
+_NO_DIALECT = Dialect()  # there is nothing to concede: a request has no optional field
 # Tokens of an answer, beside its labels. Not measured: OpenAI bills none. Another server may bill the JSON.
 _ANSWER_TOKENS = 40
 _TOKENS_A_LEVEL = 20
@@ -51,7 +50,7 @@ class DecisionRequest:
 
     def dialect_name(self, dialect: Dialect) -> str:
         """The name of its form in the ledger."""
-        return DIALECT
+        return DECISIONS
 
     @property
     def max_completion_tokens(self) -> int:

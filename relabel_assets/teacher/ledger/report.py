@@ -14,13 +14,14 @@ from typing import Any
 
 from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import costs_itself
+from relabel_assets.teacher.decisions import decision_replies
 from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, ObservedUsage
 from relabel_assets.teacher.ledger.chain import ChainCheck
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, moment_of, read_line, read_start
 from relabel_assets.teacher.ledger.raw_lines import TOO_LONG, raw_lines
 from relabel_assets.teacher.replies import why_unusable
-from relabel_assets.teacher.requests import estimate_prompt_tokens, request_key
+from relabel_assets.teacher.requests import DECISIONS, estimate_prompt_tokens, request_key
 from relabel_assets.teacher.verdict import judge
 
 # The last part of each file, and the last replies of a model, that observed_usage takes. Not measured:
@@ -156,7 +157,9 @@ def _why_unusable(line: Line) -> str | None:
     if line.response is None or not line.is_answer:
         return None
     verdict = judge(line.response.status_code, line.response.body)
-    reason = verdict.reason if verdict.action != "use" else why_unusable(line.response.body)
+    is_decisions = line.metadata.dialect == DECISIONS
+    why = decision_replies.why_unusable if is_decisions else why_unusable
+    reason = verdict.reason if verdict.action != "use" else why(line.response.body)
     return None if reason is None else f"the answer cannot be used: {reason}"
 
 
@@ -210,7 +213,8 @@ def _usage(replies: list[tuple[Line, int]]) -> ObservedUsage:
     return ObservedUsage(
         len(replies),
         billed / max(1, sum(estimated for _, estimated in replies)),
-        fmean(line.metadata.completion_tokens or 0 for line, _ in replies),
+        sum(line.metadata.completion_tokens or 0 for line, _ in replies)
+        / sum(line.metadata.n_asked_together for line, _ in replies),
         fmean(latencies) if latencies else ASSUMED_LATENCY_S,
     )
 
