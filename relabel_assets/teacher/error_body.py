@@ -25,6 +25,8 @@ _CODES = ("code", "type", "status", "reason", "quotaId")
 _STATUSES = ("code", "status", "status_code", "statusCode")
 # Members whose presence says what happened: Groq's bad generation, OpenRouter's moderation.
 _TELLING = ("failed_generation", "flagged_input")
+# Of more than a name or a value. Not measured: the longest names of models have some 60 characters.
+_QUOTATION = re.compile(r"(?<!\w)(['\"`]).{40,}?\1(?!\w)")
 _MAX_DEPTH, _MAX_NODES = 8, 64  # honest errors have four levels and some ten objects
 # vLLM writes the list of pydantic's errors as Python, in a text.
 _PYTHON_LOC = re.compile(r"'loc': [(\[]'body', '(\w+)'")
@@ -53,6 +55,15 @@ class ServerError:
         """
         words = re.findall(r"\w+", " ".join((*self.codes, self.message)).lower())
         return not set(words).isdisjoint(codes)
+
+    @property
+    def own_words(self) -> str:
+        """The message without long quotations, which are mostly the request's own text.
+
+        >>> read_error("cannot parse 'a document that says it has no credits left at all'").own_words
+        'cannot parse '
+        """
+        return _QUOTATION.sub("", self.message)
 
     @property
     def summary(self) -> str:

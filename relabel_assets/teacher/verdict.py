@@ -174,19 +174,19 @@ def _action(status_code: int | None, error: ServerError, wait_s: float | None) -
     is_final = status_code is not None and (status_code < 500 or status_code in _FINAL_5XX)
     is_final = is_final and status_code not in _BUSY
     action: Action
-    if error.says(*_FILTERED) or (is_final and _FILTERED_WORDS.search(error.message)):
+    if error.says(*_FILTERED) or (is_final and _FILTERED_WORDS.search(error.own_words)):
         action = "refused"
-    elif error.says(*_MALFORMED) or _MALFORMED_WORDS.search(error.message):
+    elif error.says(*_MALFORMED) or _MALFORMED_WORDS.search(error.own_words):
         action = "malformed"
     elif status_code == 402 or _is_spent(status_code, error, wait_s):
         action = "exhausted"
-    elif NO_SYSTEM_ROLE.search(error.message):
+    elif NO_SYSTEM_ROLE.search(error.own_words):
         action = "rejected"  # to be conceded, also where it comes with a 500
     elif error.says(*_NO_ACCESS) and (is_final or status_code is None):
         action = "denied"
     elif not is_final:
         action = "retry"
-    elif status_code in (403, 404) and _OPTIONAL_FIELD.search(error.message):
+    elif status_code in (403, 404) and _OPTIONAL_FIELD.search(error.own_words):
         action = "rejected"
     else:
         action = "denied" if status_code in _DENIED else "rejected"
@@ -202,8 +202,8 @@ def _is_spent(status_code: int | None, error: ServerError, wait_s: float | None)
         return True
     if status_code is not None and status_code >= 500:
         return False
-    if _SPENT_WORDS.search(error.message):
+    if _SPENT_WORDS.search(error.own_words):
         return True
-    is_quota = _QUOTA_WORDS.search(error.message) or error.says("quota_exceeded")
+    is_quota = _QUOTA_WORDS.search(error.own_words) or error.says("quota_exceeded")
     is_long = is_daily(error) and status_code in (None, 403, 429)
     return wait_s is None and bool(is_quota or is_long)

@@ -89,7 +89,7 @@ def is_daily(error: ServerError) -> bool:
     >>> is_daily(read_error("Rate limit exceeded: free-models-per-day."))
     True
     """
-    text = " ".join((error.message, *error.codes)).lower()
+    text = " ".join((error.own_words, *error.codes)).lower()
     return re.search(r"per[ -]?(?:day|week|month)|\bdaily\b|\bmonthly\b", text) is not None
 
 
