@@ -8,7 +8,7 @@ requests of the Decisions API (decisions/), the text of messages (grading/, quer
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -178,6 +178,16 @@ class Outgoing:
             self._versions[dialect] = other
             object.__setattr__(other, "_versions", self._versions)
         return self._versions[dialect]
+
+    @property
+    def token_limit(self) -> int | None:
+        """The limit on the tokens of its reply; None for an API without one."""
+        return self.request.max_completion_tokens if isinstance(self.request, Request) else None
+
+    def with_token_limit(self, limit: int) -> "Outgoing":
+        """The same chat request with another limit on the tokens of its reply."""
+        assert isinstance(self.request, Request)
+        return self.of(replace(self.request, max_completion_tokens=limit), self.dialect)
 
     @property
     def dialect_name(self) -> str:

@@ -149,3 +149,34 @@ def test_a_batch_in_which_every_reply_is_cut_is_sent_once(tmp_path: Path) -> Non
         )
         assert set(server.requests.values()) == {1} and len(server.requests) == 12
     assert_stopped(labels, teacher.notices, 12)
+
+
+@pytest.mark.parametrize("mode", ["live", "batch"])
+def test_who_raises_the_limit_pays_for_the_cut_replies_alone(mode: str, tmp_path: Path) -> None:
+    """The request is another one, with another key. A reply that was not cut would be the same."""
+    pairs = make_pairs(10)
+    if mode == "live":
+        server, run = TeacherServer(), grade
+        server.behave = lambda body: used_up(body) if is_first_of_five(body, 400) else good(body)
+    else:
+        server, run = BatchServer(n_looks=1), batch_grading.grade
+        server.fate = lambda body, key, nth: "cut reply" if is_first_of_five(body, 400) else None
+    with server.running():
+        labels = run(tmp_path, server, pairs)
+        assert labels["status"].value_counts().sort("count").rows() == [
+            ("unparseable", 2),
+            ("ok", 8),
+        ]
+        for limit in (2000, 2000, 400):
+            raised = run(tmp_path, server, pairs, max_completion_tokens=limit)
+            assert set(raised["status"]) == {"ok"}
+            assert sum(server.requests.values()) == 12
+        is_same = labels["status"] == "ok"
+        assert raised.filter(is_same).equals(labels.filter(is_same))
+
+
+def is_first_of_five(body: dict[str, Any], limit: int) -> bool:
+    """Whether a request is about every fifth pair, with this limit or a lower one."""
+    number = re.search(r"Title (\d+)", body["messages"][-1]["content"])
+    assert number is not None
+    return int(number[1]) % 5 == 0 and body["max_completion_tokens"] <= limit

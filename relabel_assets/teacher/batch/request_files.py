@@ -116,9 +116,14 @@ class AskedLog:
             if key in self._recorded_keys:
                 continue
             self._recorded_keys.add(key)
-            model, dialect = outgoing.request.model, outgoing.dialect.name
             metadata = RequestMetadata(
-                self._corpus, self._purpose, model, self._endpoint, dialect, now()
+                self._corpus,
+                self._purpose,
+                outgoing.request.model,
+                self._endpoint,
+                outgoing.dialect_name,
+                now(),
+                token_limit=outgoing.token_limit,
             )
             lines.append(request_line(outgoing.key, outgoing.body, metadata))
         self._ledger.append(self._corpus, lines)

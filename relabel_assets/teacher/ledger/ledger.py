@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import filelock
 
@@ -33,6 +34,8 @@ from relabel_assets.teacher.ledger.shares import cost_share_usd, shares_of
 # How often to try a lock that another process holds.
 _APPEND_POLL_S = 0.005  # an append takes milliseconds
 _SENDING_POLL_S = 0.2  # a run takes minutes
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Ledger:
         self._spend: dict[str, Spend] = defaultdict(Spend)
         self._dialects: dict[tuple[str, str], dict[str, None]] = {}
         self._largest_prompts: dict[tuple[str, str], int] = {}  # by model and endpoint
+        self._token_limits: dict[tuple[str, str], dict[int, None]] = {}
         self._lock = threading.RLock()
         # The last response whose questions were asked together: its neighbours are looked up next.
         self._last_shares: tuple[tuple[int, int], dict[str, Line]] | None = None
@@ -128,6 +132,10 @@ class Ledger:
         """The most prompt tokens of one answer of `model` at `endpoint`; 0 without an answer."""
         return self._largest_prompts.get((model, endpoint), 0)
 
+    def token_limits(self, model: str, endpoint: str) -> list[int]:
+        """The limits on tokens with which `model` at `endpoint` answered, latest first."""
+        return list(reversed(self._token_limits.get((model, endpoint), {})))
+
     def lines(self, file: Path, start: int = 0) -> Iterator[RawLine]:
         """The lines of `file` from byte `start`. A file that cannot be read has none, and a notice."""
         try:
@@ -183,9 +191,9 @@ class Ledger:
         if line.is_answer and metadata.prompt_tokens is not None:
             self._largest_prompts[who] = max(self.largest_prompt(*who), metadata.prompt_tokens)
         if line.is_answer and metadata.dialect:
-            names = self._dialects.setdefault(who, {})
-            names.pop(metadata.dialect, None)
-            names[metadata.dialect] = None
+            _put_last(self._dialects.setdefault(who, {}), metadata.dialect)
+        if line.is_answer and metadata.token_limit is not None:
+            _put_last(self._token_limits.setdefault(who, {}), metadata.token_limit)
 
     # writing
 
@@ -253,3 +261,9 @@ class Ledger:
         with lock:
             self.refresh()
             yield
+
+
+def _put_last(ordered: dict[T, None], item: T) -> None:
+    """Add `item` to `ordered`, or move it to its end."""
+    ordered.pop(item, None)
+    ordered[item] = None

@@ -47,6 +47,7 @@ class RequestMetadata:
     cost_usd: float | None = None  # None where the price is unknown
     # The keys of the questions that one request asked together. Empty: the request asked one question.
     asked_together: tuple[str, ...] = ()
+    token_limit: int | None = None  # of the reply, as the request set it
 
     @property
     def n_asked_together(self) -> int:
@@ -292,7 +293,7 @@ def _metadata(relabel: Mapping[str, Any]) -> RequestMetadata:
             members[name] = _amount(value)
         elif isinstance(value, str):
             members[name] = value
-    for name in ("prompt_tokens", "completion_tokens"):
+    for name in ("prompt_tokens", "completion_tokens", "token_limit"):
         if not isinstance(members[name], int):
             members[name] = None
     return RequestMetadata(**members)

@@ -25,6 +25,8 @@ from relabel_assets.teacher.verdict import judge
 
 # Replies that stop a run if all were cut. Not measured: a few long documents may come first.
 _CUT_REPLIES = 5
+# Limits on tokens, the latest first, in which a reply is looked up: each costs a hash of the request.
+_MOST_LIMITS = 8
 
 
 class Notices(list[str]):
@@ -84,9 +86,8 @@ class SendingContext:
         return self.replay(index, outgoing) or outgoing
 
     def replay(self, index: int, outgoing: Outgoing) -> Exchange | None:
-        """The exchange of an answer in the ledger, in any dialect; None without a usable answer."""
-        for dialect in self.dialects.lookup_order(outgoing.request.model):
-            version = outgoing.in_dialect(dialect)
+        """The exchange of an answer in the ledger, in any version; None without a usable answer."""
+        for version in self._versions(outgoing):
             for line in self.answers(version.key):
                 assert line.response is not None
                 if judge(line.response.status_code, line.response.body).action != "use":
@@ -96,6 +97,20 @@ class SendingContext:
                     self.n_usable += 1
                     return self.ended(index, version, "ok", None, line, parsed, is_replayed=True)
         return None
+
+    def _versions(self, outgoing: Outgoing) -> Iterator[Outgoing]:
+        """`outgoing` in each dialect, and with each token limit that the ledger has an answer to.
+
+        A limit cuts a reply and changes nothing else: who raises it pays for the cut replies alone.
+        """
+        dialects = self.dialects.lookup_order(outgoing.request.model)
+        yield from map(outgoing.in_dialect, dialects)
+        if outgoing.token_limit is None:
+            return
+        limits = self.ledger.token_limits(outgoing.request.model, self.endpoint_name)
+        for limit in limits[:_MOST_LIMITS]:
+            if limit != outgoing.token_limit:
+                yield from map(outgoing.with_token_limit(limit).in_dialect, dialects)
 
     def answers(self, key: str) -> Iterator[Line]:
         """The answers of `key` that this corpus may use, newest first.
@@ -145,6 +160,7 @@ class SendingContext:
             outgoing.dialect_name,
             now(),
             asked_together=outgoing.asked_together,
+            token_limit=outgoing.token_limit,
         )
 
     def count(self, exchange: Exchange) -> None:

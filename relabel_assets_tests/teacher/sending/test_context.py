@@ -230,3 +230,31 @@ def test_a_garbled_reply_among_cut_ones_does_not_keep_the_run_going(tmp_path: Pa
     for _ in range(5):
         context.stop_if_all_are_cut(cut)
     assert context.stop_reason is not None
+
+
+def answer_with_limit(context: SendingContext, limit: int, body: object) -> None:
+    record(context, Outgoing.of(REQUEST).with_token_limit(limit), Response(200, body))
+
+
+def test_an_answer_with_another_token_limit_is_replayed_and_a_failure_is_not(
+    tmp_path: Path,
+) -> None:
+    context = context_of(tmp_path)
+    answer_with_limit(context, 50, {"unreadable": 1})
+    assert isinstance(context.find(0, REQUEST), Outgoing)
+    answer_with_limit(context, 200, {"grade": 2})
+    exchange = context.find(0, REQUEST)
+    assert isinstance(exchange, Exchange) and exchange.parsed == ParsedReply("ok", value=2)
+    assert exchange.key == Outgoing.of(REQUEST).with_token_limit(200).key
+
+
+def test_answers_with_the_eight_latest_token_limits_are_looked_up(tmp_path: Path) -> None:
+    context = context_of(tmp_path)
+    answer_with_limit(context, 50, {"grade": 2})
+    for limit in range(51, 58):
+        answer_with_limit(context, limit, {})
+    assert isinstance(context.find(0, REQUEST), Exchange)
+    answer_with_limit(context, 58, {})
+    assert isinstance(context.find(0, REQUEST), Outgoing)
+    assert context.ledger.token_limits("m", "host") == list(range(58, 49, -1))
+    assert context.ledger.token_limits("m", "elsewhere") == []
