@@ -131,6 +131,13 @@ class TeacherConfig(Settings):
         ),
         examples=[2],
     )
+    is_prompt_checked: bool = Field(
+        True,
+        description=(
+            "Refuse the reply to a prompt of which the endpoint read a part, by the tokens that it "
+            "counts in usage. false: for an endpoint that counts something else there."
+        ),
+    )
     is_logprobs: bool = Field(
         False,
         description=(

@@ -10,8 +10,11 @@ model may have read half of the document, or no rubric.
 
 There is no tokenizer here, and models differ. But no tokenizer in use makes one token of two words, of
 a word and a comma, or of a word and a number. So each of them counts as one token, and the sum is a
-count that no tokenizer goes below. English has 1.1 to 1.4 times as many tokens, other languages up to
-7 times (`python -m relabel_assets_tests.benchmarks.cut_prompts`).
+count that no tokenizer goes below. English has 1.1 to 1.4 times as many tokens. Measured over 9,360
+prompts in 17 languages, code, logs and numbers with 6 tokenizers of large models: no whole prompt is taken
+for a cut one. Of the prompts that lost half or more, 96 % are seen; the others are in scripts that the
+tokenizer splits into bytes (`python -m relabel_assets_tests.benchmarks.cut_prompts`). A ratio learned from
+other prompts would see more, and would take documents in another language for cut ones.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +23,7 @@ from typing import Any
 # What to do about a cut prompt.
 RAISE_THE_CONTEXT = (
     "raise its context (Ollama: OLLAMA_CONTEXT_LENGTH, or num_ctx in a Modelfile) or lower "
-    "teacher.max_document_tokens"
+    "teacher.max_document_tokens. If its usage does not count tokens: teacher.is_prompt_checked: false"
 )
 # No server that we know offers a shorter context: Ollama's shortest is 2,048, of which it keeps half or
 # all. Shorter prompts are not judged, and so an odd count in the usage of a short prompt is no matter.

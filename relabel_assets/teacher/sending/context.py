@@ -71,10 +71,11 @@ class SendingContext:
 
         An exception of the parser costs that reply alone.
         """
-        largest_count = self.ledger.largest_prompt(outgoing.request.model, self.endpoint_name)
-        cut = why_cut(outgoing.body, body, largest_count)
-        if cut is not None:
-            return ParsedReply("failed", f"{cut}: {RAISE_THE_CONTEXT}", is_cut=True)
+        if self.config.is_prompt_checked:
+            largest_count = self.ledger.largest_prompt(outgoing.request.model, self.endpoint_name)
+            cut = why_cut(outgoing.body, body, largest_count)
+            if cut is not None:
+                return ParsedReply("failed", f"{cut}: {RAISE_THE_CONTEXT}", is_cut=True)
         try:
             return self.parse(body)
         except INPUT_ERRORS as error:

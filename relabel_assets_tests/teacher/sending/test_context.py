@@ -179,6 +179,12 @@ def test_a_reply_to_a_cut_prompt_is_a_failure_with_the_way_out(tmp_path: Path) -
         assert words in (parsed.reason or "")
 
 
+def test_who_trusts_no_usage_can_say_so(tmp_path: Path) -> None:
+    context, outgoing = context_of(tmp_path), Outgoing.of(LONG)
+    context.config = context.config.model_copy(update={"is_prompt_checked": False})
+    assert context.read(outgoing, counting(2050)).status == "ok"
+
+
 def test_an_answer_to_a_cut_prompt_in_the_ledger_is_asked_again(tmp_path: Path) -> None:
     context, outgoing = context_of(tmp_path), Outgoing.of(LONG)
     record(context, outgoing, Response(200, counting(2050)))
