@@ -34,11 +34,15 @@ def parse_body(text: str) -> Any:
     {'choices': [{'message': {'content': '2'}}]}
     """
     try:
-        return parse_json(text, object_of=members_that_occur_once)
+        return _value(text)
     except ValueError:
         if not text.lstrip().startswith(("data:", "event:", "id:", ":")):
             raise
         return _whole_answer([event for event in _events(text) if event])
+
+
+def _value(text: str) -> Any:
+    return parse_json(text, object_of=members_that_occur_once)
 
 
 def _events(text: str) -> Iterator[str]:
@@ -51,12 +55,11 @@ def _events(text: str) -> Iterator[str]:
 def _whole_answer(events: list[str]) -> Any:
     """The answer that the events make up, or the error among them. Raises ValueError."""
     is_whole = _DONE in events
-    whole: dict[str, Any] = {}
-    choice: dict[str, Any] = {}
+    whole, choice = dict[str, Any](), _Choice()
     for event in events:
         if event == _DONE:
             break
-        chunk = parse_json(event, object_of=members_that_occur_once)
+        chunk = _value(event)
         if not isinstance(chunk, Mapping):
             raise ValueError("an event is no object")
         if chunk.get("error"):
@@ -64,25 +67,38 @@ def _whole_answer(events: list[str]) -> Any:
         whole |= {name: value for name, value in chunk.items() if value is not None}
         choices = chunk.get("choices")
         if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
-            _add(choice, choices[0])
-    if not choice or not (is_whole or choice.get("finish_reason")):
+            choice.add(choices[0])
+    if not choice.message or not (is_whole or choice.members.get("finish_reason")):
         raise ValueError("the stream of events has no end")
-    return whole | {"choices": [choice]}
+    return whole | {"choices": [choice.joined()]}
 
 
-def _add(choice: dict[str, Any], piece: Mapping[str, Any]) -> None:
-    """Add a piece of the first choice: texts and log probabilities are joined, the rest replaced."""
-    delta = piece.get("delta", piece.get("message"))
-    message = choice.setdefault("message", {})
-    for name, value in delta.items() if isinstance(delta, Mapping) else ():
-        is_joined = (
-            name in _PIECES and isinstance(value, str) and isinstance(message.get(name), str)
-        )
-        if value is not None:
-            message[name] = message[name] + value if is_joined else value
-    for name, value in piece.items():
-        if name == "logprobs" and isinstance(value, Mapping):
-            before = choice.setdefault("logprobs", {"content": []})["content"]
-            before += value["content"] if isinstance(value.get("content"), list) else []
-        elif name not in ("delta", "message") and value is not None:
-            choice[name] = value
+class _Choice:
+    """The first choice of a stream. Texts and log probabilities are joined, the rest is replaced."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, Any] = {}
+        self.message: dict[str, Any] = {}
+        self._texts: dict[str, list[str]] = {}
+        self._logprobs: list[Any] = []
+
+    def add(self, piece: Mapping[str, Any]) -> None:
+        """Add one piece of the choice."""
+        delta = piece.get("delta", piece.get("message"))
+        for name, value in delta.items() if isinstance(delta, Mapping) else ():
+            if name in _PIECES and isinstance(value, str):
+                self._texts.setdefault(name, []).append(value)
+            if value is not None:
+                self.message[name] = value
+        for name, value in piece.items():
+            if name == "logprobs" and isinstance(value, Mapping):
+                tokens = value.get("content")
+                self._logprobs += tokens if isinstance(tokens, list) else []
+            elif name not in ("delta", "message") and value is not None:
+                self.members[name] = value
+
+    def joined(self) -> dict[str, Any]:
+        """The whole choice."""
+        texts = {name: "".join(pieces) for name, pieces in self._texts.items()}
+        logprobs = {"logprobs": {"content": self._logprobs}} if self._logprobs else {}
+        return self.members | logprobs | {"message": self.message | texts}
