@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pytest
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
@@ -37,8 +38,9 @@ from relabel_assets_tests.faults.teacher_server import (
     true_grade,
 )
 
-if TYPE_CHECKING:  # unit tests use this module too, and do without loading Dagster
+if TYPE_CHECKING:  # unit tests use this module too, and do without loading Dagster or openai
     from relabel_assets.running.runner import Outcome
+    from relabel_assets_tests.faults.decisions_server import DecisionsServer
 
 # A corpus with recorded labels: `tiny`
 
@@ -270,6 +272,28 @@ def assert_no_wrong_grade(labels: pl.DataFrame, server: TeacherServer) -> None:
         assert row["grade"] == true_grade(server.bodies[row["request_key"]]), row
 
 
+def crossed_pairs(n_documents: int, n_queries: int) -> pl.DataFrame:
+    """Each of `n_queries` with each of `n_documents`, query by query as candidates come."""
+    documents = make_pairs(n_documents).drop("query_id", "text")
+    numbers = range(n_queries)
+    queries = pl.DataFrame(
+        {"query_id": [f"q{i}" for i in numbers], "text": [f"query number {i}" for i in numbers]}
+    )
+    return queries.join(documents, how="cross")
+
+
+def assert_no_wrong_decision(labels: pl.DataFrame, server: "DecisionsServer") -> None:
+    """As assert_no_wrong_grade, with probabilities, which some servers round to two decimals."""
+    from relabel_assets_tests.faults.decisions_server import true_grade, true_probs
+
+    for row in labels.filter(pl.col("status") == "ok").iter_rows(named=True):
+        alone = server.alone[row["request_key"]]
+        assert row["grade"] == true_grade(alone), row
+        pairs = zip(row["grade_probs"], true_probs(alone), strict=True)
+        assert all(abs(prob - right) < 0.02 for prob, right in pairs), row
+        assert sum(row["grade_probs"]) == pytest.approx(1)
+
+
 def numbered_request(number: int, length: int = 10) -> Outgoing:
     """A request about the text `number`, `length` characters longer."""
     content = f"{number} " + "x" * length
@@ -302,10 +326,11 @@ def exchange_lines(number: int, *, usd: float | None = 0.25) -> tuple[str, bytes
 
 
 def answers_in(folder: Path) -> Counter[str]:
-    """The number of answers by key, parsed line by line from the files in `folder`."""
+    """The number of answers by key of a question, parsed line by line from the files in `folder`."""
     lines = (
         read_line(raw)
         for file in folder.glob("**/*.jsonl")
         for raw in file.read_bytes().splitlines(keepends=True)
     )
-    return Counter(line.key for line in lines if line is not None and line.is_answer)
+    answers = (line for line in lines if line is not None and line.is_answer)
+    return Counter(key for line in answers for key in line.question_keys)

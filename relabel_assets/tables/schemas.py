@@ -159,7 +159,9 @@ class TeacherLabels(dy.Schema):
     teacher_model = dy.String(nullable=True, description="The model that graded.")
     prompt_hash = dy.String(nullable=True, description="SHA-256 of prompt template and rubric.")
     request_key = dy.String(
-        nullable=True, description="SHA-256 of the whole request body: the key into the ledger."
+        nullable=True,
+        description="SHA-256 of the whole request body, of Decisions with this pair alone: the key into "
+        "the ledger.",
     )
     prompt_tokens = dy.Int64(
         nullable=True, min=0, description="Prompt tokens, counted by the endpoint."

@@ -153,7 +153,7 @@ class Outgoing:
     dialect: Dialect
     key: str
     body: dict[str, Any] = field(repr=False)
-    # The keys of the questions in it, where there are several (ledger/shares.py).
+    # The keys of the questions in it, where each has a key of its own (ledger/shares.py).
     asked_together: tuple[str, ...] = ()
     # The same request in every dialect that was needed so far.
     _versions: dict[Dialect, "Outgoing"] = field(default_factory=dict, repr=False, compare=False)

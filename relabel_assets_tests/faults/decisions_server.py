@@ -11,7 +11,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any
 
 import pydantic
 from openai.types.decision import Decision
@@ -96,17 +96,15 @@ def complaint_about(body: dict[str, Any]) -> str | None:
     except (pydantic.ValidationError, KeyError) as error:
         return f"invalid request: {error}"
     names = [question["name"] for question in body["questions"] if "name" in question]
-    if unknown := _unknown_members(body):
-        return f"Unknown parameter: {unknown}"
-    if not body["input"] or not all(question["instructions"] for question in questions):
-        return "input and instructions must not be empty"
-    if not 1 <= len(questions) <= MAX_QUESTIONS:
-        return f"questions: between 1 and {MAX_QUESTIONS} questions are allowed"
-    if not all(2 <= len(each) <= 10 for each in levels):
-        return "levels: between 2 and 10 levels are allowed"
-    if len(set(names)) != len(names):
-        return "questions: names must be unique"
-    return None
+    texts = [body["input"], *(question["instructions"] for question in questions)]
+    rules = {
+        f"unknown parameters: {_unknown_members(body)}": not _unknown_members(body),
+        "input and instructions must not be empty": all(text.strip() for text in texts),
+        f"1 to {MAX_QUESTIONS} questions are allowed": 1 <= len(questions) <= MAX_QUESTIONS,
+        "2 to 10 levels are allowed": all(2 <= len(each) <= 10 for each in levels),
+        "names must be unique": len(set(names)) == len(names),
+    }
+    return next((rule for rule, is_kept in rules.items() if not is_kept), None)
 
 
 def _unknown_members(body: dict[str, Any]) -> list[str]:
@@ -119,12 +117,12 @@ def _unknown_members(body: dict[str, Any]) -> list[str]:
     return sorted(unknown)
 
 
-# Faults of single answers: (answer, chance) -> the answers in its place.
-Change = Callable[[dict[str, Any], random.Random], list[Any]]
+# Faults of single answers: answer -> the answers in its place.
+Change = Callable[[dict[str, Any]], list[Any]]
 
 
 def _with_probs(change: Callable[[list[dict[str, Any]]], Any]) -> Change:
-    def changed(answer: dict[str, Any], chance: random.Random) -> list[Any]:
+    def changed(answer: dict[str, Any]) -> list[Any]:
         levels = [dict(level) for level in answer["probabilities"]]
         return [{**answer, "probabilities": change(levels)}]
 
@@ -142,18 +140,22 @@ def _shifted(answer: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "probabilities": levels}
 
 
+def _refused(answer: dict[str, Any]) -> list[Any]:
+    return [{"type": "refusal", "name": answer["name"]}]
+
+
 ANSWER_FAULTS: dict[str, Change] = {
-    "missing answer": lambda answer, chance: [],
-    "doubled answer": lambda answer, chance: [answer, _shifted(answer)],
-    "unknown name": lambda answer, chance: [{**_shifted(answer), "name": "0123456789abcdef"}],
-    "no name": lambda answer, chance: [{**_shifted(answer), "name": None}],
-    "number as name": lambda answer, chance: [{**_shifted(answer), "name": 7}],
-    "no object": lambda answer, chance: ["irrelevant"],
-    "null": lambda answer, chance: [None],
-    "another kind": lambda answer, chance: [
+    "missing answer": lambda answer: [],
+    "doubled answer": lambda answer: [answer, _shifted(answer)],
+    "unknown name": lambda answer: [{**_shifted(answer), "name": "0123456789abcdef"}],
+    "no name": lambda answer: [{**_shifted(answer), "name": None}],
+    "number as name": lambda answer: [{**_shifted(answer), "name": 7}],
+    "no object": lambda answer: ["irrelevant"],
+    "null": lambda answer: [None],
+    "another kind": lambda answer: [
         {"type": "predicate", "name": answer["name"], "probability": 0.9}
     ],
-    "no probabilities": lambda answer, chance: [{**answer, "probabilities": None}],
+    "no probabilities": lambda answer: [{**answer, "probabilities": None}],
     "a level less": _with_probs(lambda levels: levels[:-1]),
     "a level twice": _with_probs(lambda levels: [*levels[:-1], levels[0]]),
     "another label": _with_probs(
@@ -193,6 +195,7 @@ BODY_FAULTS: dict[str, Callable[[dict[str, Any]], Any]] = {
 HTTP_FAULTS = ("429", "429 retry-after", "500", "502 html", "503", "not json", "error in 200")
 HTTP_FAULTS += ("reset", "cut body")
 FAULTS = (*ANSWER_FAULTS, *BODY_FAULTS, *HTTP_FAULTS)
+REFUSAL = "refusal"  # final, and so none of FAULTS
 # No faults: ways in which a right response may differ.
 DIFFERENCES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "another order": lambda decision: {**decision, "answers": decision["answers"][::-1]},
@@ -250,32 +253,36 @@ class DecisionsServer(TeacherServer):
         """The name of the fault or difference, and the status, headers and body of the response."""
         if complaint := complaint_about(body):
             self.complaints.append(complaint)
-            return None, (400, {}, error_body(complaint, "invalid_request_error"))
+            return "400", (400, {}, error_body(complaint, "invalid_request_error"))
         for alone in alone_bodies(body):
             self.asked[request_key(alone)] += 1
             self.alone[request_key(alone)] = alone
-        n_tokens = estimate_prompt_tokens(body)
-        if self.max_tokens is not None and n_tokens > self.max_tokens:
-            message = f"maximum context length is {self.max_tokens} tokens, not {n_tokens}"
-            return "400", (400, {}, error_body(message, "context_length_exceeded"))
-        if len(body["questions"]) > self.max_questions:
-            message = f"at most {self.max_questions} questions are allowed"
-            return "400", (400, {}, error_body(message))
-        nth = self.requests[key]
-        name = self.choose(body, key, nth)
+        if complaint := self._over_limit(body):
+            return "400", (400, {}, error_body(complaint))
+        name = self.choose(body, key, self.requests[key])
         decision = good_decision(body)
-        if name in ANSWER_FAULTS:
-            chance = random.Random(f"{key} {nth}")
+        change_answer = (ANSWER_FAULTS | {REFUSAL: _refused}).get(name or "")
+        if change_answer is not None:
+            chance = random.Random(f"{key} {self.requests[key]}")
             answers = []
             for answer in decision["answers"]:
                 is_faulty = chance.random() < self.fault_share
-                answers += ANSWER_FAULTS[name](answer, chance) if is_faulty else [answer]
+                answers += change_answer(answer) if is_faulty else [answer]
             return name, (200, {}, {**decision, "answers": answers})
-        if name in BODY_FAULTS or name in DIFFERENCES:
-            return name, (200, {}, (BODY_FAULTS | DIFFERENCES)[name](decision))
-        if name in self.answers:
+        change = (BODY_FAULTS | DIFFERENCES).get(name or "")
+        if change is not None:
+            return name, (200, {}, change(decision))
+        if name in self.answers:  # those of HTTP; a chat's differences have the same names as ours
             return name, self.answers[name](0)
         return name, (200, {}, decision)
+
+    def _over_limit(self, body: dict[str, Any]) -> str | None:
+        n_tokens = estimate_prompt_tokens(body)
+        if self.max_tokens is not None and n_tokens > self.max_tokens:
+            return f"maximum context length is {self.max_tokens} tokens, not {n_tokens}"
+        if len(body["questions"]) > self.max_questions:
+            return f"at most {self.max_questions} questions are allowed"
+        return None
 
 
 def choose_at_random(

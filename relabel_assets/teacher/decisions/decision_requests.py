@@ -4,8 +4,8 @@ What belongs here: the request that grades a pair, and the one request for sever
 input. What does not: which pairs are asked together (bundles.py), the answers (decision_replies.py) and
 sending (sending/together.py).
 
-A pair's key in the ledger is that of its question alone. So a pair is found there whatever it was
-asked with.
+A pair's key in the ledger is that of a request with its question alone and unnamed. So a pair is found
+there whatever it was asked with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,9 +125,10 @@ def order_of_inputs(pairs: pl.DataFrame, prompt: Prompt) -> pl.Series:
 
 
 def joined(alone: Sequence[Outgoing]) -> Outgoing:
-    """One request for the questions of requests with the same model and input. Of one, itself.
+    """One request for the questions of Decisions requests with the same model and input.
 
-    Each question gets its name from its key.
+    Each question gets its name from its key, also a single one: an answer with another name is none.
+    A request of another API is alone, and stays as it is.
 
     >>> question = {"type": "score", "instructions": "Is it about leave?", "levels": []}
     >>> other = question | {"instructions": "Is it about pay?"}
@@ -135,14 +136,11 @@ def joined(alone: Sequence[Outgoing]) -> Outgoing:
     >>> bundle = joined(alone)
     >>> [q["name"] == outgoing.key[:16] for q, outgoing in zip(bundle.body["questions"], alone)]
     [True, True]
-    >>> joined(alone[:1]) is alone[0]
-    True
     """
-    if len(alone) == 1:
+    request = alone[0].request
+    if not isinstance(request, DecisionRequest):
         return alone[0]
     keys = tuple(outgoing.key for outgoing in alone)
-    request = alone[0].request
-    assert isinstance(request, DecisionRequest)
     questions = tuple(
         {**outgoing.body["questions"][0], "name": question_name(outgoing.key)} for outgoing in alone
     )

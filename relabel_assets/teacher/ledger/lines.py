@@ -45,7 +45,7 @@ class RequestMetadata:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_usd: float | None = None  # None where the price is unknown
-    # The keys of the questions that one request asked together. Empty: the request asked one question.
+    # The keys of the questions that a Decisions request asked together, also of a single one.
     asked_together: tuple[str, ...] = ()
     token_limit: int | None = None  # of the reply, as the request set it
 

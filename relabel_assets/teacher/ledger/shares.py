@@ -1,7 +1,7 @@
-"""The share of each question in the response to a request that asked several together.
+"""The share of each question in the response to a request of questions with keys of their own.
 
 What belongs here: the line of one question, cut from the line of the whole response. What does not:
-asking together (teacher/decisions/, sending/together.py) and parsing an answer (decisions/answers.py).
+asking together (teacher/decisions/, sending/together.py) and parsing an answer (decisions/decision_replies.py).
 
 The ledger has one request line and one response line, as they were sent and received. Both are under
 the key of the whole request, and `asked_together` names the keys of the questions. A question's name in
@@ -28,7 +28,7 @@ def question_name(key: str) -> str:
 
 
 def shares_of(line: Line) -> dict[str, Line]:
-    """The line of each question, by key, from the `line` of a response. One question has all of it.
+    """The line of each question, by key, from the `line` of a response. A chat's line is its own share.
 
     A question has its own answers and an equal share of tokens and dollars. Shares of tokens are whole
     numbers; the first questions have what is left over. So all shares add up to the whole.
