@@ -67,6 +67,7 @@ PURE = (
     "teacher/queries/query_requests.py",
     "teacher/grading/recorded.py",
     "teacher/replies.py",
+    "teacher/reply_object.py",
     "teacher/requests.py",
     "teacher/verdict.py",
     "teacher/decision.py",

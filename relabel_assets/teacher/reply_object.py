@@ -28,12 +28,15 @@ _THOUGHT_ENDS = re.compile(
     r"|<\|channel\|>final[^{}\[\]]{0,40}?<\|message\|>"
     r"|assistantfinal"
 )
-# Ends of thoughts after which an object is looked for, from the last. Not measured: a model that
-# thinks about the marks writes a few; each costs a pass over the text.
-_MOST_ENDS = 10
+# Places where an object is looked for, from the last: the start of the text, and each end of a thought.
+# Not measured: a model that thinks about the marks writes a few. Each costs a pass over the text.
+_MOST_STARTS = 10
 _BRACKETS = re.compile(r"[{}\[\]]")
-# A string, which may have no end, or a comma before a closing bracket.
-_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.|\\\Z)*+"?)|,(?=\s*[}\]])', re.DOTALL)
+_TRAILING_COMMA = re.compile(r",(?=\s*+[}\]])")
+# Of these two, the comma alone is left out: one in a string is text. A string may have no end.
+_STRING_OR_TRAILING_COMMA = re.compile(
+    r'("(?:[^"\\]|\\.|\\\Z)*+"?)|' + _TRAILING_COMMA.pattern, re.DOTALL
+)
 _FENCE = "```"
 
 
@@ -82,9 +85,9 @@ def without_thoughts(text: str) -> str:
 
 def _find(text: str) -> tuple[dict[str, Any], str] | None:
     """The only object in `text`, and the text behind it."""
-    ends = [match.end() for match in _THOUGHT_ENDS.finditer(text)]
-    # An end of a thought may also stand in a string of the object.
-    for start in [*reversed(ends[-_MOST_ENDS:]), *([] if len(ends) > _MOST_ENDS else [0])]:
+    # An end of a thought may also stand in a string of the object, so that the last is not always right.
+    starts = [0, *(match.end() for match in _THOUGHT_ENDS.finditer(text))]
+    for start in reversed(starts[-_MOST_STARTS:]):
         brace = text.find("{", start)
         if brace < 0:
             continue
@@ -106,9 +109,12 @@ def _decoded(text: str, *, is_repaired: bool = False) -> tuple[dict[str, Any], s
     try:
         value, end = decoder(_unique_members, is_strict=False).raw_decode(text)
         return checked(value, text[:end]), text[end:]
-    except (ValueError, RecursionError):
-        without_comma = text if is_repaired else _TRAILING_COMMA.sub(r"\1", text)
-    return None if without_comma == text else _decoded(without_comma, is_repaired=True)
+    except RecursionError:
+        return None
+    except ValueError:
+        if is_repaired or not _TRAILING_COMMA.search(text):
+            return None
+    return _decoded(_STRING_OR_TRAILING_COMMA.sub(r"\1", text), is_repaired=True)
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -108,6 +108,12 @@ def test_a_thought_about_many_marks_does_not_hide_the_answer() -> None:
     assert only_object("</think> {" * 1000 + "</think>" + ANSWER) == {"grade": 1}
 
 
+@pytest.mark.parametrize(("n_marks", "is_read"), [(9, True), (10, False)])
+def test_an_object_is_looked_for_in_ten_places(n_marks: int, is_read: bool) -> None:
+    text = f'{{"rationale": "{"</think>" * n_marks}", "grade": 1}}'
+    assert (only_object(text) is not None) == is_read
+
+
 # Repairs
 
 
