@@ -1,7 +1,7 @@
 """The share of each question in the response to a request of questions with keys of their own.
 
 What belongs here: the line of one question, cut from the line of the whole response. What does not:
-asking together (teacher/decisions/, sending/together.py) and parsing an answer (decisions/decision_replies.py).
+asking together (sending/together.py) and parsing an answer (decisions/decision_replies.py).
 
 The ledger has one request line and one response line, as they were sent and received. Both are under
 the key of the whole request, and `asked_together` names the keys of the questions. A question's name in
