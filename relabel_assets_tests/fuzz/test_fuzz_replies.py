@@ -1,6 +1,7 @@
 """Random odd bodies over real HTTP: each becomes a row and no exception, and no grade but the right one.
 
-Server on the loopback -> endpoint -> ledger -> row; then the same row from the ledger alone.
+Server on the loopback -> endpoint -> ledger -> row; then the same row from the ledger alone. And the
+same bodies in a file of responses, which another tool may have written.
 """
 
 import json
@@ -9,11 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.prompts.teacher_prompts import grading_prompt
+from relabel_assets.teacher.batch.response_files import import_responses
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.prices import Price
+from relabel_assets.teacher.questions import GradingQuestions
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, grade, make_config, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, true_grade
@@ -140,26 +147,58 @@ class OddServer(TeacherServer):
         return name
 
 
+def assert_no_wrong_grade(labels: pl.DataFrame, bodies: dict[str, dict[str, Any]]) -> None:
+    """Each row has the right grade, or none and a reason. Enough rows have a grade to test something."""
+    for row in labels.iter_rows(named=True):
+        is_ok, reason = row["status"] == "ok", row["status_reason"]
+        assert (row["grade"] is not None) == is_ok == (reason is None), row
+        assert not is_ok or row["grade"] == true_grade(bodies[row["request_key"]]), row
+        assert reason is None or (reason.isprintable() and len(reason) < 1_000), row
+    assert 0.2 < (labels["status"] == "ok").mean() < 0.9
+
+
+def grade_offline(folder: Path, config: TeacherConfig) -> pl.DataFrame:
+    """The labels from the ledger in `folder` alone, which is sound."""
+    teacher = Teacher(folder, retry_settings=IMPATIENT)
+    offline = config.model_copy(update={"mode": "offline"})
+    assert ledger_report.report(Ledger(folder), is_thorough=False).problems == []
+    return teacher.grade(
+        make_pairs(N_PAIRS), corpus="demo", config=offline, rubric=default_rubric()
+    )
+
+
 @pytest.mark.parametrize("seed", range(N_SEEDS))
 def test_an_odd_body_becomes_a_row_and_never_a_wrong_grade(seed: int, tmp_path: Path) -> None:
-    pairs = make_pairs(N_PAIRS)
     with OddServer(seed).running() as server:
-        labels = grade(tmp_path, server, pairs, max_retries=1, is_logprobs=True)
-        n_sent = sum(server.requests.values())
-        config = make_config(server, max_retries=1, is_logprobs=True, mode="offline")
-    for row in labels.iter_rows(named=True):
-        is_ok = row["status"] == "ok"
-        assert (row["grade"] is not None) == is_ok and (row["status_reason"] is None) == is_ok, row
-        assert not is_ok or row["grade"] == true_grade(server.bodies[row["request_key"]]), row
-        assert row["status_reason"] is None or len(row["status_reason"]) < 1_000
-        assert row["status_reason"] is None or row["status_reason"].isprintable()
-    shares = labels["status"].value_counts(normalize=True)
-    assert 0.2 < dict(shares.iter_rows())["ok"] < 0.9  # else this test would test little
-    assert n_sent <= 2 * N_PAIRS
-
-    offline = Teacher(tmp_path, retry_settings=IMPATIENT)
-    again = offline.grade(pairs, corpus="demo", config=config, rubric=default_rubric())
+        settings = {"max_retries": 1, "is_logprobs": True}
+        labels = grade(tmp_path, server, make_pairs(N_PAIRS), **settings)
+    assert_no_wrong_grade(labels, server.bodies)
+    assert sum(server.requests.values()) <= 2 * N_PAIRS
+    again = grade_offline(tmp_path, make_config(server, **settings))
     is_ok = labels["status"] == "ok"
     assert again.filter(is_ok).equals(labels.filter(is_ok))
     assert set(again.filter(~is_ok)["grade"]) == {None}
-    assert ledger_report.report(Ledger(tmp_path), is_thorough=False).problems == []
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+def test_an_odd_line_of_a_response_file_costs_itself(seed: int, tmp_path: Path) -> None:
+    config = TeacherConfig(kind="openai", model="fake", base_url="http://127.0.0.1:9/v1")
+    questions = GradingQuestions(make_pairs(N_PAIRS), config, default_rubric(), grading_prompt())
+    asked, answers = tmp_path / "requests.jsonl", tmp_path / "responses.jsonl"
+    Teacher(tmp_path / "ledger").export(questions, corpus="demo", out=asked)
+    requests = [json.loads(line) for line in asked.read_text().splitlines()]
+    rng = random.Random(f"file {seed}")
+    with answers.open("w") as file:
+        for request in requests:
+            raw = odd_body(rng, true_grade(request["body"])).replace("\n", " ")
+            key = request["custom_id"]
+            file.write(
+                f'{{"custom_id": "{key}", "response": {{"status_code": 200, "body": {raw}}}}}\n'
+            )
+    result = import_responses(
+        Ledger(tmp_path / "ledger"), [answers], lambda corpus, model: Price(1.0, 1.0, 1.0)
+    )
+    n_read = result.n_answers + result.n_failures  # nested too deep
+    assert n_read + len(result.problems) == len(requests)
+    labels = grade_offline(tmp_path / "ledger", config)
+    assert_no_wrong_grade(labels, {one["custom_id"]: one["body"] for one in requests})
