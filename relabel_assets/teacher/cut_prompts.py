@@ -135,8 +135,12 @@ def why_cut(request: Mapping[str, Any], body: Any, largest_count: int = 0) -> st
 
 
 def _texts(request: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of a prompt: of the messages, or the input of Decisions."""
+    """The texts of a prompt: of the messages, or the input and the questions of Decisions.
+
+    A question that was asked with others is judged by the usage of all: less is seen then.
+    """
     if "messages" in request:
         yield from (message["content"] for message in request["messages"])
     else:
         yield request["input"]
+        yield from (question["instructions"] for question in request["questions"])
