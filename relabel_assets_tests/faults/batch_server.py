@@ -23,7 +23,13 @@ Fate = Callable[[dict[str, Any], str, int], str | None]
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[int]:
     """Serve in a thread until the block ends, on a free port for 0; the port is the value."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    with serving_with(ThreadingHTTPServer(("127.0.0.1", port), handler)) as its_port:
+        yield its_port
+
+
+@contextmanager
+def serving_with(server: ThreadingHTTPServer) -> Iterator[int]:
+    """Let `server` serve in a thread until the block ends; its port is the value."""
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
     )

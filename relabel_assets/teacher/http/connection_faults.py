@@ -30,7 +30,6 @@ _CERTIFICATE_FAULTS = {
     64: "the certificate is for another host. Write the name that it has in teacher.base_url",
 }
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-_TLS_ALERT = r"\x15\x03"  # the first bytes of TLS's answer to plain HTTP, as a message shows them
 _MAX_DEPTH = 16
 _MAX_WORDS = 100  # characters of a proxy's answer
 _NO_SOCKS = (
@@ -55,16 +54,16 @@ def _fault(causes: list[BaseException], address: str) -> tuple[str, str]:
     known = next((fault for cause in causes if (fault := _known_fault(cause))), None)
     if known:
         return known
-    is_plain = urlsplit(address).scheme == "http"
-    if is_plain and any(_TLS_ALERT in str(cause) for cause in causes):
-        return UNREACHABLE, "it speaks https there. Write https:// in teacher.base_url"
-    outermost = causes[0]
-    if type(outermost).__name__ == "ProxyError":
+    outermost, kind = causes[0], type(causes[0]).__name__
+    if kind == "ProxyError":
         return CONNECTION, f"the proxy answered {one_line(str(outermost))[:_MAX_WORDS]!r}"
-    message = f"connection failed ({type(outermost).__name__})"
-    if is_plain and any(isinstance(cause, ConnectionResetError) for cause in causes):
-        message += ". If it speaks https there, write https:// in teacher.base_url"
-    return CONNECTION, message
+    # A server of https hangs up, or answers with what is no HTTP.
+    is_no_http = kind == "RemoteProtocolError" or any(
+        isinstance(cause, ConnectionResetError) for cause in causes
+    )
+    hint = ". If it speaks https there, write https:// in teacher.base_url"
+    is_https_likely = is_no_http and urlsplit(address).scheme == "http"
+    return CONNECTION, f"connection failed ({kind})" + hint * is_https_likely
 
 
 def _known_fault(cause: BaseException) -> tuple[str, str] | None:

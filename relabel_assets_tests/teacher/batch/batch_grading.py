@@ -47,10 +47,11 @@ def grade(
     server: BatchServer,
     pairs: pl.DataFrame,
     retry_settings: RetrySettings = IMPATIENT,
+    base_url: str | None = None,
     **settings: object,
 ) -> pl.DataFrame:
     teacher = Teacher(folder, retry_settings=retry_settings)
-    config = make_config(server.base_url, **settings)
+    config = make_config(base_url or server.base_url, **settings)
     labels = teacher.grade(pairs, corpus="demo", config=config, rubric=default_rubric())
     TABLES["teacher_labels"].validate(labels.with_columns(corpus=pl.lit("demo")))
     return labels
