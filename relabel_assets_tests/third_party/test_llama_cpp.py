@@ -119,6 +119,21 @@ def test_llama_cpp_grades_and_no_answer_is_requested_twice(server: str, tmp_path
     assert not report(teacher.ledger, is_thorough=True).problems
 
 
+def test_llama_cpp_rejects_a_prompt_above_its_context_and_counts_all_tokens_of_others(
+    server: str, tmp_path: Path
+) -> None:
+    pairs = documents(3).with_columns(query_id=pl.lit("q"), text=pl.lit("when is lunch"))
+    n_words = [10, 1500, 4000]  # the model has a token for each byte, and a context of 16,384
+    pairs = pairs.with_columns(body=pl.Series(["lunch " * n for n in n_words]))
+    settings = config(server, max_document_tokens=10_000)
+    labels = Teacher(tmp_path).grade(pairs, corpus="long", config=settings, rubric=default_rubric())
+    assert labels["status"][2] == "failed"
+    assert "exceeds the available context size" in labels["status_reason"][2]
+    assert labels["attempts"][2] == 1
+    assert labels["prompt_tokens"][1] > 6 * n_words[1]
+    assert "tokens of the prompt" not in (labels["status_reason"][1] or "")
+
+
 def test_llama_cpp_writes_queries_that_fit_the_schema(server: str, tmp_path: Path) -> None:
     questions = QueryQuestions(
         documents(3), config(server), QueriesConfig(per_document=1), queries_prompt()
