@@ -1,7 +1,8 @@
 """Backing up warehouse, models, ledger and reports in one file.
 
 What belongs here: the order in which the parts are written. What does not: restoring them (restore.py),
-Dagster's run history, and the copies for readers (warehouse/replica.py), which a restore writes again.
+Dagster's run history, the copies for readers (warehouse/replica.py), which a restore writes again, and the
+vectors of documents (student/vectors/), which the next run computes again.
 """
 
 import io

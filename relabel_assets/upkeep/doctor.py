@@ -21,6 +21,8 @@ from relabel_assets.home import Home
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.plural import counted
 from relabel_assets.running.dagster_state import close_dead_run, dead_runs, usable_instance
+from relabel_assets.student.vectors.segment import DamagedSegmentError, Segment
+from relabel_assets.student.vectors.store import stored_files
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
@@ -65,6 +67,7 @@ def examine(
     if not write_error:
         yield from _guarded("Dagster's state", lambda: _dead_runs(home, is_fixing))
     yield from _guarded("ledger", lambda: _ledger(project))
+    yield from _guarded("vectors", lambda: _vectors(project, is_fixing))
 
 
 def _guarded(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -195,6 +198,30 @@ def _leftovers(home: Home, is_fixing: bool) -> Iterator[Finding]:
                 path.unlink(missing_ok=True)
         problem = "left behind by a killed process. `relabel doctor --fix` removes it."
         yield Finding(str(path.relative_to(home.path)), problem, is_fixing)
+
+
+def _vectors(project: Project, is_fixing: bool) -> Iterator[Finding]:
+    """The size of the vector store, and a finding for each segment with a damaged index.
+
+    Only the indexes are read: an entry is checked whenever it is used.
+    """
+    n_documents, n_bytes = 0, 0
+    for file in stored_files(project.home.vectors):
+        try:
+            n_documents += len(Segment.open(file.path).keys)
+            n_bytes += file.n_bytes
+        except FileNotFoundError:  # a run in progress has just made room
+            continue
+        except DamagedSegmentError as error:
+            if is_fixing:
+                file.path.unlink(missing_ok=True)
+            problem = (
+                f"damaged: {error}. `relabel doctor --fix` and the next run that needs it remove it. "
+                "Its documents are read again."
+            )
+            yield Finding(str(file.path.relative_to(project.home.path)), problem, is_fixing)
+    size = f"{n_bytes / 1e9:.2f} of at most {project.vectors_gb:g} GB"
+    yield Finding("vectors", note=f"{counted(n_documents, 'document')}, {size}")
 
 
 def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:

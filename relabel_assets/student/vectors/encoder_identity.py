@@ -37,7 +37,7 @@ def encoder_identity(encoder: Encoder) -> str | None:
     """The identity of `encoder`, in 32 hexadecimal digits.
 
     None where its tokenizer cannot be hashed: then nothing may be kept. 100 MB of weights take a tenth of
-    a second, once until they are trained.
+    a second, once until something of the encoder changes.
 
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.runtime.encoder import load_encoder
@@ -46,7 +46,13 @@ def encoder_identity(encoder: Encoder) -> str | None:
     >>> of_192 == again, of_192 == of_96
     (True, False)
     """
-    state = (encoder.model, weights_version(encoder.model))
+    state = (
+        encoder.model,
+        weights_version(encoder.model),
+        encoder.tokenizer,
+        encoder.max_length,
+        encoder.inference.dtype,
+    )
     if encoder.known_identity is None or encoder.known_identity[0] != state:
         encoder.known_identity = state, _identity(encoder)
     return encoder.known_identity[1]

@@ -1,6 +1,8 @@
-"""The document cache and the chunks in which documents are encoded and pairs are yielded."""
+"""The document cache, the store behind it, and the chunks of documents and pairs."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +19,10 @@ from relabel_assets.student.late_interaction.cache import (
     iter_pair_chunks,
 )
 from relabel_assets.student.late_interaction.documents import EncodedDocument
+from relabel_assets.student.runtime.encoder import Encoder, load_encoder
+from relabel_assets.student.vectors.store import VectorStore, stored_files
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets_tests.student.tiny_models import save_encoder
 
 NONE: frozenset[int] = frozenset()
 ENCODER: Any = None  # documents are encoded by `calls`
@@ -213,3 +218,95 @@ def test_more_texts_than_the_cache_holds_all_get_values() -> None:
         "C",
     ]
     assert list(cache) == ["c"]
+
+
+# The store on disk
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    return load_encoder(str(save_encoder(tmp_path_factory.mktemp("base"), "bert")), 64, "fp32")
+
+
+def read(encoder: Encoder, frame: pl.DataFrame, store: VectorStore) -> dict[str, EncodedDocument]:
+    return dict(iter_encoded_documents(encoder, frame, silent, store=store))
+
+
+def are_equal(one: EncodedDocument, other: EncodedDocument) -> bool:
+    words = all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("window_lengths", "n_header_tokens", "word_counts", "bigrams")
+    )
+    return words and torch.equal(one.token_vectors, other.token_vectors)
+
+
+def test_a_document_of_the_store_is_not_encoded_and_equals_a_fresh_one_to_the_last_bit(
+    encoder: Encoder, tmp_path: Path
+) -> None:
+    frame = pairs("a", "b", body="parental leave " * 100)
+    stores = [VectorStore(tmp_path), VectorStore(tmp_path), VectorStore()]
+    kept, from_store, fresh = (read(encoder, frame, store) for store in stores)
+    counts = [
+        (store.counts["documents_read"], store.counts["documents_from_store"]) for store in stores
+    ]
+    assert counts == [(2, 0), (0, 2), (2, 0)]
+    for doc_id in ("a", "b"):
+        assert are_equal(kept[doc_id], from_store[doc_id])
+        assert are_equal(kept[doc_id], fresh[doc_id])
+
+
+def test_new_documents_alone_are_encoded(encoder: Encoder, tmp_path: Path) -> None:
+    read(encoder, pairs("a", "b"), VectorStore(tmp_path))
+    store = VectorStore(tmp_path)
+    together = read(encoder, pairs("a", "c", "b"), store)
+    assert list(together) == ["a", "c", "b"]
+    assert store.counts == {"documents_read": 1, "documents_from_store": 2}
+
+
+def test_a_document_in_memory_is_counted_once(encoder: Encoder, tmp_path: Path) -> None:
+    store, cache = VectorStore(tmp_path), document_cache()
+    for _ in range(3):
+        list(iter_encoded_documents(encoder, pairs("a"), silent, cache, store))
+    assert store.counts == {"documents_read": 1, "documents_from_store": 0}
+
+
+def test_another_encoder_reads_for_itself(encoder: Encoder, tmp_path: Path) -> None:
+    read(encoder, pairs("a"), VectorStore(tmp_path))
+    store, shorter = VectorStore(tmp_path), copy.copy(encoder)
+    shorter.max_length = 8
+    read(shorter, pairs("a"), store)
+    assert store.counts["documents_read"] == 1
+
+
+def test_documents_of_a_damaged_segment_are_encoded_again(encoder: Encoder, tmp_path: Path) -> None:
+    before = read(encoder, pairs("a", "b"), VectorStore(tmp_path))
+    (file,) = stored_files(tmp_path)
+    content = bytearray(file.path.read_bytes())
+    content[-1] ^= 1  # in the vectors of b
+    file.path.write_bytes(content)
+    store = VectorStore(tmp_path)
+    after = read(encoder, pairs("a", "b"), store)
+    assert store.counts == {"documents_read": 1, "documents_from_store": 1}
+    assert all(are_equal(before[doc_id], after[doc_id]) for doc_id in ("a", "b"))
+
+
+def test_what_was_read_before_an_interruption_is_kept(encoder: Encoder, tmp_path: Path) -> None:
+    documents = iter_encoded_documents(encoder, pairs("a"), silent, store=VectorStore(tmp_path))
+    next(documents)
+    documents.close()
+    store = VectorStore(tmp_path)
+    read(encoder, pairs("a"), store)
+    assert store.counts["documents_from_store"] == 1
+
+
+def test_progress_says_how_many_came_from_the_store(encoder: Encoder, tmp_path: Path) -> None:
+    read(encoder, pairs("a"), VectorStore(tmp_path))
+    reports: list[tuple[str, str]] = []
+
+    def progress(step: str, done: int, total: int, note: str = "") -> None:
+        reports.append((step, note))
+
+    frame, store = pairs("a", "b"), VectorStore(tmp_path)
+    list(iter_encoded_documents(encoder, frame, progress, store=store, noun="stuffed documents"))
+    assert reports[-1] == ("reading stuffed documents", "1 from the store")
+    assert store.counts == {"stuffed_documents_read": 1, "stuffed_documents_from_store": 1}
