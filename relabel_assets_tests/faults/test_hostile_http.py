@@ -25,6 +25,12 @@ from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body,
 
 GOOD = json.dumps(good_reply(2)).encode()
 DEEP = "[" * 200_000 + "]" * 200_000
+CONTENT = good_reply(2)["choices"][0]["message"]["content"]
+STREAM = b"".join(
+    b"data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": piece}}]}).encode() + b"\n\n"
+    for piece in CONTENT
+) + b"data: [DONE]\n\n"  # fmt: skip
+STREAM_ERROR = b'\n\ndata: {"error": {"code": 502, "message": "provider down"}}\n\n'
 
 
 class RawServer(TeacherServer):
@@ -125,6 +131,10 @@ BROKEN = {
     "a long page": http(b"<p>\x1b[2J\x00</p>" * 20_000, status="502 Bad Gateway"),
     "a long page as an answer": http(b"<p>" * 20_000),
     "bytes that are no text": http(b"\xff\xfe\x00" * 100),
+    "an empty body": http(b""),
+    "no content": [b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"],
+    "a stream that was cut": http(STREAM[: len(STREAM) // 2], "content-type: text/event-stream"),
+    "a stream with an error": http(STREAM[: len(STREAM) // 2] + STREAM_ERROR),
 }
 SLOW = {
     "a byte at a time": drip(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", b" "),
@@ -138,6 +148,13 @@ TAKEN = {
     "an unknown charset": http(GOOD, "content-type: application/json; charset=klingon"),
     "a body until the end": [b"HTTP/1.0 200 OK\r\n\r\n" + GOOD],
     "spaces around": http(b" " * 1_000_000 + GOOD),
+    "a byte order mark": http(b"\xef\xbb\xbf" + GOOD),
+    "UTF-16": http(
+        GOOD.decode().encode("utf-16"), "content-type: application/json; charset=utf-16"
+    ),
+    "a stream that nobody asked for": http(STREAM, "content-type: text/event-stream"),
+    "a status of 299": http(GOOD, status="299 Odd"),
+    "an early hint": [b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", *http(GOOD)],
 }
 
 
