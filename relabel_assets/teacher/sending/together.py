@@ -10,16 +10,18 @@ worst, that takes twice as many requests as asking each question alone.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from relabel_assets.teacher.decision import Decision, Tries, decide
 from relabel_assets.teacher.decisions.bundles import Asked
-from relabel_assets.teacher.decisions.decision_requests import joined
+from relabel_assets.teacher.decisions.decision_requests import DecisionRequest, joined
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.ledger.lines import Line
 from relabel_assets.teacher.ledger.shares import shares_of
-from relabel_assets.teacher.requests import Outgoing
+from relabel_assets.teacher.requests import Outgoing, estimate_tokens
 from relabel_assets.teacher.sending.attempts import (
     NotSent,
     SendingState,
@@ -57,21 +59,29 @@ class _Limits:
     max_questions: int | None = None
     max_tokens: int | None = None  # estimated
 
-    def hold(self, group: _Group) -> bool:
-        """Whether the endpoint takes `group`. It may always be asked about one question."""
-        if len(group) == 1:
-            return True
-        return (self.max_questions is None or len(group) <= self.max_questions) and (
-            self.max_tokens is None or _joined(group).prompt_tokens <= self.max_tokens
-        )
+    def most(self, group: _Group) -> int:
+        """How many of the first questions the endpoint takes. It may always be asked one."""
+        n = min(len(group), self.max_questions or len(group))
+        if self.max_tokens is None:
+            return n
+        return max(1, bisect_right(_tokens(group[:n]), self.max_tokens))
 
     def learn(self, group: _Group) -> None:
         """Note that `group` was taken, after a larger one was rejected with its complaint."""
         complaint = group[0].complaint
         if _LENGTH.search(complaint):
-            self.max_tokens = _joined(group).prompt_tokens
+            self.max_tokens = _tokens(group)[-1]
         elif _NUMBER.search(complaint):
             self.max_questions = len(group)
+
+
+def _tokens(group: _Group) -> list[int]:
+    """Estimated tokens of a request with the first question of `group`, the first two, and so on."""
+    request = group[0].outgoing.request
+    assert isinstance(request, DecisionRequest)
+    shared = estimate_tokens(request.input)
+    own = (question.outgoing.prompt_tokens - shared for question in group)
+    return list(accumulate(own, initial=shared))[1:]
 
 
 class BundleSender:
@@ -97,14 +107,29 @@ class BundleSender:
             if n < len(group):
                 groups.append(group[n:])
             groups += await self._attempt(group[:n], ended)
+            if len(group) == 1 and _is_too_long(ended[-1]):
+                groups = [self._shorter(group[0], rest, ended) for rest in groups]
+                groups = [rest for rest in groups if rest]
         return ended
+
+    def _shorter(self, rejected: _Question, group: _Group, ended: list[Exchange]) -> _Group:
+        """The questions of `group` that are shorter than one that was rejected alone for its length.
+
+        They have the same input. The others end for its reason.
+        """
+        n_tokens, reason = rejected.outgoing.prompt_tokens, ended[-1].reason
+        is_shorter = [question.outgoing.prompt_tokens < n_tokens for question in group]
+        longer = [
+            question for question, is_kept in zip(group, is_shorter, strict=True) if not is_kept
+        ]
+        self._end(longer, ended, Decision("end", "failed", reason))
+        return [question for question, is_kept in zip(group, is_shorter, strict=True) if is_kept]
 
     def _n_to_send(self, group: _Group) -> int:
         """How many of the first questions go into one request: what endpoint and budget hold."""
-        n = len(group)
-        limits = self._limits.setdefault(group[0].outgoing.request.model, _Limits())
-        while n > 1 and not (limits.hold(group[:n]) and self._could_pay(group[:n])):
-            n = (n + 1) // 2
+        n = self._limits.setdefault(group[0].outgoing.request.model, _Limits()).most(group)
+        while n > 1 and not self._could_pay(group[:n]):
+            n //= 2
         return n
 
     def _could_pay(self, group: _Group) -> bool:
@@ -193,6 +218,13 @@ def _halves(group: _Group, complaint: str) -> list[_Group]:
         question.complaint = complaint
     middle = (len(group) + 1) // 2
     return [half for half in (group[middle:], group[:middle]) if half]
+
+
+def _is_too_long(exchange: Exchange) -> bool:
+    """Whether the endpoint rejected a question for its length."""
+    response = exchange.line.response if exchange.line is not None else None
+    is_rejected = response is not None and response.status_code in (400, 413, 422)
+    return is_rejected and _LENGTH.search(exchange.reason or "") is not None
 
 
 def _is_late(sent: Sent) -> bool:
