@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from relabel_assets.intake.input_limits import MAX_TOKENS
 from relabel_assets.intake.text import one_line
+from relabel_assets.plural import counted
 from relabel_assets.teacher.prices import read_usage
 from relabel_assets.teacher.reply_object import last_object, only_object, without_thoughts
 
@@ -121,7 +122,7 @@ def answer_text(body: Any) -> AnswerText | ParsedReply:
 def _empty(body: Any, message: Mapping[str, Any]) -> ParsedReply:
     """The reply of a message without an answer's text."""
     content, n_reasoning = message.get("content"), _reasoning_tokens(body)
-    after = f" after {n_reasoning:,} tokens of reasoning" if n_reasoning else ""
+    after = f" after {counted(n_reasoning, 'token')} of reasoning" if n_reasoning else ""
     is_text = content is None or isinstance(content, str | Sequence)
     no_text = "" if is_text else f": its content is no text, but {quoted(_as_text(content))}"
     return ParsedReply("unparseable", f"the reply is empty{after}{no_text}")
@@ -217,11 +218,11 @@ def _why_cut(body: Any, cut: set[str], text: str, is_thinking: bool) -> str:
     if "model_context_window_exceeded" in cut:
         return "the model's context is full: lower teacher.max_document_tokens"
     usage, n_reasoning = read_usage(body), _reasoning_tokens(body)
-    n_tokens = f" {usage.completion_tokens:,}" if usage is not None else ""
+    n_tokens = "all tokens" if usage is None else counted(usage.completion_tokens, "token")
     remedy = "raise teacher.max_completion_tokens"
     if not text and (is_thinking or n_reasoning):
-        return f"the model's reasoning used up all{n_tokens} tokens, and no answer came: {remedy}"
-    after = f" after{n_tokens} tokens" if n_tokens else ""
+        return f"the model's reasoning used up {n_tokens}, and no answer came: {remedy}"
+    after = "" if usage is None else f" after {n_tokens}"
     says = f". It says {quoted(text)}" if text else ""
     return f"the reply was cut at the token limit{after}: {remedy}{says}"
 

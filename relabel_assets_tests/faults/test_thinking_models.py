@@ -93,7 +93,7 @@ def assert_stopped(labels: pl.DataFrame, notices: list[str], n_cut: int) -> None
     assert unsent.height == labels.height - n_cut
     assert unsent["status_reason"].str.starts_with("not sent: every reply was cut").all()
     (notice,) = (notice for notice in notices if notice.startswith("stopped early"))
-    assert "the model's reasoning used up all 20 tokens" in notice and SETTING in notice
+    assert "the model's reasoning used up 20 tokens" in notice and SETTING in notice
 
 
 def test_a_live_run_in_which_every_reply_is_cut_stops_early(tmp_path: Path) -> None:

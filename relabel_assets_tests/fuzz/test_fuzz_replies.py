@@ -83,6 +83,9 @@ RIGHT: tuple[Callable[[int], str], ...] = (
 WRONG: tuple[Callable[[int], str], ...] = (
     lambda grade: f'It says {{"grade": {wrong(grade)}}}, so {{"grade"',
     lambda grade: f'{{"grade": {wrong(grade)}, "grade": {grade}}}',
+    lambda grade: f'{{"grade": {grade}, "grade": {wrong(grade)}}}',
+    lambda grade: f'So <think>it is {{"grade": {wrong(grade)}}}',
+    lambda grade: f'{{"grade": {wrong(grade)}}} <think>or less?',
     lambda grade: f'<think>{{"grade": {wrong(grade)}}}',
     lambda grade: f'{{"grade": {wrong(grade)}}} <think>No, less.</think>',
     lambda grade: f"I would say {wrong(grade)}",

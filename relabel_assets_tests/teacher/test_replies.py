@@ -244,7 +244,7 @@ def test_reasoning_that_used_up_the_tokens_is_named_as_such(
     reply = read(body)
     assert isinstance(reply, ParsedReply) and reply.is_cut
     assert reply.reason == (
-        "the model's reasoning used up all 20 tokens, and no answer came: "
+        "the model's reasoning used up 20 tokens, and no answer came: "
         "raise teacher.max_completion_tokens"
     )
 
@@ -254,11 +254,21 @@ def test_a_full_context_names_the_length_of_documents() -> None:
     assert isinstance(reply, ParsedReply) and "teacher.max_document_tokens" in str(reply.reason)
 
 
-def test_an_empty_reply_that_was_not_cut_names_its_reasoning_and_may_come_again() -> None:
+@pytest.mark.parametrize(("count", "named"), [(1, "1 token"), (1380, "1,380 tokens")])
+def test_an_empty_reply_that_was_not_cut_names_its_reasoning_and_may_come_again(
+    count: int, named: str
+) -> None:
     body = chat_body("")
-    body["usage"]["completion_tokens_details"] = {"reasoning_tokens": 380}
-    expected = ParsedReply("unparseable", "the reply is empty after 380 tokens of reasoning")
+    body["usage"]["completion_tokens_details"] = {"reasoning_tokens": count}
+    expected = ParsedReply("unparseable", f"the reply is empty after {named} of reasoning")
     assert read(body) == expected and not expected.is_cut
+
+
+def test_a_cut_reply_without_usage_names_no_number() -> None:
+    body = finished("length", "so lo") | {"usage": None}
+    assert str(read(body).reason).startswith("the reply was cut at the token limit: raise ")  # type: ignore[union-attr]
+    body = finished("length", "", reasoning="hm") | {"usage": None}
+    assert str(read(body).reason).startswith("the model's reasoning used up all tokens, and")  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("count", [-1, 0, True, "7", 10**300, 1.5, None, [7]])

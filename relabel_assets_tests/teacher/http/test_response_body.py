@@ -106,3 +106,10 @@ def test_anything_else_is_no_json(text: str) -> None:
 def test_odd_pieces_add_nothing(piece: dict[str, Any]) -> None:
     body = parse_body(stream(piece, *WHOLE, piece))
     assert body["choices"][0]["message"]["content"] == '{"rationale": "r", "grade": 2}'
+
+
+def test_of_a_member_that_occurs_twice_neither_is_kept() -> None:
+    assert parse_body('{"choices": [1], "id": "a", "choices": [2]}') == {"id": "a"}
+    delta = '{"delta": {"content": "1", "role": "r", "content": "2"}, "finish_reason": "stop"}'
+    choice = {"message": {"role": "r"}, "finish_reason": "stop"}
+    assert parse_body(f'data: {{"choices": [{delta}]}}\n\n') == {"choices": [choice]}
