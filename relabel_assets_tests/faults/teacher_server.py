@@ -164,6 +164,7 @@ class TeacherServer:
         self.answered: Counter[str] = Counter()  # by key: a good reply was written out whole
         self.bodies: dict[str, dict[str, Any]] = {}
         self.authorizations: Counter[str] = Counter()
+        self.paths: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
         self.port = 0
 
@@ -218,6 +219,7 @@ class TeacherServer:
         }
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
         self.authorizations[headers.get("authorization", "")] += 1
+        self.paths[head.split(" ")[1]] += 1
         body = json.loads(raw)
         key = request_key(body)
         self.requests[key] += 1
@@ -240,7 +242,8 @@ class TeacherServer:
 
     async def _answer(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str) -> bool:
         name, (status, headers, answer) = self.reply(body, key)
-        data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+        text = answer if isinstance(answer, str | bytes) else json.dumps(answer)
+        data = text.encode() if isinstance(text, str) else text
         lines = [
             f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}",
             "content-type: application/json",
