@@ -21,18 +21,17 @@ from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.intake.text import one_line
 from relabel_assets.teacher.batch.remote_batch import RemoteBatch, member_text, read_batch, tag_of
 from relabel_assets.teacher.batch.result_lines import limited_lines
-from relabel_assets.teacher.error_body import read_error
-from relabel_assets.teacher.http.connection_faults import connection_fault
+from relabel_assets.teacher.http.connection_faults import CONNECTION, connection_fault
 from relabel_assets.teacher.http.credentials import base_url_of, read_key, redactor_of
 from relabel_assets.teacher.http.response_body import body_text, parse_body
 from relabel_assets.teacher.requests import URL
 from relabel_assets.teacher.sending.endpoint import (
     address_of,
     azure_settings,
-    endpoint_name,
     made_client,
     made_http_client,
 )
+from relabel_assets.teacher.verdict import UNREACHABLE, Verdict, judge
 
 # Not measured: batches of one account that are searched for a tag. The one we look for is recent.
 _MOST_LISTED = 1000
@@ -41,6 +40,9 @@ _RETRIES = 5  # by the client, of every call but `create`. Not measured
 _DOWNLOADS = 3  # of a file whose body breaks off. Not measured
 _SHORTEST_TIMEOUT_S = 60  # a file of 200 MB takes longer than a reply
 _LONGEST_DOWNLOAD_S = 3600  # of a file. Not measured: 8 GB at 2 MB/s take as long
+
+_NO_SUCH = (404, 405, 501)  # statuses of a server without a Batch API, or without the batch
+_STAY_OUT = "Batches that are out stay out, and running again picks them up."
 
 T = TypeVar("T")
 
@@ -97,7 +99,11 @@ class BatchEndpoint:
                     metadata=dict(metadata),
                 )
                 return read_batch(self._parsed(response))
-            except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError):
+            except openai.RateLimitError as error:
+                if self._verdict(error).action == "exhausted":
+                    raise  # the next call would not differ
+                return None
+            except (openai.APIConnectionError, openai.InternalServerError):
                 return None
             except ValueError:  # an answer that is no batch
                 return None
@@ -181,27 +187,38 @@ class BatchEndpoint:
 
         from relabel_assets.teacher.sending.bounded_http import UnusableResponse
 
-        name = endpoint_name(self._config)
+        address = address_of(self._config)
         if isinstance(error, openai.APIStatusError):
-            reason = read_error(self._error_body(error)).summary or f"HTTP {error.status_code}"
-        elif isinstance(error, openai.APIConnectionError):
-            _, reason = connection_fault(error, address_of(self._config))
-            reason = self.redactor.text(reason)
-        else:
-            reason = one_line(self.redactor.text(reason_of(error)))
-        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return f"the endpoint {name} denies access: {reason}. Check OPENAI_API_KEY."
-        if isinstance(error, openai.NotFoundError):
+            return self._denial(error, address)
+        code, reason = UNREACHABLE, reason_of(error)
+        if isinstance(error, openai.APIConnectionError):
+            code, reason = connection_fault(error, address)
+        elif not isinstance(error, UnusableResponse):
+            code = CONNECTION
+        reason = one_line(self.redactor.text(reason))
+        if code == UNREACHABLE:
+            return f"the endpoint {address} cannot be used: {reason}. Check teacher.base_url."
+        return f"the endpoint {address} does not answer as it should: {reason}. {_STAY_OUT}"
+
+    def _denial(self, error: Any, address: str) -> str:
+        """The message for an error's status."""
+        verdict = self._verdict(error)
+        reason = verdict.reason
+        if verdict.action == "exhausted":
+            return f"the endpoint's quota or money is spent ({reason}). {_STAY_OUT}"
+        if error.status_code in _NO_SUCH:
             return (
-                f"the endpoint {name} knows no such batch or file, or has no Batch API: {reason}. "
+                f"the endpoint {address} knows no such batch or file, or has no Batch API: {reason}. "
                 "Servers of your own mostly have none: set teacher.mode: live."
             )
-        if isinstance(error, UnusableResponse):
-            return f"the endpoint {name} cannot be used: {reason}. Check teacher.base_url."
-        return (
-            f"the endpoint {name} does not answer as it should: {reason}. Batches that are out stay "
-            "out, and running again picks them up."
-        )
+        if verdict.action == "denied":
+            key = "AZURE_OPENAI_API_KEY" if self._config.api == "azure" else "OPENAI_API_KEY"
+            return f"the endpoint {address} denies access: {reason}. Check {key}."
+        return f"the endpoint {address} does not answer as it should: {reason}. {_STAY_OUT}"
+
+    def _verdict(self, error: Any) -> Verdict:
+        """The verdict on an error's response."""
+        return judge(error.status_code, self._error_body(error))
 
     def _error_body(self, error: Any) -> Any:
         """The body of an error's response, without secrets: parsed, or as text."""
