@@ -33,7 +33,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="teacher",
-    code_version="3",
+    code_version="4",
     kinds={"polars"},
     settings=_settings,
     files=("queries", "reference_labels"),

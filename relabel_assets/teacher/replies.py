@@ -109,6 +109,13 @@ def answer_text(body: Any) -> AnswerText | ParsedReply:
         return ParsedReply("refused", refusal)
     if not isinstance(message, Mapping):
         return ParsedReply("unparseable", f"no message in the response: {quoted(_as_text(choice))}")
+    return _answer_in(message, choice, body)
+
+
+def _answer_in(
+    message: Mapping[str, Any], choice: Mapping[str, Any], body: Any
+) -> AnswerText | ParsedReply:
+    """The answer in a message that is no refusal. A reply that was cut has none."""
     text, reasoning = _text(message), _reasoning(message)
     is_empty = not without_thoughts(text).strip()
     if cut := _finish_words(choice) & _CUT:
@@ -116,16 +123,20 @@ def answer_text(body: Any) -> AnswerText | ParsedReply:
         return ParsedReply("unparseable", reason, is_cut=True)
     if not is_empty:
         return AnswerText(text)
-    return AnswerText(reasoning, is_reasoning=True) if reasoning else _empty(body, message)
+    if reasoning:
+        return AnswerText(reasoning, is_reasoning=True)
+    return ParsedReply("unparseable", _why_empty(body, message.get("content"), text))
 
 
-def _empty(body: Any, message: Mapping[str, Any]) -> ParsedReply:
-    """The reply of a message without an answer's text."""
-    content, n_reasoning = message.get("content"), _reasoning_tokens(body)
+def _why_empty(body: Any, content: Any, text: str) -> str:
+    """The reason of a message whose `text` has no answer."""
+    if text.strip():
+        return f"the reply has thoughts and no answer after them: {quoted(text)}"
+    if content is not None and not isinstance(content, str | Sequence):
+        return f"the reply is empty: its content is no text, but {quoted(_as_text(content))}"
+    n_reasoning = _reasoning_tokens(body)
     after = f" after {counted(n_reasoning, 'token')} of reasoning" if n_reasoning else ""
-    is_text = content is None or isinstance(content, str | Sequence)
-    no_text = "" if is_text else f": its content is no text, but {quoted(_as_text(content))}"
-    return ParsedReply("unparseable", f"the reply is empty{after}{no_text}")
+    return f"the reply is empty{after}"
 
 
 def _only_choice(body: Any) -> Mapping[str, Any] | ParsedReply:
