@@ -31,6 +31,7 @@ Action = Literal[
     "unusable",
 ]
 _BUSY = (408, 409, 425, 429)  # timeout, conflict, too early, too many requests
+_PAGE_START = 60  # characters of a page that is no JSON: its title, mostly
 _FINAL_5XX = (501, 505)  # the server has no such function, or no such HTTP
 # No key, no right, no such model or address: wrong key, proxy or path. 410: a model that is gone.
 _DENIED = (401, 403, 404, 405, 407, 410)
@@ -103,7 +104,7 @@ class Verdict:
 
     action: Action
     reason: str | None = None
-    is_down: bool = False  # a sign that the endpoint is down, not just busy
+    is_down: bool = False  # a sign that the endpoint is down or hidden, not just busy
     retry_after_s: float | None = None
     params: tuple[str, ...] = ()
 
@@ -142,8 +143,10 @@ def judge(
 
 def _judge_success(status_code: int, body: Any, headers: Mapping[str, str]) -> Verdict:
     if isinstance(body, str):
-        what = "a body that is not JSON" if body.strip() else "an empty body"
-        return Verdict("retry", f"HTTP {status_code} with {what}")
+        start = cut(body)[:_PAGE_START]
+        what = f"a body that is not JSON: {start!r}" if start else "an empty body"
+        # Something else answers in the endpoint's place, a login or a proxy; or it is broken.
+        return Verdict("retry", f"HTTP {status_code} with {what}", is_down=True)
     error = error_in_answer(body)
     if error is None:
         return Verdict("use")

@@ -24,7 +24,8 @@ def error(code: object = None, message: str = "m") -> dict[str, object]:
         (200, {**CHOICES, "error": None}, "use", False),
         (200, {**CHOICES, **error()}, "use", False),  # it answered all the same
         # no answer inside a success
-        (200, "<html>a login page</html>", "retry", False),
+        (200, "<html>a login page</html>", "retry", True),
+        (204, "", "retry", True),
         (200, error(message="upstream failed"), "retry", False),
         (200, {"choices": [], **error()}, "retry", False),
         # the endpoint could not answer now
@@ -90,7 +91,7 @@ def test_a_reason_has_the_status_and_the_endpoints_message() -> None:
         == "an error inside HTTP 200: upstream failed"
     )
     assert judge(200, error("E7", "")).reason == "an error inside HTTP 200: E7"
-    assert judge(200, "text").reason == "HTTP 200 with a body that is not JSON"
+    assert judge(200, "a\n page").reason == "HTTP 200 with a body that is not JSON: 'a page'"
     assert judge(204, " ").reason == "HTTP 204 with an empty body"
 
 

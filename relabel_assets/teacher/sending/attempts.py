@@ -27,6 +27,8 @@ _DENIALS = 3
 # Rejections with the same words since the last answer that stop the run. Not measured: a document that no
 # endpoint takes is asked about a few times in a row, and ten requests tell nothing that a thousand would.
 _REJECTIONS = 10
+# Successes without JSON, from the start of a run, that end it. Not measured: a challenge passes sooner.
+_PAGES = 10
 _ODD_WORDS = re.compile(
     r"\S*[\d_]\S*"
 )  # of a complaint: numbers, ids, names, which differ each time
@@ -52,6 +54,7 @@ class SendingState:
     rejections: Counter[str] = field(
         default_factory=Counter
     )  # since the last answer, by their words
+    n_pages: int = 0  # responses without JSON since the last answer
     n_sent: Counter[str] = field(default_factory=Counter)  # in this run, by key
     failure: str | None = None  # the last sign that the endpoint is down
     is_answered: bool = False  # whether the endpoint answered any request of this run
@@ -215,6 +218,9 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
         context.dialects.mark_answered(request.model, outgoing.dialect)
         state.is_answered, state.denials = True, 0
         state.rejections.clear()
+        state.n_pages = 0
+    elif response.is_answer and isinstance(response.body, str):
+        _count_page(state, outgoing, verdict)
     return Sent(line, verdict)
 
 
@@ -243,6 +249,18 @@ def deny(state: SendingState, outgoing: Outgoing, verdict: Verdict) -> None:
     raise TeacherError(
         f"{message} Nothing more was sent; answers received so far are in the ledger and will not be "
         "asked again."
+    )
+
+
+def _count_page(state: SendingState, outgoing: Outgoing, verdict: Verdict) -> None:
+    """Count a success without JSON. Raise TeacherError if the endpoint answers with nothing else."""
+    state.n_pages += 1
+    if state.n_pages < _PAGES or state.is_answered:
+        return
+    raise TeacherError(
+        f"the endpoint {state.endpoint.address(outgoing.request.url)} does not answer as a teacher: "
+        f"{verdict.reason}. Check teacher.base_url; a login or a proxy may stand in front of it. "
+        "Nothing more was sent."
     )
 
 

@@ -210,3 +210,23 @@ def test_an_endpoint_that_is_down_is_named_with_its_address_and_the_reason(tmp_p
         f"not sent: the endpoint {address} is down (no resp"
     )
     assert down.sum() > 20
+
+
+def test_an_endpoint_that_answers_with_pages_alone_ends_the_run(tmp_path: Path) -> None:
+    server = TeacherServer(lambda body, key, nth: "page" if is_hidden() else None)
+    server.answers["page"] = lambda grade: (200, {}, "<html><title>Sign in</title></html>")
+    with server.running():
+        is_hidden = lambda: True  # noqa: E731
+        with pytest.raises(
+            TeacherError, match=r"not JSON: '<html><title>Sign in.*a login or a proxy"
+        ):
+            grade(tmp_path, server, make_pairs(20), max_concurrency=1)
+        assert server.requests.total() == 10
+        # Where it has answered, a challenge may pass: it is waited for as for an endpoint that is down.
+        is_hidden = lambda: server.requests.total() > 20  # noqa: E731
+        labels = grade(tmp_path, server, make_pairs(50), max_concurrency=1)
+        assert (labels["status"] == "ok").sum() == 10
+        assert labels["status_reason"].drop_nulls().str.contains("is down").sum() > 30
+        is_hidden = lambda: 40 < server.requests.total() < 50  # noqa: E731
+        labels = grade(tmp_path, server, make_pairs(50), max_concurrency=1, max_retries=20)
+        assert set(labels["status"]) == {"ok"}
