@@ -48,8 +48,12 @@ def chat_body(content: Any, **message: Any) -> dict[str, Any]:
     }
 
 
+def _answer(grade: int) -> str:
+    return json.dumps({"rationale": "because", "grade": grade})
+
+
 def good_reply(grade: int) -> dict[str, Any]:
-    return chat_body(json.dumps({"rationale": "because", "grade": grade}))
+    return chat_body(_answer(grade))
 
 
 def error_body(message: str, code: str | None = None) -> dict[str, Any]:
@@ -98,6 +102,27 @@ ANSWERS: dict[str, Callable[[int], tuple[int, dict[str, str], Any]]] = {
     "fraction": lambda grade: (200, {}, chat_body('{"rationale": "r", "grade": 1.5}')),
     "boolean": lambda grade: (200, {}, chat_body('{"rationale": "r", "grade": true}')),
     "refusal": lambda grade: (200, {}, chat_body(None, refusal="I cannot help with that.")),
+    "draft in reasoning": lambda grade: (
+        200,
+        {},
+        chat_body("", reasoning_content=f"Maybe {_answer((grade + 1) % 4)}, but it has no date."),
+    ),
+    "thoughts without an end": lambda grade: (
+        200,
+        {},
+        chat_body(f"So <think>it is {_answer((grade + 1) % 4)}"),
+    ),
+    "grade twice": lambda grade: (
+        200,
+        {},
+        chat_body(f'{{"grade": {grade}, "rationale": "r", "grade": {(grade + 1) % 4}}}'),
+    ),
+    "two choices": lambda grade: (
+        200,
+        {},
+        chat_body(_answer(grade))
+        | {"choices": [chat_body(_answer(g))["choices"][0] for g in (grade, (grade + 1) % 4)]},
+    ),
     # not faults: ways in which servers differ
     "fence": lambda grade: (
         200,
@@ -136,8 +161,40 @@ ANSWERS: dict[str, Callable[[int], tuple[int, dict[str, str], Any]]] = {
             json.dumps({"rationale": "r", "grade": grade}), reasoning_content="hm", refusal=None
         ),
     ),
+    "thoughts": lambda grade: (
+        200,
+        {},
+        chat_body(f"Maybe {_answer((grade + 1) % 4)}? No.\n</think>\n\n{_answer(grade)}"),
+    ),
+    "answer as reasoning": lambda grade: (
+        200,
+        {},
+        chat_body(None, reasoning_content=_answer(grade)),
+    ),
+    "tool call": lambda grade: (
+        200,
+        {},
+        chat_body(None, tool_calls=[{"function": {"name": "f", "arguments": _answer(grade)}}]),
+    ),
+    "raw line break": lambda grade: (
+        200,
+        {},
+        chat_body(f'{{"rationale": "two\nlines", "grade": {grade}}}'),
+    ),
 }
-DIFFERENCES = ("fence", "digit string", "float", "parts", "no usage", "null usage", "reasoning")
+DIFFERENCES = (
+    "fence",
+    "digit string",
+    "float",
+    "parts",
+    "no usage",
+    "null usage",
+    "reasoning",
+    "thoughts",
+    "answer as reasoning",
+    "tool call",
+    "raw line break",
+)
 FAULTS = (
     *(name for name in ANSWERS if name not in DIFFERENCES),
     "reset",
