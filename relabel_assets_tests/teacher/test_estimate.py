@@ -112,3 +112,13 @@ def test_only_a_live_teacher_has_minutes(mode: str) -> None:
     config = TeacherConfig.model_validate({"mode": mode})
     total = estimate([WORKLOAD], {}, PRICE, config)
     assert (total.minutes, total.bottleneck) == (None, f"teacher.mode is {mode}")
+
+
+def test_questions_that_share_a_request_are_one_request_to_send() -> None:
+    workload = Workload("m", n_requests=3, n_answered=1).with_unanswered(500, 40, n_questions=10)
+    assert (workload.n_requests, workload.n_unanswered, workload.n_to_send) == (13, 12, 3)
+    assert workload.prompt_tokens == 500
+    assert workload.scaled(26).n_to_send == 26 - 2 * workload.n_shared
+    total = estimate([workload], {"m": ObservedUsage(50, 1.0, 20, 0.5)}, PRICE, UNLIMITED)
+    assert total.completion_tokens == 12 * 20  # each question has an answer of its own
+    assert total.minutes == pytest.approx(3 * 0.5 / 10 / 60)  # and each request one wait
