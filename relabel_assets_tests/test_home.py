@@ -42,6 +42,21 @@ def test_an_odd_value_is_refused_with_the_allowed_ones(
         settings_from_environment()
 
 
+@pytest.mark.parametrize(("value", "expected"), [("", 20.0), ("0", 0.0), ("2.5", 2.5)])
+def test_the_limit_on_vectors_is_a_number_of_gigabytes(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: float
+) -> None:
+    monkeypatch.setenv("RELABEL_VECTORS_GB", value)
+    assert settings_from_environment().vectors_gb == expected
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "20 GB"])
+def test_another_limit_on_vectors_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("RELABEL_VECTORS_GB", value)
+    with pytest.raises(ConfigError, match=f"RELABEL_VECTORS_GB is '{value}'. Allowed: a number of"):
+        settings_from_environment()
+
+
 @pytest.mark.parametrize("place", ["", "/etc", "../models", "models/../../x", "models/.."])
 def test_a_row_names_no_place_outside_the_home(tmp_path: Path, place: str) -> None:
     with pytest.raises(WarehouseError, match="outside RELABEL_HOME"):

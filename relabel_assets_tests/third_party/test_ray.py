@@ -17,6 +17,7 @@ from relabel_assets.labeling.chunk import PairChunk, in_process
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets.labeling.ray_engine import on_ray
 from relabel_assets.student import Labeler
+from relabel_assets.student.vectors.store import VectorStore
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
@@ -77,17 +78,21 @@ def test_a_lost_node_loses_and_repeats_no_row(
         killed.set()
 
     threading.Thread(target=kill_after_a_part, daemon=True).start()
-    engine = on_ray(student, address=cluster.address, n_actors=2)
+    store = VectorStore(tmp_path / "vectors")
+    engine = on_ray(student, address=cluster.address, n_actors=2, store=store)
     label_file(tmp_path / "pairs.parquet", tmp_path / "out.parquet", engine=engine, **settings)
     assert killed.wait(30)
+    # Two students may meet a document at the same time.
+    assert len(bodies) <= store.counts["documents_read"] <= 2 * len(bodies)
     labels = pl.read_parquet(tmp_path / "out.parquet")
     assert labels["row"].to_list() == list(range(len(rows)))
     label_file(
         tmp_path / "pairs.parquet",
         tmp_path / "here.parquet",
-        engine=in_process(Labeler.load(student)),
+        engine=in_process(Labeler.load(student, store=(local := VectorStore(store.folder)))),
         **settings,
     )
+    assert local.counts == {"documents_read": 0, "documents_from_store": len(bodies)}
     here = pl.read_parquet(tmp_path / "here.parquet")
     assert labels["grade"].to_list() == here["grade"].to_list()
     # A driver that is killed after some batches: a rerun grades the others alone.

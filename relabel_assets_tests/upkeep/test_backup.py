@@ -47,6 +47,7 @@ def test_a_backup_holds_rows_models_ledger_and_reports_and_no_scratch_files(tmp_
         "scratch/index/x",
         "parquet/seed_docs/rows.parquet",
         "labels.duckdb",
+        "vectors/base/a.vectors",
     )
     for name in (*included, *left_out):
         (home.path / name).parent.mkdir(parents=True, exist_ok=True)
