@@ -70,6 +70,7 @@ def test_spellings_of_a_digit_are_added_up() -> None:
         ([("2", 0.5)], True),
         ([("2", 0.49), ("x", 0.51)], False),  # mostly not about the grade
         ([("2", 0.49), ("7", 0.51)], False),  # no grade of this rubric
+        ([("2", 0.49), ("4", 0.51)], False),  # nor this: 0 to 3
         ([("2", 0.49), ("22", 0.51)], False),
         ([("2", 0.6), ("2", 0.6)], False),  # more than there can be
         ([("2", 0.505), ("1", 0.5)], True),  # rounding
