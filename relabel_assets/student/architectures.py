@@ -64,7 +64,7 @@ class _LateInteraction:
         return LateInteraction.untrained(config)
 
     def train(self, task: TrainingTask) -> TrainedGrader:
-        from relabel_assets.student.late_interaction.student import train
+        from relabel_assets.student.training.late_interaction_training import train
 
         return train(task)
 

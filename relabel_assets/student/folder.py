@@ -15,6 +15,7 @@ from relabel_assets.intake.json_text import parse_json
 from relabel_assets.intake.one_input import SetAside, reason_of
 from relabel_assets.intake.regular_files import read_regular
 from relabel_assets.student.calibration import Calibration
+from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.late_interaction.head import Head
 from relabel_assets.student.late_interaction.stuffing import StuffingGuard
 
@@ -44,6 +45,7 @@ class Settings(pydantic.BaseModel):
     head: Head | None = None  # late interaction only
     stuffing: StuffingGuard | None = None  # late interaction with `hardening` only
     token_weight: list[float] = []  # late interaction only
+    cascade: Cascade | None = None  # late interaction only
     prompt: dict[str, str] | None = None  # decoders only
     training_set_hash: str
     seed: int

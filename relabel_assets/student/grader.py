@@ -7,7 +7,7 @@ What belongs here: these types, without torch. What does not: the architectures 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 from numpy.typing import NDArray
@@ -32,6 +32,28 @@ class Grader(Protocol):
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the model's files into `folder`, and return the model's part of student.json."""
+        ...
+
+
+@dataclass(frozen=True)
+class PairEvidence:
+    """What a grader computes of N pairs for a cascade (student/cascade/), beside their scores.
+
+    `vectors` (N, H) are the documents' unit mean vectors, `features` (N, F) the pairs' z-scores.
+    """
+
+    vectors: NDArray
+    features: NDArray
+
+
+@runtime_checkable
+class EvidenceGrader(Grader, Protocol):
+    """A grader that can be the first stage of a cascade."""
+
+    def scores_and_evidence(
+        self, pairs: pl.DataFrame, progress: Progress = silent
+    ) -> tuple[NDArray, PairEvidence]:
+        """The score of each row of `pairs`, (N,), and its evidence."""
         ...
 
 
@@ -78,7 +100,8 @@ class TrainedGrader:
 
     `scores` are for the calibration, on the rows of `is_unseen` (N,): nothing that made them was
     fitted to the grade of their pair, as far as that can be. `scores_without_dev` are from before any
-    part of the grader was fitted to dev grades: dev metrics are computed on these.
+    part of the grader was fitted to dev grades: dev metrics are computed on these. `evidence` is of
+    the pairs too; None for a grader that cannot be the first stage of a cascade.
     """
 
     grader: Grader
@@ -86,3 +109,4 @@ class TrainedGrader:
     is_unseen: NDArray
     scores_without_dev: NDArray
     history: Sequence[Epoch]
+    evidence: PairEvidence | None = None

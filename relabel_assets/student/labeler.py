@@ -20,8 +20,10 @@ from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.calibration import Calibration, expected_grades, fit_calibration
+from relabel_assets.student.cascade.cascade import Cascade
+from relabel_assets.student.cascade.known_grades import ScoredPairs, rows_by_query
 from relabel_assets.student.folder import not_a_student, read_settings
-from relabel_assets.student.grader import Grader
+from relabel_assets.student.grader import EvidenceGrader, Grader
 from relabel_assets.student.vectors.store import VectorStore
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 
@@ -32,12 +34,14 @@ _TRIAL = {"text": ["parental leave"], "body": ["Parents may take 480 days of lea
 class Labeler:
     """A grader with its calibration, which gives grade probabilities, and its cut points.
 
-    The cut points, `points`, turn the expected grade into a grade.
+    The cut points, `points`, turn the expected grade into a grade. `cascade` grades pairs of a query
+    some of whose grades are known; only a trained late-interaction student has one.
     """
 
     grader: Grader
     calibration: Calibration
     points: list[float]
+    cascade: Cascade | None = None
 
     @classmethod
     def load(cls, folder: Path | str, *, store: VectorStore | None = None) -> "Labeler":
@@ -56,7 +60,7 @@ class Labeler:
         made = architecture(settings.architecture)
         try:
             grader = made.load(folder, settings)
-            labeler = cls(grader, settings.calibration, settings.cut_points)
+            labeler = cls(grader, settings.calibration, settings.cut_points, settings.cascade)
             if not np.isfinite(grader.scores(_with_all_columns(pl.DataFrame(_TRIAL)))).all():
                 raise ValueError("its score of a pair is no number")
         except RelabelError:
@@ -101,15 +105,42 @@ class Labeler:
         [3, 0]
         """
         pairs = _without_hidden_text(_with_all_columns(pairs))
-        probs = self.calibration.grade_probs(self.grader.scores(pairs, progress))
-        # Rounding may put a sum or a difference of probabilities just outside its range.
+        probs = self._grade_probs(self.grader.scores(pairs, progress))
         expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
-        probs = np.clip(probs, 0, 1)
         return pairs.select("query_id", "doc_id").with_columns(
             grade=pl.Series(grades_from(expected, self.points), dtype=pl.Int64),
             expected_grade=pl.Series(expected, dtype=pl.Float64),
             grade_probs=pl.Series(probs.tolist(), dtype=pl.List(pl.Float64)),
         )
+
+    def score(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> ScoredPairs:
+        """`pairs`, as for `grade`, scored for a cascade: to be graded with any known grades.
+
+        Raises StudentError for an unusable pair, and for a student without a second stage.
+
+        >>> Labeler.load("models/people").score(pairs).grade(known)  # doctest: +SKIP
+        """
+        if self.cascade is None or not isinstance(self.grader, EvidenceGrader):
+            raise StudentError(
+                "this student grades each pair alone, and cannot use known grades. Train one with "
+                "`student: {architecture: late_interaction}`: relabel run --select student_model+"
+            )
+        pairs = _without_hidden_text(_with_all_columns(pairs))
+        scores, evidence = self.grader.scores_and_evidence(pairs, progress)
+        return ScoredPairs(
+            keys=pairs.select("query_id", "doc_id"),
+            rows=rows_by_query(pairs["query_id"]),
+            grade_probs=self._grade_probs(scores),
+            evidence=evidence,
+            cascade=self.cascade,
+        )
+
+    def _grade_probs(self, scores: NDArray) -> NDArray:
+        """The probability of each grade, (N, n_grades).
+
+        Rounding may put a difference of probabilities just outside its range.
+        """
+        return np.clip(self.calibration.grade_probs(scores), 0, 1)
 
 
 def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:

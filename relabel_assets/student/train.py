@@ -25,10 +25,14 @@ from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.calibration import (
+    Calibration,
     expected_calibration_error,
     expected_grades,
     reliability,
 )
+from relabel_assets.student.cascade.cascade import Cascade, fit_cascade
+from relabel_assets.student.cascade.known_grades import rows_by_query
+from relabel_assets.student.cascade.residual_process import QueryPairs
 from relabel_assets.student.folder import SETTINGS, Settings, model_card
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.identity import student_id, training_set_hash
@@ -67,9 +71,9 @@ def train_student(
 
     The train split trains, and the dev split chooses the epoch. Late interaction's head and guard, the
     calibration and the cut points are fitted twice afterwards. A first fit, to train, gives the dev
-    metrics. The second, to train and dev together, is saved. Calibration and cut points are fitted to
-    scores of heads that had not seen the pair's query. With `hardening`, stuffed documents are
-    trained on too (stuffed_documents.py).
+    metrics. The second, to train and dev together, is saved. Calibration, cut points and the second
+    stage of a cascade are fitted to scores of heads that had not seen the pair's query. With
+    `hardening`, stuffed documents are trained on too (stuffed_documents.py).
 
     `corpus` has documents of the corpus, graded or not (see corpus_sample). Without it, late
     interaction uses the documents of `pairs`. Vectors of documents are kept in `store`. Raises
@@ -106,6 +110,7 @@ def train_student(
         "n_grades": rubric.n_grades,
         "calibration": calibration,
         "cut_points": points,
+        "cascade": _cascade(pairs, trained, calibration, points, config.seed),
         "training_set_hash": set_hash,
         "seed": config.seed,
         "n_train_pairs": n_train,
@@ -144,6 +149,25 @@ def _train(
         pairs, is_train, stuffed, corpus, config, rubric, dev_metric, progress, store
     )
     return architecture(config.architecture).train(task)
+
+
+def _cascade(
+    pairs: pl.DataFrame,
+    trained: TrainedGrader,
+    calibration: Calibration,
+    points: list[float],
+    seed: int,
+) -> Cascade | None:
+    """The second stage, fitted to scores of heads that had not seen the pair's query."""
+    evidence = trained.evidence
+    if evidence is None:
+        return None
+    probs, grades = calibration.grade_probs(trained.scores), pairs["grade"].to_numpy()
+    queries = [
+        (QueryPairs.of(probs[rows], evidence.vectors[rows], evidence.features[rows]), grades[rows])
+        for rows in rows_by_query(pairs["query_id"])
+    ]
+    return fit_cascade(queries, points, seed)
 
 
 def _dev_metrics(

@@ -57,8 +57,11 @@ class Head(pydantic.BaseModel):
 
     def scores(self, features: NDArray) -> NDArray:
         """The score of each row of `features`, (N,) from (N, F)."""
-        standard = _standardized(features, np.array(self.mean), np.array(self.spread))
-        return standard @ np.array(self.weight)
+        return self.z_scores(features) @ np.array(self.weight)
+
+    def z_scores(self, features: NDArray) -> NDArray:
+        """The z-scores of `features`, (N, F), clipped to four standard deviations."""
+        return _standardized(features, np.array(self.mean), np.array(self.spread))
 
 
 def fit_head(

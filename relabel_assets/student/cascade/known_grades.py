@@ -1,0 +1,81 @@
+"""Pairs that a student has scored, ready to be graded with any known grades.
+
+What belongs here: frames of pairs, cut into queries. What does not: one query (cascade.py), and scoring
+pairs (student/labeler.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from relabel_assets.student.cascade.asking import choose_pairs, pairs_to_ask
+from relabel_assets.student.cascade.cascade import Cascade
+from relabel_assets.student.cascade.residual_process import QueryPairs
+from relabel_assets.student.grader import PairEvidence
+
+
+@dataclass(frozen=True)
+class ScoredPairs:
+    """N pairs of Q queries: `keys` has their query_id and doc_id, `rows` the rows of each query.
+
+    `grade_probs` (N, n_grades) are the student's own. A query has all of its pairs here: what is known of
+    one that is elsewhere is not used.
+    """
+
+    keys: pl.DataFrame
+    rows: Sequence[NDArray]
+    grade_probs: NDArray
+    evidence: PairEvidence
+    cascade: Cascade
+
+    def to_ask(self, share: float, seed: int) -> pl.Series:
+        """Whether to ask about each pair, (N,): `share` of the pairs of each query, rounded."""
+        is_asked = np.zeros(self.keys.height, dtype=bool)
+        counts = pairs_to_ask([len(rows) for rows in self.rows], share, seed)
+        for rows, count in zip(self.rows, counts, strict=True):
+            chosen = choose_pairs(self.cascade.process, self._query(rows), int(count))
+            is_asked[rows[chosen]] = True
+        return pl.Series("is_asked", is_asked)
+
+    def grade(self, known: pl.Series) -> pl.DataFrame:
+        """The grade of each pair, in order, given the `known` grades (N,), which are null elsewhere.
+
+        The result has query_id, doc_id, grade, expected_grade, grade_probs and n_known, the number of
+        known grades of the pair's query. A known pair has its known grade; its expected grade and its
+        probabilities are what all known grades say, its own included.
+        """
+        is_known = known.is_not_null().to_numpy()
+        values = known.fill_null(0).to_numpy()
+        grades, expected = np.empty(len(values), dtype=np.int64), np.empty(len(values))
+        probs, n_known = np.empty_like(self.grade_probs), np.zeros(len(values), dtype=np.int64)
+        for rows in self.rows:
+            of_query = np.flatnonzero(is_known[rows])
+            graded = self.cascade.grade(
+                self._query(rows), self.grade_probs[rows], of_query, values[rows][of_query]
+            )
+            grades[rows], expected[rows] = graded.grade, graded.expected_grade
+            probs[rows], n_known[rows] = graded.grade_probs, len(of_query)
+        return self.keys.with_columns(
+            grade=pl.Series(np.where(is_known, values, grades), dtype=pl.Int64),
+            expected_grade=pl.Series(expected, dtype=pl.Float64),
+            grade_probs=pl.Series(probs.tolist(), dtype=pl.List(pl.Float64)),
+            n_known=pl.Series(n_known, dtype=pl.Int64),
+        )
+
+    def _query(self, rows: NDArray) -> QueryPairs:
+        vectors, features = self.evidence.vectors[rows], self.evidence.features[rows]
+        return QueryPairs.of(self.grade_probs[rows], vectors, features)
+
+
+def rows_by_query(query_ids: pl.Series) -> list[NDArray]:
+    """The rows of each query, in the order of their first.
+
+    >>> [rows.tolist() for rows in rows_by_query(pl.Series(["b", "a", "b"]))]
+    [[0, 2], [1]]
+    """
+    frame = pl.DataFrame({"query_id": query_ids}).with_row_index("row")
+    groups = frame.group_by("query_id", maintain_order=True).agg("row")
+    return [np.array(rows, dtype=int) for rows in groups["row"].to_list()]
