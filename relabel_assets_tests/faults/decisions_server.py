@@ -195,7 +195,8 @@ BODY_FAULTS: dict[str, Callable[[dict[str, Any]], Any]] = {
 HTTP_FAULTS = ("429", "429 retry-after", "500", "502 html", "503", "not json", "error in 200")
 HTTP_FAULTS += ("reset", "cut body")
 FAULTS = (*ANSWER_FAULTS, *BODY_FAULTS, *HTTP_FAULTS)
-REFUSAL = "refusal"  # final, and so none of FAULTS
+# A refusal is final, and so none of FAULTS.
+ANSWERS_TO_CHANGE = ANSWER_FAULTS | {"refusal": _refused}
 # No faults: ways in which a right response may differ.
 DIFFERENCES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "another order": lambda decision: {**decision, "answers": decision["answers"][::-1]},
@@ -238,8 +239,10 @@ class DecisionsServer(TeacherServer):
         fault_share: float = 1.0,
         max_tokens: int | None = None,
         max_questions: int = MAX_QUESTIONS,
+        cut_at: int | None = None,
     ) -> None:
         super().__init__(choose, latency_s)
+        self.cut_at = cut_at  # tokens of a prompt that are read; only the usage tells
         self.fault_share, self.max_tokens, self.max_questions = (
             fault_share,
             max_tokens,
@@ -266,20 +269,34 @@ class DecisionsServer(TeacherServer):
             return "400", (400, {}, error_body(complaint))
         name = self.choose(body, key, self.requests[key])
         decision = good_decision(body)
-        change_answer = (ANSWER_FAULTS | {REFUSAL: _refused}).get(name or "")
-        if change_answer is not None:
-            chance = random.Random(f"{key} {self.requests[key]}")
-            answers = []
-            for answer in decision["answers"]:
-                is_faulty = chance.random() < self.fault_share
-                answers += change_answer(answer) if is_faulty else [answer]
-            return name, (200, {}, {**decision, "answers": answers})
-        change = (BODY_FAULTS | DIFFERENCES).get(name or "")
-        if change is not None:
-            return name, (200, {}, change(decision))
+        if self.cut_at is not None:
+            usage = decision["usage"]
+            usage["input_tokens"] = min(usage["input_tokens"], self.cut_at)
+        chance = random.Random(f"{key} {self.requests[key]}")
+        changes = {
+            fault: self._changed_answers(change, chance)
+            for fault, change in ANSWERS_TO_CHANGE.items()
+        }
+        changes |= BODY_FAULTS | DIFFERENCES
+        if name in changes:
+            return name, (200, {}, changes[name](decision))
         if name in self.answers:  # those of HTTP; a chat's differences have the same names as ours
             return name, self.answers[name](0)
         return name, (200, {}, decision)
+
+    def _changed_answers(
+        self, change: Change, chance: random.Random
+    ) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """A change of a response: each of its answers has `change` with `fault_share`."""
+
+        def changed(decision: dict[str, Any]) -> dict[str, Any]:
+            answers = []
+            for answer in decision["answers"]:
+                is_changed = chance.random() < self.fault_share
+                answers += change(answer) if is_changed else [answer]
+            return {**decision, "answers": answers}
+
+        return changed
 
     def _over_limit(self, body: dict[str, Any]) -> str | None:
         n_tokens = estimate_prompt_tokens(body)

@@ -49,6 +49,10 @@ class RequestMetadata:
     asked_together: tuple[str, ...] = ()
     token_limit: int | None = None  # of the reply, as the request set it
 
+    # Why the prompt of these questions was cut (cut_prompts.py); empty if it was not. A question that is
+    # looked up alone cannot tell.
+    cut: str = ""
+
     @property
     def n_asked_together(self) -> int:
         """The number of questions in the request; 1 for a question asked alone."""

@@ -8,7 +8,7 @@ import asyncio
 import random
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.progress import duration
@@ -199,9 +199,10 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     state.n_sent.update((outgoing.key, *outgoing.asked_together))
     received = await state.endpoint.post(outgoing.body)
     response, price = received.response, context.prices.get(request.model)
-    line = Line(
-        outgoing.key, metadata.of_response(response.body, price, received.latency_s), response
-    )
+    metadata = metadata.of_response(response.body, price, received.latency_s)
+    if outgoing.asked_together:
+        metadata = replace(metadata, cut=context.why_cut(outgoing, response.body) or "")
+    line = Line(outgoing.key, metadata, response)
     await state.writer.commit(response_line(line.key, response, line.metadata))
     if price is None:
         context.notices.say(

@@ -45,6 +45,15 @@ class Notices(list[str]):
             self.append(notice)
 
 
+def cut_reply(cut: str) -> ParsedReply:
+    """The parsed reply to a prompt that was `cut`: no grade, and the way out.
+
+    >>> cut_reply("the endpoint read 1,026 tokens").status
+    'failed'
+    """
+    return ParsedReply("failed", f"{cut}: {RAISE_THE_CONTEXT}", is_cut=True)
+
+
 @dataclass
 class SendingContext:
     """One run for one corpus and one purpose. `parse` parses the body of an answer: call `read`."""
@@ -71,15 +80,19 @@ class SendingContext:
 
         An exception of the parser costs that reply alone.
         """
-        if self.config.is_prompt_checked:
-            largest_count = self.ledger.largest_prompt(outgoing.request.model, self.endpoint_name)
-            cut = why_cut(outgoing.body, body, largest_count)
-            if cut is not None:
-                return ParsedReply("failed", f"{cut}: {RAISE_THE_CONTEXT}", is_cut=True)
+        if cut := self.why_cut(outgoing, body):
+            return cut_reply(cut)
         try:
             return self.parse(body)
         except INPUT_ERRORS as error:
             return ParsedReply("unparseable", f"the reply cannot be parsed: {reason_of(error)}")
+
+    def why_cut(self, outgoing: Outgoing, body: Any) -> str | None:
+        """Why the prompt of `outgoing`, answered with `body`, is believed to be cut; None if it is not."""
+        if not self.config.is_prompt_checked:
+            return None
+        largest_count = self.ledger.largest_prompt(outgoing.request.model, self.endpoint_name)
+        return why_cut(outgoing.body, body, largest_count)
 
     def find(self, index: int, request: TeacherRequest) -> Exchange | Outgoing:
         """The exchange that the ledger has for `request`; else the Outgoing to send for it."""
@@ -92,6 +105,8 @@ class SendingContext:
             for line in self.answers(version.key):
                 assert line.response is not None
                 if judge(line.response.status_code, line.response.body).action != "use":
+                    continue
+                if line.metadata.cut and self.config.is_prompt_checked:
                     continue
                 parsed = self.read(version, line.response.body)
                 if parsed.status == "ok":

@@ -5,8 +5,8 @@ that the endpoint does not take. What does not: which questions are bundled (dec
 attempt (attempts.py) and the queue (live.py).
 
 A bundle is halved, down to one question, where the endpoint rejects it, its content filter refuses it, its
-reply is above the limit, or it is not answered in time. So a question that is at fault costs itself. At
-worst, that takes twice as many requests as asking each question alone.
+prompt was cut, its reply is above the limit, or it is not answered in time. So a question that is at fault
+costs itself. At worst, that takes twice as many requests as asking each question alone.
 """
 
 import re
@@ -21,6 +21,7 @@ from relabel_assets.teacher.decisions.decision_requests import DecisionRequest, 
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.ledger.lines import Line
 from relabel_assets.teacher.ledger.shares import shares_of
+from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import Outgoing, estimate_tokens
 from relabel_assets.teacher.sending.attempts import (
     NotSent,
@@ -31,6 +32,7 @@ from relabel_assets.teacher.sending.attempts import (
     send_once,
     stop_if_all_are_rejected,
 )
+from relabel_assets.teacher.sending.context import cut_reply
 from relabel_assets.teacher.sending.limits import max_cost_usd
 
 _HALVED = ("rejected", "refused", "unusable")  # actions of a verdict
@@ -141,14 +143,13 @@ class BundleSender:
 
     async def _attempt(self, group: _Group, ended: list[Exchange]) -> list[_Group]:
         """Send `group` once. Add the questions that ended; return the groups to send again."""
-        context, model = self._context, group[0].outgoing.request.model
+        context = self._context
         sent = await send_once(self._state, _joined(group))
         if isinstance(sent, NotSent):
             self._end(group, ended, Decision("end", sent.status, sent.reason))
             return []
         verdict = sent.verdict
         if verdict.action == "use":
-            self._limits[model].learn(group)
             return self._read(group, sent, ended)
         if verdict.action in _HALVED and len(group) > 1:
             return _halves(group, verdict.reason or "")
@@ -171,28 +172,28 @@ class BundleSender:
         return []
 
     def _read(self, group: _Group, sent: Sent, ended: list[Exchange]) -> list[_Group]:
-        """End each question of `group` by its own answer; return the group to ask again."""
-        context, left = self._context, _Group()
-        shares = shares_of(sent.line)
+        """End each question of `group` by its own answer; return the groups to ask again."""
+        context, cut, shares = self._context, sent.line.metadata.cut, shares_of(sent.line)
+        if cut and len(group) > 1:
+            return _halves(group, f"context: {cut}")
+        if not cut:
+            self._limits[group[0].outgoing.request.model].learn(group)
+        left, replies = _Group(), list[ParsedReply]()
         for question in group:
-            line = shares[question.outgoing.key]
+            outgoing, line = question.outgoing, shares[question.outgoing.key]
             assert line.response is not None
-            parsed = context.read(question.outgoing, line.response.body)
-            context.stop_if_all_are_cut(parsed)
+            parsed = cut_reply(cut) if cut else context.read(outgoing, line.response.body)
+            replies.append(parsed)
             question.tries = question.tries.plus(sent.verdict, parsed)
             decision = decide(sent.verdict, question.tries, context.config.max_retries, parsed)
             if decision.step == "ask_again":
                 left.append(question)
             else:
-                exchange = context.ended(
-                    question.index,
-                    question.outgoing,
-                    decision.status,
-                    decision.reason,
-                    line,
-                    parsed,
-                )
+                status, reason = decision.status, decision.reason
+                exchange = context.ended(question.index, outgoing, status, reason, line, parsed)
                 ended.append(exchange)
+        # It is one response, and usable if one of its answers is.
+        context.stop_if_all_are_cut(min(replies, key=lambda parsed: parsed.is_cut))
         return [left] if left else []
 
     def _end(

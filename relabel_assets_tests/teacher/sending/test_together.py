@@ -128,6 +128,27 @@ def test_a_bundle_that_is_not_answered_in_time_is_halved(tmp_path: Path) -> None
         assert labels["attempts"].to_list() == [2] * 20
 
 
+def test_a_bundle_whose_prompt_was_cut_has_no_grades_and_is_halved(tmp_path: Path) -> None:
+    pairs = crossed_pairs(2, 120).with_columns(text=pl.format("{} with a few more words", "text"))
+    with DecisionsServer(cut_at=2048).running() as server:
+        labels = grade(tmp_path, server, pairs, max_concurrency=1, **DECISIONS)
+        assert n_of(labels, "ok") == 240 and sizes(server)[:2] == [120, 60]
+        assert labels["n_asked_together"].max() < 60
+        assert labels["prompt_tokens"].sum() < 2048 * server.requests.total()
+        n_requests = server.requests.total()
+        assert grade(tmp_path, server, pairs, **DECISIONS).equals(labels)
+        assert server.requests.total() == n_requests
+
+
+def test_a_document_whose_prompt_is_cut_has_no_grade_in_any_run(tmp_path: Path) -> None:
+    pairs = crossed_pairs(1, 3).with_columns(body=pl.lit("one word and another " * 700))
+    with DecisionsServer(cut_at=2048).running() as server:
+        for _ in range(2):
+            labels = grade(tmp_path, server, pairs, **DECISIONS)
+            assert n_of(labels, "failed") == 3 and labels["grade"].null_count() == 3
+            assert labels["status_reason"].str.contains("num_ctx").all()
+
+
 def test_a_busy_endpoint_gets_the_same_bundle_again(tmp_path: Path) -> None:
     with DecisionsServer(lambda body, key, nth: "503" if nth < 3 else None).running() as server:
         labels = grade(tmp_path, server, crossed_pairs(1, 20), **DECISIONS)
