@@ -4,14 +4,14 @@
         [--prompts 60] [--tokenizer FILE ...]
 
 The prompts are those of the teacher, about the demo corpora, 16 languages, code, logs, numbers, tables
-and base64, of every length up to teacher.max_document_tokens. Their tokens are counted by the tokenizer
-of the embedded student, by each `tokenizer.json` that is named, and by tiktoken's encodings if the
-package is installed and finds their files (TIKTOKEN_CACHE_DIR).
+and base64, of every length up to teacher.max_document_tokens. Their tokens are counted by each
+`tokenizer.json` that is named, and by tiktoken's encodings if the package is installed and finds their
+files (TIKTOKEN_CACHE_DIR). Without a name, the tokenizer of the embedded student counts. It makes one
+unknown token of many Thai words, which no large model's does.
 
 The rival is the comparison that comes to mind first: a cut, if the endpoint counts less than
 three quarters of bytes / 4. The servers that cut keep as many tokens as the context has (Ollama until
-2025), or half of it and two (Ollama since 2026). The student's tokenizer makes one unknown token of many
-Thai words; no teacher's does.
+2025), or half of it and two (Ollama since 2026).
 """
 
 import argparse
@@ -113,7 +113,7 @@ def tokenizers(files: list[Path]) -> dict[str, Callable[[str], int]]:
     from tokenizers import Tokenizer
 
     counters: dict[str, Callable[[str], int]] = {}
-    for file in (Path(base_path(EMBEDDED)) / "tokenizer.json", *files):
+    for file in files or [Path(base_path(EMBEDDED)) / "tokenizer.json"]:
         tokenizer = Tokenizer.from_file(str(file))
         tokenizer.no_truncation()
         tokenizer.no_padding()
