@@ -62,7 +62,13 @@ def shares_of(line: Line) -> dict[str, Line]:
 
 
 def cost_share_usd(line: Line) -> float | None:
-    """The share of one question in the cost of the response; None if the cost is unknown."""
+    """The share of one question in the cost of the response; None if the cost is unknown.
+
+    >>> from relabel_assets.teacher.ledger.lines import RequestMetadata, Response
+    >>> metadata = RequestMetadata(cost_usd=0.5, asked_together=("a" * 64, "b" * 64))
+    >>> cost_share_usd(Line("c" * 64, metadata, Response(200)))
+    0.25
+    """
     cost_usd = line.metadata.cost_usd
     return None if cost_usd is None else cost_usd / line.metadata.n_asked_together
 

@@ -214,7 +214,13 @@ def _joined(group: _Group) -> Outgoing:
 
 
 def _halves(group: _Group, complaint: str) -> list[_Group]:
-    """The halves of `group`, the first one last: it is sent first."""
+    """The halves of `group`, the first one last: it is sent first.
+
+    >>> request = DecisionRequest("m", "a document", ({"levels": []},))
+    >>> group = [_Question(index, Outgoing.of(request)) for index in range(3)]
+    >>> [[question.index for question in half] for half in _halves(group, "too many questions")]
+    [[2], [0, 1]]
+    """
     for question in group:
         question.complaint = complaint
     middle = (len(group) + 1) // 2
