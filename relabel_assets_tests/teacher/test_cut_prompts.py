@@ -81,7 +81,8 @@ def test_a_prompt_that_is_shorter_than_every_context_is_not_judged() -> None:
         (2048, 2049, False),  # a longer prompt was read, so this is no context
         (2049, 0, False),
         (3072, 0, True),
-        (4096, 0, False),  # twice as many tokens as words: the prompt is not so long
+        (7168, 0, True),
+        (8192, 0, False),  # four times as many tokens as words: the prompt is not so long
     ],
 )
 def test_a_count_of_exactly_a_context_that_no_prompt_exceeded_is_a_cut(

@@ -192,6 +192,8 @@ class SendingContext:
         """
         self.n_cut += parsed.is_cut
         self.n_usable += parsed.status in ("ok", "refused")
+        if parsed.is_cut and parsed.status == "failed":
+            self.notices.say(f"{self.endpoint_name} cuts long prompts: {RAISE_THE_CONTEXT}")
         if self.n_cut == _CUT_REPLIES and self.n_usable == 0:
             self.stop(f"every reply was cut, the last because {parsed.reason}")
 

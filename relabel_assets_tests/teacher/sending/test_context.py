@@ -214,6 +214,8 @@ def test_a_run_stops_after_five_replies_if_all_were_cut(tmp_path: Path) -> None:
     assert context.stop_reason is None
     context.stop_if_all_are_cut(cut)
     assert context.stop_reason == "every reply was cut, the last because too long"
+    first, second = context.notices
+    assert first.startswith("host cuts long prompts: raise its context") and "stopped" in second
     other = context_of(tmp_path)
     other.stop_if_all_are_cut(whole)
     for _ in range(9):
