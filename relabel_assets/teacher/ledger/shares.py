@@ -6,7 +6,8 @@ asking together (sending/together.py) and parsing an answer (decisions/decision_
 The ledger has one request line and one response line, as they were sent and received. Both are under
 the key of the whole request, and `asked_together` names the keys of the questions. A question's name in
 the request is the beginning of its key. So an answer finds its question by name, in whatever order
-the server returns them, and an answer from another request fits no question.
+the server returns them, and an answer from another request fits no question. Of a server that returns
+no name at all, the answers are in the order of the questions, as the API promises.
 """
 
 from collections import defaultdict
@@ -82,9 +83,11 @@ def _bodies(body: Any, keys: tuple[str, ...]) -> list[Any]:
     answers = body.get("answers") if isinstance(body, dict) else None
     if not isinstance(answers, list):
         return [body] * len(keys)
-    by_name: dict[str, list[Any]] = defaultdict(list)
-    for answer in answers:
-        name = answer.get("name") if isinstance(answer, dict) else None
+    names = [answer.get("name") if isinstance(answer, dict) else "" for answer in answers]
+    if len(answers) == len(keys) and all(name is None for name in names):
+        return [{**body, "answers": [answer]} for answer in answers]
+    by_name: dict[Any, list[Any]] = defaultdict(list)
+    for name, answer in zip(names, answers, strict=True):
         if isinstance(name, str):
             by_name[name].append(answer)
     return [{**body, "answers": by_name[question_name(key)]} for key in keys]

@@ -63,6 +63,35 @@ def test_a_question_without_an_answer_has_none_and_one_with_two_has_both() -> No
     assert counts == [1, 2, 0]
 
 
+def unnamed(*numbers: int) -> list[dict[str, Any]]:
+    return [{"type": "refusal", "number": number} for number in numbers]
+
+
+def test_answers_without_any_name_are_in_the_order_of_the_questions() -> None:
+    shares = shares_of(line(unnamed(1, 2, 3)))
+    assert [share.response.body["answers"] for share in shares.values()] == [
+        unnamed(1),
+        unnamed(2),
+        unnamed(3),
+    ]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        unnamed(1, 2),
+        unnamed(1, 2, 3, 4),
+        [*unnamed(1, 2), None],
+        [*unnamed(1, 2), {"name": "other"}],
+    ],
+)
+def test_unnamed_answers_are_nobodys_where_one_is_missing_or_another_has_a_name(
+    answers: list[Any],
+) -> None:
+    shares = shares_of(line(answers))
+    assert [share.response.body["answers"] for share in shares.values()] == [[], [], []]
+
+
 @pytest.mark.parametrize("body", [None, "text", [], {"answers": None}, {"answers": {}}])
 def test_a_body_without_answers_stays_whole(body: Any) -> None:
     whole = Line(BUNDLE, metadata(), Response(200, body))
