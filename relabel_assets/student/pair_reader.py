@@ -67,10 +67,11 @@ def score_pairs(
     tokenize: Callable[[Sequence[dict[str, Any]]], list[TokenRow]],
     score: Callable[[list[TokenRow]], Tensor],
     progress: Progress = silent,
+    n_shared: int = 0,
 ) -> NDArray:
     """The score of each row of `pairs`, (N,), in its order.
 
-    Rows of like length are scored together.
+    Rows of like length are scored together. `n_shared` tokens of each row are not computed again.
 
     >>> pairs = pl.DataFrame({"text": ["parental leave", "badges"]})
     >>> as_row = lambda pairs: [{"input_ids": list(pair["text"].encode())} for pair in pairs]
@@ -83,7 +84,7 @@ def score_pairs(
     n_scored = 0
     for rows in prefetched(chunks, lambda chunk: tokenize(chunk.to_dicts())):
         chunk_scores = np.empty(len(rows))
-        lengths = [len(row["input_ids"]) for row in rows]
+        lengths = [len(row["input_ids"]) - n_shared for row in rows]
         for indices in batches_by_length(lengths, max_batch_tokens()):
             chunk_scores[indices] = score([rows[index] for index in indices]).numpy()
             n_scored += len(indices)
@@ -116,30 +117,34 @@ class PairLearner:
 
     def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
         """The mean loss of the queries, a scalar."""
+        losses = [
+            ranking_loss(scores, query.grades) + self.grade_loss(scores, query.grades)
+            for query, scores in zip(
+                queries, self.by_query(queries, self.grader.logits), strict=True
+            )
+        ]
+        return torch.stack(losses).mean()
+
+    def by_query(
+        self, queries: Sequence[GradedQuery], model: Callable[[Sequence[TokenRow]], Tensor]
+    ) -> Sequence[Tensor]:
+        """`model` of each query's token rows, (D, ...) with gradients; it computes a few rows at a time."""
         rows = [row for query in queries for row in self.token_rows(query)]
         # Rows of like length share a forward pass, which saves padding.
         order = sorted(range(len(rows)), key=lambda row: len(rows[row]["input_ids"]))
-        in_order = self.forward([rows[row] for row in order], self.grader.logits)
-        scores = in_order[torch.tensor(np.argsort(order))]
-        by_query = scores.split([len(query.documents) for query in queries])
-        losses = [
-            ranking_loss(query_scores, query.grades) + self.grade_loss(query_scores, query.grades)
-            for query, query_scores in zip(queries, by_query, strict=True)
+        starts = range(0, len(rows), _ROWS_PER_FORWARD)
+        batches = [
+            [rows[row] for row in order[start : start + _ROWS_PER_FORWARD]] for start in starts
         ]
-        return torch.stack(losses).mean()
+        with mixed_precision(self.grader.inference.dtype):
+            in_order = torch.cat([model(batch) for batch in batches])
+        as_given = in_order[torch.tensor(np.argsort(order))]
+        return as_given.split([len(query.documents) for query in queries])
 
     def token_rows(self, query: GradedQuery) -> list[TokenRow]:
         """The token rows of a query's pairs, one for each document."""
         pairs = [self.documents[doc_id] | {"text": query.text} for doc_id in query.documents]
         return self.grader.tokenize(pairs)
-
-    def forward(
-        self, rows: Sequence[TokenRow], model: Callable[[Sequence[TokenRow]], Tensor]
-    ) -> Tensor:
-        """`model(rows)`, computed for a few rows at a time, (B, ...), with gradients."""
-        starts = range(0, len(rows), _ROWS_PER_FORWARD)
-        with mixed_precision(self.grader.inference.dtype):
-            return torch.cat([model(rows[start : start + _ROWS_PER_FORWARD]) for start in starts])
 
     def train(self, task: TrainingTask) -> TrainedGrader:
         """Train the grader on the task's train pairs and stuffed ones; dev pairs choose the epoch.

@@ -2,8 +2,9 @@
 
 Experimental: tested on tiny models, not trained at size.
 
-What belongs here: loading the model, and scoring pairs with it. What does not: its prompt
-(prompt.py), its training (learner.py), and scoring in batches as cross-encoders do too
+What belongs here: loading the model, and scoring pairs with it. What does not: the texts of its prompt
+(prompt.py), the keys and values that prompts share (prefix_cache.py), the answer's tokens
+(grade_tokens.py), its training (learner.py), and scoring in batches as cross-encoders do too
 (student/pair_reader.py). Imported only where a model is needed: it loads torch.
 
 A pair's score is the expected grade: the sum of the grades, each times the probability of its digit
@@ -20,13 +21,14 @@ from typing import Any
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
-from relabel_assets.student.decoder.prefix_cache import prefix_cache
+from relabel_assets.student.decoder.grade_tokens import grade_tokens, grades_alone
+from relabel_assets.student.decoder.prefix_cache import SharedPrefix, longest_with_same_positions
 from relabel_assets.student.folder import save_merged
 from relabel_assets.student.pair_reader import TokenRow, document_text, score_pairs
 from relabel_assets.student.runtime.batches import padded_width
@@ -67,8 +69,8 @@ class Decoder:
         """The decoder in a folder or of a hub name.
 
         With `trains` on a CPU, all weights are fp32. On a GPU the adapter's alone are, because peft
-        makes them so. Raises StudentError where there is no such model, or its tokenizer has no
-        token for a digit.
+        makes them so. Raises StudentError where there is no such model, its tokenizer has no token
+        for a grade, or the prompt leaves no room for a document.
         """
         inference = InferenceCopy(precision)
         dtype = torch.float32 if trains and not torch.cuda.is_available() else inference.dtype
@@ -81,16 +83,16 @@ class Decoder:
             )
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
-        digits = _digits(tokenizer, n_grades, path)
-        decoder = cls(model, tokenizer, max_length, prompt, digits, inference)
-        empty_pair = decoder.tokenize([{"text": "", "body": ""}])[0]
-        room = max_tokens_of(model, _UNLIMITED) - len(empty_pair["input_ids"])
+        decoder = cls(model, tokenizer, max_length, prompt, (), inference)
+        empty = decoder._prompt_text("", "")
+        digits = grade_tokens(lambda text: decoder._token_ids([text])[0], empty, n_grades, path)
+        room = max_tokens_of(model, _UNLIMITED) - len(decoder._token_ids([empty])[0])
         if room < _MIN_DOCUMENT_TOKENS:
             raise StudentError(
                 f"the model {path!r} reads {max_tokens_of(model, 0)} tokens: the rubric leaves no "
                 "room for a document. Choose a model with a longer window, or a shorter rubric."
             )
-        return dataclasses.replace(decoder, max_length=min(max_length, room))
+        return dataclasses.replace(decoder, max_length=min(max_length, room), digits=digits)
 
     def tokenize(self, pairs: Sequence[dict[str, Any]]) -> list[TokenRow]:
         """The token ids of each pair's whole prompt.
@@ -104,48 +106,39 @@ class Decoder:
             self._prompt_text(query, document)
             for (query, _), (document, _) in zip(queries, documents, strict=True)
         ]
-        has_template = bool(self.tokenizer.chat_template)  # a template adds its own special tokens
-        encoded = self.tokenizer(
-            prompts, add_special_tokens=not has_template, truncation=False, verbose=False
-        )
-        return [{"input_ids": ids} for ids in encoded["input_ids"]]
+        return [{"input_ids": ids} for ids in self._token_ids(prompts)]
 
-    def digit_logits(self, rows: Sequence[TokenRow], prefix: "_Prefix | None" = None) -> Tensor:
+    def shared_prefix(self, model: Any) -> SharedPrefix:
+        """The prefix of all prompts, computed by `model`: with gradients where they are enabled.
+
+        It has the common tokens of two pairs without a common letter.
+        """
+        pairs = [{"text": "a", "body": "a"}, {"text": "0", "body": "0"}]
+        first, second = (row["input_ids"] for row in self.tokenize(pairs))
+        n = next(index for index, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+        return SharedPrefix.compute(model, first[:n])
+
+    def digit_logits(self, rows: Sequence[TokenRow], prefix: SharedPrefix | None = None) -> Tensor:
         """The logits of the digits as the next token, (B, n_grades).
 
-        With `prefix`, its cached keys and values replace the computation of its tokens.
+        With `prefix`, its keys and values replace the computation of its tokens.
         """
-        model, cache, n_cached = self.model, None, 0
-        if prefix is not None:
-            model = prefix.model
-            # A tokenizer may join the prefix's last letters with a query's first. A batch with such
-            # a row is computed whole.
-            if prefix.cache is not None and all(prefix.begins(row["input_ids"]) for row in rows):
-                cache, n_cached = prefix.cache, len(prefix.ids)
-        tails = [row["input_ids"][n_cached:] for row in rows]
-        longest = n_cached + max(map(len, tails))
-        width = padded_width(longest, max_tokens_of(model, _UNLIMITED)) - n_cached
-        # Padding comes before a tail, so that the last position is the last token of every row.
+        model = self.model if prefix is None else prefix.model
+        prompts = [row["input_ids"] for row in rows]
+        shared: dict[str, Any] = {"use_cache": False}
+        n_shared = 0
+        if prefix is not None and prefix.begins(prompts):
+            shared = {"use_cache": True, "past_key_values": prefix.cache(len(rows))}
+            n_shared = len(prefix.ids)
+        lengths = torch.tensor([len(prompt) - n_shared for prompt in prompts])
+        width = self._padded_width(max(map(len, prompts)), model) - n_shared
+        # Padding comes last, where no token of a row attends to it: it needs no mask.
         pad = self.tokenizer.pad_token_id or 0
-        ids = torch.tensor([[pad] * (width - len(tail)) + tail for tail in tails])  # (B, T)
-        mask = torch.tensor([[0] * (width - len(tail)) + [1] * len(tail) for tail in tails])
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0) + n_cached
-        mask = torch.cat([torch.ones(len(rows), n_cached, dtype=mask.dtype), mask], dim=1)
-        device = next(model.parameters()).device
-        cached = {} if cache is None else {"past_key_values": cache}
-        hook = model.get_output_embeddings().register_forward_hook(self._only_digits)
-        try:
-            output = model(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                position_ids=positions.to(device),
-                logits_to_keep=1,
-                use_cache=bool(cached),
-                **cached,
-            )
-        finally:
-            hook.remove()
-        return output.logits[:, -1].float().cpu()
+        tails = [prompt[n_shared:] for prompt in prompts]
+        ids = torch.tensor([tail + [pad] * (width - len(tail)) for tail in tails])  # (B, T)
+        ids = ids.to(next(model.parameters()).device)
+        with grades_alone(model, self.digits, last=lengths - 1):
+            return model(input_ids=ids, **shared).logits[:, 0].float().cpu()
 
     def logits(self, rows: Sequence[TokenRow]) -> Tensor:
         """The expected grade of each row, (B,), with gradients."""
@@ -155,12 +148,13 @@ class Decoder:
     def scores(self, pairs: pl.DataFrame, progress: Progress = silent) -> NDArray:
         """The score of each row of `pairs`, (N,), in its order."""
         self.model.eval()
-        prefix = self._compute_prefix()
+        prefix = self.shared_prefix(self.inference(self.model))
         return score_pairs(
             pairs,
             self.tokenize,
             lambda rows: expected_grades(self.digit_logits(rows, prefix)),
             progress,
+            n_shared=prefix.n_shared,
         )
 
     def with_store(self, store: VectorStore) -> "Decoder":
@@ -193,39 +187,18 @@ class Decoder:
             )
         ]
 
-    def _only_digits(self, head: Any, inputs: tuple[Tensor, ...], logits: Tensor) -> Tensor:
-        """The hook that computes the last layer for the digits alone, in fp32: in bf16, grades would tie."""
-        digits = list(self.digits)
-        hidden = inputs[0]
-        bias = None if getattr(head, "bias", None) is None else head.bias[digits].float()
-        with torch.autocast(hidden.device.type, enabled=False):
-            return nn.functional.linear(hidden.float(), head.weight[digits].float(), bias)
+    def _token_ids(self, prompts: Sequence[str]) -> list[list[int]]:
+        """The token ids of whole prompts, uncut."""
+        has_template = bool(self.tokenizer.chat_template)  # a template adds its own special tokens
+        return self.tokenizer(
+            list(prompts), add_special_tokens=not has_template, truncation=False, verbose=False
+        )["input_ids"]
 
-    def _compute_prefix(self) -> "_Prefix":
-        """The prefix of all prompts: the common tokens of two pairs without a common letter."""
-        model = self.inference(self.model)
-        pairs = [{"text": "a", "body": "a"}, {"text": "0", "body": "0"}]
-        first, second = (row["input_ids"] for row in self.tokenize(pairs))
-        n = next(index for index, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
-        # Escaped delimiters can make a text some tokens longer than max_length.
-        longest = len(first) + 2 * self.max_length
-        return _Prefix(model, tuple(first[:n]), prefix_cache(model, first[:n], longest))
-
-
-@dataclass(frozen=True)
-class _Prefix:
-    """The first token ids of all prompts, with their keys and values in `cache`.
-
-    `cache` is of `model`, and None where the model cannot use one.
-    """
-
-    model: Any
-    ids: tuple[int, ...]
-    cache: Any
-
-    def begins(self, prompt: Sequence[int]) -> bool:
-        """Whether the token ids of `prompt` start with the prefix and go on after it."""
-        return len(prompt) > len(self.ids) and tuple(prompt[: len(self.ids)]) == self.ids
+    def _padded_width(self, longest: int, model: Any) -> int:
+        """The width of a batch whose longest prompt has `longest` tokens."""
+        n_same = longest_with_same_positions(model.config)
+        max_width = max_tokens_of(model, _UNLIMITED)
+        return padded_width(longest, min(max_width, n_same) if longest <= n_same else max_width)
 
 
 def expected_grades(digit_logits: Tensor) -> Tensor:
@@ -236,16 +209,3 @@ def expected_grades(digit_logits: Tensor) -> Tensor:
     """
     n_grades = digit_logits.shape[1]
     return torch.softmax(digit_logits, dim=-1) @ torch.arange(n_grades, dtype=torch.float32)
-
-
-def _digits(tokenizer: Any, n_grades: int, path: str) -> tuple[int, ...]:
-    """The token id of each grade's digit. Raises StudentError where a digit has no token of its own."""
-    digits = [str(grade) for grade in range(n_grades)]
-    ids = [tokenizer(digit, add_special_tokens=False)["input_ids"][-1] for digit in digits]
-    has_own_token = [tokenizer.decode([i]).strip() for i in ids] == digits
-    if len(set(ids)) != n_grades or not has_own_token:
-        raise StudentError(
-            f"the tokenizer of {path!r} has no token of its own for each digit, so it cannot grade. "
-            "Choose another base_model."
-        )
-    return tuple(ids)

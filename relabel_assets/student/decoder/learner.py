@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import torch
 from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
@@ -52,32 +53,42 @@ class DigitLearner(PairLearner):
         if config.method == "lora":
             model = with_lora(base, rank=_LORA_RANK, task="CAUSAL_LM")
         if sum(p.numel() for p in model.parameters()) > CHECKPOINT_FROM:
-            base.enable_input_require_grads()  # checkpointing needs an input with a gradient
-            _checkpoint_activations(model, decoder.inference.dtype)
+            checkpoint_activations(model, decoder.inference.dtype)
         rate = config.learning_rate or _LEARNING_RATE[config.method]
         return cls(dataclasses.replace(decoder, model=model), rate, pairs, rubric.n_grades)
 
     def loss(self, queries: Sequence[GradedQuery]) -> Tensor:
-        """The mean loss of the queries, a scalar."""
+        """The mean loss of the queries, a scalar.
+
+        The prefix of the prompts is computed once, with gradients, for all documents of the step.
+        """
+        grader, model = self.grader, self.grader.model
+        model.eval()
+        with mixed_precision(grader.inference.dtype):
+            prefix = grader.shared_prefix(model)
         # transformers checkpoints activations in training mode alone. That mode adds dropout, which
-        # decoders of that size do not have. Smaller decoders stay in evaluation mode.
-        model = self.grader.model
+        # decoders of that size do not have. The prefix keeps its activations: it is a row of many.
         model.train(model.is_activation_checkpointing)
         losses = []
-        for query in queries:
-            logits = self.forward(self.token_rows(query), self.grader.digit_logits)
+        by_query = self.by_query(queries, lambda rows: grader.digit_logits(rows, prefix))
+        for query, logits in zip(queries, by_query, strict=True):
             digit_loss = nn.functional.cross_entropy(logits, query.grades.long())
             losses.append(digit_loss + ranking_loss(expected_grades(logits), query.grades))
         return torch.stack(losses).mean()
 
 
-def _checkpoint_activations(model: Any, dtype: torch.dtype) -> None:
+def checkpoint_activations(model: Any, dtype: torch.dtype) -> None:
     """Turn activation checkpointing on; the recomputation has the precision of the forward pass.
 
-    With another precision, gradients would belong to other activations.
+    With another precision, gradients would belong to other activations. A layer may use a prefix's keys
+    and values: reading them twice leaves them as they are (prefix_cache.py).
     """
     settings = {
         "use_reentrant": False,
         "context_fn": lambda: (nullcontext(), mixed_precision(dtype)),
     }
     model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
+    for layer in model.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            # transformers would set its cache to None, without an error: test_shared_prefix_training.py
+            layer._can_checkpoint_with_cache = True

@@ -74,7 +74,6 @@ class VectorStore:
         self.counts = Counter[str]()
         self._bases = dict[str, _Base]()
         self._opened_at = time.time()
-        self._said = set[str]()
         self._is_writable = True
 
     @property
@@ -146,9 +145,11 @@ class VectorStore:
         except DamagedSegmentError as error:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
-            self._say(f"{path} is damaged ({error}). Its documents are read again.")
+            _LOG.warning("%s is damaged (%s). Its documents are read again.", path, error)
         except OSError as error:
-            self._say(f"{path} cannot be read: {reason_of(error)}. Its documents are read again.")
+            _LOG.warning(
+                "%s cannot be read: %s. Its documents are read again.", path, reason_of(error)
+            )
 
     def _write(self, base: "_Base") -> None:
         """Write the pending entries of `base` as a segment, if there is room for them."""
@@ -160,9 +161,10 @@ class VectorStore:
             self._merge_small_segments(base)
         except OSError as error:
             self._is_writable = False
-            self._say(
-                f"vectors of documents are not kept in {self.folder}: {reason_of(error)}. "
-                "The next run reads these documents again."
+            _LOG.warning(
+                "vectors of documents are not kept in %s: %s. The next run reads them again.",
+                self.folder,
+                reason_of(error),
             )
 
     def _write_segment(self, base: "_Base", entries: Mapping[bytes, bytes]) -> None:
@@ -209,12 +211,6 @@ class VectorStore:
                 break
             file.path.unlink(missing_ok=True)
             excess -= file.n_bytes
-
-    def _say(self, message: str) -> None:
-        """Log `message`, unless this object has logged it before."""
-        if message not in self._said:
-            self._said.add(message)
-            _LOG.warning("%s", message)
 
 
 @dataclass(frozen=True)

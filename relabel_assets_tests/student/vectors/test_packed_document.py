@@ -27,6 +27,13 @@ def test_each_text_that_is_tokenized_changes_the_key(column: str) -> None:
         assert document_key(DOCUMENT) != document_key(DOCUMENT | {column: other})
 
 
+def test_a_title_beyond_the_header_and_spaces_in_the_body_change_the_key() -> None:
+    # Both are tokenized as they are: the title for its words, the body for its pairs of words.
+    long = "word " * 100
+    assert document_key({"title": long + "a"}) != document_key({"title": long + "b"})
+    assert document_key({"body": "a b"}) != document_key({"body": "a  b"})
+
+
 def test_a_column_that_no_model_reads_does_not_change_the_key() -> None:
     assert document_key(DOCUMENT) == document_key(DOCUMENT | {"doc_id": "d2", "grade": 3})
 

@@ -253,7 +253,7 @@ def test_a_folder_that_cannot_be_written_is_said_once(tmp_path: Path, said: list
         store.flush()
     (message,) = said
     assert message.startswith(f"vectors of documents are not kept in {tmp_path / 'vectors'}: ")
-    assert message.endswith("The next run reads these documents again.")
+    assert message.endswith("The next run reads them again.")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
