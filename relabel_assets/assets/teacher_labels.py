@@ -66,7 +66,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="teacher",
-    code_version="1",
+    code_version="2",
     kinds={"openai", "polars"},
     settings=_settings,
     files=("teacher_labels",),
