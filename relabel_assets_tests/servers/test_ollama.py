@@ -124,6 +124,21 @@ def test_a_prompt_that_ollama_cut_by_a_little_is_seen_by_the_exact_length(tmp_pa
         assert server.n_requests == 4
 
 
+def test_no_cut_grade_is_used_after_longer_prompts_were_read(tmp_path: Path) -> None:
+    """Then the old count is no longer the largest one."""
+    server, pairs = WordedServer(ollama(2048, CUTS["until 2025"])), long_pairs(60, n_words=1100)
+    pairs = pl.concat([make_pairs(60)[:1], pairs.with_columns(body=pl.lit(pairs["body"][0]))[1:]])
+    with server.running():
+        labels = grade(tmp_path, server, pairs)
+        assert labels["status"].to_list() == ["ok"] + ["failed"] * 59
+        server.success = ollama(16_384, CUTS["until 2025"])
+        for part in (pairs[:20], pairs):  # as a run that was stopped, and the next one
+            labels = grade(tmp_path, server, part, max_concurrency=1)
+            assert set(labels["status"]) == {"ok"}
+            assert_no_wrong_grade(labels, server)
+        assert server.n_requests == 60 + 59
+
+
 def test_a_cut_prompt_in_a_batch_is_a_failure_and_not_sent_again(tmp_path: Path) -> None:
     server, pairs = BatchServer(), pl.concat([make_pairs(6)[:3], long_pairs(6)[3:]])
     server.answers_with = lambda grade: (

@@ -48,9 +48,9 @@ class RequestMetadata:
     # The keys of the questions that a Decisions request asked together, also of a single one.
     asked_together: tuple[str, ...] = ()
     token_limit: int | None = None  # of the reply, as the request set it
-
-    # Why the prompt of these questions was cut (cut_prompts.py); empty if it was not. A question that is
-    # looked up alone cannot tell.
+    # Why the prompt was taken for cut when the answer came (cut_prompts.py). Later the answer alone may not
+    # tell: longer prompts may have been read since, and a question that was asked with others is looked up
+    # alone.
     cut: str = ""
 
     @property

@@ -107,7 +107,7 @@ async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing)
             return context.ended(index, outgoing, sent.status, sent.reason)
         line, verdict = sent.line, sent.verdict
         assert line.response is not None
-        parsed = context.read(outgoing, line.response.body) if verdict.action == "use" else None
+        parsed = context.read_line(outgoing, line) if verdict.action == "use" else None
         if parsed is not None:
             context.stop_if_all_are_cut(parsed)
         tries = tries.plus(verdict, parsed)
@@ -200,8 +200,7 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     received = await state.endpoint.post(outgoing.body)
     response, price = received.response, context.prices.get(request.model)
     metadata = metadata.of_response(response.body, price, received.latency_s)
-    if outgoing.asked_together:
-        metadata = replace(metadata, cut=context.why_cut(outgoing, response.body) or "")
+    metadata = replace(metadata, cut=context.why_cut(outgoing, response.body) or "")
     line = Line(outgoing.key, metadata, response)
     await state.writer.commit(response_line(line.key, response, line.metadata))
     if price is None:

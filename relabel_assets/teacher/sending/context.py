@@ -87,6 +87,16 @@ class SendingContext:
         except INPUT_ERRORS as error:
             return ParsedReply("unparseable", f"the reply cannot be parsed: {reason_of(error)}")
 
+    def read_line(self, outgoing: Outgoing, line: Line) -> ParsedReply:
+        """The parsed reply in `line`, the answer to `outgoing`. What it says of its prompt counts.
+
+        For it was said when the answer came. The endpoint's context may be longer now.
+        """
+        assert line.response is not None
+        if line.metadata.cut and self.config.is_prompt_checked:
+            return cut_reply(line.metadata.cut)
+        return self.read(outgoing, line.response.body)
+
     def why_cut(self, outgoing: Outgoing, body: Any) -> str | None:
         """Why the prompt of `outgoing`, answered with `body`, is believed to be cut; None if it is not."""
         if not self.config.is_prompt_checked:
@@ -106,9 +116,7 @@ class SendingContext:
                 assert line.response is not None
                 if judge(line.response.status_code, line.response.body).action != "use":
                     continue
-                if line.metadata.cut and self.config.is_prompt_checked:
-                    continue
-                parsed = self.read(version, line.response.body)
+                parsed = self.read_line(version, line)
                 if parsed.status == "ok":
                     self.n_usable += 1
                     return self.ended(index, version, "ok", None, line, parsed, is_replayed=True)
