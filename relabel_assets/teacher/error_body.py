@@ -21,7 +21,7 @@ _INNER = (
     "error", "errors", "base_resp", "message", "msg", "status_msg", "detail", "details", "violations",
     "error_description", "metadata", "raw", "innererror", "inner_error", "title",
 )  # fmt: skip
-_CODES = ("code", "type", "status", "reason", "quotaId")
+_CODES = ("code", "error_code", "type", "status", "reason", "quotaId")
 _STATUSES = ("code", "status", "status_code", "statusCode")
 # Members whose presence says what happened: Groq's bad generation, OpenRouter's moderation.
 _TELLING = ("failed_generation", "flagged_input")
