@@ -100,6 +100,7 @@ class Work:
     def __init__(self, grader: Any) -> None:
         self.tokens, self.peak_mb, self._on = torch.tensor(0), 0.0, True
         own, model = reading(grader)
+        self._pad = getattr(grader, "tokenizer", None) and grader.tokenizer.pad_token_id
         # Of the model as it was loaded: fused layers have their weights laid out otherwise.
         linear = [m for m in own.modules() if isinstance(m, torch.nn.Linear)]
         self.flops_a_token = 2 * sum(m.weight.numel() for m in linear)
@@ -107,11 +108,10 @@ class Work:
         self._watch = threading.Thread(target=self._look, daemon=True)
 
     def _count(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        width = kwargs["input_ids"].shape[1]
-        mask = kwargs.get("attention_mask")
-        self.tokens = self.tokens + (
-            kwargs["input_ids"].numel() if mask is None else mask[:, -width:].sum().cpu()
-        )
+        ids, mask = kwargs["input_ids"], kwargs.get("attention_mask")
+        # A decoder's rows have their padding last, and no mask.
+        is_text = ids != self._pad if mask is None else mask[:, -ids.shape[1] :]
+        self.tokens = self.tokens + is_text.sum().cpu()
 
     def _look(self) -> None:
         while self._on:

@@ -86,7 +86,7 @@ ATTENTION: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "phi4": (
         Phi3Config,
         Phi3ForCausalLM,
-        {"rope_parameters": _LONG_ROPE, "original_max_position_embeddings": 64},
+        {"rope_parameters": _LONG_ROPE, "original_max_position_embeddings": 60},
     ),
     "gemma3": (Gemma3TextConfig, Gemma3ForCausalLM, _GEMMA | {"final_logit_softcapping": 2.0}),
     "gemma4": (

@@ -22,6 +22,8 @@ from relabel_assets_tests.student.decoder.random_decoders import (
 )
 from relabel_assets_tests.student.tiny_models import RUBRIC, pairs, save_decoder
 
+pytestmark = pytest.mark.slow
+
 BATCHES = (prompts(3, 10), prompts(25))
 
 
