@@ -63,6 +63,7 @@ class TeacherConfig(Settings):
             "Decisions API, which answers many questions about one document in one request, with the "
             "probability of each grade."
         ),
+        examples=["decisions"],
     )
     api_version: str | None = Field(
         None,
