@@ -17,9 +17,9 @@ import pytest
 
 from relabel_assets.errors import TeacherError
 from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS, MAX_REPLY_BYTES
+from relabel_assets.teacher.http.bounded_http import BoundedClient, UnusableResponse
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.teacher.ledger.ledger import Ledger
-from relabel_assets.teacher.sending.bounded_http import BoundedClient, UnusableResponse
 from relabel_assets_tests.builders import grade, make_pairs
 from relabel_assets_tests.faults.teacher_server import TeacherServer, chat_body, good_reply
 

@@ -53,7 +53,7 @@ class BatchEndpoint:
     def __init__(self, config: TeacherConfig) -> None:
         import openai
 
-        from relabel_assets.teacher.sending.bounded_http import BoundedClient
+        from relabel_assets.teacher.http.bounded_http import BoundedClient
 
         key = read_key(config)
         self._config, self.redactor = config, redactor_of(config, key)
@@ -185,7 +185,7 @@ class BatchEndpoint:
     def _message(self, error: BaseException) -> str:
         import openai
 
-        from relabel_assets.teacher.sending.bounded_http import UnusableResponse
+        from relabel_assets.teacher.http.bounded_http import UnusableResponse
 
         address = address_of(self._config)
         if isinstance(error, openai.APIStatusError):

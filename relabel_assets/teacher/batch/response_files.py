@@ -13,12 +13,12 @@ from relabel_assets.errors import Problem, TeacherError
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import printable
 from relabel_assets.teacher.batch.result_lines import read_result
+from relabel_assets.teacher.http.redactor import NO_SECRETS, Redactor
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.lines import Line, RequestMetadata, Response, response_line
 from relabel_assets.teacher.ledger.raw_lines import TOO_LONG, raw_lines
 from relabel_assets.teacher.ledger.request_lines import Place, place_of, recorded_requests
 from relabel_assets.teacher.prices import Price
-from relabel_assets.teacher.sending.redactor import NO_SECRETS, Redactor
 
 _LINES_AT_A_TIME = 500  # appended to the ledger with one flush. Not measured
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from relabel_assets.intake.input_limits import MAX_JSON_DEPTH, MAX_REPLY_BYTES
 from relabel_assets.intake.json_text import TooDeep
+from relabel_assets.teacher.http.redactor import NO_SECRETS, Redactor
 from relabel_assets.teacher.ledger.lines import (
     Line,
     RequestMetadata,
@@ -17,7 +18,6 @@ from relabel_assets.teacher.ledger.lines import (
     read_line,
     response_line,
 )
-from relabel_assets.teacher.sending.redactor import NO_SECRETS, Redactor
 from relabel_assets.teacher.verdict import UNUSABLE_REPLY
 
 _CUSTOM_ID = re.compile(rb'"custom_id"\s{0,8}:\s{0,8}"([0-9a-f]{64})"')

@@ -14,7 +14,7 @@ from urllib.request import getproxies
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
-from relabel_assets.teacher.sending.redactor import SHORTEST_SECRET, Redactor
+from relabel_assets.teacher.http.redactor import SHORTEST_SECRET, Redactor
 
 # Variables that openai's client sends in headers beside the key.
 _HEADER_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")

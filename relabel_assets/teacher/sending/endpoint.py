@@ -33,9 +33,9 @@ from relabel_assets.teacher.http.credentials import (
     read_key,
     redactor_of,
 )
+from relabel_assets.teacher.http.redactor import Redactor
 from relabel_assets.teacher.http.response_body import body_text, parse_body
 from relabel_assets.teacher.ledger.lines import Response
-from relabel_assets.teacher.sending.redactor import Redactor
 from relabel_assets.teacher.verdict import UNUSABLE_REPLY
 
 _MAX_REQUEST_ID = 100  # characters: real ones have about 40
@@ -119,7 +119,7 @@ class Endpoint:
         import httpx2
         import openai
 
-        from relabel_assets.teacher.sending.bounded_http import UnusableResponse
+        from relabel_assets.teacher.http.bounded_http import UnusableResponse
 
         started = time.monotonic()
 
@@ -176,7 +176,7 @@ def _wait_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def _client(config: TeacherConfig, key: str) -> Any:
     import openai
 
-    from relabel_assets.teacher.sending.bounded_http import BoundedAsyncClient
+    from relabel_assets.teacher.http.bounded_http import BoundedAsyncClient
 
     http_client = made_http_client(
         BoundedAsyncClient,

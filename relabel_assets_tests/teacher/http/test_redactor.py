@@ -10,8 +10,8 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.batch.endpoint import BatchEndpoint
 from relabel_assets.teacher.http.credentials import redactor_of
+from relabel_assets.teacher.http.redactor import Redactor
 from relabel_assets.teacher.sending.endpoint import Endpoint, endpoint_name
-from relabel_assets.teacher.sending.redactor import Redactor
 
 KEY = "sk-0123456789/abc"
 

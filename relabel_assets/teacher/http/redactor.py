@@ -1,7 +1,7 @@
 """Redaction of secrets from everything that an endpoint sends, in every spelling of a secret.
 
 What belongs here: finding a secret in text and in JSON values. What does not: which secrets there are
-(endpoint.py).
+(credentials.py).
 """
 
 import re

@@ -1,7 +1,7 @@
 """HTTP clients that read a response within a limit, and follow no redirect to another host.
 
 What belongs here: the two clients, async and sync, below openai's. What does not: the requests, the
-key and the meaning of a response (endpoint.py, batch/endpoint.py).
+key and the meaning of a response (sending/endpoint.py, batch/endpoint.py).
 
 Import this module only where something is sent: openai takes a second to load.
 """
