@@ -28,7 +28,7 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _LONGEST_SHOWN = 60  # characters of an unknown placeholder in a message
 _TAG = re.compile(r"</?([A-Za-z_][\w-]*)>")
 _DOUBLED_BRACE = re.compile(r"\{(?=\{)|\}(?=\})")
-# Control characters and lone surrogates: they break JSON, UTF-8 or the tokenizer of a server.
+# Control characters and lone surrogates.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
@@ -79,7 +79,7 @@ class Prompt:
         return _prompt(fill(self.system), fill(self.user))
 
     def _escape(self, value: str) -> str:
-        return self._delimiter.sub("&lt;", _UNSENDABLE.sub("\ufffd", value))
+        return self._delimiter.sub("&lt;", sendable(value))
 
     @cached_property
     def _delimiter(self) -> re.Pattern[str]:
@@ -90,6 +90,15 @@ class Prompt:
         # *+ gives no space back. Otherwise many spaces after a < would be divided in every way.
         names = "|".join(re.escape(tag) for tag in tags)
         return re.compile(rf"<(?=\||\s*+(?:/\s*+)?(?:{names})\b)", re.IGNORECASE)
+
+
+def sendable(text: str) -> str:
+    r"""`text` with U+FFFD for each character that breaks JSON, UTF-8 or the tokenizer of a server.
+
+    >>> sendable("paid\x00 leave") == "paid\ufffd leave"
+    True
+    """
+    return _UNSENDABLE.sub("\ufffd", text)
 
 
 def parse_prompt(

@@ -18,7 +18,11 @@ from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets.teacher.decisions.decision_replies import read_decision
-from relabel_assets.teacher.decisions.decision_requests import decision_requests, order_of_inputs
+from relabel_assets.teacher.decisions.decision_requests import (
+    decision_requests,
+    level_labels,
+    order_of_inputs,
+)
 from relabel_assets.teacher.estimate import ASSUMED_COMPLETION_TOKENS
 from relabel_assets.teacher.grading.grade_replies import read_grade
 from relabel_assets.teacher.grading.grading import (
@@ -100,7 +104,7 @@ class GradingQuestions:
 
     def read(self, body: Any) -> ParsedReply:
         if self._is_decisions:
-            return read_decision(body, tuple(grade.name for grade in self.rubric.grades))
+            return read_decision(body, level_labels(self.rubric))
         return read_grade(body, self.rubric.n_grades)
 
 

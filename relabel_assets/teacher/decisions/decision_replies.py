@@ -58,7 +58,7 @@ def _only_answer(body: Any) -> Mapping[str, Any] | ParsedReply:
         return ParsedReply("unparseable", f"no answers in the response: {_quoted(body)}")
     if len(answers) != 1:
         found = "no answer" if not answers else f"{len(answers)} answers"
-        return ParsedReply("unparseable", f"{found} to this question in the response")
+        return ParsedReply("unparseable", f"the response has {found} with this question's name")
     (answer,) = answers
     kind = answer.get("type") if isinstance(answer, Mapping) else None
     if kind == "refusal":

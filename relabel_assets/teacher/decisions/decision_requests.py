@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
-from relabel_assets.prompts.prompt import Prompt, placeholders_in
+from relabel_assets.prompts.prompt import Prompt, placeholders_in, sendable
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.teacher.grading.grading import pair_values
 from relabel_assets.teacher.ledger.shares import question_name
@@ -62,6 +62,19 @@ class DecisionRequest:
         )
 
 
+def level_labels(rubric: Rubric) -> tuple[str, ...]:
+    """The labels of a question's levels: the names of the grades, with their numbers if two are equal.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> level_labels(default_rubric())
+    ('irrelevant', 'related', 'relevant', 'perfect')
+    """
+    names = [sendable(grade.name) for grade in rubric.grades]
+    if len(set(names)) == len(names):
+        return tuple(names)
+    return tuple(f"{grade} ({name})" for grade, name in enumerate(names))
+
+
 def score_levels(rubric: Rubric, prompt: Prompt) -> list[dict[str, str]]:
     """The levels of a question: the grades in order. Their places are the values of an answer.
 
@@ -73,9 +86,13 @@ def score_levels(rubric: Rubric, prompt: Prompt) -> list[dict[str, str]]:
     >>> score_levels(default_rubric(), decisions_prompt())[:2]
     [{'label': 'irrelevant'}, {'label': 'related'}]
     """
+    labels = level_labels(rubric)
     if "grades" in prompt.placeholders:
-        return [{"label": grade.name} for grade in rubric.grades]
-    return [{"label": grade.name, "description": grade.meaning} for grade in rubric.grades]
+        return [{"label": label} for label in labels]
+    return [
+        {"label": label, "description": sendable(grade.meaning)}
+        for label, grade in zip(labels, rubric.grades, strict=True)
+    ]
 
 
 def decision_requests(

@@ -105,9 +105,12 @@ def test_a_refusal_is_no_failure() -> None:
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ([], "no answer to this question"),
-        ([answer(0.2, 0.5, 0.3), answer(0.5, 0.2, 0.3)], "2 answers to this question"),
-        ([answer(0.2, 0.5, 0.3)] * 2, "2 answers to this question"),
+        ([], "the response has no answer with this question's name"),
+        (
+            [answer(0.2, 0.5, 0.3), answer(0.5, 0.2, 0.3)],
+            "the response has 2 answers with this question's name",
+        ),
+        ([answer(0.2, 0.5, 0.3)] * 2, "the response has 2 answers with this question's name"),
         ([{"type": "predicate", "probability": 0.9}], "the answer is no score"),
         ([{"type": "choice", "choice": "good"}], "the answer is no score"),
         (["good"], "the answer is no score"),

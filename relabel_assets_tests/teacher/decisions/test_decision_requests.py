@@ -7,12 +7,13 @@ import pytest
 
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
-from relabel_assets.prompts.rubric import default_rubric
+from relabel_assets.prompts.rubric import Grade, Rubric, default_rubric
 from relabel_assets.prompts.teacher_prompts import decisions_prompt
 from relabel_assets.teacher.decisions.decision_requests import (
     DecisionRequest,
     decision_requests,
     joined,
+    level_labels,
     order_of_inputs,
     score_levels,
 )
@@ -76,6 +77,23 @@ def test_levels_have_the_meanings_where_the_prompt_does_not_say_them() -> None:
         grade.meaning for grade in RUBRIC.grades
     ]
     assert score_levels(RUBRIC, PROMPT) == [{"label": grade.name} for grade in RUBRIC.grades]
+
+
+def rubric_named(*names: str) -> Rubric:
+    grades = tuple(Grade(grade=n, name=name, meaning="m") for n, name in enumerate(names))
+    return Rubric(grades=grades)
+
+
+def test_levels_of_the_same_name_have_their_numbers() -> None:
+    assert level_labels(rubric_named("no", "yes")) == ("no", "yes")
+    assert level_labels(rubric_named("no", "yes", "yes")) == ("0 (no)", "1 (yes)", "2 (yes)")
+
+
+def test_a_name_that_cannot_be_sent_is_sent_without_what_cannot() -> None:
+    rubric = rubric_named("no\x00", "yes\x1b")
+    (request,) = decision_requests(PAIR, TURNED_AROUND, rubric, CONFIG)
+    assert level_labels(rubric) == ("no\ufffd", "yes\ufffd")
+    assert Outgoing.of(request).key
 
 
 def test_nothing_is_sent_but_model_input_and_questions() -> None:
