@@ -1,16 +1,14 @@
 """The attempts of one request, until it has a usable answer or a reason why not.
 
 What belongs here: waiting for a turn, sending once, recording, and acting on the decision. What
-does not: the queue of requests (live.py), verdicts (verdict.py) and decisions (decision.py).
+does not: the queue of requests (live.py), verdicts (verdict.py), decisions (decision.py), and what ends
+a run whose requests are all refused (refusals.py).
 """
 
 import asyncio
 import random
-import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from relabel_assets.errors import TeacherError
 from relabel_assets.progress import duration
 from relabel_assets.teacher.decision import Tries, decide
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus
@@ -20,18 +18,9 @@ from relabel_assets.teacher.requests import BYTES_PER_TOKEN, Outgoing
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
 from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, max_cost_usd
+from relabel_assets.teacher.sending.refusals import Refusals
 from relabel_assets.teacher.verdict import Verdict, judge
 
-# Denials since the last answer that stop the run. Not measured: one 404 may concern one request only.
-_DENIALS = 3
-# Rejections with the same words since the last answer that stop the run. Not measured: a document that no
-# endpoint takes is asked about a few times in a row, and ten requests tell nothing that a thousand would.
-_REJECTIONS = 10
-# Successes without JSON, from the start of a run, that end it. Not measured: a challenge passes sooner.
-_PAGES = 10
-_ODD_WORDS = re.compile(
-    r"\S*[\d_]\S*"
-)  # of a complaint: numbers, ids, names, which differ each time
 # The least failures in a row that open the circuit breaker. Not measured: with few workers, a handful
 # of failures may be chance. With many, it takes a failure of each request in flight.
 _FEWEST_FAILURES = 10
@@ -50,20 +39,15 @@ class SendingState:
     endpoint: Endpoint
     writer: LedgerWriter
     completion_tokens_mean: float = _FIRST_COMPLETION_TOKENS
-    denials: int = 0  # since the last answer
-    rejections: Counter[str] = field(
-        default_factory=Counter
-    )  # since the last answer, by their words
-    n_pages: int = 0  # responses without JSON since the last answer
-    n_sent: Counter[str] = field(default_factory=Counter)  # in this run, by key
     failure: str | None = None  # the last sign that the endpoint is down
-    is_answered: bool = False  # whether the endpoint answered any request of this run
+    refusals: Refusals = field(init=False)
     circuit_breaker: CircuitBreaker = field(init=False)
     requests_limiter: RateLimiter = field(init=False)
     tokens_limiter: RateLimiter = field(init=False)
 
     def __post_init__(self) -> None:
         config = self.context.config
+        self.refusals = Refusals(self.context, self.endpoint)
         self.circuit_breaker = CircuitBreaker(
             max(_FEWEST_FAILURES, config.max_concurrency), self.context.retry_settings.probe_waits_s
         )
@@ -122,10 +106,10 @@ async def send_with_retries(state: SendingState, index: int, outgoing: Outgoing)
                 if context.dialects.concede(outgoing, verdict, context.notices.say):
                     continue
             case "deny":
-                deny(state, outgoing, verdict)
+                state.refusals.deny(outgoing, verdict)
             case "stop":
                 context.stop(f"the endpoint's quota or money is spent ({decision.reason})")
-        stop_if_all_are_rejected(state, outgoing, verdict)
+        state.refusals.count_rejection(outgoing, verdict)
         return context.ended(index, outgoing, decision.status, decision.reason, line, parsed)
 
 
@@ -196,7 +180,7 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     metadata = context.metadata(outgoing)
     state.writer.put(request_line(outgoing.key, outgoing.body, metadata, request.url))
     context.counts["sent"] += 1
-    state.n_sent.update((outgoing.key, *outgoing.asked_together))
+    state.refusals.note_sent(outgoing)
     received = await state.endpoint.post(outgoing.body)
     response, price = received.response, context.prices.get(request.model)
     metadata = metadata.of_response(response.body, price, received.latency_s)
@@ -216,71 +200,10 @@ async def _exchange(state: SendingState, outgoing: Outgoing) -> Sent:
     )
     if verdict.action == "use":
         context.dialects.mark_answered(request.model, outgoing.dialect)
-        state.is_answered, state.denials = True, 0
-        state.rejections.clear()
-        state.n_pages = 0
+        state.refusals.note_answer()
     elif response.is_answer and isinstance(response.body, str):
-        _count_page(state, outgoing, verdict)
+        state.refusals.count_page(outgoing, verdict)
     return Sent(line, verdict)
-
-
-def deny(state: SendingState, outgoing: Outgoing, verdict: Verdict) -> None:
-    """Raise TeacherError, unless the denial may concern one request alone.
-
-    >>> deny(state, outgoing, Verdict("denied", "HTTP 401"))  # doctest: +SKIP
-    TeacherError: the endpoint api.openai.com denies access to 'gpt-4o': HTTP 401. ...
-    """
-    state.denials += 1
-    if state.is_answered and state.denials < _DENIALS:
-        return
-    context, model = state.context, outgoing.request.model
-    address = state.endpoint.address(outgoing.request.url)
-    if verdict.action == "unreachable":
-        message = f"the endpoint {address} cannot be used: {verdict.reason}."
-    else:
-        key = "AZURE_OPENAI_API_KEY" if context.config.api == "azure" else "OPENAI_API_KEY"
-        is_v1_missing = context.config.api != "azure" and "/v1" not in address
-        message = (
-            f"the endpoint {context.endpoint_name} denies access to {model!r}: {verdict.reason}. "
-            f"The request went to {address}. Check {key}, teacher.model and teacher.base_url"
-            + (" (most servers want /v1 at its end)" if is_v1_missing else "")
-            + "."
-        )
-    raise TeacherError(
-        f"{message} Nothing more was sent; answers received so far are in the ledger and will not be "
-        "asked again."
-    )
-
-
-def _count_page(state: SendingState, outgoing: Outgoing, verdict: Verdict) -> None:
-    """Count a success without JSON. Raise TeacherError if the endpoint answers with nothing else."""
-    state.n_pages += 1
-    if state.n_pages < _PAGES or state.is_answered:
-        return
-    raise TeacherError(
-        f"the endpoint {state.endpoint.address(outgoing.request.url)} does not answer as a teacher: "
-        f"{verdict.reason}. Check teacher.base_url; a login or a proxy may stand in front of it. "
-        "Nothing more was sent."
-    )
-
-
-def stop_if_all_are_rejected(state: SendingState, outgoing: Outgoing, verdict: Verdict) -> None:
-    """Count a request that ended as rejected, and stop the run after ten in a row for the same reason.
-
-    One that was rejected in an earlier run as well does not count. Else a few requests that no endpoint
-    takes, the first of every later run, would keep all others from being sent.
-
-    >>> stop_if_all_are_rejected(state, outgoing, Verdict("rejected", "HTTP 400"))  # doctest: +SKIP
-    """
-    attempts = state.context.ledger.history(outgoing.key).attempts
-    if verdict.action != "rejected" or attempts > state.n_sent[outgoing.key]:
-        return
-    words = _ODD_WORDS.sub("#", verdict.reason or "")
-    state.rejections[words] += 1
-    if state.rejections[words] == _REJECTIONS:
-        state.context.stop(
-            f"the endpoint rejects every request: {_REJECTIONS} in a row, the last with {verdict.reason}"
-        )
 
 
 async def back_off(context: SendingContext, n_unanswered: int, verdict: Verdict) -> None:

@@ -28,9 +28,7 @@ from relabel_assets.teacher.sending.attempts import (
     SendingState,
     Sent,
     back_off,
-    deny,
     send_once,
-    stop_if_all_are_rejected,
 )
 from relabel_assets.teacher.sending.context import cut_reply
 from relabel_assets.teacher.sending.limits import max_cost_usd
@@ -164,10 +162,10 @@ class BundleSender:
                 await back_off(context, tries.n_unanswered, verdict)
                 return _halves(group, "") if _is_late(sent) else [group]
             case "deny":
-                deny(self._state, group[0].outgoing, verdict)
+                self._state.refusals.deny(group[0].outgoing, verdict)
             case "stop":
                 context.stop(f"the endpoint's quota or money is spent ({decision.reason})")
-        stop_if_all_are_rejected(self._state, group[0].outgoing, verdict)
+        self._state.refusals.count_rejection(group[0].outgoing, verdict)
         self._end(group, ended, decision, sent.line)
         return []
 
