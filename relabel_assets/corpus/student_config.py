@@ -77,6 +77,14 @@ class StudentConfig(Settings):
             "several pieces; the others cut it."
         ),
     )
+    prompt: Literal["rubric", "short"] = Field(
+        "rubric",
+        description=(
+            "What a decoder reads before query and document. rubric: all of the rubric, for few training"
+            " pairs or a model that follows instructions. short: the names of the grades, for thousands of"
+            " pairs or a small model. Other architectures read neither."
+        ),
+    )
     # With LoRA, the best epoch on dev was 0, 1 or 2 (docs/experiments.md).
     epochs: int = Field(
         3,

@@ -124,7 +124,7 @@ class _Decoder:
         from relabel_assets.student.decoder.decoder import Decoder
         from relabel_assets.student.decoder.prompt import student_prompt
 
-        base, prompt = base_path(config.base_model), student_prompt(rubric)
+        base, prompt = base_path(config.base_model), student_prompt(rubric, config.prompt)
         return Decoder.load(base, config.max_length, prompt, rubric.n_grades, config.precision)
 
     def train(self, task: TrainingTask) -> TrainedGrader:

@@ -56,14 +56,17 @@ def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
 def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
     """A short name that changes with training set, settings, base weights and recipe.
 
+    A setting that the architecture does not read is none of it.
+
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> ids = {student_id("set", StudentConfig(epochs=n), default_rubric()) for n in (1, 1, 2)}
     >>> [len(ids), len(ids.pop())]
     [2, 16]
     """
+    unread = set() if architecture(config.architecture).reads_rubric else {"prompt"}
     parts = [
         set_hash,
-        config.model_dump(mode="json"),
+        config.model_dump(mode="json", exclude=unread),
         rubric_read(config, rubric),
         weights_identity(config.base_model),
         RECIPE_VERSION,

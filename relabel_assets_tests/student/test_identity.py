@@ -74,6 +74,7 @@ def test_every_setting_changes_the_id() -> None:
         "preset": "minilm",
         "base_model": "other",
         "architecture": "cross_encoder",
+        "prompt": "short",
         "method": "full",
         "max_length": 64,
         "epochs": 1,
@@ -83,5 +84,15 @@ def test_every_setting_changes_the_id() -> None:
         "seed": 1,
     }
     assert set(changed) == set(StudentConfig.model_fields)
-    configs = [StudentConfig(), *(StudentConfig(**{name: changed[name]}) for name in changed)]
+    decoder = {"architecture": "decoder"}  # which reads the prompt too
+    configs = [StudentConfig(**decoder | {name: changed[name]}) for name in changed]
+    configs.append(StudentConfig(**decoder))
     assert len({student_id("set", config, RUBRIC) for config in configs}) == len(configs)
+
+
+@pytest.mark.parametrize("architecture", ["late_interaction", "cross_encoder"])
+def test_a_prompt_that_is_not_read_leaves_the_id_as_it_is(architecture: str) -> None:
+    configs = [
+        StudentConfig(architecture=architecture, prompt=name) for name in ("rubric", "short")
+    ]
+    assert len({student_id("set", config, RUBRIC) for config in configs}) == 1

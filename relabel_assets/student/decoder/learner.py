@@ -44,7 +44,7 @@ class DigitLearner(PairLearner):
         decoder = Decoder.load(
             base_path(config.base_model),
             config.max_length,
-            student_prompt(rubric),
+            student_prompt(rubric, config.prompt),
             rubric.n_grades,
             config.precision,
             trains=True,

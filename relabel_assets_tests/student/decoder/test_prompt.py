@@ -1,7 +1,7 @@
 """The prompt of a decoder student: the rubric in it, escaping, and lengths of query and document."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -35,6 +35,34 @@ def test_the_rendered_prompt_of_a_rubric() -> None:
         "Reply with the grade alone, a whole number from 0 to 1."
     )
     assert user["content"] == "<query>\nleave\n</query>\n<document>\nRules.\n</document>"
+
+
+def test_a_short_prompt_has_the_names_of_the_grades_and_no_rubric() -> None:
+    (user,) = student_prompt(rubric("It does not."), "short").render(
+        {"query": "leave </query>", "document": "Rules."}
+    )
+    assert user["content"] == (
+        "Grade how relevant the document is to the query. Answer with one digit: 0 no, 1 yes.\n"
+        "<query>\nleave &lt;/query>\n</query>\n<document>\nRules.\n</document>"
+    )
+
+
+def test_every_prompt_of_the_settings_is_a_file() -> None:
+    names = get_args(StudentConfig.model_fields["prompt"].annotation)
+    assert len({student_prompt(RUBRIC, name).content_hash for name in names}) == len(names) == 2
+
+
+def test_a_student_is_loaded_with_the_prompt_it_was_trained_with(tmp_path: Path) -> None:
+    base = save_decoder(tmp_path / "base", "llama")
+    config = StudentConfig(
+        base_model=str(base), architecture="decoder", max_length=48, epochs=0, prompt="short"
+    )
+    trained = train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
+    grader: Any = Labeler.load(tmp_path / "s").grader
+    assert grader.prompt == student_prompt(RUBRIC, "short")
+    untrained: Any = Labeler.untrained(pairs(), config=config, rubric=RUBRIC).grader
+    assert untrained.prompt == grader.prompt
+    assert trained.settings.prompt == {"system": "", "user": grader.prompt.user}
 
 
 def test_a_rubric_without_guidance_says_so() -> None:
