@@ -126,7 +126,10 @@ def error_in_answer(body: Any) -> ServerError | None:
     is_answer = any(name in body for name in ("choices", "answers", "output"))
     has_text = any(body.get(name) for name in ("errors", "message", "msg", "detail"))
     is_error = body.get("error") or body.get("base_resp") or body.get("object") == "error"
-    return read_error(body) if is_error or (has_text and not is_answer) else None
+    error = read_error(body)
+    # A message that says nothing is an answer in another API's form: Ollama's own has one.
+    is_told = has_text and not is_answer and error.summary
+    return error if is_error or is_told else None
 
 
 def _error_in_choice(choice: Any, body: Mapping[str, Any]) -> ServerError | None:

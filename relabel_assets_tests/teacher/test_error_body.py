@@ -141,3 +141,9 @@ def test_an_error_inside_a_success_is_found_unless_there_is_an_answer(
 ) -> None:
     told = error_in_answer(body)
     assert (None if told is None else told.message) == message
+
+
+def test_a_message_of_another_api_is_an_answer_and_no_error() -> None:
+    ollama = {"model": "m", "message": {"role": "assistant", "content": "{}"}, "done": True}
+    assert error_in_answer(ollama) is None
+    assert error_in_answer({"message": "no such model"}) is not None
