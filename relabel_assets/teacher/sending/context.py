@@ -76,12 +76,15 @@ class SendingContext:
     n_usable: int = 0  # replies with an answer or a refusal, those from the ledger included
 
     def read(self, outgoing: Outgoing, body: Any) -> ParsedReply:
-        """The parsed reply in `body`, the answer to `outgoing`; failed if its prompt was cut.
+        """The parsed reply in `body`, the answer to `outgoing`; failed if its prompt was cut."""
+        cut = self.why_cut(outgoing, body)
+        return cut_reply(cut) if cut else self.read_whole(body)
+
+    def read_whole(self, body: Any) -> ParsedReply:
+        """The parsed reply in `body`, whose prompt was not cut.
 
         An exception of the parser costs that reply alone.
         """
-        if cut := self.why_cut(outgoing, body):
-            return cut_reply(cut)
         try:
             return self.parse(body)
         except INPUT_ERRORS as error:

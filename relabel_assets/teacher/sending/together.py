@@ -180,7 +180,7 @@ class BundleSender:
         for question in group:
             outgoing, line = question.outgoing, shares[question.outgoing.key]
             assert line.response is not None
-            parsed = cut_reply(cut) if cut else context.read(outgoing, line.response.body)
+            parsed = cut_reply(cut) if cut else context.read_whole(line.response.body)
             replies.append(parsed)
             question.tries = question.tries.plus(sent.verdict, parsed)
             decision = decide(sent.verdict, question.tries, context.config.max_retries, parsed)
@@ -191,7 +191,8 @@ class BundleSender:
                 exchange = context.ended(question.index, outgoing, status, reason, line, parsed)
                 ended.append(exchange)
         # It is one response, and usable if one of its answers is.
-        context.stop_if_all_are_cut(min(replies, key=lambda parsed: parsed.is_cut))
+        best = min(replies, key=lambda parsed: parsed.status not in ("ok", "refused"))
+        context.stop_if_all_are_cut(best)
         return [left] if left else []
 
     def _end(
