@@ -54,8 +54,10 @@ TEXTS = (
 )  # fmt: skip
 SCALARS = st.sampled_from([None, True, False, *NUMBERS, *TEXTS]) | st.integers() | st.text()
 NAMES = st.sampled_from(
-    ["choices", "message", "content", "usage", "error", "code", "text", "\ud800"]
-)
+    ["choices", "message", "content", "usage", "error", "code", "text", "\ud800",
+     "errors", "detail", "details", "loc", "msg", "metadata", "raw", "headers", "retryDelay", "param",
+     "innererror", "base_resp", "status", "failed_generation", "x-ratelimit-reset"]
+)  # fmt: skip
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3)
 )
@@ -100,12 +102,22 @@ CHOICES = st.lists(
     min_size=1,
     max_size=2,
 )
+ERRORS = some_of(
+    code=VALUES,
+    message=VALUES,
+    detail=VALUES,
+    param=VALUES,
+    metadata=either(some_of(headers=either(st.dictionaries(NAMES, VALUES)), raw=VALUES)),
+    details=either(st.lists(some_of(retryDelay=VALUES, violations=VALUES))),
+)
 BODIES = either(
     some_of(
         choices=either(CHOICES),
         usage=either(USAGE),
-        error=either(some_of(code=VALUES, message=VALUES, detail=VALUES)),
-    )
+        error=either(ERRORS),
+        detail=either(st.lists(some_of(loc=either(st.lists(VALUES)), msg=VALUES))),
+    ),
+    st.lists(some_of(error=either(ERRORS)), max_size=2),
 )
 
 

@@ -23,6 +23,8 @@ _ASKED = re.compile(
     rf"(?:again|retry|wait|resets?)\s+(?:in|after|for|at least)?\s*(?:about\s+)?({_DURATION})",
     re.IGNORECASE,
 )
+# Members of errors: Google's RetryInfo, gateways', Hugging Face's while it loads a model.
+_WAIT_MEMBERS = ("retryDelay", "retry_after", "retryAfter", "estimated_time")
 _EPOCH_MS, _EPOCH_S = 1e11, 1e8  # a larger number is a moment: a wait of 3 years is none
 
 
@@ -70,7 +72,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _said_s(error: ServerError) -> float | None:
-    """Seconds to wait by the error's words, and by Google's RetryInfo.
+    """Seconds to wait by the error's words, or by a member of it, such as Google's RetryInfo.
 
     RetryInfo is about the minute: it says nothing where the quota of the day is spent.
     """
@@ -78,8 +80,8 @@ def _said_s(error: ServerError) -> float | None:
         return duration_s(said[1])
     if is_daily(error):
         return None
-    delays = (duration_s(str(node["retryDelay"])) for node in error.nodes if "retryDelay" in node)
-    return next((delay for delay in delays if delay is not None), None)
+    values = (str(node[name]) for node in error.nodes for name in _WAIT_MEMBERS if name in node)
+    return next((wait for value in values if (wait := _wait_s(value)) is not None), None)
 
 
 def is_daily(error: ServerError) -> bool:

@@ -89,6 +89,23 @@ def test_the_wait_is_read_from_the_words_of_the_error(message: str, seconds: flo
     assert wait_s == (None if seconds is None else pytest.approx(seconds))
 
 
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"error": "Model m is currently loading", "estimated_time": 20.5}, 20.5),  # Hugging Face
+        ({"error": {"message": "slow down", "retry_after": 3}}, 3),
+        ({"error": {"message": "slow down", "retryAfter": "3s"}}, 3),
+        ({"error": {"message": "slow down", "retry_after": None}}, None),
+        (
+            {"error": {"message": "Limit reached. Please wait 41000 seconds before retrying."}},
+            41_000,
+        ),
+    ],
+)
+def test_the_wait_may_be_a_member_of_the_error(body: object, seconds: float | None) -> None:
+    assert asked_wait_s(read_error(body), {}) == seconds
+
+
 def quota(quota_id: str, delay: str | None = "34s") -> ServerError:
     """Google's error of a spent quota."""
     details: list[dict[str, object]] = [
