@@ -115,9 +115,10 @@ class VectorStore:
         return self._bases[name]
 
     def _open_new_segments(self, base: "_Base") -> None:
-        """Open the segments of `base` that came since the last call."""
+        """Open the segments of `base` that came since the last call: each is tried once."""
         for path in sorted(base.folder.glob(f"*{SUFFIX}")):
             if path not in base.known:
+                base.known.add(path)
                 with self._costs_recomputation(path):
                     base.add(Segment.open(path))
 
@@ -246,7 +247,7 @@ class _Base:
         self.folder = folder
         self.pending = dict[bytes, bytes]()
         self.segments = dict[Path, Segment]()
-        self.known = set[Path]()  # with those that were forgotten
+        self.known = set[Path]()  # with those that were forgotten, or could not be opened
         # About 250 bytes an entry: 7 MB for 30,000 documents.
         self._places = dict[bytes, tuple[Segment, int]]()
         self._used = set[Path]()

@@ -232,6 +232,19 @@ def test_a_segment_that_is_cut_short_is_removed(folder: Path, said: list[str]) -
     assert not file.path.exists() and len(said) == 1
 
 
+def test_a_segment_that_cannot_be_read_is_said_once_and_stays(
+    folder: Path, said: list[str]
+) -> None:
+    keep(folder, "a")
+    odd = folder / BASE / "0.vectors"
+    odd.mkdir()
+    store = VectorStore(folder)
+    for name in "ab":
+        store.get(BASE, [key(name), key("x")])
+    assert said == [f"{odd} cannot be read: Is a directory. Its documents are read again."]
+    assert store.get(BASE, [key("a")]) and odd.exists()
+
+
 def test_a_segment_that_vanishes_is_a_miss_without_a_notice(folder: Path, said: list[str]) -> None:
     keep(folder, "a")
     store = VectorStore(folder)
