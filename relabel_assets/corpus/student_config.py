@@ -12,39 +12,44 @@ from pydantic import Field
 from relabel_assets.corpus.settings import MAX_SEED, Settings
 from relabel_assets.tables.schemas import STUDENT_ARCHITECTURES
 
-# max_length and epochs of the larger models are not measured: none of them was trained at size yet.
-# 1,024 tokens, because these models read a document in one piece; 2 epochs, because each is slow.
+
+def _large(base_model: str, architecture: str, max_length: int = 1024) -> dict[str, Any]:
+    """The preset of a model from the hub.
+
+    1,024 tokens, because these models read a document in one piece; 2 epochs, because each is slow. Not
+    measured: none of them was trained at size yet.
+    """
+    return {
+        "base_model": base_model,
+        "architecture": architecture,
+        "max_length": max_length,
+        "epochs": 2,
+    }
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "minilm": {},
-    "modernbert": {
-        "base_model": "answerdotai/ModernBERT-base",
-        "architecture": "cross_encoder",
-        "max_length": 1024,
-        "epochs": 2,
-    },
-    "qwen3-0.6b": {
-        "base_model": "Qwen/Qwen3-0.6B",
-        "architecture": "decoder",
-        "max_length": 1024,
-        "epochs": 2,
-    },
-    "phi-3.5-mini": {
-        "base_model": "microsoft/Phi-3.5-mini-instruct",
-        "architecture": "decoder",
-        "max_length": 1024,
-        "epochs": 2,
-    },
+    "modernbert": _large("answerdotai/ModernBERT-base", "cross_encoder"),
+    "gte-reranker-modernbert": _large("Alibaba-NLP/gte-reranker-modernbert-base", "cross_encoder"),
+    "bge-reranker-v2-m3": _large("BAAI/bge-reranker-v2-m3", "cross_encoder"),
+    # It was trained on 512 tokens.
+    "mxbai-rerank-v1": _large("mixedbread-ai/mxbai-rerank-base-v1", "cross_encoder", 512),
+    "mxbai-rerank-v2": _large("mixedbread-ai/mxbai-rerank-base-v2", "decoder"),
+    "qwen3-0.6b": _large("Qwen/Qwen3-0.6B", "decoder"),
+    "qwen3-reranker-0.6b": _large("Qwen/Qwen3-Reranker-0.6B", "decoder"),
+    "phi-3.5-mini": _large("microsoft/Phi-3.5-mini-instruct", "decoder"),
+    "phi-4-mini": _large("microsoft/Phi-4-mini-instruct", "decoder"),
 }
 
 
 class StudentConfig(Settings):
     """What is trained, from which model, and how long."""
 
-    preset: Literal["minilm", "modernbert", "qwen3-0.6b", "phi-3.5-mini"] | None = Field(
+    preset: Literal[tuple(PRESETS)] | None = Field(  # type: ignore[valid-type]
         None,
         description=(
-            "Values for base_model, architecture, max_length and epochs. minilm is "
-            "the default. The last two need a GPU."
+            "Values for base_model, architecture, max_length and epochs. minilm is the default. "
+            "Decoders (mxbai-rerank-v2, qwen3, phi) need a GPU."
         ),
         examples=["modernbert"],
     )

@@ -159,9 +159,9 @@ def load_model(
     try:
         _require_size(Path(path) / "config.json")
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model, loading = kind.from_pretrained(
-            path, use_safetensors=True, trust_remote_code=False, dtype=dtype,
-            attn_implementation="sdpa", output_loading_info=True, **options,
+        model, loading = _pretrained(
+            kind, path, use_safetensors=True, trust_remote_code=False, dtype=dtype,
+            output_loading_info=True, **options,
         )  # fmt: skip
     except INPUT_ERRORS as error:  # libraries raise anything for damaged files
         raise StudentError(
@@ -172,6 +172,19 @@ def load_model(
     finally:
         transformers_logging.set_verbosity(level)
     return model.eval().to(device()), tokenizer, set(loading["missing_keys"])
+
+
+def _pretrained(kind: Any, path: str, **options: Any) -> Any:
+    """`kind.from_pretrained` with torch's attention, or the model's own where it has no other (DeBERTa).
+
+    It is named in both cases: a config.json may name a kernel, which would be downloaded and run.
+    """
+    try:
+        return kind.from_pretrained(path, attn_implementation="sdpa", **options)
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        return kind.from_pretrained(path, attn_implementation="eager", **options)
 
 
 def _require_size(config: Path) -> None:
@@ -187,8 +200,16 @@ def _require_size(config: Path) -> None:
 def max_tokens_of(model: Any, otherwise: int) -> int:
     """The most tokens that `model` reads, special ones included, or `otherwise` without a limit.
 
-    >>> from types import SimpleNamespace
-    >>> max_tokens_of(SimpleNamespace(config=SimpleNamespace(max_position_embeddings=512)), 64)
+    >>> from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
+    >>> sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    >>> max_tokens_of(BertModel(BertConfig(**sizes, max_position_embeddings=512)), 64)
+    512
+    >>> max_tokens_of(XLMRobertaModel(XLMRobertaConfig(**sizes, max_position_embeddings=514)), 64)
     512
     """
-    return int(getattr(model.config, "max_position_embeddings", otherwise))
+    limit = int(getattr(model.config.get_text_config(), "max_position_embeddings", otherwise))
+    embeddings = getattr(getattr(model, model.base_model_prefix, model), "embeddings", None)
+    positions = getattr(embeddings, "position_embeddings", None)
+    padding = getattr(positions, "padding_idx", None)
+    # RoBERTa and its like number positions from after the id of the padding token.
+    return limit if padding is None else limit - padding - 1
