@@ -60,7 +60,10 @@ def test_the_body_in_the_ledger_is_the_one_that_was_sent(tmp_path: Path) -> None
 
 def test_shares_add_up_to_what_the_server_counted(tmp_path: Path) -> None:
     with DecisionsServer().running() as server:
-        labels = grade(tmp_path, server, crossed_pairs(3, 7), **DECISIONS, **PRICE)
+        pairs = crossed_pairs(3, 7)
+        labels = grade(tmp_path, server, pairs, **DECISIONS, **PRICE)
+        # Asked document by document, and back in the caller's order.
+        assert labels.select("query_id", "doc_id").equals(pairs.select("query_id", "doc_id"))
         counted = report(Ledger(tmp_path)).groups["demo", "grading", "fake"]
         assert labels["prompt_tokens"].sum() == counted.prompt_tokens > 0
         assert labels["cost_usd"].sum() == pytest.approx(counted.usd, rel=1e-12)
@@ -147,6 +150,13 @@ def test_a_document_whose_prompt_is_cut_has_no_grade_in_any_run(tmp_path: Path) 
             labels = grade(tmp_path, server, pairs, **DECISIONS)
             assert n_of(labels, "failed") == 3 and labels["grade"].null_count() == 3
             assert labels["status_reason"].str.contains("num_ctx").all()
+
+
+def test_a_bundle_whose_reply_is_too_long_is_halved(tmp_path: Path) -> None:
+    with DecisionsServer().running() as server:
+        labels = grade(tmp_path, server, crossed_pairs(1, 60), max_reply_mib=0.01, **DECISIONS)
+        assert n_of(labels, "ok") == 60 and sizes(server)[:2] == [60, 30]
+        assert_no_wrong_decision(labels, server)
 
 
 def test_a_busy_endpoint_gets_the_same_bundle_again(tmp_path: Path) -> None:
