@@ -148,7 +148,6 @@ ANSWER_FAULTS: dict[str, Change] = {
     "missing answer": lambda answer: [],
     "doubled answer": lambda answer: [answer, _shifted(answer)],
     "unknown name": lambda answer: [{**_shifted(answer), "name": "0123456789abcdef"}],
-    "no name": lambda answer: [{**_shifted(answer), "name": None}],
     "number as name": lambda answer: [{**_shifted(answer), "name": 7}],
     "no object": lambda answer: ["irrelevant"],
     "null": lambda answer: [None],
@@ -163,8 +162,8 @@ ANSWER_FAULTS: dict[str, Change] = {
             {**level, "label": levels[-1 - i]["label"]} for i, level in enumerate(levels)
         ]
     ),
-    "values from one": _with_probs(
-        lambda levels: [{**level, "value": level["value"] + 1} for level in levels]
+    "values from two": _with_probs(
+        lambda levels: [{**level, "value": level["value"] + 2} for level in levels]
     ),
     "sum of two": _with_probs(
         lambda levels: [{**level, "probability": 2 / len(levels)} for level in levels]
@@ -215,7 +214,20 @@ DIFFERENCES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no usage": lambda decision: {
         name: value for name, value in decision.items() if name != "usage"
     },
+    "no names": lambda decision: {
+        **decision,
+        "answers": [{**answer, "name": None} for answer in decision["answers"]],
+    },
+    "values from one": lambda decision: {
+        **decision,
+        "answers": [_from_one(answer) for answer in decision["answers"]],
+    },
 }
+
+
+def _from_one(answer: dict[str, Any]) -> dict[str, Any]:
+    levels = [{**level, "value": level["value"] + 1} for level in answer["probabilities"]]
+    return {**answer, "probabilities": levels}
 
 
 def _rounded(answer: dict[str, Any]) -> dict[str, Any]:

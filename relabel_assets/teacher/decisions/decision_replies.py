@@ -69,23 +69,27 @@ def _only_answer(body: Any) -> Mapping[str, Any] | ParsedReply:
 
 
 def _probabilities(levels: Any, labels: tuple[str, ...]) -> list[float] | None:
-    """The probability of each level in order; None unless each is there once, under its label."""
+    """The probability of each level in order; None unless each is there once, under its label.
+
+    Values count from 0, or from 1: the API's types do not say, and the labels tell.
+    """
     if not isinstance(levels, list) or len(levels) != len(labels):
         return None
-    probs: dict[int, float] = {}
+    by_value: dict[int, tuple[Any, float]] = {}
     for level in levels:
         if not isinstance(level, Mapping):
             return None
         value, prob = level.get("value"), level.get("probability")
         if not isinstance(value, int) or isinstance(value, bool):
             return None
-        if not isinstance(prob, int | float) or isinstance(prob, bool):
+        if not isinstance(prob, int | float) or isinstance(prob, bool) or not 0 <= prob <= _LARGEST:
             return None
-        is_level = 0 <= value < len(labels) and level.get("label") == labels[value]
-        if not is_level or not 0 <= prob <= _LARGEST:
-            return None
-        probs[value] = float(prob)
-    return [probs[value] for value in sorted(probs)] if len(probs) == len(labels) else None
+        by_value[value] = level.get("label"), float(prob)
+    values = sorted(by_value)
+    is_numbered = values in (list(range(len(labels))), list(range(1, len(labels) + 1)))
+    if not is_numbered or [by_value[value][0] for value in values] != list(labels):
+        return None
+    return [by_value[value][1] for value in values]
 
 
 def why_unusable(body: Any) -> str | None:

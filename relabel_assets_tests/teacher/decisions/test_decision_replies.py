@@ -65,7 +65,11 @@ def test_probabilities_that_do_not_add_up_are_no_answer(probs: tuple[float, ...]
         ],
         [*answer(0.5, 0.3)["probabilities"], {"label": "fair", "value": 1, "probability": 0.2}],
         [
-            {**level, "value": level["value"] + 1}
+            {**level, "value": level["value"] + 2}
+            for level in answer(0.5, 0.3, 0.2)["probabilities"]
+        ],
+        [
+            {**level, "value": 2 - level["value"]}
             for level in answer(0.5, 0.3, 0.2)["probabilities"]
         ],
         [{**level, "value": True} for level in answer(0.5, 0.3, 0.2)["probabilities"]],
@@ -90,6 +94,13 @@ def test_any_other_levels_are_no_answer(levels: Any) -> None:
     assert reply.status == "unparseable" and reply.value is None
     assert reply.reason.startswith("not one probability for each of bad, fair, good: ")
     assert len(reply.reason) < 300
+
+
+def test_levels_may_count_from_one() -> None:
+    levels = [
+        {**level, "value": level["value"] + 1} for level in answer(0.1, 0.2, 0.7)["probabilities"]
+    ]
+    assert read(answer(probabilities=levels)).value == GradeReply(2, None, (0.1, 0.2, 0.7))
 
 
 def test_levels_may_come_in_any_order() -> None:
