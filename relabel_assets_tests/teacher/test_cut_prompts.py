@@ -22,6 +22,17 @@ from relabel_assets.teacher.cut_prompts import fewest_tokens, tokens_read, why_c
         ("отпуск отпуск", 2),  # 2.8
         ("休暇の申請", 2),  # 2.5
         ("=" * 300, 1),
+        ("wow! yes", 3),
+        ("é\x80 " * 5, 5),
+        # the first and the last character of each class, and their neighbours
+        ("\u037f " * 5, 5),
+        ("\u0380 " * 5, 7),
+        ("\u06ff " * 5, 7),
+        ("\u0700 " * 5, 5),
+        ("\u2fff" * 4, 1),
+        ("\u3000" * 4, 2),
+        ("\ud7ff" * 4, 2),
+        ("\ue000" * 4, 1),
     ],
 )
 def test_fewest_tokens(text: str, fewest: int) -> None:
