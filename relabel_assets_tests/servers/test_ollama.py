@@ -10,8 +10,11 @@ import pytest
 from relabel_assets.corpus.config import QueriesConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.teacher_prompts import queries_prompt
+from relabel_assets.teacher.ledger.ledger import Ledger
+from relabel_assets.teacher.ledger.report import observed_usage
 from relabel_assets.teacher.queries.query_writer import write_queries
 from relabel_assets.teacher.questions import QueryQuestions
+from relabel_assets.teacher.requests import estimate_prompt_tokens
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import (
     IMPATIENT,
@@ -149,6 +152,17 @@ def test_a_cut_prompt_in_a_batch_is_a_failure_and_not_sent_again(tmp_path: Path)
         assert labels["status"].to_list() == ["ok"] * 3 + ["failed"] * 3
         assert all(CUT in reason for reason in labels["status_reason"][3:])
         assert set(server.requests.values()) == {1}
+
+
+def test_an_estimate_does_not_count_the_tokens_of_cut_prompts(tmp_path: Path) -> None:
+    pairs = pl.concat([make_pairs(16)[:8], long_pairs(16)[8:]])
+    with WordedServer(ollama(2048, CUTS["since 2026"])).running() as server:
+        grade(tmp_path, server, pairs)
+        observed = observed_usage(Ledger(tmp_path), "grading", ["fake"])["fake"]
+        whole = [body for body in server.bodies.values() if tokens_of(body) <= 2048]
+        estimated = sum(estimate_prompt_tokens(body) for body in whole)
+        assert observed.n_replies == len(whole) == 8
+        assert observed.token_ratio == sum(map(tokens_of, whole)) / estimated
 
 
 def test_queries_about_a_cut_document_are_not_used(tmp_path: Path) -> None:

@@ -186,6 +186,8 @@ def _key_of(body: Any) -> str | None:
 def observed_usage(ledger: Ledger, purpose: str, models: list[str]) -> dict[str, ObservedUsage]:
     """The mean usage of recent replies for `purpose`, by model. A model without replies is missing.
 
+    A reply to a prompt that was cut does not count: its tokens are those of a part.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     observed_usage(Ledger(folder), "grading", ["gpt-4o"])
@@ -199,9 +201,13 @@ def observed_usage(ledger: Ledger, purpose: str, models: list[str]) -> dict[str,
         if line.is_request:
             with costs_itself([], "ledger"):  # another tool may have sent a body of another form
                 prompt_tokens[line.key] = estimate_prompt_tokens(line.request_body)
-        elif line.is_answer and line.metadata.prompt_tokens and line.key in prompt_tokens:
+        elif _has_usage(line) and line.key in prompt_tokens:
             replies[line.metadata.model].append((line, prompt_tokens[line.key]))
     return {model: _usage(lines[-_RECENT_REPLIES:]) for model, lines in replies.items() if lines}
+
+
+def _has_usage(line: Line) -> bool:
+    return line.is_answer and bool(line.metadata.prompt_tokens) and not line.metadata.cut
 
 
 def _usage(replies: list[tuple[Line, int]]) -> ObservedUsage:
