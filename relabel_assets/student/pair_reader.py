@@ -6,6 +6,7 @@ where a model is needed: it loads torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 import numpy as np
@@ -71,7 +72,8 @@ def score_pairs(
 ) -> NDArray:
     """The score of each row of `pairs`, (N,), in its order.
 
-    Rows of like length are scored together. `n_shared` tokens of each row are not computed again.
+    Rows of like length are scored together. `n_shared` tokens of each row are not computed again. Each
+    batch is reported with the pairs a second since the first.
 
     >>> pairs = pl.DataFrame({"text": ["parental leave", "badges"]})
     >>> as_row = lambda pairs: [{"input_ids": list(pair["text"].encode())} for pair in pairs]
@@ -81,14 +83,16 @@ def score_pairs(
     starts = range(0, pairs.height, _PAIRS_PER_CHUNK)
     chunks = [pairs.slice(start, _PAIRS_PER_CHUNK) for start in starts]
     scored = [np.empty(0)]
-    n_scored = 0
+    n_scored, started = 0, monotonic()
+    progress("scoring pairs", 0, pairs.height)  # a first batch of a large model takes its time
     for rows in prefetched(chunks, lambda chunk: tokenize(chunk.to_dicts())):
         chunk_scores = np.empty(len(rows))
         lengths = [len(row["input_ids"]) - n_shared for row in rows]
         for indices in batches_by_length(lengths, max_batch_tokens()):
             chunk_scores[indices] = score([rows[index] for index in indices]).numpy()
             n_scored += len(indices)
-            progress("scoring pairs", n_scored, pairs.height)
+            rate = n_scored / max(monotonic() - started, 1e-9)
+            progress("scoring pairs", n_scored, pairs.height, f"{rate:,.1f} pairs/s")
         scored.append(chunk_scores)
     return np.concatenate(scored)
 

@@ -37,15 +37,22 @@ def test_scores_are_in_the_order_of_pairs_across_batches_and_chunks(
     monkeypatch.setattr(pair_reader, "_PAIRS_PER_CHUNK", 4)
     lengths, scores = [5, 1, 9, 3, 7, 2, 8, 4, 6, 10], [float(n) for n in range(10)]
     pairs = pl.DataFrame({"length": lengths, "score": scores})
-    reports: list[tuple[int, int]] = []
+    reports: list[tuple[int, int, str]] = []
+    times = iter([100.0, 102.0, 102.0, 104.0])
+    monkeypatch.setattr(pair_reader, "monotonic", lambda: next(times))
     scored = score_pairs(
         pairs,
         tokenize,  # type: ignore[arg-type]
         lambda rows: torch.tensor([row["score"] for row in rows]),
-        lambda step, done, total, note="": reports.append((done, total)),
+        lambda step, done, total, note="": reports.append((done, total, note)),
     )
     assert scored.tolist() == scores
-    assert reports == [(4, 10), (8, 10), (10, 10)]
+    assert reports == [
+        (0, 10, ""),
+        (4, 10, "2.0 pairs/s"),
+        (8, 10, "4.0 pairs/s"),
+        (10, 10, "2.5 pairs/s"),
+    ]
 
 
 class LengthReader:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -65,3 +66,27 @@ def test_a_rubric_that_fills_the_context_window_is_refused(tmp_path: Path) -> No
     config = StudentConfig(precision="fp32", base_model=str(base), architecture="decoder")
     with pytest.raises(StudentError, match="leaves no room"):
         train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
+
+
+def test_training_reports_each_step_and_each_batch_of_dev_pairs(tmp_path: Path) -> None:
+    base = save_decoder(tmp_path / "base", "llama")
+    config = StudentConfig(
+        precision="fp32", base_model=str(base), architecture="decoder", max_length=48, epochs=1
+    )
+    reports: list[tuple[str, int, int]] = []
+    train_student(
+        pairs(),
+        config=config,
+        rubric=RUBRIC,
+        folder=tmp_path / "s",
+        progress=lambda step, done, total, note="": reports.append((step, done, total)),
+    )
+    n_dev = pairs().filter(pl.col("split") == "dev").height
+    steps = [report for report in reports if report[0] == "training, epoch 1 of 1, steps"]
+    assert [(done, total) for _, done, total in steps] == [
+        (step + 1, len(steps)) for step in range(len(steps))
+    ]
+    of_dev = [(done, total) for step, done, total in reports if step == "measuring dev, pairs"]
+    assert of_dev[0] == (0, n_dev), "before the first batch"
+    assert of_dev.count((n_dev, n_dev)) == 2, "before and after the epoch"
+    assert reports[-1] == ("scoring pairs", pairs().height, pairs().height)
