@@ -10,9 +10,10 @@ inside its own. Its grade must not come from the quote.
 """
 
 import re
+from contextlib import suppress
 from typing import Any
 
-from relabel_assets.intake.json_text import checked, decoder
+from relabel_assets.intake.json_text import checked, decoder, parse_json
 
 # The marks of thoughts, as public models write them and servers without a parser for them pass on:
 # <think> Qwen, DeepSeek, GLM, ...; <thinking>, <thought> Claude, Gemini; <seed:think> Seed-OSS;
@@ -32,6 +33,10 @@ _THOUGHT_ENDS = re.compile(
 # Not measured: a model that thinks about the marks writes a few. Each costs a pass over the text.
 _MOST_STARTS = 10
 _BRACKETS = re.compile(r"[{}\[\]]")
+_SOURCE = re.compile(r"\[\d{1,3}\]")
+# Possessive: spaces are never given back, so that a megabyte of them is read once.
+_WHOLE_LIST = re.compile(r"(?s)\s*+\[\s*+(?P<item>\{.*\})\s*+,?+\s*+\]\s*+")
+_WHOLE_STRING = re.compile(r'(?s)\s*+"\s*+\{.*\}\s*+"\s*+')
 _TRAILING_COMMA = re.compile(r",(?=\s*+[}\]])")
 # Of these two, the comma alone is left out: one in a string is text. A string may have no end.
 _STRING_OR_TRAILING_COMMA = re.compile(
@@ -43,8 +48,9 @@ _FENCE = "```"
 def only_object(text: str) -> dict[str, Any] | None:
     """The only JSON object in `text` after the model's thoughts. It may have prose around it.
 
-    None without an object, with two, or with one and a part of another. Line breaks and other control
-    characters in a string stand for themselves, and a comma after the last member counts as none.
+    None without an object, with two that differ, or with one and a part of another. Line breaks and other
+    control characters in a string stand for themselves, and a comma after the last member counts as none.
+    A list that is the whole answer and has one object, or a string of JSON, stands for its object.
 
     >>> only_object('Sure: {"grade": 2}.')
     {'grade': 2}
@@ -85,6 +91,7 @@ def without_thoughts(text: str) -> str:
 
 def _find(text: str) -> tuple[dict[str, Any], str] | None:
     """The only object in `text`, and the text behind it."""
+    text = _unwrapped(text)
     # An end of a thought may also stand in a string of the object, so that the last is not always right.
     starts = [0, *(match.end() for match in _THOUGHT_ENDS.finditer(text))]
     for start in reversed(starts[-_MOST_STARTS:]):
@@ -92,12 +99,42 @@ def _find(text: str) -> tuple[dict[str, Any], str] | None:
         if brace < 0:
             continue
         before = text[start:brace]
-        if _BRACKETS.search(before) or _has_mark(before):
+        if _has_part(before):
             continue
-        decoded = _decoded(text[brace:])
-        if decoded is not None and not (_BRACKETS.search(decoded[1]) or _has_mark(decoded[1])):
+        decoded = _without_repetitions(_decoded(text[brace:]))
+        if decoded is not None and not _has_part(decoded[1]):
             return decoded
     return None
+
+
+def _unwrapped(text: str) -> str:
+    """The text in a string of JSON, or in a list around one object; any other text as it is."""
+    if match := _WHOLE_LIST.fullmatch(text):
+        return match["item"]
+    if _WHOLE_STRING.fullmatch(text):
+        with suppress(ValueError):
+            return str(parse_json(text.strip()))
+    return text
+
+
+def _without_repetitions(
+    decoded: tuple[dict[str, Any], str] | None,
+) -> tuple[dict[str, Any], str] | None:
+    """`decoded` without the same object again behind it: some models write their answer twice."""
+    while decoded is not None and decoded[1].lstrip().startswith("{"):
+        again = _decoded(decoded[1].lstrip())
+        if again is None or again[0] != decoded[0]:
+            break
+        decoded = again
+    return decoded
+
+
+def _has_part(text: str) -> bool:
+    """Whether prose beside an object has a bracket, which may be of another one, or a thought's mark.
+
+    The number of a source, as in "see [1]", is no part of an object.
+    """
+    return bool(_BRACKETS.search(_SOURCE.sub("", text))) or _has_mark(text)
 
 
 def _has_mark(text: str) -> bool:

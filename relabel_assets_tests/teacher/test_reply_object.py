@@ -16,12 +16,11 @@ ANSWER = '{"grade": 1}'
         ('```json\n{"a": 1}\n```', {"a": 1}),
         ('so: {"a": {"b": 1}}.', {"a": {"b": 1}}),
         ("{}", {}),
-        ('[{"a": 1}]', None),
-        ('{"a": 1} {"a": 1}', None),
-        ('see [1]: {"a": 1}', None),
+        ('{"a": 1} {"a": 2}', None),
+        ('see [Leave]: {"a": 1}', None),
+        ('see [1: {"a": 1}', None),
         ('{"a": 1} }', None),
         ('so: {"a": 1', None),
-        ('"{\\"a\\": 1}"', None),
         ("so: " + "{" * 100_000, None),
         ('{"a": ' * 200_000 + "1" + "}" * 200_000, None),
         ("no object", None),
@@ -29,6 +28,61 @@ ANSWER = '{"grade": 1}'
     ],
 )
 def test_the_object_may_have_prose_around_it_but_no_other_bracket(
+    text: str, expected: dict[str, object] | None
+) -> None:
+    assert only_object(text) == expected
+
+
+def test_the_number_of_a_source_is_no_part_of_an_object() -> None:
+    assert only_object('By [1], [22]: {"a": 1}. See [3].') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[{"a": 1}]', {"a": 1}),
+        (' [ {"a": 1} , ]\n', {"a": 1}),
+        ('[{"a": 1}, {"a": 2}]', None),
+        ('[{"a": 1}, 2]', None),
+        ('[[{"a": 1}]]', None),
+        ('The page says [{"a": 1}].', None),
+        ("[" + " " * 1_000_000, None),
+        ('[{"a": 1}' + " " * 1_000_000, None),
+    ],
+)
+def test_a_list_that_is_the_whole_answer_may_have_one_object(
+    text: str, expected: dict[str, object] | None
+) -> None:
+    assert only_object(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"{\\"a\\": 1}"', {"a": 1}),
+        ('"{\\"a\\": 1} {\\"a\\": 2}"', None),
+        ('"{" {"a": 1} "}"', None),
+        ('It says "{\\"a\\": 1}".', None),
+        ('"{' + " " * 1_000_000, None),
+    ],
+)
+def test_a_string_of_json_that_is_the_whole_answer_stands_for_its_object(
+    text: str, expected: dict[str, object] | None
+) -> None:
+    assert only_object(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1}\n{"a": 1}', {"a": 1}),
+        ('{"a": 1}{"a":1} {"a": 1}.', {"a": 1}),
+        ('{"a": 1} {"a": 1, "b": 2}', None),
+        ('{"a": 1} and {"a": 1}', None),  # one of them may be a quotation
+        ('{"a": 1} {"a": 1', None),
+    ],
+)
+def test_an_answer_that_is_written_twice_is_one(
     text: str, expected: dict[str, object] | None
 ) -> None:
     assert only_object(text) == expected

@@ -61,6 +61,8 @@ def read_grade(body: Any, n_grades: int) -> ParsedReply:
     if grade is None:
         written, allowed = json.dumps(reply["grade"]), f"whole numbers from 0 to {n_grades - 1}"
         return ParsedReply("unparseable", f"{quoted(written)} is not a grade: grades are {allowed}")
+    if isinstance(rationale, list) and all(isinstance(part, str) for part in rationale):
+        rationale = " ".join(rationale)
     if not isinstance(rationale, str | None):
         written = quoted(json.dumps(rationale))
         return ParsedReply("unparseable", f"the rationale is not a text: {written}")

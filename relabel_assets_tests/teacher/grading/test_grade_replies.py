@@ -26,6 +26,8 @@ def finished(reason: str, content: str) -> dict[str, Any]:
         ('<think>maybe {"grade": 3}</think>{"grade": 1}', 1),
         ('maybe {"grade": 3}</think>{"grade": 1}', 1),
         ('{"rationale": "two\nlines", "grade": 1,}', 1),
+        ('[{"rationale": "r", "grade": 2}]', 2),
+        ('{"rationale": ["first", "second"], "grade": 2}', 2),
     ],
 )
 def test_a_valid_reply_is_parsed_into_its_grade(content: str, grade: int) -> None:
@@ -59,6 +61,7 @@ def test_a_valid_reply_is_parsed_into_its_grade(content: str, grade: int) -> Non
         '{"rationale": "x", "grade"',
         "",
         '{"grade": 2, "rationale": 7}',
+        '{"grade": 2, "rationale": ["a", 7]}',
         '{"score": 2}',
         "{" * 100_000,
         '{"grade": "two"}',
@@ -96,6 +99,8 @@ def test_a_rationale_is_one_line_or_none() -> None:
         read_grade(chat_body('{"grade": 2, "rationale": " a\\n b "}'), 4).value.rationale == "a b"
     )
     assert read_grade(chat_body('{"grade": 2, "rationale": " "}'), 4).value.rationale is None
+    listed = read_grade(chat_body('{"grade": 2, "rationale": ["a", "b"]}'), 4)
+    assert listed.value.rationale == "a b"
 
 
 @pytest.mark.parametrize(
