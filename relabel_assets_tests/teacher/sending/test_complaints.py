@@ -90,6 +90,11 @@ def test_a_word_in_a_quoted_document_is_no_complaint() -> None:
     assert conceded("the temperature at most 1") == NO_TEMPERATURE  # the server's own words
 
 
+def test_five_words_in_a_row_are_a_quotation_and_four_are_chance() -> None:
+    assert conceded("invalid: the temperature at four degrees") is None
+    assert conceded("invalid: a temperature at four degrees") == NO_TEMPERATURE
+
+
 def test_a_response_format_is_weakened_one_step_at_a_time() -> None:
     complaint = "json_object is not supported"
     assert conceded(complaint, dialect=JSON_OBJECT) == Dialect("text")
