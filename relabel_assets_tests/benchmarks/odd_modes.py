@@ -158,6 +158,16 @@ READABLE: dict[str, Mode] = {
     ),
     "the same choice twice": Mode(lambda g: two_choices(g, g)),
     "HTTP 201": Mode(lambda g: (201, {}, chat_body(json_of(g)))),
+    "a list around it": Mode(lambda g: said(f"[{json_of(g)}]")),
+    "JSON in a JSON string": Mode(lambda g: said(json.dumps(json_of(g)))),
+    "tags around it": Mode(lambda g: said(f"<answer>{json_of(g)}</answer>")),
+    "invisible characters around it": Mode(lambda g: said(f"\u200b{json_of(g)}\ufeff")),
+    "escapes in a name": Mode(lambda g: said(f'{{"rationale": "r", "gr\\u0061de": {g}}}')),
+    "an end of thoughts in the rationale": Mode(
+        lambda g: said(json_of(g, rationale=f"</think> {json_of(other(g))}"))
+    ),
+    "rationale as a list": Mode(lambda g: said(json_of(g, rationale=["a", "b"]))),
+    "error empty": Mode(lambda g: (200, {}, chat_body(json_of(g)) | {"error": ""})),
 }
 # What has no grade, or two: none of these is a grade.
 UNREADABLE: dict[str, Mode] = {
@@ -169,6 +179,13 @@ UNREADABLE: dict[str, Mode] = {
     "thoughts without an end": Mode(lambda g: said(f"<think>Maybe {json_of(other(g))}"), NO_GRADE),
     "a draft in reasoning alone": Mode(
         lambda g: said("", reasoning_content=f"Perhaps {json_of(other(g))}, but no."), NO_GRADE
+    ),
+    "an object in an object": Mode(lambda g: said(f'{{"result": {json_of(g)}}}'), NO_GRADE),
+    "the answer to /api/chat": Mode(
+        lambda g: (200, {}, {"message": {"content": json_of(g)}, "done": True}), NO_GRADE
+    ),
+    "the answer to /v1/completions": Mode(
+        lambda g: (200, {}, {"choices": [{"text": json_of(g)}]}), NO_GRADE
     ),
     "too high": Mode(lambda g: said(json_of(7)), NO_GRADE),
     "below zero": Mode(lambda g: said(json_of(-1)), NO_GRADE),
