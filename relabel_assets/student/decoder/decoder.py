@@ -3,9 +3,9 @@
 Experimental: tested on tiny models, not trained at size.
 
 What belongs here: loading the model, and scoring pairs with it. What does not: the texts of its prompt
-(prompt.py), the keys and values that prompts share (prefix_cache.py), the answer's tokens
-(grade_tokens.py), its training (learner.py), and scoring in batches as cross-encoders do too
-(student/pair_reader.py). Imported only where a model is needed: it loads torch.
+(prompt.py), the keys and values that prompts share (prefix_cache.py), the answer's tokens and their
+logits (grade_tokens.py, next_token.py), its training (learner.py), and scoring in batches as
+cross-encoders do too (student/pair_reader.py). Imported only where a model is needed: it loads torch.
 
 A pair's score is the expected grade: the sum of the grades, each times the probability of its digit
 as the next token. The rubric comes first in the prompt and is the same for all pairs, so its keys
@@ -27,11 +27,11 @@ from transformers import AutoModelForCausalLM
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
-from relabel_assets.student.decoder.grade_tokens import grade_tokens, grades_alone
-from relabel_assets.student.decoder.prefix_cache import SharedPrefix, longest_with_same_positions
+from relabel_assets.student.decoder.grade_tokens import grade_tokens
+from relabel_assets.student.decoder.next_token import next_token_logits
+from relabel_assets.student.decoder.prefix_cache import SharedPrefix
 from relabel_assets.student.folder import save_merged
 from relabel_assets.student.pair_reader import TokenRow, document_text, score_pairs
-from relabel_assets.student.runtime.batches import padded_width
 from relabel_assets.student.runtime.encoder import load_model, max_tokens_of
 from relabel_assets.student.runtime.precision import InferenceCopy
 from relabel_assets.student.vectors.store import VectorStore
@@ -124,21 +124,14 @@ class Decoder:
         With `prefix`, its keys and values replace the computation of its tokens.
         """
         model = self.model if prefix is None else prefix.model
-        prompts = [row["input_ids"] for row in rows]
-        shared: dict[str, Any] = {"use_cache": False}
-        n_shared = 0
-        if prefix is not None and prefix.begins(prompts):
-            shared = {"use_cache": True, "past_key_values": prefix.cache(len(rows))}
-            n_shared = len(prefix.ids)
-        lengths = torch.tensor([len(prompt) - n_shared for prompt in prompts])
-        width = self._padded_width(max(map(len, prompts)), model) - n_shared
-        # Padding comes last, where no token of a row attends to it: it needs no mask.
-        pad = self.tokenizer.pad_token_id or 0
-        tails = [prompt[n_shared:] for prompt in prompts]
-        ids = torch.tensor([tail + [pad] * (width - len(tail)) for tail in tails])  # (B, T)
-        ids = ids.to(next(model.parameters()).device)
-        with grades_alone(model, self.digits, last=lengths - 1):
-            return model(input_ids=ids, **shared).logits[:, 0].float().cpu()
+        return next_token_logits(
+            model,
+            [row["input_ids"] for row in rows],
+            self.digits,
+            pad=self.tokenizer.pad_token_id or 0,
+            max_width=max_tokens_of(model, _UNLIMITED),
+            prefix=prefix,
+        )
 
     def logits(self, rows: Sequence[TokenRow]) -> Tensor:
         """The expected grade of each row, (B,), with gradients."""
@@ -188,17 +181,22 @@ class Decoder:
         ]
 
     def _token_ids(self, prompts: Sequence[str]) -> list[list[int]]:
-        """The token ids of whole prompts, uncut."""
-        has_template = bool(self.tokenizer.chat_template)  # a template adds its own special tokens
-        return self.tokenizer(
-            list(prompts), add_special_tokens=not has_template, truncation=False, verbose=False
-        )["input_ids"]
+        """The token ids of whole prompts, uncut, with the special tokens that a text begins with.
 
-    def _padded_width(self, longest: int, model: Any) -> int:
-        """The width of a batch whose longest prompt has `longest` tokens."""
-        n_same = longest_with_same_positions(model.config)
-        max_width = max_tokens_of(model, _UNLIMITED)
-        return padded_width(longest, min(max_width, n_same) if longest <= n_same else max_width)
+        Those that it would end with are left out: an answer follows the prompt.
+        """
+        rows = self._plain_ids(prompts)
+        if self.tokenizer.chat_template:  # a template adds its own special tokens
+            return rows
+        (text,) = self._plain_ids(["a"])
+        with_special = self.tokenizer("a")["input_ids"]
+        start = with_special[: with_special.index(text[0])]
+        return [start + row for row in rows]
+
+    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return self.tokenizer(
+            list(texts), add_special_tokens=False, truncation=False, verbose=False
+        )["input_ids"]
 
 
 def expected_grades(digit_logits: Tensor) -> Tensor:

@@ -1,15 +1,10 @@
-"""The tokens of the grades, and a model's last layer for them alone.
+"""The tokens of the grades.
 
-What belongs here: which tokens answer a prompt, and their logits. What does not: the prompt
-(decoder.py). Imported only where a model is needed: it loads torch.
+What belongs here: which tokens answer a prompt. What does not: the prompt (decoder.py), and the logits
+of these tokens (next_token.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from collections.abc import Callable
 
 from relabel_assets.errors import StudentError
 
@@ -42,35 +37,3 @@ def grade_tokens(
             )
         tokens.append(answered[-1])
     return tuple(tokens)
-
-
-@contextmanager
-def grades_alone(model: Any, tokens: Sequence[int], last: Tensor) -> Iterator[None]:
-    """A context in which `model` computes the logits of `tokens` at the place `last` (B,) of each row.
-
-    Its logits are (B, 1, len(tokens)) then, instead of one for each place and token of the vocabulary.
-    They are in fp32: in bf16, grades would tie.
-
-    >>> from transformers import LlamaConfig, LlamaForCausalLM
-    >>> sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
-    >>> model = LlamaForCausalLM(LlamaConfig(vocab_size=9, intermediate_size=8, **sizes)).eval()
-    >>> rows = torch.tensor([[1, 2, 3]])
-    >>> with grades_alone(model, [4, 5], last=torch.tensor([1])):
-    ...     logits = model(rows).logits
-    >>> bool(torch.allclose(logits[:, 0], model(rows).logits[:, 1, [4, 5]], atol=1e-6))
-    True
-    """
-    head, chosen = model.get_output_embeddings(), list(tokens)
-
-    def grade_logits(hidden: Tensor) -> Tensor:
-        at_last = hidden[torch.arange(len(hidden), device=hidden.device), last.to(hidden.device)]
-        bias = None if getattr(head, "bias", None) is None else head.bias[chosen].float()
-        with torch.autocast(hidden.device.type, enabled=False):
-            logits = nn.functional.linear(at_last.float(), head.weight[chosen].float(), bias)
-        return logits[:, None]
-
-    head.forward = grade_logits  # in place of the class' own; a model's scaling of logits follows
-    try:
-        yield
-    finally:
-        del head.forward

@@ -7,17 +7,15 @@ not: the training loop (training/fit.py), and training on pairs as cross-encoder
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import Any
 
 import polars as pl
 import torch
 from torch import Tensor, nn
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.base import base_path
+from relabel_assets.student.decoder.checkpointing import checkpoint_activations
 from relabel_assets.student.decoder.decoder import Decoder, expected_grades
 from relabel_assets.student.decoder.prompt import student_prompt
 from relabel_assets.student.pair_reader import PairLearner
@@ -75,20 +73,3 @@ class DigitLearner(PairLearner):
             digit_loss = nn.functional.cross_entropy(logits, query.grades.long())
             losses.append(digit_loss + ranking_loss(expected_grades(logits), query.grades))
         return torch.stack(losses).mean()
-
-
-def checkpoint_activations(model: Any, dtype: torch.dtype) -> None:
-    """Turn activation checkpointing on; the recomputation has the precision of the forward pass.
-
-    With another precision, gradients would belong to other activations. A layer may use a prefix's keys
-    and values: reading them twice leaves them as they are (prefix_cache.py).
-    """
-    settings = {
-        "use_reentrant": False,
-        "context_fn": lambda: (nullcontext(), mixed_precision(dtype)),
-    }
-    model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
-    for layer in model.modules():
-        if isinstance(layer, GradientCheckpointingLayer):
-            # transformers would set its cache to None, without an error: test_shared_prefix_training.py
-            layer._can_checkpoint_with_cache = True

@@ -11,10 +11,11 @@ from transformers import PreTrainedTokenizerFast
 
 from relabel_assets.errors import StudentError
 from relabel_assets.student.decoder.decoder import Decoder
-from relabel_assets.student.decoder.grade_tokens import grade_tokens, grades_alone
+from relabel_assets.student.decoder.grade_tokens import grade_tokens
+from relabel_assets.student.decoder.next_token import one_answer
 from relabel_assets.student.decoder.prompt import student_prompt
 from relabel_assets_tests.student.decoder.random_decoders import DIGITS, decoder_model, prompts
-from relabel_assets_tests.student.tiny_models import RUBRIC, save_decoder
+from relabel_assets_tests.student.tiny_models import RUBRIC, save_decoder, tokenizer
 
 pytestmark = pytest.mark.slow
 
@@ -24,11 +25,11 @@ def sentence_pieces(*joined: str) -> Callable[[str], list[int]]:
     letters = ["<unk>", "▁", "\n", *map(chr, range(33, 127))]
     vocabulary = {token: number for number, token in enumerate([*letters, *joined])}
     merges = [(token[0], token[1]) for token in joined]
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.Sequence(
+    pieces = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>"))
+    pieces.normalizer = normalizers.Sequence(
         [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     )
-    return lambda text: tokenizer.encode(text).ids
+    return lambda text: pieces.encode(text).ids
 
 
 def test_a_space_before_a_digit_is_part_of_the_prompt_where_it_is_a_token() -> None:
@@ -50,6 +51,16 @@ def test_a_grade_of_two_tokens_is_refused() -> None:
         grade_tokens(sentence_pieces(), "Grade:\n", 11, "m")
 
 
+def test_a_special_token_that_ends_a_text_is_no_part_of_a_prompt(tmp_path: Path) -> None:
+    base = save_decoder(tmp_path, "llama")
+    tokenizer("encoder").save_pretrained(base)  # [CLS] before a text and [SEP] after it
+    decoder = Decoder.load(str(base), 48, student_prompt(RUBRIC), 4)
+    ids = decoder.tokenize([{"text": "leave", "body": "Rules."}])[0]["input_ids"]
+    text = decoder.tokenizer.decode(ids)
+    assert text.startswith("[CLS]You grade")
+    assert text.endswith("\nGrade:\n")
+
+
 def test_a_model_whose_tokenizer_has_no_digits_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
     base = save_decoder(tmp_path, "llama")
     words = Tokenizer(models.WordLevel({"<unk>": 0, "grade": 1}, unk_token="<unk>"))
@@ -68,7 +79,7 @@ def test_logits_of_the_grades_are_those_of_the_whole_vocabulary(name: str) -> No
     ids = torch.tensor([row["input_ids"] for row in prompts(9, 9, 9)])
     last = torch.tensor([28, 3, 11])
     expected = model(ids).logits[torch.arange(3), last][:, list(DIGITS)]
-    with grades_alone(model, DIGITS, last):
+    with one_answer(model, DIGITS, last):
         logits: Any = model(ids).logits
     assert logits.shape == (3, 1, len(DIGITS))
     assert torch.allclose(logits[:, 0], expected, atol=1e-5)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.student.decoder.checkpointing import checkpoint_activations
 from relabel_assets.student.decoder.decoder import Decoder
-from relabel_assets.student.decoder.learner import DigitLearner, checkpoint_activations
+from relabel_assets.student.decoder.learner import DigitLearner
 from relabel_assets.student.decoder.prefix_cache import SharedPrefix
 from relabel_assets.student.runtime.precision import mixed_precision
 from relabel_assets.student.training.fit import graded_queries, with_lora
