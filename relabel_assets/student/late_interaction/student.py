@@ -198,7 +198,7 @@ def with_mean_vectors(
     >>> document = EncodedDocument(torch.eye(2), [1, 1], 0, {}, frozenset(), frozenset(), frozenset())
     >>> vectors = {}
     >>> _ = list(with_mean_vectors([("d1", document)], vectors))
-    >>> vectors["d1"].round(2).tolist()
+    >>> vectors["d1"].astype(float).round(2).tolist()
     [0.71, 0.71]
     """
     for doc_id, document in documents:
