@@ -8,7 +8,7 @@ from relabel_assets.prompts.teacher_prompts import decisions_prompt
 from relabel_assets.teacher.decisions.bundles import Asked, Bundler
 from relabel_assets.teacher.decisions.decision_requests import joined
 from relabel_assets.teacher.questions import GradingQuestions
-from relabel_assets.teacher.requests import Outgoing, TeacherRequest
+from relabel_assets.teacher.requests import Outgoing, TeacherRequest, estimate_tokens
 from relabel_assets_tests.builders import crossed_pairs, numbered_request
 
 
@@ -46,6 +46,11 @@ def test_a_bundle_has_at_most_so_many_tokens() -> None:
     middle = (whole + first) // 2
     sizes = [len(bundle) for bundle in bundles_of(requests, Bundler(400, max_tokens=middle))]
     assert sum(sizes) == 10 and 4 <= sizes[0] <= 6
+    # Exactly so many are allowed.
+    shared = estimate_tokens(requests[0].body()["input"])
+    exact = shared + sum(Outgoing.of(request).prompt_tokens - shared for request in requests)
+    assert bundles_of(requests, Bundler(400, max_tokens=exact)) == [list(range(10))]
+    assert len(bundles_of(requests, Bundler(400, max_tokens=exact - 1))) == 2
     # One question may always be asked, however long its document is.
     assert bundles_of(requests, Bundler(400, max_tokens=1)) == [[n] for n in range(10)]
 

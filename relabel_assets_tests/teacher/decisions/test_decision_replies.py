@@ -96,6 +96,15 @@ def test_any_other_levels_are_no_answer(levels: Any) -> None:
     assert len(reply.reason) < 300
 
 
+def test_booleans_are_no_values() -> None:
+    levels = [
+        {"label": label, "value": value, "probability": 0.5}
+        for label, value in (("bad", False), ("good", True))
+    ]
+    reply = read_decision({"answers": [answer(probabilities=levels)]}, ("bad", "good"))
+    assert reply.status == "unparseable"
+
+
 def test_levels_may_count_from_one() -> None:
     levels = [
         {**level, "value": level["value"] + 1} for level in answer(0.1, 0.2, 0.7)["probabilities"]
