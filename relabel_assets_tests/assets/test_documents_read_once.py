@@ -65,7 +65,7 @@ def test_a_second_student_reads_none_and_a_new_document_is_read_alone(own: Path)
     assert counts(own)["student_model"] == (1, N_DOCUMENTS)
 
 
-def test_rows_are_equal_with_the_store_without_it_and_with_a_damaged_one(
+def test_rows_are_equal_with_a_damaged_store_and_without_one(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse = Warehouse.at(own / "warehouse.duckdb")
@@ -75,14 +75,12 @@ def test_rows_are_equal_with_the_store_without_it_and_with_a_damaged_one(
         return {table: receipts["tiny", table].content_hash for table in READERS}
 
     before = hashes()
-    assert set(train_again(own).values()) == {(0, N_DOCUMENTS)}
-    assert hashes() == before
     for file in (own / "vectors").rglob("*.vectors"):
         content = bytearray(file.read_bytes())
         content[-1] ^= 1
         file.write_bytes(content)
-    n_read, n_from_store = train_again(own)["student_model"]
-    assert n_read > 0 and n_read + n_from_store == N_DOCUMENTS
+    # The last document of each segment is damaged: of the graded documents, and of the others.
+    assert train_again(own)["student_model"] == (2, N_DOCUMENTS - 2)
     assert hashes() == before
     monkeypatch.setenv("RELABEL_VECTORS_GB", "0")
     assert {n_from_store for _, n_from_store in train_again(own).values()} == {0}
