@@ -17,27 +17,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import (
-    Cache,
-    DummyLayer,
-    DynamicCache,
-    DynamicIndexedLayer,
-    DynamicLayer,
-    DynamicSlidingWindowLayer,
-    LinearAttentionAndFullAttentionLayer,
-    LinearAttentionAndSlidingWindowAttentionLayer,
-    LinearAttentionLayer,
-)
+from transformers.cache_utils import Cache, DynamicCache
 
 _LOG = logging.getLogger("relabel_assets.progress")
-# Layers that have keys and values alone, which are never written in place: gradients pass through.
-_KEYS_AND_VALUES = {DynamicLayer, DynamicSlidingWindowLayer, DummyLayer}
+# Names of layers in transformers.cache_utils, which has others by version. These have keys and values
+# alone, which are never written in place: gradients pass through.
+_KEYS_AND_VALUES = {"DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer"}
 # With states too, which are written in place.
 _ALL = _KEYS_AND_VALUES | {
-    DynamicIndexedLayer,
-    LinearAttentionLayer,
-    LinearAttentionAndFullAttentionLayer,
-    LinearAttentionAndSlidingWindowAttentionLayer,
+    "DynamicIndexedLayer",
+    "LinearAttentionLayer",
+    "LinearAttentionAndFullAttentionLayer",
+    "LinearAttentionAndSlidingWindowAttentionLayer",
 }
 _TENSORS = ("keys", "values", "indexer_keys")  # (1, ...) each
 _STATES = ("conv_states", "recurrent_states")  # dicts of tensors (1, ...)
@@ -123,7 +114,7 @@ def _empty_layers(model: Any) -> list[Any] | None:
     takes_cache = "past_key_values" in inspect.signature(type(own).forward).parameters
     layers = DynamicCache(config=own.config).layers if takes_cache else []
     known = _KEYS_AND_VALUES if torch.is_grad_enabled() else _ALL
-    unknown = {type(layer).__name__ for layer in layers if type(layer) not in known}
+    unknown = {type(layer).__name__ for layer in layers} - known
     if unknown or not layers:
         _say_not_shared(type(own).__name__, ", ".join(sorted(unknown)) or "no keys and values")
         return None
@@ -154,7 +145,7 @@ def _lent(layer: Any, n_rows: int) -> Any:
                 for index, state in states.items()
             }
             setattr(lent, name, copies)
-    if type(layer) is not DummyLayer and hasattr(layer, "update"):
+    if hasattr(layer, "update"):
         lent.update = partial(_updated_copy, copy.copy(lent))
     return lent
 
