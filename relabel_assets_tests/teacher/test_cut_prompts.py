@@ -79,6 +79,13 @@ def test_fewer_tokens_than_words_are_a_cut() -> None:
     assert why_cut({"input": "leave " * 3000, "questions": []}, usage(input_tokens=2050))
 
 
+def test_an_estimate_by_bytes_is_no_cut_where_numbers_have_more_tokens() -> None:
+    body = {"messages": [{"content": "1,2;" * 2100}]}  # 8,400 tokens at least, 8,400 bytes
+    assert why_cut(body, usage(prompt_tokens=8400 // 4)) is None
+    assert why_cut(body, usage(prompt_tokens=2000)) is None
+    assert why_cut(body, usage(prompt_tokens=1999))
+
+
 def test_a_prompt_that_is_shorter_than_every_context_is_not_judged() -> None:
     assert why_cut(request(999), usage(prompt_tokens=500)) is None
     assert why_cut(request(1000), usage(prompt_tokens=500))
