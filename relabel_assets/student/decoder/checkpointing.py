@@ -18,6 +18,13 @@ def checkpoint_activations(model: Any, dtype: torch.dtype) -> None:
 
     With another precision, gradients would belong to other activations. A layer may use a prefix's keys
     and values: reading them twice leaves them as they are (prefix_cache.py).
+
+    >>> from transformers import LlamaConfig, LlamaForCausalLM
+    >>> sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    >>> model = LlamaForCausalLM(LlamaConfig(vocab_size=9, intermediate_size=8, **sizes))
+    >>> checkpoint_activations(model, torch.float32)
+    >>> model.is_activation_checkpointing
+    True
     """
     settings = {
         "use_reentrant": False,
