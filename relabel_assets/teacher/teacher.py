@@ -40,13 +40,15 @@ _SECONDS_BETWEEN_REPORTS = 1.0  # a person cannot read them faster
 class Teacher:
     """Grades pairs. Holds no API key: the endpoint's client reads it when something is sent.
 
-    `notices` has the last call's messages for people, such as an unknown price or an early stop.
+    `notices` has the last call's messages for people, such as an unknown price or an early stop, and
+    `spent_usd` what grading spent in it.
     """
 
     def __init__(self, ledger_dir: Path, *, retry_settings: RetrySettings | None = None) -> None:
         self.ledger = Ledger(ledger_dir)
         self.retry_settings = retry_settings or RetrySettings()
         self.notices: list[str] = []
+        self.spent_usd = 0.0
 
     def __repr__(self) -> str:
         return f"Teacher({str(self.ledger.folder)!r})"
@@ -72,10 +74,11 @@ class Teacher:
         questions = GradingQuestions(pairs, config, rubric, prompt or own())
         sender = self.sender(questions, corpus)
         labels = _LabelCollector(questions, sender, progress)
-        self.notices = sender.notices
+        self.notices, self.spent_usd = sender.notices, 0.0
         try:
             sender.send(questions, questions.read, labels.take)
         finally:
+            self.spent_usd = sender.budget.spent_usd
             labels.report()
         return label_frame([row for row in labels.rows if row is not None])
 
@@ -195,15 +198,13 @@ class _LabelCollector:
             self.report()
 
     def report(self) -> None:
-        """Report pairs a second, time left, spend and failures. Replayed pairs do not count as speed."""
+        """Report pairs a second, spend and failures. Replayed pairs do not count as speed."""
         self._reported = time.monotonic()
         done, total = self._statuses.total(), len(self.rows)
         took_s, n_sent = self._reported - self._started, done - self._n_replayed
         parts = [f"{self._n_replayed} from the ledger"] if self._n_replayed else []
         if n_sent and took_s > 0:
-            speed = n_sent / took_s
-            left = f", {(total - done) / speed:.0f} s left" if done < total else ""
-            parts.append(f"{speed:.1f} pairs/s{left}")
+            parts.append(f"{n_sent / took_s:.1f} pairs/s")
         if self._sender.budget.spent_usd:
             parts.append(f"${self._sender.budget.spent_usd:.4f}")
         parts.extend(
