@@ -1,4 +1,4 @@
-"""The benchmark of teacher, student, untrained base and BM25 against the reference labels."""
+"""The benchmark of teacher, student, cascades, untrained base and BM25 against the reference labels."""
 
 import dagster as dg
 import polars as pl
@@ -7,6 +7,7 @@ from relabel_assets import files
 from relabel_assets.benchmark.baselines import bm25_labels, labels_in_one
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.facts import facts_of
+from relabel_assets.benchmark.labelers import CASCADES
 from relabel_assets.benchmark.report import render_html, render_markdown
 from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
@@ -23,7 +24,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="6",
+    code_version="7",
     kinds={"polars"},
     settings=lambda corpus: {
         "gate": corpus.config.gate,
@@ -41,9 +42,12 @@ def benchmark_report(step: Step) -> Rows:
     judged = reference.select("query_id", "doc_id").unique().sort("query_id", "doc_id")
     candidates, n_grades = step.read("bm25_candidates"), corpus.rubric.n_grades
     store = step.project.vectors()
+    model = step.read("student_model").filter("is_current").row(0, named=True)
+    measured = teacher.join(reference, on="query_id", how="semi")
     labels = labels_in_one(
         teacher=teacher.filter(pl.col("status") == "ok"),
         student=student,
+        **_cascades(step, model["path"], measured, queries, documents, store),
         base=_base_labels(step, training, with_texts(judged, queries, documents), store),
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
@@ -56,7 +60,7 @@ def benchmark_report(step: Step) -> Rows:
         reference_kind=None if reference.is_empty() else kind,
         gate_settings=corpus.config.gate.model_dump(),
         n_grades=n_grades,
-        model=step.read("student_model").filter("is_current").row(0, named=True),
+        model=model,
         labels=labels,
         student=student,
         teacher=teacher,
@@ -87,3 +91,20 @@ def _base_labels(
     config, rubric, progress = step.corpus.config.student, step.corpus.rubric, step.progress
     base = Labeler.untrained(training, config=config, rubric=rubric, store=store, progress=progress)
     return base.grade(judged, progress=progress)
+
+
+def _cascades(
+    step: Step,
+    path: str,
+    teacher: pl.DataFrame,
+    queries: pl.DataFrame,
+    documents: pl.DataFrame,
+    store: VectorStore,
+) -> dict[str, pl.DataFrame]:
+    """The grades of each cascade of the student in `path`, from the rows of teacher_labels."""
+    from relabel_assets.student import Labeler, cascade_labels
+
+    student = Labeler.load(step.project.home.inside(path), store=store)
+    seed, progress = step.corpus.config.student.seed, step.progress
+    known = {"shares": CASCADES, "seed": seed, "progress": progress}
+    return cascade_labels(student, teacher, queries, documents, **known)

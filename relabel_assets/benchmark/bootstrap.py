@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from relabel_assets.benchmark.labelers import CASCADES, DIFFERENCES
 from relabel_assets.benchmark.metrics import PAIRWISE, ndcg_by_query, pairwise_counts
 from relabel_assets.progress import Progress, silent
 
 METRICS = ("ndcg@10", *PAIRWISE, "kappa", "kappa_quadratic", "mean_grade")
-DIFFERENCE = "student-teacher"
 _PAIR = ["query_id", "doc_id"]
 _INTERVAL = (2.5, 97.5)  # percentiles of the resamples: a 95 % interval
 _SCHEMA = {
@@ -65,6 +65,7 @@ def measure(
     and intent. All labelers are measured on the same pairs: the reference pairs that all of them
     graded. Intervals are percentiles of a paired bootstrap over queries (Sakai 2006): each resample
     draws the same queries for every labeler. 2,000 resamples put 50 beyond either end of an interval.
+    Cascades are measured over all queries alone: an intent has too few to tell two shares apart.
 
     >>> pairs = {"query_id": ["q"] * 2, "doc_id": ["d1", "d2"]}
     >>> reference = pl.DataFrame(pairs | {"assessor": ["ana"] * 2, "grade": [0, 3]})
@@ -93,7 +94,11 @@ def measure(
         progress("measuring labelers", done, len(labelers))
     slices, rows = _slices(judged, queries), list[tuple[Any, ...]]()
     for done, (name, query_ids) in enumerate(slices.items(), start=1):
-        rows += _slice_rows(name, query_ids, counts, n_resamples, seed)
+        is_all = name == "all"
+        shown = {
+            labeler: counts[labeler] for labeler in counts if is_all or labeler not in CASCADES
+        }
+        rows += _slice_rows(name, query_ids, shown, n_resamples, seed)
         progress("drawing resamples, slices of the queries", done, len(slices))
     table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
     return Measurement(table, judged.height, n_left_out)
@@ -162,9 +167,10 @@ def _slice_rows(
         labeler: _weighted_metrics(weights, [by_query[query] for query in query_ids])
         for labeler, by_query in counts.items()
     }
-    if {"student", "teacher"} <= set(values):
-        student, teacher = values["student"], values["teacher"]
-        values[DIFFERENCE] = {metric: student[metric] - teacher[metric] for metric in METRICS}
+    for labeler, difference in DIFFERENCES.items():
+        if {labeler, "teacher"} <= set(values):
+            compared, teacher = values[labeler], values["teacher"]
+            values[difference] = {metric: compared[metric] - teacher[metric] for metric in METRICS}
     sizes = _sizes(query_ids, next(iter(counts.values())))
     for labeler, by_metric in values.items():
         for metric in METRICS:

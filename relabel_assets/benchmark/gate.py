@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE
+from relabel_assets.benchmark.labelers import DIFFERENCES
 from relabel_assets.plural import counted
 
 # Every verdict, from the best to the worst, and what it says about the student.
@@ -43,18 +43,19 @@ def gate(
     pairwise_margin: float,
     min_queries: int,
     min_pairs: int,
+    labeler: str = "student",
 ) -> list[GateResult]:
     """For NDCG@10 and pairwise accuracy: is the student at most the margin below its teacher?
 
     `rows` are those of `measure`. The 95 % interval of student minus teacher over all queries
     decides (non-inferiority). Passed: all of it is above minus the margin. Failed: all of it is
-    below. Else it cannot be told, also if it ends exactly there.
+    below. Else it cannot be told, also if it ends exactly there. `labeler` may be a cascade instead.
 
     Without a difference and its interval, nothing was measured. With fewer than `min_queries` queries
     or `min_pairs` pairs it cannot be told, whatever the interval. Only queries count whose documents
     differ in reference grade: the others have the same metrics for every labeler.
 
-    >>> rows = pl.DataFrame({"labeler": DIFFERENCE, "metric": ["ndcg@10", "pairwise_half"],
+    >>> rows = pl.DataFrame({"labeler": "student-teacher", "metric": ["ndcg@10", "pairwise_half"],
     ...     "slice": "all", "value": -0.004, "ci_low": -0.018, "ci_high": 0.01, "n_queries": 40,
     ...     "n_pairs": 400})
     >>> limits = {"min_queries": 30, "min_pairs": 100}
@@ -65,7 +66,9 @@ def gate(
     by_key = {(row["labeler"], row["metric"]): row for row in of_all}
     margins = {"ndcg@10": ndcg_margin, "pairwise_half": pairwise_margin}
     return [
-        GateResult(metric, margin, *_verdict(by_key, metric, margin, min_queries, min_pairs))
+        GateResult(
+            metric, margin, *_verdict(by_key, labeler, metric, margin, min_queries, min_pairs)
+        )
         for metric, margin in margins.items()
     ]
 
@@ -86,37 +89,38 @@ _Rows = Mapping[tuple[str, str], Mapping[str, Any]]  # by labeler and metric, ov
 
 
 def _verdict(
-    rows: _Rows, metric: str, margin: float, min_queries: int, min_pairs: int
+    rows: _Rows, labeler: str, metric: str, margin: float, min_queries: int, min_pairs: int
 ) -> tuple[str, str]:
     """The verdict on one metric, and its reason."""
     if not rows:
         return "not measured", "No reference label has a grade by every labeler."
-    difference, ordered = rows.get((DIFFERENCE, metric)), rows.get((DIFFERENCE, "pairwise_half"))
+    name, compared = DIFFERENCES[labeler], labeler.capitalize()
+    difference, ordered = rows.get((name, metric)), rows.get((name, "pairwise_half"))
     if not difference or not ordered:
-        return "not measured", "Student or teacher has no grades to compare."
+        return "not measured", f"{compared} or teacher has no grades to compare."
     value, low, high = (difference[name] for name in ("value", "ci_low", "ci_high"))
     n_queries, n_pairs = ordered["n_queries"], ordered["n_pairs"]
     if not n_queries or None in (value, low, high):
         return "not measured", "No query has documents of different reference grades."
     measured = (
-        f"Student minus teacher is {value:+.3f} [{low:+.3f}, {high:+.3f}] "
+        f"{compared} minus teacher is {value:+.3f} [{low:+.3f}, {high:+.3f}] "
         f"on {counted(n_queries, 'query')} and {counted(n_pairs, 'pair')}"
     )
     if n_queries < min_queries or n_pairs < min_pairs:
         needed = f"{counted(min_queries, 'query')} and {counted(min_pairs, 'pair')}"
         return "cannot tell", f"{measured}; at least {needed} are needed."
-    if copied := _copied_reference(rows):
+    if copied := _copied_reference(rows, labeler):
         return "cannot tell", f"{measured}; {copied}."
     verdict, reason = _by_interval(low, high, margin)
     return verdict, f"{measured}; {reason}."
 
 
-def _copied_reference(rows: _Rows) -> str | None:
-    """Which of teacher and student agrees with every reference grade, as a copy of its grades would.
+def _copied_reference(rows: _Rows, compared: str) -> str | None:
+    """Which of teacher and `compared` agrees with every reference grade, as a copy would.
 
     No two independent graders of a hundred pairs were ever measured to agree on all.
     """
-    for labeler in ("teacher", "student"):
+    for labeler in ("teacher", compared):
         if rows.get((labeler, "kappa"), {}).get("value") == 1:
             return (
                 f"the {labeler} gave each pair its reference grade, so the reference labels are the "

@@ -9,7 +9,7 @@ cut points hold for queries like those of training, and the benchmark queries ma
 
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE
+from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.plural import counted
 
 # In grades, not measured: one pair in ten that is wrong by one grade. A smaller shift of thousands of

@@ -13,15 +13,15 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS
+from relabel_assets.benchmark.bootstrap import METRICS
 from relabel_assets.benchmark.gate import VERDICTS, GateResult, worst
+from relabel_assets.benchmark.labelers import DIFFERENCES, LABELERS
 from relabel_assets.benchmark.plots import interval_plot, markdown_table
 from relabel_assets.intake.markdown import inert
 from relabel_assets.intake.text import cut, storable
 from relabel_assets.plural import counted
 
 _LONGEST_TEXT = 2_000  # characters, not measured: a rationale or a description of a screen
-LABELER_ORDER = ("teacher", "student", "base", "bm25", DIFFERENCE)
 REFERENCE_SENTENCES = {
     "human": "People gave the reference grades.",
     "adjudicated": (
@@ -42,6 +42,7 @@ class ReportFacts:
     description: str = ""
     reference_kind: str | None = "not stated"  # None: there are no reference grades
     gate: Sequence[GateResult] = ()
+    frontier: Sequence[str] = ()  # the smallest share of the teacher's grades that is enough
     limits: Sequence[str] = ()  # of the student (training_limits, grade_shift)
     n_left_out: int = 0
     n_resamples: int = 2000
@@ -63,7 +64,7 @@ def summary(rows: pl.DataFrame, slice_name: str = "all") -> pl.DataFrame:
     of_slice = rows.filter(pl.col("slice") == slice_name)
     cells = {(row["labeler"], row["metric"]): _cell(row) for row in of_slice.iter_rows(named=True)}
     measured = set(of_slice["labeler"].cast(pl.String))
-    labelers = [labeler for labeler in LABELER_ORDER if labeler in measured]
+    labelers = [labeler for labeler in LABELERS if labeler in measured]
     columns = {metric: [cells.get((labeler, metric)) for labeler in labelers] for metric in METRICS}
     return pl.DataFrame(
         {"labeler": labelers} | columns, schema=dict.fromkeys(("labeler", *METRICS), pl.String)
@@ -118,7 +119,7 @@ def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
 
 
 def statements(facts: ReportFacts) -> list[str]:
-    """What a reader must know first: the gate's verdict, its reasons, the limits, and who graded.
+    """What a reader must know first: the gate's verdict, its reasons, cascades, limits, and who graded.
 
     >>> statements(ReportFacts("people_handbook", reference_kind="human"))
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -130,6 +131,7 @@ def statements(facts: ReportFacts) -> list[str]:
     return [
         f"Gate: {verdict}. {VERDICTS[verdict]}",
         *(result.sentence for result in facts.gate),
+        *facts.frontier,
         *facts.limits,
         *graded_by,
     ]
@@ -156,7 +158,9 @@ def definitions(facts: ReportFacts) -> list[str]:
         f"Intervals: 95 %, percentiles of a paired bootstrap over queries ({facts.n_resamples} "
         f"resamples, seed {facts.seed}). From few queries they are narrower than they claim.",
         "Labelers: base is the student's model before training; student-teacher is the difference "
-        "of the two.",
+        "of the two. cascade@10% knows the teacher's grades of a tenth of each query's pairs, which the "
+        "student chose: these pairs keep them, and the student grades the others. An intent has too few "
+        "queries to tell cascades apart.",
         "Gate: passed if the whole interval of student-teacher is above minus the margin, in NDCG@10 and "
         "in pairwise_half; failed if all of it is below in one. It cannot tell from few queries or pairs.",
     ]
@@ -182,20 +186,20 @@ def slice_title(rows: pl.DataFrame, name: str) -> str:
 
 
 def _intervals(rows: pl.DataFrame, metric: str) -> list[tuple[str, float, float, float]]:
-    """(labeler, value, ci_low, ci_high) of a metric over all queries, in LABELER_ORDER."""
+    """(labeler, value, ci_low, ci_high) of a metric over all queries, in the order of LABELERS."""
     of_metric = rows.filter(
         pl.col("metric") == metric, pl.col("slice") == "all", pl.col("value").is_not_null()
     )
     columns = of_metric.select(pl.col("labeler").cast(pl.String), "value", "ci_low", "ci_high")
     by_labeler = {row[0]: row for row in columns.iter_rows()}
-    order = [labeler for labeler in LABELER_ORDER if labeler != DIFFERENCE]
+    order = [labeler for labeler in LABELERS if labeler not in DIFFERENCES.values()]
     return [by_labeler[labeler] for labeler in order if labeler in by_labeler]
 
 
 def _cell(row: Mapping[str, Any]) -> str | None:
     if row["value"] is None:
         return None
-    sign = "+" if row["labeler"] == DIFFERENCE else ""
+    sign = "+" if row["labeler"] in DIFFERENCES.values() else ""
     return f"{row['value']:{sign}.3f} [{row['ci_low']:{sign}.2f}, {row['ci_high']:{sign}.2f}]"
 
 

@@ -7,6 +7,7 @@ verdict's rule and words (benchmark/), which the check and the report share.
 import polars as pl
 from rich.markup import escape
 
+from relabel_assets.benchmark.frontier import smallest_share
 from relabel_assets.benchmark.gate import gate, worst
 from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.report import ReportFacts, statements
@@ -25,10 +26,16 @@ def verdict_facts(
     """
     config = project.corpora().open(corpus).config
     students = warehouse.read("student_model", corpus).filter("is_current")
+    gate_settings = config.gate.model_dump()
     return ReportFacts(
         corpus,
         reference_kind=None if rows.is_empty() else rows["reference_kind"][0],
-        gate=gate(rows, **config.gate.model_dump()),
+        gate=gate(rows, **gate_settings),
+        frontier=[
+            sentence
+            for architecture in students["architecture"]
+            for sentence in smallest_share(rows, architecture=architecture, **gate_settings)
+        ],
         limits=[
             *(line for row in students.iter_rows(named=True) for line in training_limits(row)),
             *grade_shift(rows, min_queries=config.gate.min_queries),

@@ -10,6 +10,7 @@ from typing import Any
 _MODULES = {
     "Labeler": "labeler",
     "VectorStore": "vectors.store",
+    "cascade_labels": "cascade.cascade_labels",
     "corpus_sample": "sample",
     "rubric_read": "identity",
     "student_id": "identity",
@@ -19,6 +20,7 @@ _MODULES = {
 __all__ = [
     "Labeler",
     "VectorStore",
+    "cascade_labels",
     "corpus_sample",
     "rubric_read",
     "student_id",

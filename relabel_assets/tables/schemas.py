@@ -9,6 +9,8 @@ filled (assets/) and stored (warehouse/).
 import dataframely as dy
 import polars as pl
 
+from relabel_assets.benchmark.labelers import LABELERS
+
 INTENTS = ("keyword", "navigational", "question", "metadata", "ambiguous", "messy")
 SPLITS = ("train", "dev", "benchmark")
 QUERY_SOURCES = ("provided", "synthetic")
@@ -16,7 +18,6 @@ CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
 TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
 REFERENCE_KINDS = ("human", "adjudicated", "not stated")
 STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
-LABELERS = ("teacher", "student", "base", "bm25", "student-teacher")
 
 # The columns of seed_docs with the document's own words. Hashes and prompts depend on their order:
 # add a column at the end, never reorder.
@@ -251,7 +252,8 @@ class BenchmarkReport(dy.Schema):
     labeler = dy.Enum(
         LABELERS,
         primary_key=True,
-        description="The labeler that is measured; student-teacher is the paired difference.",
+        description="The labeler that is measured. cascade@10%: the student that knows 10 % of the "
+        "teacher's grades. student-teacher is the paired difference.",
     )
     metric = _key(
         "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa, kappa_quadratic or "

@@ -103,8 +103,8 @@ TABLES: dict[str, Table] = {
         Table(
             "benchmark_report",
             "labeler, metric and slice",
-            "Teacher, student, its untrained base and BM25, measured against the reference labels, "
-            "with 95 % intervals.",
+            "Teacher, student, cascades, the untrained base and BM25, measured against the reference "
+            "labels, with 95 % intervals.",
             BenchmarkReport,
             reads=(
                 "seed_docs",

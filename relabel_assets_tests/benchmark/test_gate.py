@@ -5,8 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE, measure
+from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.gate import VERDICTS, GateResult, gate, worst
+from relabel_assets.benchmark.labelers import DIFFERENCE
 
 SETTINGS: dict[str, Any] = {
     "ndcg_margin": 0.02,

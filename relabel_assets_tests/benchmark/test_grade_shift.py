@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE, measure
+from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.grade_shift import grade_shift
+from relabel_assets.benchmark.labelers import DIFFERENCE
 
 
 def rows(

@@ -11,7 +11,9 @@ import pytest
 
 from relabel_assets.benchmark.baselines import confusions
 from relabel_assets.benchmark.bootstrap import measure
+from relabel_assets.benchmark.frontier import smallest_share
 from relabel_assets.benchmark.gate import VERDICTS, GateResult, gate
+from relabel_assets.benchmark.labelers import CASCADES, LABELERS
 from relabel_assets.benchmark.report import (
     REFERENCE_SENTENCES,
     ReportFacts,
@@ -60,7 +62,11 @@ QUERIES = pl.DataFrame(
 @pytest.fixture(scope="module")
 def rows() -> pl.DataFrame:
     all_labels = labels(
-        teacher=TRUTH, student=[0, 1, 1, 3, 0, 1, 2, 2, 0], base=[0] * 9, bm25=[1, 0] * 4 + [1]
+        teacher=TRUTH,
+        student=[0, 1, 1, 3, 0, 1, 2, 2, 0],
+        base=[0] * 9,
+        bm25=[1, 0] * 4 + [1],
+        **{name: [0, 1, 2, 3, 0, 1, 2, 2, 0] for name in CASCADES},
     )
     return measure(all_labels, REFERENCE, QUERIES, n_resamples=50).rows
 
@@ -75,7 +81,7 @@ def test_the_html_page_has_every_labeler_and_no_external_resource(rows: pl.DataF
     assert "http://" not in page.replace("http://www.w3.org", "").replace(
         "http://purl.org", ""
     ).replace("http://creativecommons.org", "")
-    for labeler in ("teacher", "student", "base", "bm25", "student-teacher"):
+    for labeler in LABELERS:
         assert f'<th scope="row">{labeler}</th>' in page
     assert page == render_html(rows, facts)
 
@@ -130,7 +136,8 @@ def test_the_markdown_has_each_slice_with_its_intervals(rows: pl.DataFrame) -> N
     assert "**intent=keyword: 2 queries**" in text and "**intent=question: 1 query**" in text
     assert "| teacher | 1.000 [1.00, 1.00] |" in text
     assert "No person gave the reference grades" in text
-    assert summary(rows)["labeler"].to_list() == [
+    assert summary(rows)["labeler"].to_list() == [*LABELERS]
+    assert summary(rows, "intent=keyword")["labeler"].to_list() == [
         "teacher",
         "student",
         "base",
@@ -141,7 +148,12 @@ def test_the_markdown_has_each_slice_with_its_intervals(rows: pl.DataFrame) -> N
 
 def test_the_markdown_equals_the_golden_report(rows: pl.DataFrame) -> None:
     golden = Path(__file__).parent.parent / "golden" / "report.md"
-    facts = ReportFacts("tiny", reference_kind="adjudicated", gate=gate(rows, **SETTINGS))
+    facts = ReportFacts(
+        "tiny",
+        reference_kind="adjudicated",
+        gate=gate(rows, **SETTINGS),
+        frontier=smallest_share(rows, architecture="late_interaction", **SETTINGS),
+    )
     assert render_markdown(rows, facts) == golden.read_text("utf-8")
 
 
@@ -161,12 +173,18 @@ def test_page_and_markdown_begin_with_the_verdict(rows: pl.DataFrame, verdict: s
         GateResult("ndcg@10", 0.02, "passed", "Reason one."),
         GateResult("pairwise_half", 0.02, verdict, "Reason two."),
     ]
-    facts = ReportFacts("tiny", gate=results, limits=["The student learned from 12 graded pairs."])
+    facts = ReportFacts(
+        "tiny",
+        gate=results,
+        frontier=["Cascade: none."],
+        limits=["The student learned from 12 graded pairs."],
+    )
     page, text = render_html(rows, facts), render_markdown(rows, facts)
     assert statements(facts) == [
         f"Gate: {verdict}. {VERDICTS[verdict]}",
         "ndcg@10: passed. Reason one.",
         f"pairwise_half: {verdict}. Reason two.",
+        "Cascade: none.",
         "The student learned from 12 graded pairs.",
         REFERENCE_SENTENCES["not stated"],
     ]

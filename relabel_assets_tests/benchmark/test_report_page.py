@@ -11,16 +11,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE, METRICS
+from relabel_assets.benchmark.bootstrap import METRICS
+from relabel_assets.benchmark.labelers import DIFFERENCES, LABELERS
 from relabel_assets.benchmark.plots import interval_plot, reliability_plot, training_curve
-from relabel_assets.benchmark.report import LABELER_ORDER, ReportFacts, render_html
+from relabel_assets.benchmark.report import ReportFacts, render_html
 
-LABELERS = [labeler for labeler in LABELER_ORDER if labeler != DIFFERENCE]
+SINGLE = [labeler for labeler in LABELERS if labeler not in DIFFERENCES.values()]
 LONG_WORD = "w" * 120
 FACTS = ReportFacts(
     "tiny",
     "A corpus of long words.",
-    confusion={labeler: [[12_345] * 4] * 4 for labeler in LABELERS},
+    confusion={labeler: [[12_345] * 4] * 4 for labeler in SINGLE},
     disagreements=[
         {
             "query": f"which {LONG_WORD} is it",
@@ -43,7 +44,7 @@ def page() -> str:
         (labeler, metric, name, 0.123 + n / 1000, 0.11, 0.13, 56 if name == "all" else 1)
         for name in ("all", "intent=keyword")
         for n, metric in enumerate(METRICS)
-        for labeler in LABELER_ORDER
+        for labeler in LABELERS
     ]
     columns = ["labeler", "metric", "slice", "value", "ci_low", "ci_high", "n_queries"]
     return render_html(pl.DataFrame(rows, schema=columns, orient="row"), FACTS)
@@ -123,10 +124,10 @@ def test_the_printed_page_keeps_every_column(tmp_path: Path) -> None:
     text = printed(tmp_path, ["--no-pdf-header-footer"])
     # By row: a value of each metric, with both ends of its interval.
     for n, _ in enumerate(METRICS):
-        assert text.count(f"{0.123 + n / 1000:.3f}") >= 2 * len(LABELERS)
-    assert text.count("[0.11, 0.13]") == 2 * len(LABELERS) * len(METRICS)
+        assert text.count(f"{0.123 + n / 1000:.3f}") >= 2 * len(SINGLE)
+    assert text.count("[0.11, 0.13]") == 2 * len(SINGLE) * len(METRICS)
     assert "says so at once" in " ".join(text.split())
-    assert text.count("12345") == len(LABELERS) * 16
+    assert text.count("12345") == len(SINGLE) * 16
 
 
 def printed(folder: Path, flags: Sequence[str]) -> str:

@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE, measure, resamples
+from relabel_assets.benchmark.bootstrap import measure, resamples
+from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.intake.visible_text import visible_text

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from relabel_assets.benchmark.labelers import LABELERS
 from relabel_assets.cli import output_json
 from relabel_assets.running.runner import Outcome
 from relabel_assets_tests.builders import relabel, write_corpus
@@ -66,7 +67,7 @@ def test_a_plan_of_what_is_up_to_date_has_no_tables() -> None:
 def test_a_report_has_each_metric_of_each_labeler() -> None:
     (report,) = objects("report")
     keys = {"reference_kind", "n_queries", "n_pairs", "metrics", "page", "cost"}
-    keys |= {"verdict", "gate", "limits"}
+    keys |= {"verdict", "gate", "frontier", "limits"}
     assert set(report) == {"corpus", "error", *keys}
     assert [set(result) for result in report["gate"]] == [
         {"metric", "margin", "verdict", "reason"}
@@ -75,7 +76,7 @@ def test_a_report_has_each_metric_of_each_labeler() -> None:
     cost = {"pairs", "graded_pairs", "requests", "cost_usd", "pairs_of_unknown_price"}
     assert set(report["cost"]) == cost
     of_all = [metric for metric in report["metrics"] if metric["slice"] == "all"]
-    assert {metric["labeler"] for metric in of_all} >= {"teacher", "student", "base", "bm25"}
+    assert {metric["labeler"] for metric in of_all} == {*LABELERS}
     keys = {"slice", "labeler", "metric", "value", "ci_low", "ci_high"}
     assert all(set(metric) == keys for metric in report["metrics"])
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE
 from relabel_assets.benchmark.grade_shift import grade_shift
+from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.benchmark.report import render_markdown, statements
 from relabel_assets.cli.output_verdict import verdict_facts
 from relabel_assets.graph.gate_checks import limits_of_student, unproven_margins

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE
+from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.definitions import build_definitions
 from relabel_assets.graph import checks
 from relabel_assets.graph.check_results import evaluation

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.bootstrap import DIFFERENCE
+from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.graph import gate_checks
 from relabel_assets.tables.tables import TABLES

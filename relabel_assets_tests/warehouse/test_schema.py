@@ -8,6 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from relabel_assets.benchmark.labelers import LABELERS
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
 from relabel_assets.warehouse.schema import upgrade_schema, view_names
@@ -234,4 +235,22 @@ def test_the_declared_columns_are_those_of_the_newest_file_in_earlier(warehouse:
         for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
         for name, column in table.schema.columns().items()
     )
-    assert hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16] == "9bf4c76ffbf5dbb9"
+    assert hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16] == "27bc4f22a7521a01"
+
+
+def test_a_benchmark_of_before_cascades_is_kept_and_a_new_one_has_them(
+    warehouse: Warehouse,
+) -> None:
+    Path(warehouse.database).parent.mkdir()
+    before = next(file for file in EARLIER if file.stem.endswith("until-cascades"))
+    with duckdb.connect(warehouse.database) as con:
+        con.execute(before.read_text())
+    rows = warehouse.read("benchmark_report", "tiny")
+    assert rows["labeler"].to_list() == ["student"]
+    cascades = pl.concat(
+        rows.with_columns(labeler=pl.lit(labeler).cast(rows["labeler"].dtype))
+        for labeler in LABELERS
+    )
+    warehouse.replace("benchmark_report", "tiny", cascades, input_hash=HASH)
+    stored = warehouse.query("select labeler from latest_benchmark")["labeler"]
+    assert set(stored) == set(LABELERS)

@@ -1,0 +1,64 @@
+"""Cascades as labelers of the benchmark: the student's grades, some of the teacher's being known.
+
+What belongs here: which pairs a cascade sees, and how it ranks. What does not: the grades themselves
+(known_grades.py), and metrics (benchmark/).
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from relabel_assets.corpus.pairs import with_texts
+from relabel_assets.progress import Progress, silent
+from relabel_assets.student.cascade.known_grades import ScoredPairs
+from relabel_assets.student.labeler import Labeler
+
+# No request was sent for a pair of these statuses, so nothing shows what asking would have given.
+_NEVER_ASKED = ("not_recorded", "over_budget")
+# Of the expected grade: it orders known pairs of one grade, and moves none past another grade.
+_TIE_WEIGHT = 1e-3
+
+
+def cascade_labels(
+    labeler: Labeler,
+    teacher: pl.DataFrame,
+    queries: pl.DataFrame,
+    documents: pl.DataFrame,
+    *,
+    shares: Mapping[str, float],
+    seed: int,
+    progress: Progress = silent,
+) -> dict[str, pl.DataFrame]:
+    """The labels of the cascade of each of `shares`, by its name. Nobody is asked.
+
+    `teacher` has rows of teacher_labels: all pairs of the queries. The student chooses its share of the
+    pairs that the teacher was asked about. A chosen pair is known if its status is ok. The teacher's
+    expected grade ranks a known pair, or its grade without one, and the cascade's breaks ties. The result
+    has query_id, doc_id, grade and expected_grade, to rank by.
+
+    A student without a second stage has no cascade, and neither have queries of no asked pair.
+
+    >>> cascade_labels(student, teacher, queries, documents, shares={"cascade@5%": 0.05}, seed=13)
+    ... # doctest: +SKIP
+    """
+    asked = teacher.filter(~pl.col("status").is_in(_NEVER_ASKED)).sort("query_id", "doc_id")
+    if labeler.cascade is None or asked.is_empty():
+        return {}
+    pairs = with_texts(asked.select("query_id", "doc_id"), queries, documents)
+    scored = labeler.score(pairs, progress=progress)
+    return {name: _labels(scored, asked, share, seed) for name, share in shares.items()}
+
+
+def _labels(scored: ScoredPairs, teacher: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
+    """The labels where `share` of the pairs was chosen. `teacher` has the rows of `scored`."""
+    rows = teacher.select(
+        pl.when(scored.to_ask(share, seed) & (teacher["status"] == "ok"))
+        .then("grade")
+        .alias("known"),
+        teacher_score=pl.coalesce("expected_grade", pl.col("grade").cast(pl.Float64)),
+    )
+    graded = scored.grade(rows["known"].cast(pl.Int64))
+    expected = graded["expected_grade"]
+    known_score = rows["teacher_score"] + _TIE_WEIGHT * expected
+    score = pl.select(pl.when(rows["known"].is_not_null()).then(known_score).otherwise(expected))
+    return graded.select("query_id", "doc_id", "grade", expected_grade=score.to_series())
