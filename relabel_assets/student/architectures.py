@@ -47,6 +47,7 @@ class Architecture(Protocol):
 class _LateInteraction:
     files = (
         "this folder is the query encoder, adapter merged; `document_encoder/` encodes documents.\n"
+        "  It loads as a MultiVectorEncoder in sentence-transformers 6.\n"
         "  `evidence.safetensors` is what the student knows of the corpus. It holds vectors and word\n"
         "  counts of the corpus' documents: share it as you would share them."
     )

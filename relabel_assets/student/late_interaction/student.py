@@ -48,6 +48,7 @@ from relabel_assets.student.late_interaction.statistics_file import (
     save_corpus_statistics,
 )
 from relabel_assets.student.late_interaction.stuffing import StuffingGuard
+from relabel_assets.student.multi_vector_files import write_multi_vector_files
 from relabel_assets.student.runtime.encoder import (
     Encoder,
     load_encoder,
@@ -169,6 +170,8 @@ class LateInteraction:
         documents = self.document_encoder
         save_merged(documents.model, documents.tokenizer, folder / DOCUMENT_ENCODER)
         save_corpus_statistics(folder, self.statistics)
+        special_tokens = documents.tokenizer.all_special_tokens
+        write_multi_vector_files(folder, DOCUMENT_ENCODER, special_tokens)
         return {
             "head": self.head,
             "stuffing": self.guard,
