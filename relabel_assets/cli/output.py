@@ -181,13 +181,34 @@ def print_labeled(out: Path, counts: pl.DataFrame, documents: Mapping[str, int])
     OUT.print(
         f"{counts['rows'].sum():,} rows in {escape(str(out))}", highlight=False, soft_wrap=True
     )
-    for _, reason, n_rows in counts.filter(pl.col("status") != "ok").iter_rows():
+    without_grade = counts.filter(pl.col("status") != "ok").select("status_reason", "rows")
+    for reason, n_rows in without_grade.iter_rows():
         ERR.print(
             f"  [yellow]{n_rows:,} without a grade: {escape(str(reason))}[/]", highlight=False
         )
+    if "teacher_status" in counts.columns:
+        _print_answers(counts.drop_nulls("teacher_status"))
     if documents:
         n_read, n_from_store = documents["documents_read"], documents["documents_from_store"]
         ERR.print(
             f"  {counted(n_read, 'document')} read, {n_from_store:,} from the store",
+            highlight=False,
+        )
+
+
+def _print_answers(asked: pl.DataFrame) -> None:
+    """Print how many rows the teacher graded, and why it did not grade the others that it was asked about."""
+    n_rows = dict(asked.group_by("teacher_status").agg(pl.col("rows").sum()).iter_rows())
+    n_asked, n_answered = sum(n_rows.values()), n_rows.pop("ok", 0)
+    ERR.print(
+        f"  the teacher graded {n_answered:,} of {counted(n_asked, 'row')} asked about, "
+        "the student the others",
+        highlight=False,
+    )
+    if n_rows:
+        reasons = ", ".join(f"{n:,} {status}" for status, n in sorted(n_rows.items()))
+        ERR.print(
+            f"  [yellow]{n_asked - n_answered:,} of {counted(n_asked, 'row')} asked about had no "
+            f"answer: {reasons}[/]",
             highlight=False,
         )

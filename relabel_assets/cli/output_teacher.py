@@ -6,10 +6,11 @@ the output of other commands (output.py).
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from relabel_assets.cli.console import OUT
+from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_problems
 from relabel_assets.cli.output_tables import print_table
 from relabel_assets.corpus.teacher_config import TeacherConfig
@@ -18,6 +19,9 @@ from relabel_assets.plural import counted
 from relabel_assets.teacher.batch.response_files import ImportResult
 from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, ModelEstimate
 from relabel_assets.teacher.ledger.report import Group, LedgerReport
+
+if TYPE_CHECKING:
+    from relabel_assets.labeling.cascade_engine import AskingPlan
 
 _PROBLEMS_SHOWN = 20  # one screen
 _LEDGER_COLUMNS = ["corpus", "purpose", "model", "requests", "responses", "answers", "statuses"]
@@ -59,6 +63,23 @@ def print_queries_estimate(corpus: str, estimate: Estimate) -> None:
         f"{estimate.n_requests:,} requests to {_models(estimate)}"
     )
     _figures(estimate)
+
+
+def print_asking(plan: "AskingPlan") -> None:
+    """Print what `relabel label --ask` is about to ask, and what it is estimated to cost."""
+    about = "" if plan.is_exact else "about "
+    estimate = plan.estimate
+    cost = "" if estimate is None else f", {counted(estimate.n_to_send, 'request')}: "
+    if estimate is not None:
+        cost += (
+            "no cost, the ledger has the answers" if not estimate.n_to_send else _dollars(estimate)
+        )
+    ERR.print(
+        f"asking {escape(plan.teacher)} about {about}{plan.n_asked:,} of {counted(plan.n_rows, 'row')}"
+        f"{cost}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _figures(estimate: Estimate) -> bool:

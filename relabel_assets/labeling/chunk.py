@@ -1,7 +1,8 @@
 """A chunk of pairs: its texts, its grades, and the part file with its labels.
 
-What belongs here: one chunk, graded in this process. What does not: cutting a file into chunks
-(label_file.py), other machines (ray_engine.py), and how a student grades (student/labeler.py).
+What belongs here: one chunk, graded in this process, and the columns of its labels. What does not:
+cutting a file into chunks (label_file.py, buckets.py), other machines (ray_engine.py), a teacher's grades
+(cascade_engine.py), and how a student grades (student/labeler.py).
 """
 
 import uuid
@@ -29,7 +30,7 @@ class PairGrader(Protocol):
 
 @dataclass(frozen=True)
 class PairChunk:
-    """Consecutive rows of a pairs file.
+    """Rows of a pairs file: consecutive ones, or those of a bucket.
 
     `rows()` reads them with their texts; `part` is the file for their labels.
     """
@@ -62,10 +63,17 @@ def write_part(
     part: Path, rows: pl.DataFrame, labeler: PairGrader, progress: Progress = silent
 ) -> None:
     """Grade `rows` of PairChunk.rows() into `part`. A second call writes the same file."""
+    usable = gradable(rows)
+    grades = labeler.grade(usable, progress=progress).with_columns(row=usable["row"])
+    write_labels(part, labels_of(rows, grades))
+
+
+def write_labels(part: Path, labels: pl.DataFrame) -> None:
+    """Write `labels` into `part`, all or nothing."""
     # Not files.whole, whose scratch file has a fixed name: two machines may write one part at once.
     scratch = part.with_name(f".{part.name}.{uuid.uuid4().hex}.half")
     try:
-        _graded(rows, labeler, progress).write_parquet(scratch)
+        labels.write_parquet(scratch)
         scratch.replace(part)
     finally:
         scratch.unlink(missing_ok=True)
@@ -109,18 +117,25 @@ def with_texts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     return rows.with_columns(status_reason=reason)
 
 
-def _graded(rows: pl.DataFrame, labeler: PairGrader, progress: Progress) -> pl.DataFrame:
-    """The labels of `rows`, in their order."""
-    usable = rows.filter(pl.col("status_reason").is_null())
-    # The labeler identifies a text by its id, and a file may give one id to two texts. So each text
-    # gets its hash as its id.
-    pairs = usable.with_columns(
+def gradable(rows: pl.DataFrame) -> pl.DataFrame:
+    """The `rows` of with_texts that can be graded, with ids for a labeler.
+
+    The labeler identifies a text by its id, and a file may give one id to two texts. So each text gets
+    its hash as its id.
+    """
+    return rows.filter(pl.col("status_reason").is_null()).with_columns(
         query_id=pl.col("text").hash().cast(pl.String),
         doc_id=pl.struct(DOCUMENT_COLUMNS).hash().cast(pl.String),
     )
-    grades = labeler.grade(pairs, progress=progress).drop("query_id", "doc_id")
-    grades = grades.with_columns(row=usable["row"])
+
+
+def labels_of(rows: pl.DataFrame, grades: pl.DataFrame, *more: str) -> pl.DataFrame:
+    """The labels of `rows`, in their order. `grades` has a grade for each gradable row, by `row`.
+
+    Its columns `more` are added to the usual ones of a label.
+    """
     is_graded = pl.col("status_reason").is_null()
+    grades = grades.drop("query_id", "doc_id")
     return rows.join(grades, on="row", how="left", maintain_order="left").select(
         "row",
         "query_id",
@@ -132,4 +147,5 @@ def _graded(rows: pl.DataFrame, labeler: PairGrader, progress: Progress) -> pl.D
         "grade_probs",
         "model_id",
         "model_hash",
+        *more,
     )

@@ -4,19 +4,39 @@ What belongs here: looking up the student and texts in the warehouse. What does 
 a file with any student (label_file.py).
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from relabel_assets.errors import StudentError
+from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.errors import ConfigError, StudentError
 from relabel_assets.home import Home
 from relabel_assets.labeling import Engine
+from relabel_assets.labeling.asked_teacher import asked_teacher
+from relabel_assets.labeling.cascade_engine import AskingPlan, asking
 from relabel_assets.labeling.chunk import GradeChunks, in_process
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets.labeling.ray_engine import on_ray
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.vectors.store import VectorStore
+from relabel_assets.teacher.teacher import Teacher
 from relabel_assets.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A cascade: `share` of the pairs of each query is asked of the teacher of `folder`.
+
+    `budget_usd` is the most that this call may spend. `announce` gets the plan before anything is sent.
+    """
+
+    share: float
+    teacher: Teacher
+    folder: CorpusFolder
+    budget_usd: float | None
+    announce: Callable[[AskingPlan], None]
 
 
 def label_with_current_student(
@@ -29,6 +49,7 @@ def label_with_current_student(
     engine: Engine = Engine.LOCAL,
     address: str = "auto",
     n_actors: int = 1,
+    cascade: Asking | None = None,
     is_forced: bool = False,
     store: VectorStore | None = None,
     progress: Progress = silent,
@@ -36,8 +57,10 @@ def label_with_current_student(
     """Grade every row of `pairs` into `out` with the current student of `corpus`; see label_file.
 
     The student's path in the warehouse is relative to `home`. `address` and `n_actors` are for Ray.
-    Vectors of documents are kept in `store`, which counts what was read. Raises StudentError where the
-    corpus has no student, and ConfigError for an unusable file.
+    Vectors of documents are kept in `store`, which counts what was read. With `cascade`, the teacher
+    grades some pairs, and the student the rest knowing these. Raises StudentError where the
+    corpus has no student or none for a cascade, ConfigError for an unusable file, and TeacherError where
+    the teacher cannot be asked.
     """
     from relabel_assets.student import Labeler
     from relabel_assets.student.base import weights_identity
@@ -51,8 +74,20 @@ def label_with_current_student(
     student = students.row(0, named=True)
     folder = Home(home).inside(student["path"])
     grade_chunks: GradeChunks
+    settings: dict[str, object] | None = None
+    if engine is Engine.RAY and cascade:
+        raise ConfigError(
+            "--ask with --engine ray: only one process may ask a corpus' teacher. Use --engine local."
+        )
     if engine is Engine.RAY:
         grade_chunks = on_ray(folder, address=address, n_actors=n_actors, store=store)
+    elif cascade:
+        labeler = Labeler.load(folder, store=store)
+        labeler.stages()  # raises before anything is read
+        _require_grades(len(labeler.points) + 1, cascade.folder)
+        teacher = asked_teacher(cascade.teacher, cascade.folder, cascade.budget_usd)
+        grade_chunks = asking(labeler, teacher, cascade.share, cascade.announce, progress)
+        settings = {"share": cascade.share, "teacher": dict(teacher.identity)}
     else:
         grade_chunks = in_process(Labeler.load(folder, store=store), progress)
     return label_file(
@@ -63,9 +98,20 @@ def label_with_current_student(
         texts_hash=_texts_hash(warehouse, corpus),
         model_id=student["model_id"],
         model_hash=weights_identity(str(folder)),
+        asking=settings,
         is_forced=is_forced,
         progress=progress,
     )
+
+
+def _require_grades(n_grades: int, folder: CorpusFolder) -> None:
+    """Raise StudentError unless the corpus' rubric still has the grades of the student."""
+    if folder.rubric.n_grades != n_grades:
+        raise StudentError(
+            f"the student of corpus {folder.name!r} gives {n_grades} grades, and the rubric of its "
+            f"teacher has {folder.rubric.n_grades}. Train it anew: relabel run -c {folder.name} "
+            "-s +student_model"
+        )
 
 
 def _texts_hash(warehouse: Warehouse, corpus: str) -> str:

@@ -3,7 +3,7 @@
 What belongs here: formats, and merging parts. What does not: the columns of a part (chunk.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -14,6 +14,10 @@ import pyarrow.parquet as pq
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
 from relabel_assets.intake.one_input import reason_of
+
+# Of an output whose parts are not in its order: some 100 MB of labels, which are sorted in memory.
+_ROWS_PER_WINDOW = 200_000
+_COUNTED = ("status", "status_reason", "teacher_status")
 
 Write = Callable[[pl.DataFrame], object]
 OpenWriter = Callable[[Path], AbstractContextManager[Write]]
@@ -35,26 +39,48 @@ def writer_of(out: Path) -> OpenWriter:
     return _WRITERS[out.suffix.lower()]
 
 
-def merge_parts(parts: Path, out: Path) -> pl.DataFrame:
-    """Merge all files in `parts` into `out`, in the order of their names.
+def in_order_of_parts(parts: Path) -> Iterator[pl.DataFrame]:
+    """The labels of each part, in the order of their names: rows of consecutive chunks."""
+    for file in _parts(parts):
+        yield pl.read_parquet(file)
 
-    Returns the number of rows by status: (status, status_reason, rows). Raises ConfigError where
-    `out` cannot be written; the parts stay.
+
+def in_order_of_rows(
+    parts: Path, n_rows: int, rows_per_window: int = _ROWS_PER_WINDOW
+) -> Iterator[pl.DataFrame]:
+    """The labels of all parts, sorted by row, a window at a time: rows of buckets.
+
+    Every part is read once for each window.
     """
-    counts = []
+    for first in range(0, n_rows, rows_per_window):
+        is_in_window = pl.col("row").is_between(first, first + rows_per_window, closed="left")
+        window = [pl.scan_parquet(file).filter(is_in_window).collect() for file in _parts(parts)]
+        yield pl.concat(window).sort("row")
+
+
+def _parts(parts: Path) -> list[Path]:
+    return sorted(parts.glob("[0-9]" * 8 + ".parquet"))
+
+
+def merge_parts(labels: Iterable[pl.DataFrame], parts: Path, out: Path) -> pl.DataFrame:
+    """Merge `labels` of the files in `parts` into `out`.
+
+    Returns the number of rows by status: (status, status_reason, rows), and by teacher_status where
+    there is one. Raises ConfigError where `out` cannot be written; the parts stay.
+    """
+    counts, by = [], list[str]()
     try:
         with whole(out) as scratch, writer_of(out)(scratch) as write:
             # One at a time, because together they may not fit in memory.
-            for file in sorted(parts.glob("[0-9]" * 8 + ".parquet")):
-                labels = pl.read_parquet(file)
-                write(labels)
-                counts.append(labels.group_by("status", "status_reason").agg(rows=pl.len()))
+            for some in labels:
+                write(some)
+                by = [name for name in _COUNTED if name in some.columns]
+                counts.append(some.group_by(by).agg(rows=pl.len()))
     except (OSError, pl.exceptions.PolarsError, pa.ArrowException) as error:
         raise ConfigError(
             f"{out} cannot be written: {reason_of(error)}. The labels are in {parts}; run this again."
         ) from error
-    totals = pl.concat(counts).group_by("status", "status_reason").agg(pl.col("rows").sum())
-    return totals.sort("status", "status_reason")
+    return pl.concat(counts).group_by(by).agg(pl.col("rows").sum()).sort(by)
 
 
 @contextmanager

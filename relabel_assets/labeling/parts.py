@@ -20,6 +20,7 @@ from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.json_text import parse_json
 from relabel_assets.intake.one_input import INPUT_ERRORS, SetAside, reason_of
 from relabel_assets.intake.regular_files import read_regular
+from relabel_assets.labeling.buckets import is_bucket_file
 
 _JOB, _LOCK = "job.json", "lock"
 # The names of files that this command writes: a part, a chunk's rows for Ray, and scratch files of both.
@@ -53,7 +54,8 @@ def locked_parts(parts: Path, pairs: Path, identity: Mapping[str, object]) -> It
             _write_job(parts, job)
         elif begun != job:
             raise ConfigError(
-                f"{parts} was begun with other pairs, another student or other documents. "
+                f"{parts} was begun with other pairs, another student, other documents, or another "
+                "--ask or teacher. "
                 "To begin anew, remove it; to keep it, choose another --out."
             )
         yield
@@ -125,6 +127,7 @@ def _remove(parts: Path) -> None:
     """Remove the files of this command, and the folder if nothing else is in it."""
     with suppress(OSError):
         for path in parts.iterdir():
-            if path.name in _BEGINNING or _PART.fullmatch(path.name):
+            is_own = path.name in _BEGINNING or _PART.fullmatch(path.name)
+            if is_own or is_bucket_file(path.name):
                 path.unlink(missing_ok=True)
         parts.rmdir()

@@ -120,20 +120,25 @@ class Labeler:
 
         >>> Labeler.load("models/people").score(pairs).grade(known)  # doctest: +SKIP
         """
-        if self.cascade is None or not isinstance(self.grader, EvidenceGrader):
-            raise StudentError(
-                "this student grades each pair alone, and cannot use known grades. Train one with "
-                "`student: {architecture: late_interaction}`: relabel run --select student_model+"
-            )
+        grader, cascade = self.stages()
         pairs = _without_hidden_text(_with_all_columns(pairs))
-        scores, evidence = self.grader.scores_and_evidence(pairs, progress)
+        scores, evidence = grader.scores_and_evidence(pairs, progress)
         return ScoredPairs(
             keys=pairs.select("query_id", "doc_id"),
             rows=rows_by_query(pairs["query_id"]),
             grade_probs=self._grade_probs(scores),
             evidence=evidence,
-            cascade=self.cascade,
+            cascade=cascade,
         )
+
+    def stages(self) -> tuple[EvidenceGrader, Cascade]:
+        """The two stages of `score`. Raises StudentError for a student without the second."""
+        if self.cascade is None or not isinstance(self.grader, EvidenceGrader):
+            raise StudentError(
+                "this student grades each pair alone, and cannot use known grades. Train one with "
+                "`student: {architecture: late_interaction}`: relabel run --select student_model+"
+            )
+        return self.grader, self.cascade
 
     def _grade_probs(self, scores: NDArray) -> NDArray:
         """The probability of each grade, (N, n_grades).

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.labeling.labels_writer import merge_parts, writer_of
+from relabel_assets.labeling.labels_writer import in_order_of_parts, merge_parts, writer_of
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ READERS = {"parquet": pl.read_parquet, "csv": pl.read_csv, "jsonl": pl.read_ndjs
 @pytest.mark.parametrize("ending", list(READERS))
 def test_rows_come_in_the_order_of_parts_in_every_format(parts: Path, ending: str) -> None:
     out = parts.with_name(f"labels.{ending}")
-    counts = merge_parts(parts, out)
+    counts = merge_parts(in_order_of_parts(parts), parts, out)
     labels = READERS[ending](out)
     assert labels["row"].to_list() == [0, 1, 2, 3]
     assert labels["status_reason"].to_list() == [None, None, "no text", None]
@@ -41,7 +41,7 @@ def test_rows_come_in_the_order_of_parts_in_every_format(parts: Path, ending: st
 
 
 def test_probabilities_of_a_csv_are_joined_by_semicolons(parts: Path) -> None:
-    merge_parts(parts, parts.with_name("labels.csv"))
+    merge_parts(in_order_of_parts(parts), parts, parts.with_name("labels.csv"))
     probs = pl.read_csv(parts.with_name("labels.csv"))["grade_probs"].to_list()
     assert probs == ["1.0;0.0", "0.25;0.75", None, "0.5;0.5"]
 
@@ -50,7 +50,7 @@ def test_parts_are_kept_if_the_labels_file_cannot_be_written(parts: Path) -> Non
     out = parts.with_name("labels.parquet")
     out.mkdir()
     with pytest.raises(ConfigError, match=r"cannot be written.*run this again"):
-        merge_parts(parts, out)
+        merge_parts(in_order_of_parts(parts), parts, out)
     assert len(list(parts.iterdir())) == 2
     assert not list(parts.parent.glob(".labels*"))
 

@@ -1,11 +1,27 @@
 """Grading a file of pairs with the student: `relabel label`."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from relabel_assets.labeling import Engine
+
+
+def _share(text: str) -> float:
+    """The share in `--ask`: "10%" or "0.1".
+
+    >>> _share("10%"), _share("0.1")
+    (0.1, 0.1)
+    """
+    number = re.fullmatch(r"(\d*\.?\d+)(%?)", text.strip())
+    share = float(number[1]) / (100 if number[2] else 1) if number else 0.0
+    if not 0 < share <= 1:
+        raise typer.BadParameter(
+            f"{text!r} is no share of the pairs. Write 10% or 0.1; without --ask nothing is asked."
+        )
+    return share
 
 
 def label(
@@ -22,6 +38,20 @@ def label(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The file to write: .parquet, .csv or .jsonl.")
     ],
+    ask: Annotated[
+        float | None,
+        typer.Option(
+            parser=_share,
+            metavar="SHARE",
+            help="Ask the corpus' teacher about this share of the pairs of each query, such as `10%`.",
+        ),
+    ] = None,
+    budget_usd: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="With `--ask`: the most US dollars that this command spends on the teacher."
+        ),
+    ] = None,
     engine: Annotated[
         Engine,
         typer.Option(
@@ -52,26 +82,43 @@ def label(
     The output has one row per pair, in the order of the input: row (from 0), query_id, doc_id, status,
     status_reason, grade, expected_grade, grade_probs, model_id, model_hash.
 
+    With `--ask 10%` the student chooses a tenth of the pairs of each query. The corpus' teacher grades
+    these, and the student the rest, knowing the teacher's grades. So a file should have all pairs of its
+    queries. Before anything is sent, the number of pairs and the estimated dollars are printed. Rows get
+    `labeler` (teacher or student), `n_known` (how many grades of their query the student knew),
+    `teacher_status` and `request_key`. A pair without an answer is graded by the student.
+
     The whole file is validated before grading starts. A stopped command continues when it is run again.
-    Finished rows are in `OUT.parts` until all rows are graded.
+    Finished rows are in `OUT.parts` until all rows are graded. What the teacher answered is in the
+    ledger, and is not paid again.
 
     Examples:
 
         relabel label pairs.parquet -c support_desk -o labels.parquet
 
+        relabel label pairs.parquet -c support_desk -o labels.parquet --ask 10% --budget-usd 5
+
         relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --actors 8
     """
-    from relabel_assets.cli import output
+    from relabel_assets.cli import output, output_teacher
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.cli.progress_display import show_progress
-    from relabel_assets.labeling.current_student import label_with_current_student
+    from relabel_assets.errors import ConfigError
+    from relabel_assets.labeling.current_student import Asking, label_with_current_student
     from relabel_assets.progress import working_on
     from relabel_assets.running import runner
 
+    if budget_usd is not None and ask is None:
+        raise ConfigError(
+            "--budget-usd limits what --ask spends, and nothing is asked. Add --ask 10%."
+        )
     project, warehouse = runner.from_environment()
     (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
     show_progress()
-    store = project.vectors()
+    store, cascade = project.vectors(), None
+    if ask is not None:
+        teacher, folder = project.teacher(), project.corpora().open(name)
+        cascade = Asking(ask, teacher, folder, budget_usd, output_teacher.print_asking)
     with working_on(f"{name} / {out.name}") as progress:
         counts = label_with_current_student(
             pairs,
@@ -82,6 +129,7 @@ def label(
             engine=engine,
             address=address,
             n_actors=actors,
+            cascade=cascade,
             is_forced=force,
             store=store,
             progress=progress,

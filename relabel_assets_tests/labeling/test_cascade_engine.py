@@ -1,0 +1,221 @@
+"""A cascade on a file of several buckets: kills, faults, order, budgets, the teacher's probabilities."""
+
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.labeling.asked_teacher import LiveTeacher
+from relabel_assets.labeling.cascade_engine import AskingPlan, asking
+from relabel_assets.labeling.label_file import label_file
+from relabel_assets.teacher.teacher import Teacher
+from relabel_assets_tests.builders import IMPATIENT, KEY, answers_in, write_corpus
+from relabel_assets_tests.faults.teacher_server import FAULTS, TeacherServer, chat_body, true_grade
+from relabel_assets_tests.labeling.graders import HashScorer, no_texts
+
+pytestmark = pytest.mark.slow
+
+N_ROWS, SHARE = 300, 0.5  # of 30 queries
+LABELING = """
+import sys
+from pathlib import Path
+from relabel_assets_tests.faults.teacher_server import TeacherServer
+from relabel_assets_tests.labeling import test_cascade_engine
+server = TeacherServer()
+server.port = int(sys.argv[2])
+print("ready", flush=True)
+test_cascade_engine.label(Path(sys.argv[1]), server)
+"""
+
+
+@pytest.fixture(autouse=True)
+def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the corpus tiny, and pairs of 30 queries in turn."""
+    write_corpus(tmp_path / "tiny")
+    rows = [
+        {"query": f"query {row % 30}", "body": f"Body of document {row}."} for row in range(N_ROWS)
+    ]
+    pl.DataFrame(rows).write_parquet(tmp_path / "pairs.parquet")
+    return tmp_path
+
+
+def live_teacher(
+    folder: Path, server: TeacherServer, budget_usd: float | None = None, **settings: object
+) -> LiveTeacher:
+    """The teacher of tiny at `server`, with its ledger in `folder`."""
+    limits = {"requests_per_minute": None, "tokens_per_minute": None, "timeout_s": 1.0}
+    price = {"input": 10.0, "output": 10.0}
+    teacher = {"kind": "openai", "model": "fake", "base_url": server.base_url, **limits}
+    teacher |= {"price_usd_per_million_tokens": price, **settings}
+    (folder / "tiny" / "corpus.yaml").write_text(json.dumps({"teacher": teacher}))
+    corpus = CorpusFolder("tiny", folder / "tiny")
+    return LiveTeacher(Teacher(folder / "ledger", retry_settings=IMPATIENT), corpus, budget_usd)
+
+
+def label(
+    folder: Path,
+    server: TeacherServer,
+    plans: list[AskingPlan] | None = None,
+    teacher: LiveTeacher | None = None,
+) -> HashScorer:
+    """Label pairs.parquet into labels.parquet, some 60 rows at a time; return the student."""
+    scorer, plans = HashScorer(), [] if plans is None else plans
+    teacher = teacher or live_teacher(folder, server)
+    label_file(
+        folder / "pairs.parquet",
+        folder / "labels.parquet",
+        engine=asking(scorer, teacher, SHARE, plans.append),
+        texts=no_texts,
+        asking={"share": SHARE},
+        model_id="m",
+        model_hash="h",
+        rows_per_chunk=60,
+    )
+    return scorer
+
+
+def labels_of(folder: Path) -> pl.DataFrame:
+    labels = pl.read_parquet(folder / "labels.parquet")
+    assert labels["row"].to_list() == list(range(N_ROWS))
+    assert set(labels["status"]) == {"ok"} and labels["grade"].null_count() == 0
+    assert not (folder / "labels.parquet.parts").exists()
+    return labels
+
+
+def assert_right(labels: pl.DataFrame, server: TeacherServer) -> None:
+    """Every row of the teacher has the right grade of its own request."""
+    for row in labels.filter(pl.col("labeler") == "teacher").iter_rows(named=True):
+        body = server.bodies[row["request_key"]]
+        assert f"Body of document {row['row']}." in body["messages"][-1]["content"]
+        assert row["grade"] == true_grade(body)
+
+
+def test_each_row_comes_out_once_in_order_from_several_buckets(folder: Path) -> None:
+    plans = list[AskingPlan]()
+    with TeacherServer().running() as server:
+        scorer = label(folder, server, plans)
+        labels = labels_of(folder)
+        assert_right(labels, server)
+    assert len(scorer.calls) > 2 and sum(scorer.calls) == N_ROWS
+    assert labels["n_known"].to_list() == [5] * N_ROWS
+    (plan,) = plans
+    assert (plan.n_asked, plan.n_rows, plan.is_exact) == (150, N_ROWS, False)
+    assert plan.estimate is not None and plan.estimate.n_to_send == 150
+
+
+def test_no_answer_is_paid_twice_however_often_the_command_is_killed(folder: Path) -> None:
+    chance, environment = random.Random(5), {**os.environ, "OPENAI_API_KEY": KEY}
+    with TeacherServer(latency_s=0.02).running() as server:
+        for _ in range(2):
+            arguments = [sys.executable, "-c", LABELING, str(folder), str(server.port)]
+            child = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE)
+            assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+            more = server.requests.total() + chance.randint(10, 60)
+            while child.poll() is None and server.requests.total() < more:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 0.05))
+            assert child.poll() is None
+            child.kill()
+            child.wait()
+            child.stdout.close()
+        before, asked = answers_in(folder / "ledger"), server.requests.copy()
+        assert len(before) > 20 and not (folder / "labels.parquet").exists()
+        label(folder, server)
+        labels = labels_of(folder)
+        assert_right(labels, server)
+        assert all(server.requests[key] == asked[key] for key in before)
+    assert labels["labeler"].value_counts().sort("labeler").rows() == [
+        ("student", 150),
+        ("teacher", 150),
+    ]
+    assert set(answers_in(folder / "ledger").values()) == {1}
+
+
+def test_faults_of_the_endpoint_make_no_wrong_grade(folder: Path) -> None:
+    chance = random.Random(7)
+    faults = [fault for fault in FAULTS if fault not in ("hang", "slow body")]
+
+    def misbehave(body: object, key: str, nth: int) -> str | None:
+        return chance.choice(faults) if chance.random() < 0.3 else None
+
+    with TeacherServer(misbehave).running() as server:
+        label(folder, server)
+        labels = labels_of(folder)
+        assert_right(labels, server)
+    n_asked = labels["teacher_status"].count()
+    without_answer = labels.filter(pl.col("teacher_status") != "ok")
+    assert n_asked == 150
+    assert set(without_answer["labeler"]) <= {"student"}
+    n_known = labels.group_by(pl.col("row") % 30).agg(
+        pl.col("n_known").first(), known=(pl.col("labeler") == "teacher").sum()
+    )
+    assert n_known["n_known"].to_list() == n_known["known"].to_list()
+
+
+def test_a_budget_holds_for_all_buckets_together(folder: Path) -> None:
+    with TeacherServer().running() as server:
+        teacher = live_teacher(folder, server, budget_usd=0.5)  # a reply costs $0.0072
+        label(folder, server, teacher=teacher)
+        n_paid = server.requests.total()
+    assert 0.4 < teacher.spent_usd <= 0.5
+    assert teacher.spent_usd == pytest.approx(n_paid * 0.0072)
+    statuses = labels_of(folder)["teacher_status"].drop_nulls()
+    assert statuses.value_counts().sort("teacher_status").rows() == [
+        ("ok", n_paid),
+        ("over_budget", 150 - n_paid),
+    ]
+
+
+def test_the_smaller_of_both_budgets_holds(folder: Path) -> None:
+    with TeacherServer().running() as server:
+        teacher = live_teacher(folder, server, budget_usd=0.5, run_budget_usd=0.1)
+        label(folder, server, teacher=teacher)
+    assert 0 < teacher.spent_usd <= 0.1
+
+
+def test_probabilities_of_a_teacher_that_gives_some_are_kept(folder: Path) -> None:
+    def with_log_probs(body: dict[str, Any]) -> dict[str, Any]:
+        grade = true_grade(body)
+        reply = chat_body(json.dumps({"rationale": "r", "grade": grade}))
+        return reply | {"choices": [reply["choices"][0] | {"logprobs": log_probs(reply, grade)}]}
+
+    with TeacherServer().running() as server:
+        server.behave = with_log_probs
+        label(folder, server, teacher=live_teacher(folder, server, is_logprobs=True))
+    of_teacher = labels_of(folder).filter(pl.col("labeler") == "teacher")
+    for row in of_teacher.iter_rows(named=True):
+        assert row["grade_probs"][row["grade"]] == pytest.approx(0.75)
+        others = [prob for grade, prob in enumerate(row["grade_probs"]) if grade != row["grade"]]
+        assert sum(others) == pytest.approx(0.25)
+
+
+def log_probs(reply: dict[str, Any], grade: int) -> dict[str, Any]:
+    """Log probabilities of a reply's tokens: the grade's has 0.75, another one 0.25."""
+    content = reply["choices"][0]["message"]["content"]
+    before, after = content.split(f": {grade}")
+    of_grade = {
+        "token": str(grade),
+        "logprob": math.log(0.75),
+        "top_logprobs": [
+            {"token": str(grade), "logprob": math.log(0.75)},
+            {"token": str((grade + 1) % 4), "logprob": math.log(0.25)},
+        ],
+    }
+    certain = [
+        {"token": text, "logprob": 0.0, "top_logprobs": []} for text in (before + ": ", after)
+    ]
+    return {"content": [certain[0], of_grade, certain[1]]}
