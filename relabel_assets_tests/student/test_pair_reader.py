@@ -55,6 +55,22 @@ def test_scores_are_in_the_order_of_pairs_across_batches_and_chunks(
     ]
 
 
+def test_tokens_that_rows_share_do_not_count_for_the_size_of_a_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pair_reader, "max_batch_tokens", lambda: 10)
+    pairs = pl.DataFrame({"length": [6] * 5, "score": [1.0] * 5})
+    sizes: dict[int, list[int]] = {0: [], 4: []}
+    for n_shared, batches in sizes.items():
+        score_pairs(
+            pairs,
+            tokenize,  # type: ignore[arg-type]
+            lambda rows, batches=batches: batches.append(len(rows)) or torch.ones(len(rows)),  # type: ignore[misc]
+            n_shared=n_shared,
+        )
+    assert sizes == {0: [1] * 5, 4: [5]}
+
+
 class LengthReader:
     """A pair's score is its document's length times a weight."""
 
@@ -137,7 +153,7 @@ def test_stuffed_documents_of_train_queries_are_trained_on_and_not_calibrated_on
 
     def spy(query: GradedQuery) -> list[Any]:
         trained_on.update(zip(query.documents, query.grades.tolist(), strict=True))
-        return original(query)  # type: ignore[return-value]
+        return original(query)
 
     learner.token_rows = spy  # type: ignore[method-assign]
     result = learner.train(made)

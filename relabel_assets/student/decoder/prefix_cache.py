@@ -59,7 +59,7 @@ class SharedPrefix:
         >>> prefix.begins([[1, 2, 3, 4], [1, 2, 3, 5, 6]]), prefix.cache(n_rows=2).get_seq_length()
         (True, 3)
         """
-        layers = _empty_layers(model)
+        layers = _empty_layers(model) if ids else None
         if layers is not None:
             tokens = torch.tensor([list(ids)], device=next(model.parameters()).device)
             filled = Cache(layers=layers)

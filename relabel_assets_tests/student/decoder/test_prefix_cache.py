@@ -104,3 +104,12 @@ def test_a_model_without_keys_and_values_computes_whole_prompts_and_says_so_once
     assert torch.allclose(logits, whole(model, prompts(3, 9)), atol=1e-5)
     said = [record.getMessage() for record in caplog.records if "shared" in record.getMessage()]
     assert [message.partition(" keeps")[0] for message in said] == ["MambaForCausalLM"]
+
+
+@torch.inference_mode()
+def test_without_a_common_beginning_nothing_is_shared() -> None:
+    model = decoder_model("llama")
+    prefix = SharedPrefix.compute(model, [])
+    assert prefix.n_shared == 0
+    logits = grader_of(model).digit_logits(prompts(3, 9), prefix)
+    assert torch.allclose(logits, whole(model, prompts(3, 9)), atol=1e-5)
