@@ -44,6 +44,9 @@ def test_a_digit_that_joins_the_prompts_last_letter_is_refused() -> None:
     assert len(grade_tokens(token_ids, "Grade:\n", 4, "m")) == 4
     with pytest.raises(StudentError, match="no token of its own for the grade 3 after the prompt"):
         grade_tokens(token_ids, "Grade: ", 4, "m")
+    # One token more, and the prompt's last token is another one: "t", "ab" becomes "t", "a", "b3".
+    with pytest.raises(StudentError, match="for the grade 3 after the prompt"):
+        grade_tokens(sentence_pieces("b3", "ab"), "tab", 4, "m")
 
 
 def test_a_grade_of_two_tokens_is_refused() -> None:
