@@ -75,8 +75,8 @@ def print_asking(plan: "AskingPlan") -> None:
             "no cost, the ledger has the answers" if not estimate.n_to_send else _dollars(estimate)
         )
     ERR.print(
-        f"asking {escape(plan.teacher)} about {about}{plan.n_asked:,} of {counted(plan.n_rows, 'row')}"
-        f"{cost}",
+        f"asking {escape(plan.teacher)} about {about}{counted(plan.n_asked, 'pair')} of "
+        f"{counted(plan.n_rows, 'row')}{cost}",
         highlight=False,
         soft_wrap=True,
     )

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.chunk import Texts, with_texts
@@ -39,8 +40,20 @@ class Bucket:
     n_rows: int
 
     def rows(self) -> pl.DataFrame:
-        """Its rows in the order of the pairs file: row, slice, and the columns of a pairs file."""
-        return pl.read_ndjson(self.file, schema=_SCHEMA)
+        """Its rows in the order of the pairs file: row, slice, and the columns of a pairs file.
+
+        Raises ConfigError for a damaged file: none of its rows may be missing from the output.
+        """
+        try:
+            rows = pl.read_ndjson(self.file, schema=_SCHEMA)
+        except (OSError, pl.exceptions.PolarsError):
+            rows = pl.DataFrame()
+        if rows.height != self.n_rows:
+            raise ConfigError(
+                f"{self.file} is damaged. Remove {self.file.parent} and run this again: what the "
+                "teacher answered is in the ledger."
+            )
+        return rows
 
 
 def staged_buckets(

@@ -17,7 +17,7 @@ import polars as pl
 from relabel_assets.errors import ConfigError, TeacherError
 from relabel_assets.labeling.asked_teacher import AskedTeacher
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, gradable, labels_of, write_labels
-from relabel_assets.progress import Progress, silent
+from relabel_assets.progress import Progress, renamed, silent
 from relabel_assets.teacher.estimate import Estimate
 
 if TYPE_CHECKING:  # it loads torch
@@ -35,7 +35,7 @@ class PairScorer(Protocol):
 
 @dataclass(frozen=True)
 class AskingPlan:
-    """What is about to be asked of `teacher`: about `n_asked` of `n_rows` rows.
+    """What is about to be asked of `teacher`: about `n_asked` distinct pairs of `n_rows` rows.
 
     With `is_exact` false, both it and the `estimate` follow from the first bucket of several. The
     estimate is None where nothing is paid.
@@ -73,7 +73,7 @@ def asking(
             if not is_announced and not asked.is_empty():
                 announce(_plan(teacher, asked, chunk, n_rows))
                 is_announced = True
-            answers = teacher.grade(asked, progress)
+            answers = teacher.grade(asked, renamed(progress, "asking the teacher, pairs"))
             has_answers |= _require_answers(answers, has_answers)
             write_labels(chunk.part, _labels(rows, scored, is_asked, answers))
             on_done(chunk)

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from relabel_assets.errors import ConfigError
 from relabel_assets.labeling import buckets
 from relabel_assets.labeling.buckets import Bucket, staged_buckets
 from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
@@ -93,3 +94,11 @@ def test_staging_that_was_stopped_begins_anew_and_a_finished_one_is_kept(tmp_pat
     (tmp_path / "parts" / "00000099.rows").write_text('{"row": 5}\n')
     assert sorted(all_rows(staged(pairs))["row"]) == list(range(100))
     assert not (tmp_path / "parts" / "00000099.rows").exists()
+
+
+@pytest.mark.parametrize("content", ["", '{"row": 5}\n', "no JSON"])
+def test_a_damaged_bucket_is_refused_so_that_no_row_is_lost(content: str, tmp_path: Path) -> None:
+    bucket = staged(write(tmp_path, ["q"] * 10))[0]
+    bucket.file.write_text(content)
+    with pytest.raises(ConfigError, match=r"is damaged\. Remove .*parts"):
+        bucket.rows()

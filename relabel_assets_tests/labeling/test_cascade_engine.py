@@ -19,6 +19,7 @@ from relabel_assets.labeling.cascade_engine import AskingPlan, asking
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, KEY, answers_in, write_corpus
+from relabel_assets_tests.faults.batch_server import BatchServer
 from relabel_assets_tests.faults.teacher_server import FAULTS, TeacherServer, chat_body, true_grade
 from relabel_assets_tests.labeling.graders import HashScorer, no_texts
 
@@ -54,7 +55,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def live_teacher(
-    folder: Path, server: TeacherServer, budget_usd: float | None = None, **settings: object
+    folder: Path,
+    server: TeacherServer | BatchServer,
+    budget_usd: float | None = None,
+    **settings: object,
 ) -> LiveTeacher:
     """The teacher of tiny at `server`, with its ledger in `folder`."""
     limits = {"requests_per_minute": None, "tokens_per_minute": None, "timeout_s": 1.0}
@@ -68,7 +72,7 @@ def live_teacher(
 
 def label(
     folder: Path,
-    server: TeacherServer,
+    server: TeacherServer | BatchServer,
     plans: list[AskingPlan] | None = None,
     teacher: LiveTeacher | None = None,
 ) -> HashScorer:
@@ -96,7 +100,7 @@ def labels_of(folder: Path) -> pl.DataFrame:
     return labels
 
 
-def assert_right(labels: pl.DataFrame, server: TeacherServer) -> None:
+def assert_right(labels: pl.DataFrame, server: TeacherServer | BatchServer) -> None:
     """Every row of the teacher has the right grade of its own request."""
     for row in labels.filter(pl.col("labeler") == "teacher").iter_rows(named=True):
         body = server.bodies[row["request_key"]]
@@ -219,3 +223,12 @@ def log_probs(reply: dict[str, Any], grade: int) -> dict[str, Any]:
         {"token": text, "logprob": 0.0, "top_logprobs": []} for text in (before + ": ", after)
     ]
     return {"content": [certain[0], of_grade, certain[1]]}
+
+
+def test_a_teacher_in_batches_gets_a_batch_of_each_bucket(folder: Path) -> None:
+    with BatchServer(n_looks=1).running() as server:
+        scorer = label(folder, server, teacher=live_teacher(folder, server, mode="batch"))
+        labels = labels_of(folder)
+        assert_right(labels, server)
+    assert (labels["labeler"] == "teacher").sum() == sum(server.uploads) == 150
+    assert len(server.uploads) == len(scorer.calls)

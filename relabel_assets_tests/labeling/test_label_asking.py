@@ -98,7 +98,7 @@ def test_a_share_may_be_a_fraction_and_the_same_call_pays_nothing_again(
 
 def test_before_asking_pairs_and_dollars_are_said(live: Path, pairs: Path) -> None:
     said = label(pairs, "--ask", "20%").stderr
-    assert "asking fake about 16 of 80 rows, 16 requests: $0.1208" in said
+    assert "asking fake about 16 pairs of 80 rows, 16 requests: $0.1208" in said
     assert "the teacher graded 16 of 16 rows asked about" in said
     again = label(pairs, "--ask", "20%", "--force").stderr
     assert "no cost, the ledger has the answers" in again
@@ -175,7 +175,7 @@ def test_another_share_or_teacher_does_not_continue_and_the_same_one_does(
     mine = config.read_text()
     for options in (("--ask", "30%"), ()):
         assert label(pairs, *options).returncode == 4
-    for change in ({"model": "other"}, {"temperature": 0.5}, {"votes": 3}):
+    for change in ({"model": "other"}, {"votes": 3}):
         settings = json.loads(mine)
         config.write_text(json.dumps(settings | {"teacher": settings["teacher"] | change}))
         done = label(pairs, "--ask", "20%")

@@ -6,7 +6,12 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.labeling.labels_writer import in_order_of_parts, merge_parts, writer_of
+from relabel_assets.labeling.labels_writer import (
+    in_order_of_parts,
+    in_order_of_rows,
+    merge_parts,
+    writer_of,
+)
 
 
 @pytest.fixture
@@ -38,6 +43,13 @@ def test_rows_come_in_the_order_of_parts_in_every_format(parts: Path, ending: st
     assert labels["row"].to_list() == [0, 1, 2, 3]
     assert labels["status_reason"].to_list() == [None, None, "no text", None]
     assert counts.rows() == [("ok", None, 3), ("set_aside", "no text", 1)]
+
+
+def test_rows_of_buckets_are_sorted_a_window_at_a_time(tmp_path: Path) -> None:
+    for number, rows in enumerate(([0, 3, 4, 9], [1, 2, 5, 6], [7, 8])):
+        pl.DataFrame({"row": rows}).write_parquet(tmp_path / f"{number:08}.parquet")
+    windows = in_order_of_rows(tmp_path, n_rows=10, rows_per_window=4)
+    assert [window["row"].to_list() for window in windows] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
 def test_probabilities_of_a_csv_are_joined_by_semicolons(parts: Path) -> None:
