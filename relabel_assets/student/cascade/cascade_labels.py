@@ -36,10 +36,17 @@ def cascade_labels(
     expected grade ranks a known pair, or its grade without one, and the cascade's breaks ties. The result
     has query_id, doc_id, grade and expected_grade, to rank by.
 
-    A student without a second stage has no cascade, and neither have queries of no asked pair.
+    A student without a second stage has no cascade, and neither has a teacher that was never asked:
 
-    >>> cascade_labels(student, teacher, queries, documents, shares={"cascade@5%": 0.05}, seed=13)
-    ... # doctest: +SKIP
+    >>> from relabel_assets.corpus.student_config import StudentConfig
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> pairs = pl.DataFrame({"query": "parental leave", "title": ["Leave", "Printers"], "grade": [3, 0]})
+    >>> base = Labeler.untrained(pairs, config=StudentConfig(), rubric=default_rubric())
+    >>> pair = {"query_id": ["q"], "doc_id": ["d"], "grade": [3], "status": ["ok"]}
+    >>> cascade_labels(
+    ...     base, pl.DataFrame(pair), pl.DataFrame(), pl.DataFrame(), shares={"cascade@5%": 0.05}, seed=13
+    ... )
+    {}
     """
     asked = teacher.filter(~pl.col("status").is_in(_NEVER_ASKED)).sort("query_id", "doc_id")
     if labeler.cascade is None or asked.is_empty():
