@@ -23,6 +23,7 @@ from relabel_assets.teacher.estimate import Estimate
 if TYPE_CHECKING:  # it loads torch
     from relabel_assets.student.cascade.known_grades import ScoredPairs
 
+_SEED = 13  # decides which queries get one pair more, where a share is no whole number of pairs
 _PAIR = ["query_id", "doc_id"]
 COLUMNS = ("labeler", "n_known", "teacher_status", "request_key")
 
@@ -68,13 +69,13 @@ def asking(
             rows = chunk.rows()
             distinct = _distinct(rows)
             scored = labeler.score(distinct, progress=progress)
-            is_asked = scored.to_ask(share, seed=int(chunk.part.stem))
+            is_asked = scored.to_ask(share, _SEED)
             asked = distinct.filter(is_asked)
             if not is_announced and not asked.is_empty():
                 announce(_plan(teacher, asked, chunk, n_rows))
                 is_announced = True
             answers = teacher.grade(asked, renamed(progress, "asking the teacher, pairs"))
-            has_answers |= _require_answers(answers, has_answers)
+            has_answers |= require_answers(answers, has_answers=has_answers)
             write_labels(chunk.part, _labels(rows, scored, is_asked, answers))
             on_done(chunk)
 
@@ -99,11 +100,11 @@ def _plan(teacher: AskedTeacher, asked: pl.DataFrame, chunk: PairChunk, n_rows: 
     return AskingPlan(teacher.name, n_asked, n_rows, n_rows == chunk.n_rows, estimate)
 
 
-def _require_answers(answers: pl.DataFrame, has_answers: bool) -> bool:
-    """Whether there is an answer.
+def require_answers(answers: pl.DataFrame, *, has_answers: bool) -> bool:
+    """Whether there is an answer among `answers`: status and status_reason.
 
     Raises TeacherError where all requests failed: later the teacher may answer. Raises ConfigError for
-    a file of which no pair was recorded, unless earlier ones were.
+    pairs of which none was recorded, unless earlier ones were, as `has_answers` says.
     """
     statuses = set(answers["status"])
     if statuses == {"failed"}:

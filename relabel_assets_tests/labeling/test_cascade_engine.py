@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.errors import ConfigError, RelabelError, TeacherError
 from relabel_assets.labeling.asked_teacher import LiveTeacher
-from relabel_assets.labeling.cascade_engine import AskingPlan, asking
+from relabel_assets.labeling.cascade_engine import AskingPlan, asking, require_answers
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, KEY, answers_in, write_corpus
@@ -119,6 +120,43 @@ def test_each_row_comes_out_once_in_order_from_several_buckets(folder: Path) -> 
     (plan,) = plans
     assert (plan.n_asked, plan.n_rows, plan.is_exact) == (150, N_ROWS, False)
     assert plan.estimate is not None and plan.estimate.n_to_send == 150
+
+
+@pytest.mark.parametrize(
+    ("statuses", "has_answers", "outcome"),
+    [
+        (["ok", "failed"], False, True),
+        (["refused", "failed"], False, False),
+        (["over_budget", "over_budget"], False, False),
+        (["ok", "not_recorded"], False, True),
+        (["not_recorded"], True, False),
+        ([], False, False),
+        (["failed", "failed"], True, TeacherError),
+        (["not_recorded"], False, ConfigError),
+    ],
+)
+def test_only_a_teacher_that_answers_nothing_ends_the_command(
+    statuses: list[str], has_answers: bool, outcome: bool | type[RelabelError]
+) -> None:
+    answers = pl.DataFrame({"status": statuses, "status_reason": ["HTTP 503"] * len(statuses)})
+    if isinstance(outcome, bool):
+        assert require_answers(answers, has_answers=has_answers) is outcome
+    else:
+        with pytest.raises(outcome):
+            require_answers(answers, has_answers=has_answers)
+
+
+def test_a_repeated_pair_is_scored_once_and_counts_once(folder: Path) -> None:
+    once = pl.read_parquet(folder / "pairs.parquet")[:60]  # two of each query
+    pl.concat([once] * 5).write_parquet(folder / "pairs.parquet")
+    with TeacherServer().running() as server:
+        scorer = label(folder, server)
+        assert server.requests.total() == 30
+    labels = labels_of(folder)
+    assert sum(scorer.calls) == 60
+    assert (labels["labeler"] == "teacher").sum() == 150
+    assert labels["n_known"].to_list() == [1] * N_ROWS
+    assert labels["grade"].to_list() == labels["grade"][:60].to_list() * 5
 
 
 def test_no_answer_is_paid_twice_however_often_the_command_is_killed(folder: Path) -> None:
