@@ -32,7 +32,7 @@ def cascade_labels(
     """The labels of the cascade of each of `shares`, by its name. Nobody is asked.
 
     `teacher` has rows of teacher_labels: all pairs of the queries. The student chooses its share of the
-    pairs that the teacher was asked about. A chosen pair is known if its status is ok. The teacher's
+    pairs that the teacher was asked about. A chosen pair without a grade stays unknown. The teacher's
     expected grade ranks a known pair, or its grade without one, and the cascade's breaks ties. The result
     has query_id, doc_id, grade and expected_grade, to rank by.
 
@@ -59,9 +59,7 @@ def cascade_labels(
 def _labels(scored: ScoredPairs, teacher: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
     """The labels where `share` of the pairs was chosen. `teacher` has the rows of `scored`."""
     rows = teacher.select(
-        pl.when(scored.to_ask(share, seed) & (teacher["status"] == "ok"))
-        .then("grade")
-        .alias("known"),
+        pl.when(scored.to_ask(share, seed)).then("grade").alias("known"),
         teacher_score=pl.coalesce("expected_grade", pl.col("grade").cast(pl.Float64)),
     )
     graded = scored.grade(rows["known"].cast(pl.Int64))
