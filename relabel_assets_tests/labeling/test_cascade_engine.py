@@ -19,8 +19,15 @@ from relabel_assets.labeling.asked_teacher import LiveTeacher
 from relabel_assets.labeling.cascade_engine import AskingPlan, asking, require_answers
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets.teacher.teacher import Teacher
-from relabel_assets_tests.builders import IMPATIENT, KEY, answers_in, write_corpus
+from relabel_assets_tests.builders import (
+    IMPATIENT,
+    KEY,
+    answers_in,
+    assert_no_wrong_decision,
+    write_corpus,
+)
 from relabel_assets_tests.faults.batch_server import BatchServer
+from relabel_assets_tests.faults.decisions_server import DecisionsServer
 from relabel_assets_tests.faults.teacher_server import FAULTS, TeacherServer, chat_body, true_grade
 from relabel_assets_tests.labeling.graders import HashScorer, no_texts
 
@@ -270,3 +277,11 @@ def test_a_teacher_in_batches_gets_a_batch_of_each_bucket(folder: Path) -> None:
         assert_right(labels, server)
     assert (labels["labeler"] == "teacher").sum() == sum(server.uploads) == 150
     assert len(server.uploads) == len(scorer.calls)
+
+
+def test_a_teacher_of_decisions_gives_its_probabilities(folder: Path) -> None:
+    with DecisionsServer().running() as server:
+        label(folder, server, teacher=live_teacher(folder, server, api="decisions"))
+        of_teacher = labels_of(folder).filter(pl.col("labeler") == "teacher")
+        assert of_teacher.height == 150
+        assert_no_wrong_decision(of_teacher.with_columns(status=pl.col("teacher_status")), server)
