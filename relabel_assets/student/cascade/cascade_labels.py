@@ -15,8 +15,6 @@ from relabel_assets.student.labeler import Labeler
 
 # No request was sent for a pair of these statuses, so nothing shows what asking would have given.
 _NEVER_ASKED = ("not_recorded", "over_budget")
-# Of the expected grade: it orders known pairs of one grade, and moves none past another grade.
-_TIE_WEIGHT = 1e-3
 
 
 def cascade_labels(
@@ -32,9 +30,9 @@ def cascade_labels(
     """The labels of the cascade of each of `shares`, by its name. Nobody is asked.
 
     `teacher` has rows of teacher_labels: all pairs of the queries. The student chooses its share of the
-    pairs that the teacher was asked about. A chosen pair without a grade stays unknown. The teacher's
-    expected grade ranks a known pair, or its grade without one, and the cascade's breaks ties. The result
-    has query_id, doc_id, grade and expected_grade, to rank by.
+    pairs that the teacher was asked about. A chosen pair without a grade stays unknown. The result has
+    query_id, doc_id, grade and expected_grade, to rank by. A known pair has the teacher's grade. It ranks
+    by what all known grades say, as the others do: a teacher errs too (docs/experiments.md).
 
     A student without a second stage has no cascade, and neither has a teacher that was never asked:
 
@@ -58,12 +56,6 @@ def cascade_labels(
 
 def _labels(scored: ScoredPairs, teacher: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
     """The labels where `share` of the pairs was chosen. `teacher` has the rows of `scored`."""
-    rows = teacher.select(
-        pl.when(scored.to_ask(share, seed)).then("grade").alias("known"),
-        teacher_score=pl.coalesce("expected_grade", pl.col("grade").cast(pl.Float64)),
-    )
-    graded = scored.grade(rows["known"].cast(pl.Int64))
-    expected = graded["expected_grade"]
-    known_score = rows["teacher_score"] + _TIE_WEIGHT * expected
-    score = pl.select(pl.when(rows["known"].is_not_null()).then(known_score).otherwise(expected))
-    return graded.select("query_id", "doc_id", "grade", expected_grade=score.to_series())
+    known = pl.select(pl.when(scored.to_ask(share, seed)).then(teacher["grade"])).to_series()
+    graded = scored.grade(known.cast(pl.Int64))
+    return graded.select("query_id", "doc_id", "grade", "expected_grade")
