@@ -49,7 +49,7 @@ def test_the_first_table_reads_every_document_and_the_others_none(own: Path) -> 
     assert counts(own) == {
         "student_model": (N_DOCUMENTS, 0),
         "student_labels": (0, N_DOCUMENTS),
-        "benchmark_report": (0, N_DOCUMENTS),
+        "benchmark_report": (0, 2 * N_DOCUMENTS),  # for the base, and for the student of cascades
     }
 
 
@@ -57,7 +57,7 @@ def test_a_second_student_reads_none_and_a_new_document_is_read_alone(own: Path)
     settings = own.parent / "data" / "tiny" / "corpus.yaml"
     settings.write_text(settings.read_text().replace("epochs: 1", "epochs: 1, seed: 5"))
     assert relabel("run", "-c", "tiny").returncode == 0
-    assert set(counts(own).values()) == {(0, N_DOCUMENTS)}
+    assert {n_read for n_read, _ in counts(own).values()} == {0}
     documents = own.parent / "data" / "tiny" / "documents.jsonl"
     line = '{"doc_id": "d8", "title": "Car Pool", "body": "Who may borrow a car."}\n'
     documents.write_text(documents.read_text() + line)

@@ -125,6 +125,12 @@ def https(server: TeacherServer) -> str:
     return f"https://127.0.0.1:{server.port}/v1"
 
 
+@pytest.fixture(autouse=True)
+def no_retries_of_batch_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """openai's client waits 13 s in all before it gives up."""
+    monkeypatch.setattr("relabel_assets.teacher.batch.endpoint._RETRIES", 0)
+
+
 # Certificates
 
 

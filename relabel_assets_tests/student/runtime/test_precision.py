@@ -65,7 +65,7 @@ def test_a_training_step_in_bf16_has_nearly_the_gradients_of_fp32(
     assert not torch.equal(exact, rounded)
 
 
-def test_activation_checkpointing_computes_layers_twice_and_gives_the_same_gradients(
+def test_activation_checkpointing_computes_layers_of_documents_twice_and_gives_the_same_gradients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, gradients, n_calls = save_decoder(tmp_path, "llama"), [], []
@@ -78,7 +78,7 @@ def test_activation_checkpointing_computes_layers_twice_and_gives_the_same_gradi
         )
         gradients.append(step(learns)[1])
         n_calls.append(len(calls))
-    assert n_calls[1] == 2 * n_calls[0]
+    assert n_calls == [2, 3]  # the shared beginning once, the documents once or twice
     assert torch.equal(*gradients)
 
 
