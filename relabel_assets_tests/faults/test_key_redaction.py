@@ -163,7 +163,10 @@ def test_a_key_that_a_batch_api_echoes_is_in_no_file_and_no_message(
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
-def test_a_key_in_an_error_of_the_batch_api_is_in_no_message(status: int, tmp_path: Path) -> None:
+def test_a_key_in_an_error_of_the_batch_api_is_in_no_message(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relabel_assets.teacher.batch.endpoint._RETRIES", 0)
     server = BatchServer()
     server.answer = lambda *_: (status, error_body(f"Bearer {KEY} {SPELLINGS['decimal HTML']}"))  # type: ignore[method-assign]
     with server.running(), pytest.raises(TeacherError) as caught:

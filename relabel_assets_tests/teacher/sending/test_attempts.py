@@ -101,7 +101,8 @@ def test_a_spent_quota_stops_the_run_and_the_next_run_resumes(name: str, tmp_pat
         assert any("stopped early" in notice for notice in teacher.notices)
         server.choose = lambda body, key, nth: None
         assert set(grade(tmp_path, server, make_pairs(200))["status"]) == {"ok"}
-        assert all(server.requests[key] == 1 for key in labels["request_key"][:20])
+        answered = labels.filter(labels["status"] == "ok")["request_key"]
+        assert all(server.requests[key] == 1 for key in answered)
 
 
 def test_a_busy_endpoint_does_not_stop_the_run(tmp_path: Path) -> None:
