@@ -31,8 +31,7 @@ from relabel_assets.student.calibration import (
     reliability,
 )
 from relabel_assets.student.cascade.cascade import Cascade, fit_cascade
-from relabel_assets.student.cascade.known_grades import rows_by_query
-from relabel_assets.student.cascade.residual_process import QueryPairs
+from relabel_assets.student.cascade.known_grades import query_pairs, rows_by_query
 from relabel_assets.student.folder import SETTINGS, Settings, model_card
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.identity import student_id, training_set_hash
@@ -164,7 +163,7 @@ def _cascade(
         return None
     probs, grades = calibration.grade_probs(trained.scores), pairs["grade"].to_numpy()
     queries = [
-        (QueryPairs.of(probs[rows], evidence.vectors[rows], evidence.features[rows]), grades[rows])
+        (query_pairs(probs, evidence, rows), grades[rows])
         for rows in rows_by_query(pairs["query_id"])
     ]
     return fit_cascade(queries, points, seed)

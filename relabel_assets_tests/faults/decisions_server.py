@@ -4,11 +4,9 @@ What belongs here: the server, its faults, and the check of each request against
 What does not: assertions. HTTP and the faults below it are those of teacher_server.py.
 """
 
-import asyncio
 import hashlib
 import json
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +20,7 @@ from openai.types.decision_create_params import (
 )
 
 from relabel_assets.teacher.requests import estimate_prompt_tokens, request_key
+from relabel_assets_tests.faults import teacher_server
 from relabel_assets_tests.faults.teacher_server import ANSWERS, TeacherServer, error_body
 
 Reply = tuple[int, dict[str, str], Any]
@@ -323,22 +322,4 @@ def choose_at_random(
     share: float, seed: int, faults: tuple[str, ...] = FAULTS
 ) -> Callable[[dict[str, Any], str, int], str | None]:
     """A fault for `share` of the requests, fixed by request and try; others get a difference."""
-
-    def choose(body: dict[str, Any], key: str, nth: int) -> str | None:
-        chance = random.Random(f"{seed} {key} {nth}")
-        if chance.random() < share:
-            return chance.choice(faults)
-        return chance.choice((None, *DIFFERENCES))
-
-    return choose
-
-
-async def _serve_forever(latency_s: float) -> None:
-    server = DecisionsServer(latency_s=latency_s)
-    async with await server.start() as listening:
-        print(server.port, flush=True)
-        await listening.serve_forever()
-
-
-if __name__ == "__main__":  # the benchmark runs the server in its own process
-    asyncio.run(_serve_forever(float(sys.argv[1])))
+    return teacher_server.choose_at_random(share, faults, seed, DIFFERENCES)

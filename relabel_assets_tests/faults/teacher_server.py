@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -335,15 +335,15 @@ class TeacherServer:
 
 
 def choose_at_random(
-    share: float, faults: tuple[str, ...], seed: int
+    share: float, faults: tuple[str, ...], seed: int, differences: Iterable[str] = DIFFERENCES
 ) -> Callable[[dict[str, Any], str, int], str | None]:
-    """A fault for `share` of the requests, fixed by request and try; others get a DIFFERENCE."""
+    """A fault for `share` of the requests, fixed by request and try; others get a difference."""
 
     def choose(body: dict[str, Any], key: str, nth: int) -> str | None:
         chance = random.Random(f"{seed} {key} {nth}")
         if chance.random() < share:
             return chance.choice(faults)
-        return chance.choice((None, *DIFFERENCES))
+        return chance.choice((None, *differences))
 
     return choose
 

@@ -66,8 +66,17 @@ class ScoredPairs:
         )
 
     def _query(self, rows: NDArray) -> QueryPairs:
-        vectors, features = self.evidence.vectors[rows], self.evidence.features[rows]
-        return QueryPairs.of(self.grade_probs[rows], vectors, features)
+        return query_pairs(self.grade_probs, self.evidence, rows)
+
+
+def query_pairs(grade_probs: NDArray, evidence: PairEvidence, rows: NDArray) -> QueryPairs:
+    """The pairs of one query: these `rows` (n,) of `grade_probs` (N, n_grades) and of `evidence`.
+
+    >>> evidence = PairEvidence(vectors=np.ones((2, 1)), features=np.zeros((2, 1)))
+    >>> query_pairs(np.array([[1.0, 0.0], [0.5, 0.5]]), evidence, np.array([1])).expected.tolist()
+    [0.5]
+    """
+    return QueryPairs.of(grade_probs[rows], evidence.vectors[rows], evidence.features[rows])
 
 
 def rows_by_query(query_ids: pl.Series) -> list[NDArray]:

@@ -122,15 +122,30 @@ class LateInteraction:
 
         Encoded documents and queries are cached for the next call.
         """
-        documents = iter_encoded_documents(
-            self.document_encoder, pairs, progress, self._documents, self.store
-        )
+        documents = self._read(pairs, progress)
         if self.statistics is None or self.head is None:
             return late_interaction_scores(self.scorer, documents, pairs, progress)
-        features = feature_matrix(
+        return self._scores_of(self._features(documents, pairs, progress), self.head)
+
+    def _read(
+        self, pairs: pl.DataFrame, progress: Progress
+    ) -> Iterator[tuple[str, EncodedDocument]]:
+        """Each document of `pairs`, once and in their order."""
+        return iter_encoded_documents(
+            self.document_encoder, pairs, progress, self._documents, self.store
+        )
+
+    def _features(
+        self,
+        documents: Iterable[tuple[str, EncodedDocument]],
+        pairs: pl.DataFrame,
+        progress: Progress,
+    ) -> NDArray:
+        """The features of each row of `pairs`, (N, F), in its order."""
+        assert self.statistics is not None
+        return feature_matrix(
             self.scorer, documents, pairs, self.statistics, self._queries, progress
         )
-        return self._scores_of(features, self.head)
 
     def _scores_of(self, features: NDArray, head: Head) -> NDArray:
         """The score of each row of `features`, (N,) from (N, F)."""
@@ -146,20 +161,10 @@ class LateInteraction:
 
         Only for a trained student.
         """
-        assert self.statistics is not None
         assert self.head is not None
         vectors: dict[str, NDArray] = {}
-        documents = iter_encoded_documents(
-            self.document_encoder, pairs, progress, self._documents, self.store
-        )
-        features = feature_matrix(
-            self.scorer,
-            with_mean_vectors(documents, vectors),
-            pairs,
-            self.statistics,
-            self._queries,
-            progress,
-        )
+        documents = with_mean_vectors(self._read(pairs, progress), vectors)
+        features = self._features(documents, pairs, progress)
         scores = self._scores_of(features, self.head)
         return scores, evidence_of(features, vectors, pairs, self.head)
 

@@ -22,7 +22,12 @@ from relabel_assets.intake.text import one_line
 from relabel_assets.teacher.batch.remote_batch import RemoteBatch, member_text, read_batch, tag_of
 from relabel_assets.teacher.batch.result_lines import limited_lines
 from relabel_assets.teacher.http.connection_faults import CONNECTION, connection_fault
-from relabel_assets.teacher.http.credentials import base_url_of, read_key, redactor_of
+from relabel_assets.teacher.http.credentials import (
+    base_url_of,
+    key_variable,
+    read_key,
+    redactor_of,
+)
 from relabel_assets.teacher.http.response_body import body_text, parse_body
 from relabel_assets.teacher.requests import URL
 from relabel_assets.teacher.sending.endpoint import (
@@ -212,8 +217,8 @@ class BatchEndpoint:
                 "Servers of your own mostly have none: set teacher.mode: live."
             )
         if verdict.action == "denied":
-            key = "AZURE_OPENAI_API_KEY" if self._config.api == "azure" else "OPENAI_API_KEY"
-            return f"the endpoint {address} denies access: {reason}. Check {key}."
+            variable = key_variable(self._config)
+            return f"the endpoint {address} denies access: {reason}. Check {variable}."
         return f"the endpoint {address} does not answer as it should: {reason}. {_STAY_OUT}"
 
     def _verdict(self, error: Any) -> Verdict:

@@ -39,6 +39,15 @@ def base_url_of(config: TeacherConfig) -> str | None:
     return config.base_url or os.environ.get(variable) or None
 
 
+def key_variable(config: TeacherConfig) -> str:
+    """The variable of the environment that holds the key. Azure takes OPENAI_API_KEY without it too.
+
+    >>> key_variable(TeacherConfig(api="azure"))
+    'AZURE_OPENAI_API_KEY'
+    """
+    return "AZURE_OPENAI_API_KEY" if config.api == "azure" else "OPENAI_API_KEY"
+
+
 def read_key(config: TeacherConfig) -> str:
     """The key from the environment; "none" for a server that needs none.
 
@@ -47,9 +56,7 @@ def read_key(config: TeacherConfig) -> str:
     >>> read_key(TeacherConfig(base_url="http://127.0.0.1:8000/v1"))  # doctest: +SKIP
     'none'
     """
-    names = (
-        ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if config.api == "azure" else ("OPENAI_API_KEY",)
-    )
+    names = tuple(dict.fromkeys((key_variable(config), "OPENAI_API_KEY")))
     for name in (*names, *_HEADER_VARIABLES):
         if fault := fault_in_key(os.environ.get(name, "").strip(), name):
             raise TeacherError(f"{name} cannot be sent: {fault}. {_NOT_SHOWN}")

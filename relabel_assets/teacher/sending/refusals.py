@@ -8,6 +8,7 @@ import re
 from collections import Counter
 
 from relabel_assets.errors import TeacherError
+from relabel_assets.teacher.http.credentials import key_variable
 from relabel_assets.teacher.requests import Outgoing
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
@@ -62,14 +63,12 @@ class Refusals:
 
     def _denial(self, outgoing: Outgoing, verdict: Verdict) -> str:
         context, address = self._context, self._endpoint.address(outgoing.request.url)
-        is_azure = context.config.api == "azure"
-        key = "AZURE_OPENAI_API_KEY" if is_azure else "OPENAI_API_KEY"
         hint = " (most servers want /v1 at its end)"
-        is_v1_missing = not is_azure and "/v1" not in address
+        is_v1_missing = context.config.api != "azure" and "/v1" not in address
         return (
             f"the endpoint {context.endpoint_name} denies access to {outgoing.request.model!r}: "
-            f"{verdict.reason}. The request went to {address}. Check {key}, teacher.model and "
-            f"teacher.base_url{hint * is_v1_missing}."
+            f"{verdict.reason}. The request went to {address}. Check {key_variable(context.config)}, "
+            f"teacher.model and teacher.base_url{hint * is_v1_missing}."
         )
 
     def count_page(self, outgoing: Outgoing, verdict: Verdict) -> None:
