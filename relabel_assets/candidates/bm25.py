@@ -19,7 +19,7 @@ import tantivy
 from relabel_assets.candidates.steps import FILLER, fillers
 from relabel_assets.files import make_private
 from relabel_assets.progress import Progress, silent
-from relabel_assets.tables.schemas import DOCUMENT_METADATA
+from relabel_assets.tables.vocabulary import DOCUMENT_METADATA
 
 FIELDS = ("title", "body", "metadata")
 _WORDS = "words"  # the index's tokenizer: texts reach it analyzed, as words between spaces

@@ -14,7 +14,7 @@ from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settin
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
-from relabel_assets.tables.schemas import INTENTS
+from relabel_assets.tables.vocabulary import INTENTS
 
 
 class QueriesConfig(Settings):

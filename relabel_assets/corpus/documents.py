@@ -26,7 +26,7 @@ from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_FRONT_MA
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "content_hash")
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")

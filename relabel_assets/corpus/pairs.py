@@ -6,7 +6,7 @@ candidates (candidates/choose.py) and finding leaks between splits (splits.py).
 
 import polars as pl
 
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 
 def with_texts(pairs: pl.DataFrame, queries: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from relabel_assets.corpus.rows import (
 from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_QUERY_CHARACTERS
 from relabel_assets.intake.one_input import costs_itself
-from relabel_assets.tables.schemas import INTENTS
+from relabel_assets.tables.vocabulary import INTENTS
 
 COLUMNS = ("query_id", "text", "intent", "seed_doc_id", "split")
 _BEIR_NAMES = {"_id": "query_id"}

@@ -10,7 +10,7 @@ import pydantic
 from pydantic import Field
 
 from relabel_assets.corpus.settings import MAX_SEED, Settings
-from relabel_assets.tables.schemas import STUDENT_ARCHITECTURES
+from relabel_assets.tables.vocabulary import STUDENT_ARCHITECTURES
 
 
 def _large(base_model: str, architecture: str, max_length: int = 1024) -> dict[str, Any]:

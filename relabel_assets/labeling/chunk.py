@@ -15,7 +15,7 @@ import polars as pl
 
 from relabel_assets.labeling import pairs_file
 from relabel_assets.progress import Progress, silent
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 # Looks up texts, given the name of an id column and ids: rows of (query_id, text), or of
 # (doc_id, *DOCUMENT_COLUMNS).

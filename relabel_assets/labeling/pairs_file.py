@@ -26,7 +26,7 @@ from relabel_assets.intake.one_input import SetAside, problem_of
 from relabel_assets.intake.parquet_rows import parquet_rows
 from relabel_assets.intake.regular_files import numbered_lines, open_regular, open_text
 from relabel_assets.intake.text import shown
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 QUERY, DOCUMENT = "query", "body"
 COLUMNS = ("query_id", QUERY, "doc_id", *DOCUMENT_COLUMNS)

@@ -25,7 +25,7 @@ from relabel_assets.student.cascade.known_grades import ScoredPairs, rows_by_que
 from relabel_assets.student.folder import not_a_student, read_settings
 from relabel_assets.student.grader import EvidenceGrader, Grader
 from relabel_assets.student.vectors.store import VectorStore
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 _TRIAL = {"text": ["parental leave"], "body": ["Parents may take 480 days of leave."]}
 

@@ -11,7 +11,7 @@ import polars as pl
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 # A student saves a vector of 384 numbers of 2 bytes for each window: 25 MB, encoded in a few minutes.
 MAX_WINDOWS = 32_768

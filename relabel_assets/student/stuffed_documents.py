@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 # About as many as a demo corpus has queries. Measured: 160 serve as well as 260.
 _N_DOCUMENTS = 200

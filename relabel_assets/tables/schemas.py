@@ -1,6 +1,6 @@
 """The columns of every table: types, units, ranges, keys and descriptions, in pipeline order.
 
-What belongs here: one class for each table, and the values that its columns allow. The class
+What belongs here: one class for each table. The class
 declares the DuckDB table, validates each frame before it is written, and gives the asset checks and
 the schema in the UI. What does not: how tables depend on each other (tables.py), how they are
 filled (assets/) and stored (warehouse/).
@@ -10,54 +10,29 @@ import dataframely as dy
 import polars as pl
 
 from relabel_assets.benchmark.labelers import LABELERS
-
-INTENTS = ("keyword", "navigational", "question", "metadata", "ambiguous", "messy")
-SPLITS = ("train", "dev", "benchmark")
-QUERY_SOURCES = ("provided", "synthetic")
-CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
-TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
-REFERENCE_KINDS = ("human", "adjudicated", "not stated")
-STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
-
-# The columns of seed_docs with the document's own words. Hashes and prompts depend on their order:
-# add a column at the end, never reorder.
-DOCUMENT_METADATA = ("author", "path", "updated_at", "doc_type")
-DOCUMENT_COLUMNS = ("title", "body", *DOCUMENT_METADATA)
-
-# Marks a column that tells when, how fast or beside what a row was made. The content hash leaves it out,
-# so that the same rows made again are not a change.
-VOLATILE = {"is_volatile": True}
-
-# A place under RELABEL_HOME. A warehouse from elsewhere must not name a file outside it.
-PLACE = "^[^/.][^/]*(/[^/.][^/]*)*$"
-
-
-def _corpus() -> dy.String:
-    return dy.String(
-        primary_key=True, regex=r"^[a-z0-9_]{1,64}$", description="The corpus; the partition key."
-    )
-
-
-def _key(description: str) -> dy.String:
-    return dy.String(primary_key=True, min_length=1, description=description)
-
-
-# A grade is one digit, because a decoder student answers with one token: 0 to 9 at most.
-def _grade(description: str, *, nullable: bool = False) -> dy.Int8:
-    return dy.Int8(nullable=nullable, min=0, max=9, description=description)
-
-
-def _expected_grade(description: str, *, nullable: bool = False) -> dy.Float64:
-    return dy.Float64(nullable=nullable, min=0, max=9, description=description)
-
-
-def _grade_probs(description: str, *, nullable: bool = False) -> dy.List:
-    return dy.List(dy.Float64(min=0, max=1), nullable=nullable, description=description)
+from relabel_assets.tables.columns import (
+    corpus_column,
+    expected_grade_column,
+    grade_column,
+    grade_probs_column,
+    key_column,
+)
+from relabel_assets.tables.vocabulary import (
+    CANDIDATE_SOURCES,
+    INTENTS,
+    PLACE,
+    QUERY_SOURCES,
+    REFERENCE_KINDS,
+    SPLITS,
+    STUDENT_ARCHITECTURES,
+    TEACHER_STATUSES,
+    VOLATILE,
+)
 
 
 class SeedDocs(dy.Schema):
-    corpus = _corpus()
-    doc_id = _key("The document's id, unique in its corpus.")
+    corpus = corpus_column()
+    doc_id = key_column("The document's id, unique in its corpus.")
     title = dy.String(nullable=True, description="The document's title; NULL if it has none.")
     body = dy.String(min_length=1, description="The document's text.")
     author = dy.String(nullable=True, description="The author that the document states.")
@@ -75,8 +50,8 @@ class SeedDocs(dy.Schema):
 
 
 class SyntheticQueries(dy.Schema):
-    corpus = _corpus()
-    query_id = _key("The query's id, unique in its corpus.")
+    corpus = corpus_column()
+    query_id = key_column("The query's id, unique in its corpus.")
     text = dy.String(min_length=1, description="The query's text, as an employee types it.")
     intent = dy.Enum(
         INTENTS,
@@ -112,11 +87,11 @@ class SyntheticQueries(dy.Schema):
 
 
 class ReferenceLabels(dy.Schema):
-    corpus = _corpus()
-    query_id = _key("The query.")
-    doc_id = _key("The document.")
-    assessor = _key("The person or model that graded: the second column of the qrels file.")
-    grade = _grade("The reference grade.")
+    corpus = corpus_column()
+    query_id = key_column("The query.")
+    doc_id = key_column("The document.")
+    assessor = key_column("The person or model that graded: the second column of the qrels file.")
+    grade = grade_column("The reference grade.")
     kind = dy.Enum(
         REFERENCE_KINDS,
         description="human: graded by people. adjudicated: settled from several passes of a model. "
@@ -125,9 +100,9 @@ class ReferenceLabels(dy.Schema):
 
 
 class Bm25Candidates(dy.Schema):
-    corpus = _corpus()
-    query_id = _key("The query.")
-    doc_id = _key("The document.")
+    corpus = corpus_column()
+    query_id = key_column("The query.")
+    doc_id = key_column("The document.")
     rank = dy.Int32(
         nullable=True,
         min=1,
@@ -141,14 +116,14 @@ class Bm25Candidates(dy.Schema):
 
 
 class TeacherLabels(dy.Schema):
-    corpus = _corpus()
-    query_id = _key("The query.")
-    doc_id = _key("The document.")
-    grade = _grade("The teacher's grade; NULL unless status is ok.", nullable=True)
-    expected_grade = _expected_grade(
+    corpus = corpus_column()
+    query_id = key_column("The query.")
+    doc_id = key_column("The document.")
+    grade = grade_column("The teacher's grade; NULL unless status is ok.", nullable=True)
+    expected_grade = expected_grade_column(
         "The mean of the grades, weighted by grade_probs; NULL without them.", nullable=True
     )
-    grade_probs = _grade_probs(
+    grade_probs = grade_probs_column(
         "Probability of each grade, if the endpoint returns probabilities.", nullable=True
     )
     rationale = dy.String(nullable=True, description="The teacher's explanation of its grade.")
@@ -193,8 +168,8 @@ class TeacherLabels(dy.Schema):
 
 
 class StudentModel(dy.Schema):
-    corpus = _corpus()
-    model_id = _key("The student's id: a hash of its training set, settings and base model.")
+    corpus = corpus_column()
+    model_id = key_column("The student's id: a hash of its training set, settings and base model.")
     base_model = dy.String(description="The model it was trained from.")
     architecture = dy.Enum(
         STUDENT_ARCHITECTURES,
@@ -238,28 +213,28 @@ class StudentModel(dy.Schema):
 
 
 class StudentLabels(dy.Schema):
-    corpus = _corpus()
-    query_id = _key("The query.")
-    doc_id = _key("The document.")
-    grade = _grade("The student's grade.")
-    expected_grade = _expected_grade("The mean of the grades, weighted by grade_probs.")
-    grade_probs = _grade_probs("Probability of each grade, from 0 up; they add up to 1.")
+    corpus = corpus_column()
+    query_id = key_column("The query.")
+    doc_id = key_column("The document.")
+    grade = grade_column("The student's grade.")
+    expected_grade = expected_grade_column("The mean of the grades, weighted by grade_probs.")
+    grade_probs = grade_probs_column("Probability of each grade, from 0 up; they add up to 1.")
     model_id = dy.String(min_length=1, description="The student that graded.")
 
 
 class BenchmarkReport(dy.Schema):
-    corpus = _corpus()
+    corpus = corpus_column()
     labeler = dy.Enum(
         LABELERS,
         primary_key=True,
         description="The labeler that is measured. cascade@10%: the student that knows 10 % of the "
         "teacher's grades. student-teacher is the paired difference.",
     )
-    metric = _key(
+    metric = key_column(
         "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa, kappa_quadratic or "
         "mean_grade."
     )
-    slice = _key("The queries measured: all, or one intent such as intent=keyword.")
+    slice = key_column("The queries measured: all, or one intent such as intent=keyword.")
     value = dy.Float64(
         nullable=True, description="The metric's value; NULL if it is undefined on the slice."
     )
@@ -270,49 +245,3 @@ class BenchmarkReport(dy.Schema):
     n_queries = dy.Int64(min=0, description="Queries that count in this metric.")
     n_pairs = dy.Int64(min=0, description="Graded pairs of those queries.")
     reference_kind = dy.Enum(REFERENCE_KINDS, description="The kind of the reference grades.")
-
-
-class Materializations(dy.Schema):
-    """What each partition was made from."""
-
-    corpus = _corpus()
-    table_name = _key("The table.")
-    input_hash = dy.String(
-        min_length=64,
-        max_length=64,
-        description="SHA-256 of everything the rows depend on: code, settings, files, upstream tables.",
-    )
-    inputs = dy.String(
-        nullable=True,
-        description="JSON: a short hash of each input by name; a plan names the changed ones with it.",
-    )
-    content_hash = dy.String(
-        min_length=64,
-        max_length=64,
-        description="SHA-256 of the rows, without times and durations.",
-    )
-    n_rows = dy.Int64(min=0, description="Number of rows of the partition.")
-    n_unfinished = dy.Int64(
-        min=0, description="Failed pieces of work; the next run tries them again."
-    )
-    n_set_aside = dy.Int64(
-        min=0, description="Unusable inputs that were left out, each with a message."
-    )
-    files = dy.List(
-        dy.String(regex=PLACE), description="Files of the partition, relative to RELABEL_HOME."
-    )
-    run_id = dy.String(nullable=True, description="The Dagster run that wrote it.")
-    written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
-
-
-class GradeHistory(dy.Schema):
-    """Every change of a pair's grade."""
-
-    corpus = _corpus()
-    labeler = dy.String(nullable=False, description="teacher or student.")
-    query_id = dy.String(nullable=False, description="The query.")
-    doc_id = dy.String(nullable=False, description="The document.")
-    grade = dy.Int8(nullable=True, description="The new grade; NULL if the pair lost its grade.")
-    model = dy.String(nullable=True, description="The teacher's model, or the student's id.")
-    run_id = dy.String(nullable=True, description="The Dagster run that changed it.")
-    noted_at = dy.Datetime(time_zone="UTC", nullable=False, description="When it changed.")

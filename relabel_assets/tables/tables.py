@@ -6,12 +6,10 @@ how a table is filled (assets/) and stored (warehouse/).
 
 from collections.abc import Iterator
 
+from relabel_assets.tables.bookkeeping import GradeHistory, Materializations
 from relabel_assets.tables.schemas import (
-    DOCUMENT_COLUMNS,
     BenchmarkReport,
     Bm25Candidates,
-    GradeHistory,
-    Materializations,
     ReferenceLabels,
     SeedDocs,
     StudentLabels,
@@ -20,6 +18,7 @@ from relabel_assets.tables.schemas import (
     TeacherLabels,
 )
 from relabel_assets.tables.table import Reference, Table
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 _TEXTS = ("synthetic_queries.text", *(f"seed_docs.{name}" for name in DOCUMENT_COLUMNS))
 _DOC = Reference(("doc_id",), "seed_docs", ("doc_id",))

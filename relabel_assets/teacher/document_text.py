@@ -8,7 +8,7 @@ around the values (prompts/).
 from collections.abc import Mapping
 from typing import Any
 
-from relabel_assets.tables.schemas import DOCUMENT_METADATA
+from relabel_assets.tables.vocabulary import DOCUMENT_METADATA
 from relabel_assets.teacher.excerpt import excerpt
 
 # Characters of a title, a piece of metadata or a persona. Not measured: real titles are shorter. A

@@ -16,7 +16,7 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets.teacher.decisions.decision_replies import read_decision
 from relabel_assets.teacher.decisions.decision_requests import (
     decision_requests,

@@ -15,8 +15,8 @@ import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
 from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
 from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
 from relabel_assets.warehouse.query import read_only

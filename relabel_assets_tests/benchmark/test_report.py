@@ -22,7 +22,7 @@ from relabel_assets.benchmark.report import (
     statements,
     summary,
 )
-from relabel_assets.tables.schemas import REFERENCE_KINDS
+from relabel_assets.tables.vocabulary import REFERENCE_KINDS
 
 SETTINGS: dict[str, Any] = {
     "ndcg_margin": 0.02,

@@ -32,7 +32,7 @@ from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler, corpus_sample, train_student
 from relabel_assets.student.stuffed_documents import KINDS, Document
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets_tests.benchmarks.student_training import split_by_query
 
 SEED = 7  # not that of training

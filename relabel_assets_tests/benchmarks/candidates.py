@@ -34,7 +34,7 @@ import polars as pl
 from relabel_assets.candidates.choose import find_candidates
 from relabel_assets.corpus.config import CandidatesConfig
 from relabel_assets.corpus.folders import Corpora
-from relabel_assets.tables.schemas import DOCUMENT_METADATA
+from relabel_assets.tables.vocabulary import DOCUMENT_METADATA
 
 BATCH = 10_000
 WORDS = 200_000

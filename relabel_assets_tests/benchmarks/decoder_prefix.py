@@ -28,7 +28,7 @@ from relabel_assets.student.decoder.learner import DigitLearner
 from relabel_assets.student.decoder.prefix_cache import SharedPrefix
 from relabel_assets.student.decoder.prompt import student_prompt
 from relabel_assets.student.training.fit import graded_queries
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "head_dim": 32},

@@ -48,7 +48,7 @@ from relabel_assets.student.calibration import expected_grades
 from relabel_assets.student.folder import SETTINGS, read_settings
 from relabel_assets.student.pair_reader import document_text
 from relabel_assets.student.runtime.batches import device
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 TRAINED_ON = 200  # pairs from which the students made here have their cut points
 

@@ -43,7 +43,7 @@ from relabel_assets.student.late_interaction.documents import EncodedDocument, e
 from relabel_assets.student.late_interaction.scoring import feature_matrix
 from relabel_assets.student.runtime.encoder import Encoder, load_encoder
 from relabel_assets.student.vectors.store import VectorStore, stored_files
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets.warehouse.warehouse import Warehouse
 
 _BEFORE_THE_STUDENT = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates"]

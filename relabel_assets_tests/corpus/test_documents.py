@@ -16,7 +16,7 @@ from relabel_assets.corpus.documents import (
 )
 from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 FULL = {
     "doc_id": "d1",

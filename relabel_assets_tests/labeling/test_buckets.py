@@ -8,7 +8,7 @@ import pytest
 from relabel_assets.errors import ConfigError
 from relabel_assets.labeling import buckets
 from relabel_assets.labeling.buckets import Bucket, staged_buckets
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets_tests.labeling.graders import no_texts
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.chunk import with_texts, write_part
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets_tests.labeling.graders import CountingGrader
 
 NO_QUERY, NO_DOCUMENT = (

@@ -18,8 +18,8 @@ from relabel_assets.errors import ConfigError, StudentError
 from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.architectures import ARCHITECTURES, architecture
 from relabel_assets.student.folder import ADAPTER
-from relabel_assets.tables.schemas import STUDENT_ARCHITECTURES
 from relabel_assets.tables.tables import TABLES
+from relabel_assets.tables.vocabulary import STUDENT_ARCHITECTURES
 from relabel_assets_tests.student.tiny_models import (
     DECODERS,
     ENCODERS,

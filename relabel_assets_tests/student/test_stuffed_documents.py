@@ -7,7 +7,7 @@ import pytest
 
 from relabel_assets.student import stuffed_documents
 from relabel_assets.student.stuffed_documents import KINDS, stuffed_pairs
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 QUERY = "parental leave"
 

@@ -4,9 +4,10 @@ import polars as pl
 import pytest
 
 from relabel_assets.errors import ContractError
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS, DOCUMENT_METADATA, SeedDocs
+from relabel_assets.tables.schemas import SeedDocs
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES, upstream
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS, DOCUMENT_METADATA
 
 EVERY_TABLE = [*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY]
 

@@ -19,7 +19,7 @@ from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.student.vectors.encoder_identity import encoder_identity
 from relabel_assets.student.vectors.packed_document import document_key, packed, unpacked
 from relabel_assets.student.vectors.store import VectorStore
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 # A file of pairs is graded in chunks, and one chunk often repeats the documents of the one before.
 _MAX_DOCUMENT_BYTES = 256_000_000

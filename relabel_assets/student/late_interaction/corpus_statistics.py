@@ -19,7 +19,7 @@ from relabel_assets.student.late_interaction.feedback import FeedbackWindows
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics
 from relabel_assets.student.runtime.encoder import Encoder
 from relabel_assets.student.vectors.store import VectorStore
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 # Enough for a mean and a standard deviation, and few enough to compare each query with all of them.
 # Other numbers were not measured.

@@ -76,7 +76,7 @@ def feature_matrix(
 
     Queries in `cache` are not encoded again.
 
-    >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+    >>> from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
     >>> from relabel_assets.student.base import base_path
     >>> from relabel_assets.student.late_interaction.corpus_statistics import compute_corpus_statistics
     >>> from relabel_assets.student.late_interaction.documents import encode_documents

@@ -63,7 +63,7 @@ def train(task: TrainingTask) -> TrainedGrader:
 
     >>> from relabel_assets.corpus.student_config import StudentConfig
     >>> from relabel_assets.progress import silent
-    >>> from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+    >>> from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> texts = {name: ["parental leave", "train tickets"] for name in DOCUMENT_COLUMNS}
     >>> keys = {"query_id": ["q1", "q1"], "text": ["leave of parents"] * 2, "doc_id": ["d1", "d2"]}

@@ -19,7 +19,7 @@ import polars as pl
 from relabel_assets.corpus.config import QueriesConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
-from relabel_assets.tables.schemas import INTENTS
+from relabel_assets.tables.vocabulary import INTENTS
 from relabel_assets.teacher.document_text import document_values, one_line
 from relabel_assets.teacher.replies import ParsedReply, plain_line, quoted, read_object
 from relabel_assets.teacher.requests import Request, request_from_config

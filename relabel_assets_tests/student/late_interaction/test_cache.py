@@ -21,7 +21,7 @@ from relabel_assets.student.late_interaction.cache import (
 from relabel_assets.student.late_interaction.documents import EncodedDocument
 from relabel_assets.student.runtime.encoder import Encoder, load_encoder
 from relabel_assets.student.vectors.store import VectorStore, stored_files
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets_tests.student.tiny_models import save_encoder
 
 NONE: frozenset[int] = frozenset()

@@ -21,7 +21,7 @@ from relabel_assets.student.late_interaction.statistics_file import (
     save_corpus_statistics,
 )
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics, count_matrix
-from relabel_assets.tables.schemas import DOCUMENT_COLUMNS
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 EAST, NORTH = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
 EQUAL_WORDS = WordStatistics(np.ones(4), 1.0)

@@ -1,0 +1,55 @@
+"""The columns of the tables that the warehouse fills itself: receipts of partitions, changes of grades.
+
+What belongs here: their classes. What does not: the tables of the graph (schemas.py).
+"""
+
+import dataframely as dy
+
+from relabel_assets.tables.columns import corpus_column, key_column
+from relabel_assets.tables.vocabulary import PLACE, VOLATILE
+
+
+class Materializations(dy.Schema):
+    """What each partition was made from."""
+
+    corpus = corpus_column()
+    table_name = key_column("The table.")
+    input_hash = dy.String(
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of everything the rows depend on: code, settings, files, upstream tables.",
+    )
+    inputs = dy.String(
+        nullable=True,
+        description="JSON: a short hash of each input by name; a plan names the changed ones with it.",
+    )
+    content_hash = dy.String(
+        min_length=64,
+        max_length=64,
+        description="SHA-256 of the rows, without times and durations.",
+    )
+    n_rows = dy.Int64(min=0, description="Number of rows of the partition.")
+    n_unfinished = dy.Int64(
+        min=0, description="Failed pieces of work; the next run tries them again."
+    )
+    n_set_aside = dy.Int64(
+        min=0, description="Unusable inputs that were left out, each with a message."
+    )
+    files = dy.List(
+        dy.String(regex=PLACE), description="Files of the partition, relative to RELABEL_HOME."
+    )
+    run_id = dy.String(nullable=True, description="The Dagster run that wrote it.")
+    written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
+
+
+class GradeHistory(dy.Schema):
+    """Every change of a pair's grade."""
+
+    corpus = corpus_column()
+    labeler = dy.String(nullable=False, description="teacher or student.")
+    query_id = dy.String(nullable=False, description="The query.")
+    doc_id = dy.String(nullable=False, description="The document.")
+    grade = dy.Int8(nullable=True, description="The new grade; NULL if the pair lost its grade.")
+    model = dy.String(nullable=True, description="The teacher's model, or the student's id.")
+    run_id = dy.String(nullable=True, description="The Dagster run that changed it.")
+    noted_at = dy.Datetime(time_zone="UTC", nullable=False, description="When it changed.")
