@@ -23,23 +23,37 @@ from relabel_assets.student.cascade.residual_process import QueryPairs, Residual
 _TOP_WEIGHT = 0.7
 
 
-def choose_pairs(process: ResidualProcess, pairs: QueryPairs, n: int) -> list[int]:
+def choose_pairs(
+    process: ResidualProcess,
+    pairs: QueryPairs,
+    n: int,
+    known: Sequence[int] | NDArray = (),
+    grades: Sequence[int] | NDArray = (),
+    closed: Sequence[int] | NDArray = (),
+) -> list[int]:
     """The rows of `pairs` to ask about, at most `n`, the most informative one first.
+
+    The `grades` (K,) of the rows `known` (K,) are known already. Neither these rows nor those of
+    `closed` are chosen.
 
     >>> process = ResidualProcess(offset=0.1, similarity=0.6, length=0.2, features=0.1, noise=0.1)
     >>> twins_and_another = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> pairs = QueryPairs(np.ones(3), np.ones(3), twins_and_another, np.zeros((3, 1)))
     >>> choose_pairs(process, pairs, n=2)
     [0, 2]
+    >>> choose_pairs(process, pairs, n=2, known=[2], grades=[3])
+    [0, 1]
     """
-    covariance = process.covariance(pairs)
+    covariance = process.covariance(pairs, known)
     noise = process.noise_variance(pairs)
-    weight = np.exp(_TOP_WEIGHT * (pairs.expected - pairs.expected.max(initial=0.0)))
+    expected = process.posterior(pairs, known, grades).mean
+    weight = np.exp(_TOP_WEIGHT * (expected - expected.max(initial=0.0)))
+    taken = list(np.union1d(known, closed).astype(int))
     chosen: list[int] = []
-    for _ in range(min(n, len(pairs))):
+    for _ in range(min(n, len(pairs) - len(taken))):
         total_variance = np.diagonal(covariance) + noise
         gain = weight @ covariance**2 / total_variance
-        gain[chosen] = -1.0
+        gain[taken + chosen] = -1.0
         row = int(np.argmax(gain))
         chosen.append(row)
         column = covariance[:, row]

@@ -33,11 +33,33 @@ class ScoredPairs:
 
     def to_ask(self, share: float, seed: int) -> pl.Series:
         """Whether to ask about each pair, (N,): `share` of the pairs of each query, rounded."""
-        is_asked = np.zeros(self.keys.height, dtype=bool)
+        nothing = pl.Series([None] * self.keys.height, dtype=pl.Int64)
         counts = pairs_to_ask([len(rows) for rows in self.rows], share, seed)
+        return self.choose(counts, nothing, nothing.is_not_null())
+
+    def choose(
+        self, counts: Sequence[int] | NDArray, known: pl.Series, is_closed: pl.Series
+    ) -> pl.Series:
+        """Whether to ask about each pair, (N,): at most `counts` (Q,) of each query.
+
+        `known` (N,) are the known grades, null elsewhere. Neither a known pair is chosen, nor one where
+        `is_closed` (N,).
+        """
+        is_asked = np.zeros(self.keys.height, dtype=bool)
+        is_known, values = known.is_not_null().to_numpy(), known.fill_null(0).to_numpy()
         for rows, count in zip(self.rows, counts, strict=True):
-            chosen = choose_pairs(self.cascade.process, self._query(rows), int(count))
-            is_asked[rows[chosen]] = True
+            if count:
+                of_query = np.flatnonzero(is_known[rows])
+                closed = np.flatnonzero(is_closed.to_numpy()[rows])
+                chosen = choose_pairs(
+                    self.cascade.process,
+                    self._query(rows),
+                    int(count),
+                    of_query,
+                    values[rows][of_query],
+                    closed,
+                )
+                is_asked[rows[chosen]] = True
         return pl.Series("is_asked", is_asked)
 
     def grade(self, known: pl.Series) -> pl.DataFrame:

@@ -97,11 +97,19 @@ class ResidualProcess(pydantic.BaseModel):
     features: float = pydantic.Field(gt=0)
     noise: float = pydantic.Field(gt=0)
 
-    def covariance(self, pairs: QueryPairs) -> NDArray:
-        """The covariance of the residuals, (n, n), without the noise."""
+    def covariance(self, pairs: QueryPairs, known: Sequence[int] | NDArray = ()) -> NDArray:
+        """The covariance of the residuals (n, n) given grades of the rows `known` (K,), without the noise.
+
+        It does not depend on what these grades are.
+        """
         parameters = torch.tensor([getattr(self, name) for name in _PRIOR], dtype=torch.double)
-        covariance, _ = _covariance(parameters, _Tensors.of(pairs))
-        return covariance.numpy()
+        covariance: NDArray = _covariance(parameters, _Tensors.of(pairs))[0].numpy()
+        rows = np.asarray(known, dtype=int)
+        if not len(rows):
+            return covariance
+        return covariance - covariance[:, rows] @ cho_solve(
+            self._factor(pairs, covariance, rows), covariance[rows]
+        )
 
     def noise_variance(self, pairs: QueryPairs) -> NDArray:
         """The variance of the noise of each pair's grade, (n,)."""
@@ -118,12 +126,19 @@ class ResidualProcess(pydantic.BaseModel):
         prior_variance = np.diagonal(covariance)
         if not len(rows):
             return Posterior(pairs.expected.copy(), prior_variance.copy())
-        of_known = covariance[np.ix_(rows, rows)] + np.diag(self.noise_variance(pairs)[rows])
-        factor = cho_factor(of_known)
+        factor = self._factor(pairs, covariance, rows)
         residuals = np.asarray(grades, dtype=float) - pairs.expected[rows]
         mean = pairs.expected + covariance[:, rows] @ cho_solve(factor, residuals)
         explained = (covariance[:, rows] * cho_solve(factor, covariance[rows]).T).sum(axis=1)
         return Posterior(mean, np.maximum(prior_variance - explained, 0.0))
+
+    def _factor(
+        self, pairs: QueryPairs, covariance: NDArray, rows: NDArray
+    ) -> tuple[NDArray, bool]:
+        """The Cholesky factor of the covariance of the grades of `rows`, their noise included."""
+        noise = np.diag(self.noise_variance(pairs)[rows])
+        factor: tuple[NDArray, bool] = cho_factor(covariance[np.ix_(rows, rows)] + noise)
+        return factor
 
 
 def fit_residual_process(
