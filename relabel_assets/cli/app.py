@@ -19,6 +19,7 @@ from relabel_assets.cli.commands import (
     ledger,
     metrics,
     requests,
+    review,
     run,
     sql,
     upkeep,
@@ -64,6 +65,7 @@ app.add_typer(corpora.app, name="corpora")
 app.command()(estimate.estimate)
 app.command()(ledger.ledger)
 app.add_typer(requests.app, name="requests")
+app.add_typer(review.app, name="review")
 app.command()(upkeep.doctor)
 app.command()(upkeep.backup)
 app.command()(upkeep.restore)

@@ -26,6 +26,7 @@ class Standing:
 
     def __init__(self) -> None:
         self._stacks: dict[tuple[str, Pair], list[Review]] = {}
+        self._pairs: dict[str, list[Pair]] = {}  # of each assessor, in the order of actions
         self._request_ids: set[str] = set()
 
     def has(self, request_id: str) -> bool:
@@ -38,17 +39,26 @@ class Standing:
             if review.request_id in self._request_ids:
                 return False
             self._request_ids.add(review.request_id)
-        stack = self._stacks.setdefault((review.assessor, (review.query_id, review.doc_id)), [])
+        pair = (review.query_id, review.doc_id)
+        stack = self._stacks.setdefault((review.assessor, pair), [])
+        pairs = self._pairs.setdefault(review.assessor, [])
         if review.action != "undo":
             stack.append(review)
+            pairs.append(pair)
         elif stack:
             stack.pop()
+            del pairs[len(pairs) - 1 - pairs[::-1].index(pair)]
         return True
 
     def of(self, assessor: str, pair: Pair) -> Review | None:
         """The action of `assessor` that counts for `pair`."""
         stack = self._stacks.get((assessor, pair))
         return stack[-1] if stack else None
+
+    def last(self, assessor: str) -> Review | None:
+        """The last action of `assessor` on any pair that was not undone."""
+        pairs = self._pairs.get(assessor)
+        return self.of(assessor, pairs[-1]) if pairs else None
 
     def current(self) -> Iterator[Review]:
         """The action that counts of each assessor and pair."""
