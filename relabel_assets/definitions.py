@@ -6,9 +6,12 @@ environment variables (home.py).
 
 import dagster as dg
 
+from relabel_assets.assets.asked_labels import asked_labels
 from relabel_assets.assets.benchmark_report import benchmark_report
 from relabel_assets.assets.bm25_candidates import bm25_candidates
+from relabel_assets.assets.final_labels import final_labels
 from relabel_assets.assets.reference_labels import reference_labels
+from relabel_assets.assets.review_samples import review_samples
 from relabel_assets.assets.seed_docs import seed_docs
 from relabel_assets.assets.student_labels import student_labels
 from relabel_assets.assets.student_model import student_model
@@ -27,9 +30,12 @@ ASSETS = [
     synthetic_queries,
     reference_labels,
     bm25_candidates,
+    review_samples,
     teacher_labels,
     student_model,
+    asked_labels,
     student_labels,
+    final_labels,
     benchmark_report,
 ]
 

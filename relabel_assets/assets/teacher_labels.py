@@ -1,14 +1,11 @@
-"""The teacher's grade of every candidate, recorded or live, or the reason for a missing one."""
-
-from typing import Any
+"""The teacher's grade of candidates of train, dev and benchmark queries, or why there is none."""
 
 import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.plots import grade_distribution
-from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.grades import with_known_pairs
-from relabel_assets.corpus.pairs import with_texts
+from relabel_assets.corpus.pairs import of_other_queries, with_texts
 from relabel_assets.errors import Problem
 from relabel_assets.graph.forecast import (
     Changes,
@@ -21,19 +18,12 @@ from relabel_assets.graph.forecast import (
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.plural import counted
+from relabel_assets.tables.vocabulary import FINISHED_STATUSES
 from relabel_assets.teacher.grading.recorded import grade_recorded
 from relabel_assets.teacher.questions import GradingQuestions
 
 _FILE = "teacher_labels.jsonl"
-_FINAL = ("ok", "not_recorded")  # the next run asks again for a pair of any other status
 _PAIR = ["query_id", "doc_id"]
-
-
-def _settings(corpus: CorpusFolder) -> dict[str, Any]:
-    kind, teacher, prompt = corpus.teacher_kind, corpus.config.teacher, None
-    if kind == "openai":  # a recorded teacher's prompt is a note, not a file
-        prompt = corpus.optional_text(teacher.prompt)
-    return {"kind": kind, "teacher": teacher, "rubric": corpus.rubric, "prompt": prompt}
 
 
 def _forecast(trial: Trial) -> Forecast:
@@ -68,14 +58,14 @@ def _forecast(trial: Trial) -> Forecast:
     pool="teacher",
     code_version="2",
     kinds={"openai", "polars"},
-    settings=_settings,
+    settings=lambda corpus: corpus.teacher_inputs,
     files=("teacher_labels",),
     forecast=_forecast,
 )
 def teacher_labels(step: Step) -> Rows:
     """The teacher's grade of each candidate, or the status and reason of a missing grade."""
-    corpus, candidates = step.corpus, step.read("bm25_candidates").select(_PAIR)
-    queries, documents = step.read("synthetic_queries"), step.read("seed_docs")
+    corpus, queries, documents = step.corpus, step.read("synthetic_queries"), step.read("seed_docs")
+    candidates = of_other_queries(step.read("bm25_candidates").select(_PAIR), queries)
     problems, notices = list[Problem](), list[str]()
     if corpus.teacher_kind == "recorded":
         query_ids, doc_ids = queries["query_id"], documents["doc_id"]
@@ -102,5 +92,7 @@ def teacher_labels(step: Step) -> Rows:
         | {"cost_usd": labels["cost_usd"].sum(), "notices": "\n".join(notices) or "none"}
         | {"grades": dg.MetadataValue.md(chart)},
         problems=problems,
-        n_unfinished=sum(count for status, count in statuses.items() if status not in _FINAL),
+        n_unfinished=sum(
+            count for status, count in statuses.items() if status not in FINISHED_STATUSES
+        ),
     )

@@ -1,8 +1,8 @@
 """The settings of a corpus, with the project's defaults: everything a corpus.yaml may set.
 
 What belongs here: the whole corpus.yaml, and its sections on queries, candidates, reference grades
-and the gate. What does not: the sections of the two models (teacher_config.py, student_config.py)
-and parsing the file (config_file.py).
+and the gate. What does not: the sections of the two models (teacher_config.py, student_config.py), of
+labels (labels_config.py), and parsing the file (config_file.py).
 """
 
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
+from relabel_assets.corpus.labels_config import LabelsConfig
 from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
@@ -217,12 +218,24 @@ class CorpusConfig(Settings):
     )
     candidates: CandidatesConfig = Field(CandidatesConfig(), description="Which pairs are graded.")
     student: StudentConfig = Field(StudentConfig(), description="The small model that is trained.")
+    labels: LabelsConfig = Field(
+        LabelsConfig(), description="What the teacher is asked about queries that only get labels."
+    )
     reference: ReferenceConfig = Field(
         ReferenceConfig(), description="What labelers are measured against."
     )
     gate: GateConfig = Field(
         GateConfig(), description="When the student passes beside its teacher."
     )
+
+    @pydantic.model_validator(mode="after")
+    def _student_can_choose(self) -> "CorpusConfig":
+        if self.labels.ask and self.student.architecture != "late_interaction":
+            raise ValueError(
+                f"labels.ask is {self.labels.ask:g}, and a {self.student.architecture} student cannot use "
+                "known grades. Set student.architecture to late_interaction, or leave labels.ask out"
+            )
+        return self
 
     @property
     def query_writer(self) -> TeacherConfig:

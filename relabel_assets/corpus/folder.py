@@ -89,6 +89,14 @@ class CorpusFolder:
         return self.config.teacher.kind or ("recorded" if self.has_recorded_labels else "openai")
 
     @property
+    def teacher_inputs(self) -> dict[str, object]:
+        """What the teacher's grades depend on, beside the pairs. A recorded teacher's prompt is a note."""
+        kind, teacher, prompt = self.teacher_kind, self.config.teacher, None
+        if kind == "openai":
+            prompt = self.optional_text(teacher.prompt)
+        return {"kind": kind, "teacher": teacher, "rubric": self.rubric, "prompt": prompt}
+
+    @property
     def has_queries(self) -> bool:
         """Whether the corpus provides its queries."""
         return self.files.has("queries.jsonl")

@@ -25,13 +25,14 @@ from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.tables.vocabulary import INTENTS
 
 COLUMNS = ("query_id", "text", "intent", "seed_doc_id", "split")
+PROVIDED_SPLITS = ("train", "benchmark", "label")  # dev is drawn from train
 _BEIR_NAMES = {"_id": "query_id"}
 
 
 def queries_from_rows(
     rows: Iterable[tuple[int, Mapping[str, Any]]], *, file: str, problems: list[Problem]
 ) -> ReadRows:
-    """Every query of the file. `split` is train, benchmark, or NULL where the row has none."""
+    """Every query of the file. `split` is one of PROVIDED_SPLITS, or NULL where the row has none."""
     queries, ids = [], DuplicateCheck()
     for line, row in rows:
         with costs_itself(problems, file, line):
@@ -43,7 +44,7 @@ def queries_from_rows(
                 "text": text.strip(),
                 "intent": optional_choice(named, "intent", INTENTS),
                 "seed_doc_id": optional_id(named, "seed_doc_id"),
-                "split": optional_choice(named, "split", ("train", "benchmark")),
+                "split": optional_choice(named, "split", PROVIDED_SPLITS),
             }
             ids.add(query_id, f"query_id {query_id!r}", f"line {line}")
             queries.append(query)

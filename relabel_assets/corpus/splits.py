@@ -1,4 +1,4 @@
-"""Splits of the queries: train for the student, dev for its epoch, benchmark for its measurement.
+"""Splits of the queries: train for the student, dev for its epoch, benchmark for its measurement, label.
 
 What belongs here: dividing queries, and finding leaks between the splits. What does not: where
 queries come from (queries.py, teacher/queries/).
@@ -46,6 +46,7 @@ def assign_splits(
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """`queries` with `split` set, without those that leak; and a problem for each leak.
 
+    - Provided label queries stay, and decide nothing about others: they teach and measure nobody.
     - Provided benchmark queries stay. If no query states its split, `benchmark_share` of the seed
       documents become the benchmark.
     - The other queries are divided by seed document: the `dev_share` of them whose ids have the
@@ -53,8 +54,10 @@ def assign_splits(
     - Near duplicates, and all queries of their seed documents, get the same split.
     - A train or dev query leaks if it has a benchmark query's seed document, or duplicates it.
     """
+    is_label = (pl.col("split") == "label").fill_null(value=False)
+    labeled, queries = queries.filter(is_label), queries.filter(~is_label)
     if queries.is_empty():
-        return queries, []
+        return labeled, []
     groups = _groups(queries)
     if queries["split"].is_null().all() and config.benchmark_share > 0:
         is_chosen = _shares(groups, config.benchmark_share, f"benchmark:{config.seed}")
@@ -79,14 +82,15 @@ def assign_splits(
     for row, dev in zip(trainable, is_dev, strict=True):
         splits[row] = "dev" if dev else "train"
     divided = queries.with_columns(split=pl.Series(splits, dtype=pl.String))
-    return divided.filter(~pl.Series([row in leaking for row in range(queries.height)])), problems
+    kept = divided.filter(~pl.Series([row in leaking for row in range(queries.height)]))
+    return pl.concat([kept, labeled]), problems
 
 
 def leaking_queries(queries: pl.DataFrame) -> list[str]:
     """A sentence for each leak between the splits of stored queries."""
     ids = queries["query_id"]
     leaks = [f"query {ids[row]!r} {why}" for row, why in _leaking_rows(queries).items()]
-    training = queries.filter(pl.col("split") != "benchmark")
+    training = queries.filter(pl.col("split").is_in(["train", "dev"]))
     crossing = training.filter(pl.col("split") == "dev").join(
         training.filter(pl.col("split") == "train"), on="seed_doc_id"
     )
@@ -170,7 +174,7 @@ def _leaking_rows(queries: pl.DataFrame) -> dict[int, str]:
     rows = queries.select("query_id", "seed_doc_id", "split", pl.col("text").map_elements(compared))
     rows = rows.with_row_index("row")
     benchmark = rows.filter(pl.col("split") == "benchmark")
-    training = rows.filter(pl.col("split").fill_null("train") != "benchmark")
+    training = rows.filter(~pl.col("split").fill_null("train").is_in(["benchmark", "label"]))
     # Of several benchmark queries, the last is named.
     last = dict(benchmark.select("text", "row").iter_rows())
     texts, last_rows = training["text"].unique().to_list(), np.array(list(last.values()))

@@ -24,7 +24,10 @@ _ADVICE = {
     "seed_docs": "Is a document missing? It was set aside: `relabel corpora check` gives the reason.",
     "synthetic_queries": "Without a `queries.jsonl` a live teacher writes the queries, which costs "
     "money: `relabel estimate` shows how much.",
-    "reference_labels": "Without a `reference_labels.qrels` there is no benchmark.",
+    "reference_labels": "Without people's reviews (`relabel review`) and without a "
+    "`reference_labels.qrels` there is no benchmark.",
+    "review_samples": "`relabel review sample -c CORPUS -n 200` draws pairs, and `relabel review serve` asks "
+    "people about them. The weight of a pair is `1 / inclusion_prob`.",
     "bm25_candidates": "`candidates` in `corpus.yaml` sets the number of candidates per query.",
     "teacher_labels": "A live teacher costs money: `relabel estimate` shows how much, and "
     "`teacher.budget_usd` limits it. A pair without a grade has a status and a reason; a live teacher "
@@ -34,6 +37,11 @@ _ADVICE = {
     "labels.parquet`.",
     "student_labels": 'Pairs on which it differs from its teacher: `relabel sql "select * from '
     'label_disagreements limit 20"`.',
+    "asked_labels": "Queries with the split `label` get labels and nothing else. `labels: {ask: 0.1}` in "
+    "`corpus.yaml` asks the teacher about a tenth of their pairs; `labels.budget_usd` limits the cost. A "
+    "pair without a grade has a status and a reason, and is asked about again by the next run.",
+    "final_labels": "The labels to use: `labeler` says who graded, `n_known` how many grades of the query "
+    'the student knew. `relabel sql "select labeler, count(*) from final_labels group by all"`.',
     "benchmark_report": "[The report of each corpus](/reports/) is a page with plots. `relabel report` "
     "prints its figures.",
 }
@@ -41,6 +49,8 @@ _ADVICE = {
 _LINKS = {
     "student_model": ("benchmark_report", "How good this student is"),
     "student_labels": ("student_model", "The student that graded"),
+    "asked_labels": ("final_labels", "What the student made of these grades"),
+    "final_labels": ("asked_labels", "What the teacher was asked about"),
     "benchmark_report": ("student_model", "The student that was measured"),
 }
 

@@ -19,6 +19,7 @@ from relabel_assets.tables.columns import (
 )
 from relabel_assets.tables.vocabulary import (
     CANDIDATE_SOURCES,
+    FINAL_LABELERS,
     INTENTS,
     PLACE,
     QUERY_SOURCES,
@@ -66,7 +67,8 @@ class SyntheticQueries(dy.Schema):
     )
     split = dy.Enum(
         SPLITS,
-        description="train and dev are for training the student, benchmark is for measuring it.",
+        description="train and dev are for training the student, benchmark is for measuring it. label: "
+        "the query only gets labels.",
     )
     source = dy.Enum(
         QUERY_SOURCES, description="provided: from the corpus. synthetic: written by the teacher."
@@ -83,19 +85,6 @@ class SyntheticQueries(dy.Schema):
         min_length=64,
         max_length=64,
         description="SHA-256 of text, intent, persona and seed document.",
-    )
-
-
-class ReferenceLabels(dy.Schema):
-    corpus = corpus_column()
-    query_id = key_column("The query.")
-    doc_id = key_column("The document.")
-    assessor = key_column("The person or model that graded: the second column of the qrels file.")
-    grade = grade_column("The reference grade.")
-    kind = dy.Enum(
-        REFERENCE_KINDS,
-        description="human: graded by people. adjudicated: settled from several passes of a model. "
-        "not stated: corpus.yaml does not say.",
     )
 
 
@@ -167,6 +156,10 @@ class TeacherLabels(dy.Schema):
         return (pl.col("status") == "ok") == pl.col("grade").is_not_null()
 
 
+class AskedLabels(TeacherLabels):
+    """The columns of teacher_labels: the same teacher answers, about other pairs."""
+
+
 class StudentModel(dy.Schema):
     corpus = corpus_column()
     model_id = key_column("The student's id: a hash of its training set, settings and base model.")
@@ -220,6 +213,34 @@ class StudentLabels(dy.Schema):
     expected_grade = expected_grade_column("The mean of the grades, weighted by grade_probs.")
     grade_probs = grade_probs_column("Probability of each grade, from 0 up; they add up to 1.")
     model_id = dy.String(min_length=1, description="The student that graded.")
+
+
+class FinalLabels(dy.Schema):
+    corpus = corpus_column()
+    query_id = key_column("The query.")
+    doc_id = key_column("The document.")
+    grade = grade_column(
+        "The grade to use: that of people, else the teacher's, else the student's."
+    )
+    expected_grade = expected_grade_column(
+        "The grade to rank by: the median of people's grades, else the teacher's own expected grade, "
+        "else what the student expects, knowing the known grades of the query."
+    )
+    grade_probs = grade_probs_column(
+        "Probability of each grade, from 0 up: the teacher's if it gives any, else what the student "
+        "knows. NULL where nobody gave any, as for people's grades.",
+        nullable=True,
+    )
+    labeler = dy.Enum(FINAL_LABELERS, description="Who gave the grade.")
+    n_known = dy.Int64(
+        min=0,
+        description="Grades of the query, by people or the teacher, that the student knew. 0: it graded "
+        "alone.",
+    )
+    model_id = dy.String(min_length=1, description="The current student.")
+    request_key = dy.String(
+        nullable=True, description="The teacher's request, if the grade is the teacher's."
+    )
 
 
 class BenchmarkReport(dy.Schema):

@@ -7,10 +7,12 @@ how a table is filled (assets/) and stored (warehouse/).
 from collections.abc import Iterator
 
 from relabel_assets.tables.bookkeeping import GradeHistory, Materializations
+from relabel_assets.tables.people import ReferenceLabels, ReviewSamples
 from relabel_assets.tables.schemas import (
+    AskedLabels,
     BenchmarkReport,
     Bm25Candidates,
-    ReferenceLabels,
+    FinalLabels,
     SeedDocs,
     StudentLabels,
     StudentModel,
@@ -46,7 +48,7 @@ TABLES: dict[str, Table] = {
         Table(
             "reference_labels",
             "query, document and assessor",
-            "The grades that every labeler is measured against.",
+            "The grades that every labeler is measured against: of people's reviews and of qrels files.",
             ReferenceLabels,
             reads=("seed_docs", "synthetic_queries"),
             references=(_DOC, _QUERY),
@@ -62,9 +64,19 @@ TABLES: dict[str, Table] = {
             derived=((("rank", "bm25_score"), _TEXTS),),
         ),
         Table(
+            "review_samples",
+            "pair that was drawn for people",
+            "The pairs that people are asked about, each with its chance, so that their grades speak for "
+            "the whole pool.",
+            ReviewSamples,
+            reads=("seed_docs", "synthetic_queries", "bm25_candidates"),
+            references=(_CANDIDATE,),
+        ),
+        Table(
             "teacher_labels",
             "query and document",
-            "The teacher's grade of every candidate, or why there is none.",
+            "The teacher's grade of every candidate of a train, dev or benchmark query, or why there is "
+            "none.",
             TeacherLabels,
             reads=("seed_docs", "synthetic_queries", "bm25_candidates"),
             references=(_CANDIDATE,),
@@ -86,6 +98,24 @@ TABLES: dict[str, Table] = {
             ),
         ),
         Table(
+            "asked_labels",
+            "query and document",
+            "The teacher's grades of some candidates of each query with the split label: the ones that "
+            "the student chose, and the ones that the ledger already had.",
+            AskedLabels,
+            reads=(
+                "seed_docs",
+                "synthetic_queries",
+                "reference_labels",
+                "bm25_candidates",
+                "student_model",
+            ),
+            references=(_CANDIDATE,),
+            derived=(
+                (("grade", "expected_grade", "grade_probs", "rationale", "request_key"), _TEXTS),
+            ),
+        ),
+        Table(
             "student_labels",
             "query and document",
             "The current student's grade of every candidate.",
@@ -96,6 +126,34 @@ TABLES: dict[str, Table] = {
                 (
                     ("grade", "expected_grade", "grade_probs"),
                     (*_TEXTS, "student_model.model_id", "student_model.cut_points"),
+                ),
+            ),
+        ),
+        Table(
+            "final_labels",
+            "query and document",
+            "The grade to use of every candidate: that of people, else the teacher's, else the student's, "
+            "which knows the others of the query.",
+            FinalLabels,
+            reads=(
+                "seed_docs",
+                "synthetic_queries",
+                "reference_labels",
+                "teacher_labels",
+                "student_model",
+                "asked_labels",
+                "student_labels",
+            ),
+            references=(_CANDIDATE, Reference(("model_id",), "student_model", ("model_id",))),
+            derived=(
+                (
+                    ("grade", "expected_grade", "grade_probs", "labeler", "n_known"),
+                    (
+                        "reference_labels.grade",
+                        "teacher_labels.grade",
+                        "asked_labels.grade",
+                        "student_labels.grade",
+                    ),
                 ),
             ),
         ),

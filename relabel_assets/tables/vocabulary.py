@@ -4,10 +4,13 @@ What belongs here: constants. What does not: the columns themselves (schemas.py)
 """
 
 INTENTS = ("keyword", "navigational", "question", "metadata", "ambiguous", "messy")
-SPLITS = ("train", "dev", "benchmark")
+# label: queries that only get labels. They teach nobody and measure nobody.
+SPLITS = ("train", "dev", "benchmark", "label")
 QUERY_SOURCES = ("provided", "synthetic")
 CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
 TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
+FINISHED_STATUSES = ("ok", "not_recorded")  # the next run asks again about a pair of any other
+FINAL_LABELERS = ("people", "teacher", "student")
 REFERENCE_KINDS = ("human", "adjudicated", "not stated")
 STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
 

@@ -1,0 +1,58 @@
+"""The grade to use of every candidate: of people, else of the teacher, else of the student."""
+
+import dagster as dg
+import polars as pl
+
+from relabel_assets.benchmark.plots import grade_distribution
+from relabel_assets.graph.forecast import Changes, Forecast, Trial
+from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.table_asset import table_asset
+from relabel_assets.labeling.final_labels import (
+    final_labels as all_labels,
+)
+from relabel_assets.labeling.final_labels import grades_knowing, known_grades, people_grades
+from relabel_assets.labeling.label_queries import PairTexts
+
+_PAIR = ["query_id", "doc_id"]
+
+
+def _forecast(trial: Trial) -> Forecast:
+    """At most every row changes: what the student says is unknown before the run."""
+    before = trial.step.current_rows().select(_PAIR)
+    after = trial.step.read("student_labels").select(_PAIR)
+    n_both = before.join(after, on=_PAIR, how="semi").height
+    changes = Changes(after.height - n_both, n_both, before.height - n_both, is_upper_bound=True)
+    if "student_labels" in trial.unknown:
+        changes = trial.earlier["student_labels"].changes or changes
+    return Forecast(changes, "the grades are unknown before the run", is_complete=False)
+
+
+@table_asset(
+    pool="student",
+    code_version="1",
+    kinds={"pytorch", "polars"},
+    forecast=_forecast,
+)
+def final_labels(step: Step) -> Rows:
+    """The final grade of each candidate, with who gave it and how many grades the student knew."""
+    from relabel_assets.student import Labeler
+
+    student = step.read("student_labels")
+    teacher = [step.read(name) for name in ("teacher_labels", "asked_labels")]
+    known = known_grades(people_grades(step.read("reference_labels")), pl.concat(teacher))
+    queries, documents = step.read("synthetic_queries"), step.read("seed_docs")
+    texts = PairTexts(student.select(_PAIR), queries, documents)
+    store = step.project.vectors()
+    model = step.read("student_model").filter("is_current").row(0, named=True)
+    labeler = Labeler.load(step.project.home.inside(model["path"]), store=store)
+    labels = all_labels(student, grades_knowing(labeler, texts, known, step.progress), known)
+    counts = labels.group_by("grade").len().sort("grade").iter_rows()
+    by_labeler = labels.group_by("labeler").len().sort("labeler").iter_rows()
+    n_knowing = labels.filter((pl.col("labeler") == "student") & (pl.col("n_known") > 0)).height
+    chart = grade_distribution({str(grade): count for grade, count in counts})
+    return Rows(
+        labels,
+        metadata={f"by_{labeler}": count for labeler, count in by_labeler}
+        | {"by_student_knowing_others": n_knowing, "grades": dg.MetadataValue.md(chart)}
+        | store.counts,
+    )
