@@ -1,0 +1,1 @@
+"""Rankings of retrieval systems by the grades of labelers."""
