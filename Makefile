@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/relabel run --next-steps
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The unit tests alone, in half a minute.
 test-fast: $(VENV)/.installed-dev

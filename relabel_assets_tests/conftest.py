@@ -42,11 +42,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark integration tests as slow, so that `make test-fast` skips them."""
+    """Mark integration tests as slow, so that `make test-fast` skips them, and run their files first.
+
+    A worker takes a whole file. With a slow file left for the end, the other worker would wait for it.
+    """
     for item in items:
         folder = item.path.relative_to(ROOT).parts[0]
         if folder in SLOW_FOLDERS or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)
 
 
 @pytest.fixture
