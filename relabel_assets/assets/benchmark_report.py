@@ -9,6 +9,7 @@ from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.facts import facts_of
 from relabel_assets.benchmark.labelers import CASCADES
 from relabel_assets.benchmark.report import render_html, render_markdown
+from relabel_assets.corpus.grades import joint_kind
 from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.step import Rows, Step
@@ -52,7 +53,7 @@ def benchmark_report(step: Step) -> Rows:
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
     benchmark_scores = measure(labels, reference, queries, progress=step.progress)
-    kind = corpus.config.reference.stated_kind
+    kind = joint_kind(reference["kind"], stated=corpus.config.reference.stated_kind)
     facts = facts_of(
         benchmark_scores,
         corpus=corpus.name,

@@ -21,9 +21,11 @@ def bm25_candidates(step: Step) -> Rows:
     recorded = with_known_pairs(
         step.corpus.recorded_labels(), queries["query_id"], doc_ids, file="teacher_labels.jsonl"
     )
+    reference = step.read("reference_labels")
+    is_review = pl.col("reviewed_at").is_not_null()
     pairs = [
         frame.select("query_id", "doc_id")
-        for frame in (recorded.frame, step.read("reference_labels"))
+        for frame in (recorded.frame, reference.filter(~is_review))
     ]
     candidates = find_candidates(
         step.read_batches("seed_docs"),
@@ -31,6 +33,7 @@ def bm25_candidates(step: Step) -> Rows:
         pl.concat(pairs).unique(),
         config=step.corpus.config.candidates,
         scratch=step.project.home.scratch,
+        reviewed=reference.filter(is_review).select("query_id", "doc_id").unique(),
         progress=step.progress,
     )
     by_source = candidates.group_by("source").len().sort("source").iter_rows()

@@ -1,24 +1,38 @@
-"""The grades of the corpus' qrels, against which every labeler is measured."""
+"""The grades of people's reviews and of the corpus' qrels, against which every labeler is measured."""
+
+from functools import partial
 
 import polars as pl
 
 from relabel_assets.corpus.grades import with_known_pairs
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
+from relabel_assets.review.people_grades import joined_grades, people_grades
 
 
 @table_asset(
-    code_version="1",
+    code_version="2",
     kinds={"polars"},
     settings=lambda corpus: {"kind": corpus.config.reference.stated_kind, "rubric": corpus.rubric},
-    files=("reference_labels",),
+    files=("reference_labels", "reviews"),
 )
 def reference_labels(step: Step) -> Rows:
     """The reference grades of known queries and documents."""
+    corpus = step.corpus
     query_ids = step.read_column("synthetic_queries", "query_id")
     doc_ids = step.read_column("seed_docs", "doc_id")
-    reading = with_known_pairs(
-        step.corpus.reference_labels(), query_ids, doc_ids, file="reference_labels"
+    qrels = with_known_pairs(corpus.reference_labels(), query_ids, doc_ids, file="reference_labels")
+    people = people_grades(
+        corpus.path,
+        max_grade=corpus.rubric.max_grade,
+        query_ids=query_ids,
+        doc_ids=doc_ids,
+        texts=partial(step.warehouse.texts, corpus.name),
     )
-    kind = pl.lit(step.corpus.config.reference.stated_kind).alias("kind")
-    return Rows(reading.frame.with_columns(kind), problems=reading.problems)
+    grades = joined_grades(people, qrels, kind=corpus.config.reference.stated_kind)
+    counts = grades.frame.group_by("assessor").agg(pl.len()).sort("assessor").iter_rows()
+    return Rows(
+        grades.frame,
+        metadata={f"grades of {assessor}": count for assessor, count in counts},
+        problems=grades.problems,
+    )

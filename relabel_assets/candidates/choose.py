@@ -34,23 +34,24 @@ def find_candidates(
     *,
     config: CandidatesConfig,
     scratch: Path,
+    reviewed: pl.DataFrame | None = None,
     progress: Progress = silent,
 ) -> pl.DataFrame:
     """The pairs to grade: query_id, doc_id, rank, bm25_score, source.
 
     `documents`: frames of seed_docs rows. `queries`: query_id, text and seed_doc_id. `judged`: the
     pairs (query_id, doc_id) that have a reference grade. A query gets the `bm25_top_k` best
-    documents (with their rank, from 1), its seed document, its judged ones, and `random` others.
+    documents (with their rank, from 1), its seed document, its judged ones, and `random` others. Then come
+    the pairs of `reviewed` that are none of these. A review changes no random choice: people are asked about
+    candidates, and a candidate that they graded must not bring another.
     """
-    judged_of: dict[str, list[str]] = defaultdict(list)
-    pairs = judged.select("query_id", "doc_id").sort("query_id", "doc_id")
-    for query_id, doc_id in pairs.iter_rows():
-        judged_of[query_id].append(doc_id)
+    judged_of, reviewed_of = _documents_of(judged), _documents_of(reviewed)
     rows: list[_Row] = []
     with bm25_index(documents, scratch=scratch, progress=progress) as bm25:
         draw = RandomDraw.of(bm25.doc_ids)
         for done, query in enumerate(queries.sort("query_id").iter_rows(named=True), start=1):
-            rows += _candidates_of(query, judged_of[query["query_id"]], bm25, draw, config)
+            known = judged_of[query["query_id"]], reviewed_of[query["query_id"]]
+            rows += _candidates_of(query, *known, bm25, draw, config)
             progress("searching candidates, queries", done, queries.height)
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
@@ -67,9 +68,20 @@ def retrievable(
     return pl.Series("is_round_trip", is_round_trip, dtype=pl.Boolean)
 
 
+def _documents_of(pairs: pl.DataFrame | None) -> dict[str, list[str]]:
+    """The documents of each query in `pairs`, in order of their ids."""
+    documents: dict[str, list[str]] = defaultdict(list)
+    if pairs is not None:
+        ordered = pairs.select("query_id", "doc_id").sort("query_id", "doc_id")
+        for query_id, doc_id in ordered.iter_rows():
+            documents[query_id].append(doc_id)
+    return documents
+
+
 def _candidates_of(
     query: Mapping[str, str | None],
     judged: Sequence[str],
+    reviewed: Sequence[str],
     bm25: Bm25,
     draw: "RandomDraw",
     config: CandidatesConfig,
@@ -84,6 +96,8 @@ def _candidates_of(
         sources.setdefault(doc_id, "judged")
     for doc_id in draw.take(config.random, besides=set(sources), salt=f"{config.seed}:{query_id}"):
         sources[doc_id] = "random"
+    for doc_id in reviewed:
+        sources.setdefault(doc_id, "judged")
     ranks = {doc_id: rank for rank, (doc_id, _) in enumerate(best, start=1)}
     scores = bm25.scores(text, set(sources) - set(ranks)) | dict(best)
     return [

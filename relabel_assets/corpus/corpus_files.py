@@ -151,13 +151,16 @@ class CorpusFiles:
     def fingerprint(self, part: str) -> str:
         """SHA-256 of the names and contents of the files of one `part`.
 
-        Parts: documents, queries, teacher_labels, reference_labels and everything.
+        Parts: documents, queries, teacher_labels, reference_labels, reviews (with their samples), samples
+        and everything.
         """
         is_part = {
             "documents": lambda file: file.startswith("documents/") or file in DOCUMENT_FILES,
             "queries": lambda file: file == "queries.jsonl",
             "teacher_labels": lambda file: file == "teacher_labels.jsonl",
             "reference_labels": lambda file: file == "reference_labels.qrels" or is_beir(file),
+            "reviews": lambda file: file.startswith("reviews/") and file.endswith(".jsonl"),
+            "samples": lambda file: file.startswith("reviews/samples/") and file.endswith(".jsonl"),
             "everything": lambda file: True,
         }[part]
         digest = hashlib.sha256()

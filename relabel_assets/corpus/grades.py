@@ -21,6 +21,7 @@ from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.text import shown
+from relabel_assets.tables.vocabulary import REFERENCE_KINDS
 
 RECORDED = {
     "query_id": pl.String,
@@ -139,3 +140,14 @@ def with_known_pairs(
     has_query = pl.col("query_id").is_in(query_ids.implode())
     has_document = pl.col("doc_id").is_in(doc_ids.implode())
     return ReadRows(rows.frame.filter(has_query & has_document), problems)
+
+
+def joint_kind(kinds: Iterable[str], *, stated: str) -> str:
+    """The kind of grades of several kinds: the one that claims least; `stated` without any grade.
+
+    >>> joint_kind(["human", "adjudicated"], stated="human")
+    'adjudicated'
+    >>> joint_kind([], stated="human")
+    'human'
+    """
+    return max(set(kinds), key=REFERENCE_KINDS.index, default=stated)
