@@ -85,7 +85,7 @@ class Desk:
         """What the page shows: the progress, and the pair at place `at` of this assessor's order.
 
         Without `at` it is the first pair without a review after the place `after`, or before it if
-        there is none; with `skipped`, the first skipped pair after it. `pair` is None if there is none.
+        there is none; with `skipped`, the next skipped pair comes first. `pair` is None if there is none.
         """
         with self._lock:
             self._log.refresh()
@@ -163,7 +163,8 @@ class Desk:
         self, *, at: int | None = None, after: int = -1, skipped: bool = False
     ) -> dict[str, Any]:
         if at is None:
-            at = self._next_skipped(after) if skipped else self._next_open(after)
+            at = self._next_skipped(after) if skipped else None
+            at = self._next_open(after) if at is None else at
         else:
             at = min(max(at, 0), len(self._order) - 1)
         progress = self.progress()
