@@ -8,6 +8,7 @@ from relabel_assets.corpus.grades import with_known_pairs
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.review.people_grades import joined_grades, people_grades
+from relabel_assets.review.store import FOLDER
 
 
 @table_asset(
@@ -23,7 +24,7 @@ def reference_labels(step: Step) -> Rows:
     doc_ids = step.read_column("seed_docs", "doc_id")
     qrels = with_known_pairs(corpus.reference_labels(), query_ids, doc_ids, file="reference_labels")
     people = people_grades(
-        corpus.path,
+        corpus.path / FOLDER,
         max_grade=corpus.rubric.max_grade,
         query_ids=query_ids,
         doc_ids=doc_ids,

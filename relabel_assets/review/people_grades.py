@@ -21,35 +21,37 @@ from relabel_assets.review.store import FOLDER, read_reviews
 
 _PAIR = ["query_id", "doc_id"]
 # The columns of reference_labels without the corpus.
-GRADES: dict[str, Any] = {
-    "query_id": pl.String,
-    "doc_id": pl.String,
-    "assessor": pl.String,
-    "grade": pl.Int64,
-    "kind": pl.String,
-    "reviewed_at": pl.Datetime("us", "UTC"),
-    "inclusion_prob": pl.Float64,
-}
+GRADES = pl.Schema(
+    {
+        "query_id": pl.String,
+        "doc_id": pl.String,
+        "assessor": pl.String,
+        "grade": pl.Int64,
+        "kind": pl.String,
+        "reviewed_at": pl.Datetime("us", "UTC"),
+        "inclusion_prob": pl.Float64,
+    }
+)
 # (the column of an id, ids) -> the texts, as Warehouse.texts gives them
 Texts = Callable[[str, pl.Series], pl.DataFrame]
 
 
 def people_grades(
-    corpus: Path, *, max_grade: int, query_ids: pl.Series, doc_ids: pl.Series, texts: Texts
+    folder: Path, *, max_grade: int, query_ids: pl.Series, doc_ids: pl.Series, texts: Texts
 ) -> ReadRows:
-    """The grades in the reviews of the corpus folder `corpus`, with the columns of GRADES.
+    """The grades in the folder `reviews` of a corpus, with the columns of GRADES.
 
     A pair that was skipped or taken back has none. Set aside, each with a problem: lines that cannot be
     used, queries and documents that the corpus does not have, and reviews of a text that has changed since.
     """
-    reviews = read_reviews(corpus, max_grade=max_grade)
+    reviews = read_reviews(folder, max_grade=max_grade)
     graded = ReadRows(reviews.frame.filter(pl.col("grade").is_not_null()), reviews.problems)
     known = with_known_pairs(graded, query_ids, doc_ids, file=FOLDER)
     current = with_current_texts(known, texts)
     problems = list(current.problems)
     samples = read_samples(Path("/nowhere"))
-    with costs_itself(problems, SAMPLES):
-        samples = read_samples(corpus)
+    with costs_itself(problems, f"{FOLDER}/{SAMPLES}"):
+        samples = read_samples(folder)
     chances = samples.select(*_PAIR, "inclusion_prob")
     frame = current.frame.join(chances, on=_PAIR, how="left", maintain_order="left")
     return ReadRows(frame.with_columns(kind=pl.lit("human")).select(list(GRADES)), problems)

@@ -1,7 +1,7 @@
 """The samples of a corpus on disk: which pairs people are asked about, and with which chance.
 
 What belongs here: reading and writing `reviews/samples/`. What does not: which pairs are drawn
-(sampling.py, query_sampling.py), and what people answer (store.py).
+(draws/), and what people answer (store.py).
 
 Each draw writes one file, `0001.jsonl` and so on, with a line for every pair of the pool, drawn or not. The
 last file holds; the earlier ones are its history.
@@ -25,7 +25,7 @@ from relabel_assets.intake.one_input import INPUT_ERRORS, SetAside, problem_of
 from relabel_assets.intake.regular_files import numbered_lines, open_text
 from relabel_assets.intake.text import shown
 
-FOLDER = "reviews/samples"  # in the corpus' folder
+FOLDER = "samples"  # under reviews/
 BY = ("pair", "query")
 # The pool of a corpus, as the last draw left it. `joined`: the draw in which a pair joined the pool. `u`: its
 # permanent random number. `need`: how much it counts when the sample is allocated to strata.
@@ -47,10 +47,10 @@ _PAIR = ["query_id", "doc_id"]
 _FILE = re.compile(r"\d{4,}\.jsonl")
 
 
-def read_samples(corpus: Path) -> pl.DataFrame:
+def read_samples(folder: Path) -> pl.DataFrame:
     """The pairs that were drawn for people, each once, with its present chance; sorted by key.
 
-    `corpus` is the corpus' folder. Columns: query_id, doc_id, stratum, inclusion_prob (of this
+    `folder` is the folder reviews/ of a corpus. Columns: query_id, doc_id, stratum, inclusion_prob (of this
     pair, above 0), query_prob (of its query; 1 where pairs were drawn and not queries), n_stratum (pairs of
     the pool in its stratum), n_drawn (those drawn of them), why (in words), drawn_at (UTC). No row before
     the first draw. Raises CorpusError for a damaged file: without all its lines no chance is known.
@@ -58,7 +58,7 @@ def read_samples(corpus: Path) -> pl.DataFrame:
     >>> read_samples(Path("/nowhere")).columns[:4]
     ['query_id', 'doc_id', 'stratum', 'inclusion_prob']
     """
-    frame = read_frame(corpus).with_columns(
+    frame = read_frame(folder).with_columns(
         n_stratum=pl.len().over("stratum").cast(pl.Int64),
         n_drawn=pl.col("is_drawn").sum().over("stratum").cast(pl.Int64),
         drawn_at=pl.col("drawn_at").str.to_datetime(time_zone="UTC"),
@@ -67,7 +67,7 @@ def read_samples(corpus: Path) -> pl.DataFrame:
     return frame.filter("is_drawn").select(*columns, "drawn_at").sort(_PAIR)
 
 
-def read_frame(corpus: Path) -> pl.DataFrame:
+def read_frame(folder: Path) -> pl.DataFrame:
     """The whole pool, drawn or not, with the columns of FRAME; empty before the first draw.
 
     Raises CorpusError for a damaged file.
@@ -75,41 +75,41 @@ def read_frame(corpus: Path) -> pl.DataFrame:
     >>> read_frame(Path("/nowhere")).height
     0
     """
-    number = last_draw(corpus)
+    number = last_draw(folder)
     if not number:
         return pl.DataFrame(schema=FRAME)
     file = f"{FOLDER}/{number:04}.jsonl"
     try:
-        with open_text(corpus, file, max_bytes=MAX_ROWS_FILE_BYTES) as opened:
-            rows = _rows(json_rows(numbered_lines(opened)), file)
+        with open_text(folder, file, max_bytes=MAX_ROWS_FILE_BYTES) as opened:
+            rows = _rows(json_rows(numbered_lines(opened)), f"reviews/{file}")
     except (SetAside, OSError) as error:
-        raise _damaged(problem_of(error, file)) from error
+        raise _damaged(problem_of(error, f"reviews/{file}")) from error
     return pl.DataFrame(rows, schema=FRAME, orient="row")
 
 
-def last_draw(corpus: Path) -> int:
+def last_draw(folder: Path) -> int:
     """The number of the last draw; 0 before the first.
 
     >>> last_draw(Path("/nowhere"))
     0
     """
     try:
-        names = [entry.name for entry in (corpus / FOLDER).iterdir()]
+        names = [entry.name for entry in (folder / FOLDER).iterdir()]
     except (FileNotFoundError, NotADirectoryError):
         return 0
     numbers = (int(name.removesuffix(".jsonl")) for name in names if _FILE.fullmatch(name))
     return max(numbers, default=0)
 
 
-def write_frame(corpus: Path, frame: pl.DataFrame) -> Path:
+def write_frame(folder: Path, frame: pl.DataFrame) -> Path:
     """Write `frame` as the next draw, whole and durable; return its file.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as corpus:
-    ...     write_frame(Path(corpus), pl.DataFrame(schema=FRAME)).name
+    >>> with tempfile.TemporaryDirectory() as reviews:
+    ...     write_frame(Path(reviews), pl.DataFrame(schema=FRAME)).name
     '0001.jsonl'
     """
-    path = corpus / FOLDER / f"{last_draw(corpus) + 1:04}.jsonl"
+    path = folder / FOLDER / f"{last_draw(folder) + 1:04}.jsonl"
     with whole(path, is_durable=True) as scratch, scratch.open("w", encoding="utf-8") as file:
         for row in frame.select(list(FRAME)).sort(_PAIR).iter_rows(named=True):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,6 +1,6 @@
 """The pool of a corpus for people's reviews, read from the warehouse.
 
-What belongs here: which candidates are in it. What does not: which of them are drawn (review/).
+What belongs here: which candidates are in it. What does not: which of them are drawn (review/draws/).
 """
 
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from collections.abc import Collection
 import polars as pl
 
 from relabel_assets.errors import CorpusError
-from relabel_assets.review.strata import pool_of
+from relabel_assets.review.draws.strata import pool_of
 from relabel_assets.warehouse.warehouse import Warehouse
 
 _PAIR = ["query_id", "doc_id"]
@@ -17,7 +17,7 @@ _PAIR = ["query_id", "doc_id"]
 def review_pool(
     warehouse: Warehouse, corpus: str, frame: pl.DataFrame, splits: Collection[str]
 ) -> pl.DataFrame:
-    """The candidates of queries in `splits`, with what decides their strata (review/strata.py).
+    """The candidates of queries in `splits`, with what decides their strata (review/draws/strata.py).
 
     Without `splits`: of the splits that `frame`, the last draw's pool, has; before the first draw of
     benchmark. With them, the splits of the last draw stay. Raises CorpusError where a table is missing.

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from relabel_assets.review.query_sampling import draw_queries
+from relabel_assets.review.draws.query_sampling import draw_queries
 from relabel_assets.review.samples import FRAME
 from relabel_assets_tests.review.pools import AT, make_pool
 

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from relabel_assets.review.allocation import allocate
+from relabel_assets.review.draws.allocation import allocate
+from relabel_assets.review.draws.sampling import draw_pairs
 from relabel_assets.review.samples import FRAME
-from relabel_assets.review.sampling import draw_pairs
 from relabel_assets_tests.review.pools import AT, make_pool
 
 EMPTY = pl.DataFrame(schema=FRAME)

@@ -12,14 +12,14 @@ import math
 
 import polars as pl
 
-from relabel_assets.review.sampling import (
+from relabel_assets.review.draws.sampling import (
     SEED,
     as_joined,
     finished,
     random_number,
     still_there,
 )
-from relabel_assets.review.strata import TOP
+from relabel_assets.review.draws.strata import TOP
 
 _PAIR = ["query_id", "doc_id"]
 _BELOW = 2  # pairs below the top 10 of each drawn query: one would have no variance

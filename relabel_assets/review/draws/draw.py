@@ -12,9 +12,9 @@ import filelock
 import polars as pl
 
 from relabel_assets.errors import CorpusError
-from relabel_assets.review.query_sampling import draw_queries
+from relabel_assets.review.draws.query_sampling import draw_queries
+from relabel_assets.review.draws.sampling import draw_pairs
 from relabel_assets.review.samples import FOLDER, last_draw, read_frame, write_frame
-from relabel_assets.review.sampling import draw_pairs
 
 _PAIR = ["query_id", "doc_id"]
 _WAIT_S = 10  # another draw takes a second or two
@@ -35,9 +35,9 @@ class Draw:
 
 
 def draw_sample(
-    corpus: Path, pool: pl.DataFrame, *, n: int, more: int | None = None, by: str | None = None
+    reviews: Path, pool: pl.DataFrame, *, n: int, more: int | None = None, by: str | None = None
 ) -> Draw:
-    """Bring the sample in the corpus folder `corpus` to `n` pairs of `pool`, or to `more` than it has.
+    """Bring the sample in the folder `reviews` of a corpus to `n` pairs of `pool`, or to `more` than it has.
 
     `by`: pair or query; None is that of the last draw, and pair at first. Nothing is written if the sample
     has as many already and the pool is the same. Raises CorpusError for a damaged sample, for another `by`
@@ -47,15 +47,15 @@ def draw_sample(
     >>> parts = ("by_grade", "by_teacher", "by_place", "by_confidence")
     >>> pool = pl.DataFrame({"query_id": "q", "doc_id": [f"d{i}" for i in range(10)], "need": 1.0})
     >>> pool = pool.with_columns(pl.lit("").alias(part) for part in parts)
-    >>> with tempfile.TemporaryDirectory() as corpus:
-    ...     [draw_sample(Path(corpus), pool, n=4).n_new for _ in range(2)]
+    >>> with tempfile.TemporaryDirectory() as reviews:
+    ...     [draw_sample(Path(reviews), pool, n=4).n_new for _ in range(2)]
     [4, 0]
     """
-    folder = corpus / FOLDER
+    folder = reviews / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / ".lock", timeout=_WAIT_S):
-            return _draw(corpus, pool, n, more, by)
+            return _draw(reviews, pool, n, more, by)
     except filelock.Timeout as error:
         raise CorpusError(f"another draw is at work in {folder}. Run this again.") from error
     except OSError as error:
@@ -64,12 +64,12 @@ def draw_sample(
         ) from error
 
 
-def _draw(corpus: Path, pool: pl.DataFrame, n: int, more: int | None, by: str | None) -> Draw:
-    before = read_frame(corpus)
+def _draw(reviews: Path, pool: pl.DataFrame, n: int, more: int | None, by: str | None) -> Draw:
+    before = read_frame(reviews)
     design = before["by"][0] if before.height else by or "pair"
     if by not in (None, design):
         raise CorpusError(
-            f"the sample in {corpus / FOLDER} was drawn by {design}, and chances of both kinds cannot be "
+            f"the sample in {reviews / FOLDER} was drawn by {design}, and chances of both kinds cannot be "
             f"joined. Leave --by out, or move that folder away and draw again: grades are kept."
         )
     present = before.filter("is_drawn").join(pool, on=_PAIR, how="semi")
@@ -79,7 +79,7 @@ def _draw(corpus: Path, pool: pl.DataFrame, n: int, more: int | None, by: str | 
         pool,
         n=n if more is None else present.height + more,
         drawn_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        draw=last_draw(corpus) + 1,
+        draw=last_draw(reviews) + 1,
     ).sort(_PAIR)
     drawn = after.filter("is_drawn")
     is_changed = not after.equals(before.select(after.columns).sort(_PAIR))
@@ -91,7 +91,7 @@ def _draw(corpus: Path, pool: pl.DataFrame, n: int, more: int | None, by: str | 
         n_new=drawn.height - present.height,
         n_joined=after.join(before, on=_PAIR, how="anti").height if before.height else 0,
         n_left=before.join(pool, on=_PAIR, how="anti").height,
-        file=write_frame(corpus, after) if is_changed else None,
+        file=write_frame(reviews, after) if is_changed else None,
     )
 
 

@@ -14,9 +14,9 @@ import hashlib
 
 import polars as pl
 
-from relabel_assets.review.allocation import allocate
+from relabel_assets.review.draws.allocation import allocate
+from relabel_assets.review.draws.strata import strata_of
 from relabel_assets.review.samples import FRAME
-from relabel_assets.review.strata import strata_of
 
 SEED = 13
 _PAIR = ["query_id", "doc_id"]
