@@ -2,38 +2,31 @@
 
 import polars as pl
 
-from relabel_assets.corpus.pairs import of_label_queries
 from relabel_assets.graph.forecast import Changes, Forecast, Trial, computed_forecast, cost_note
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.labeling.final_labels import people_grades
-from relabel_assets.labeling.label_queries import PairTexts, missing, pairs_to_ask, shares
+from relabel_assets.labeling.label_queries import PairTexts, pairs_to_ask
 from relabel_assets.labeling.label_teacher import LabelTeacher
 from relabel_assets.plural import counted
 from relabel_assets.tables.vocabulary import FINISHED_STATUSES
 
-_PAIR = ["query_id", "doc_id"]
-
 
 def _forecast(trial: Trial) -> Forecast:
     """At most as many new rows as pairs are to be asked about; which they are, the student decides."""
-    step, texts = trial.step, _texts(trial.step)
-    teacher = LabelTeacher(step.project.teacher(), step.corpus)
-    answered = teacher.answered(texts)
+    step = trial.step
     people = people_grades(step.read("reference_labels"))
-    known = pl.concat([frame.select(_PAIR) for frame in (people, answered.labels)]).unique()
-    n_to_ask = int(missing(_wanted(step, texts), known)["n_missing"].sum())
-    if not n_to_ask:
+    need = LabelTeacher(step.project.teacher(), step.corpus).need(_texts(step), people)
+    if not need.n_to_ask:
         return computed_forecast(trial)
-    before = step.current_rows().select(_PAIR)
-    n_after = answered.labels.height + n_to_ask
-    changes = Changes(n_after, min(before.height, n_after), before.height, is_upper_bound=True)
-    load = teacher.estimate(texts, answered, n_to_ask)
-    note = f"the teacher is asked about {counted(n_to_ask, 'pair')}"
-    if load is not None:
-        note += f" with about {counted(load.n_to_send, 'request')}{cost_note(load)}"
+    note = f"the teacher is asked about {counted(need.n_to_ask, 'pair')}"
+    if need.estimate is not None:
+        n_requests = counted(need.estimate.n_to_send, "request")
+        note += f" with about {n_requests}{cost_note(need.estimate)}"
     if {"synthetic_queries", "bm25_candidates"} & {*trial.unknown}:
         return Forecast(None, f"with the candidates as they are, {note}", is_complete=False)
+    n_before, n_after = step.current_rows().height, need.answered.labels.height + need.n_to_ask
+    changes = Changes(n_after, min(n_before, n_after), n_before, is_upper_bound=True)
     return Forecast(changes, note, is_complete=False)
 
 
@@ -58,7 +51,7 @@ def asked_labels(step: Step) -> Rows:
     chosen = pairs_to_ask(
         lambda: Labeler.load(step.project.home.inside(model["path"]), store=store),
         texts,
-        _wanted(step, texts),
+        teacher.wanted(texts),
         people=people_grades(step.read("reference_labels")),
         free=answered.labels,
         closed=answered.closed,
@@ -81,11 +74,5 @@ def asked_labels(step: Step) -> Rows:
 
 def _texts(step: Step) -> PairTexts:
     """The candidates of the queries that only get labels, with their texts."""
-    queries = step.read("synthetic_queries")
-    pairs = of_label_queries(step.read("bm25_candidates").select(_PAIR), queries)
-    return PairTexts(pairs, queries, step.read("seed_docs"))
-
-
-def _wanted(step: Step, texts: PairTexts) -> pl.DataFrame:
-    config = step.corpus.config
-    return shares(texts.pairs, config.labels.ask, config.student.seed)
+    tables = ("bm25_candidates", "synthetic_queries", "seed_docs")
+    return PairTexts.of_label_queries(*map(step.read, tables))

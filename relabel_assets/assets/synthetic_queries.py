@@ -1,5 +1,6 @@
 """The queries of a corpus: provided in its folder, or written by the live teacher."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,7 @@ _FILE = "queries.jsonl"
 
 
 def _are_written(corpus: CorpusFolder) -> bool:
-    """Whether the live teacher writes the queries."""
+    """Whether the live teacher writes the queries. Label queries are provided all the same."""
     return not corpus.has_queries and corpus.teacher_kind == "openai"
 
 
@@ -27,8 +28,14 @@ def _settings(corpus: CorpusFolder) -> dict[str, Any]:
 
 
 def _forecast(trial: Trial) -> Forecast:
-    are_written = _are_written(trial.step.corpus)
-    return written_queries.forecast(trial) if are_written else computed_forecast(trial)
+    if not _are_written(trial.step.corpus):
+        return computed_forecast(trial)
+    forecast = written_queries.forecast(trial)
+    if forecast.changes is None or not forecast.changes.is_upper_bound:
+        return forecast
+    n_label = trial.step.corpus.queries().frame.height
+    more = replace(forecast.changes, added=forecast.changes.added + n_label)
+    return replace(forecast, changes=more)
 
 
 @table_asset(
@@ -42,12 +49,18 @@ def _forecast(trial: Trial) -> Forecast:
 def synthetic_queries(step: Step) -> Rows:
     """The queries with their splits. Raises CorpusError if no queries are provided or written."""
     if _are_written(step.corpus):
-        return written_queries.write(step)
+        written, of_label = written_queries.write(step), _provided(step)
+        return replace(
+            written,
+            frame=pl.concat([written.frame, of_label.frame], how="diagonal_relaxed"),
+            metadata={**written.metadata, **of_label.metadata},
+            problems=written.problems + of_label.problems,
+        )
     if step.corpus.has_queries:
         return _provided(step)
     raise CorpusError(
-        f"corpus {step.corpus.name!r} has no {_FILE}, and a recorded teacher writes none. "
-        "Add the queries, or set teacher.kind to openai."
+        f"corpus {step.corpus.name!r} has no {_FILE} with queries to learn from, and a recorded teacher "
+        "writes none. Add queries, or set teacher.kind to openai."
     )
 
 
@@ -65,4 +78,5 @@ def _provided(step: Step) -> Rows:
         content_hash=pl.Series(hashes, dtype=pl.String),
         **{name: pl.lit(None, pl.String) for name in only_written},
     )
-    return Rows(rows, problems=reading.problems + leaking)
+    n_label = queries.filter(pl.col("split") == "label").height
+    return Rows(rows, {"label_queries": n_label}, problems=reading.problems + leaking)

@@ -22,6 +22,7 @@ from relabel_assets.graph.checks import CHECKS
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import cut, one_line
+from relabel_assets.labeling import PAID_BEFORE
 from relabel_assets.plural import counted
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
@@ -67,11 +68,12 @@ def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
     def cells(name: str) -> list[str]:
         folder = corpora.open(name)
         counts = folder.summary()
+        of_label = f", {counts.n_label_queries:,} label" if counts.n_label_queries else ""
         recorded = f", {counts.n_recorded_labels:,} grades" if counts.n_recorded_labels else ""
         reference = f"{folder.config.reference.stated_kind}, {counts.n_reference_labels:,} grades"
         return [
             f"{counts.n_documents:,}",
-            f"{counts.n_queries:,}",
+            f"{counts.n_queries:,}" + of_label,
             folder.teacher_kind + recorded,
             reference if counts.n_reference_labels else "none",
             cut(one_line(folder.config.description), _DESCRIPTION_CHARACTERS),
@@ -187,7 +189,7 @@ def print_labeled(out: Path, counts: pl.DataFrame, documents: Mapping[str, int])
             f"  [yellow]{n_rows:,} without a grade: {escape(str(reason))}[/]", highlight=False
         )
     if "teacher_status" in counts.columns:
-        _print_answers(counts.drop_nulls("teacher_status"))
+        _print_answers(counts)
     if documents:
         n_read, n_from_store = documents["documents_read"], documents["documents_from_store"]
         ERR.print(
@@ -196,19 +198,33 @@ def print_labeled(out: Path, counts: pl.DataFrame, documents: Mapping[str, int])
         )
 
 
-def _print_answers(asked: pl.DataFrame) -> None:
-    """Print how many rows the teacher graded, and why it did not grade the others that it was asked about."""
-    n_rows = dict(asked.group_by("teacher_status").agg(pl.col("rows").sum()).iter_rows())
-    n_asked, n_answered = sum(n_rows.values()), n_rows.pop("ok", 0)
+def _print_answers(counts: pl.DataFrame) -> None:
+    """Print who graded: the teacher, why it did not grade others that it was asked about, and people."""
+    by_status = counts.drop_nulls("teacher_status").group_by("teacher_status")
+    n_rows = dict(by_status.agg(pl.col("rows").sum()).iter_rows())
+    n_paid_before, n_answered = n_rows.pop(PAID_BEFORE, 0), n_rows.get("ok", 0)
+    n_asked = sum(n_rows.values())
     ERR.print(
         f"  the teacher graded {n_answered:,} of {counted(n_asked, 'row')} asked about, "
         "the student the others",
         highlight=False,
     )
-    if n_rows:
+    if n_asked > n_answered:
+        n_rows.pop("ok", None)
         reasons = ", ".join(f"{n:,} {status}" for status, n in sorted(n_rows.items()))
         ERR.print(
             f"  [yellow]{n_asked - n_answered:,} of {counted(n_asked, 'row')} asked about had no "
             f"answer: {reasons}[/]",
+            highlight=False,
+        )
+    if n_paid_before:
+        ERR.print(
+            f"  {counted(n_paid_before, 'row')} more with the teacher's grade: the ledger had it",
+            highlight=False,
+        )
+    n_of_people = counts.filter(pl.col("labeler") == "people")["rows"].sum()
+    if n_of_people:
+        ERR.print(
+            f"  {counted(n_of_people, 'row')} with the grade of people (not to be measured against it)",
             highlight=False,
         )

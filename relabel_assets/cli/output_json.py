@@ -103,6 +103,7 @@ def of_corpus(folder: CorpusFolder) -> dict[str, Any]:
         "description": folder.config.description,
         "n_documents": counts.n_documents,
         "n_queries": counts.n_queries,
+        "n_label_queries": counts.n_label_queries,
         "teacher": folder.teacher_kind,
         "n_recorded_labels": counts.n_recorded_labels,
         "reference_kind": folder.config.reference.kind,

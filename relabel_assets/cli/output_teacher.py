@@ -13,6 +13,7 @@ from rich.markup import escape
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_problems
 from relabel_assets.cli.output_tables import print_table
+from relabel_assets.corpus.labels_config import LabelsConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import Problem
 from relabel_assets.plural import counted
@@ -21,7 +22,7 @@ from relabel_assets.teacher.estimate import ASSUMED_LATENCY_S, Estimate, ModelEs
 from relabel_assets.teacher.ledger.report import Group, LedgerReport
 
 if TYPE_CHECKING:
-    from relabel_assets.labeling.cascade_engine import AskingPlan
+    from relabel_assets.labeling.bucket_questions import AskingPlan
 
 _PROBLEMS_SHOWN = 20  # one screen
 _LEDGER_COLUMNS = ["corpus", "purpose", "model", "requests", "responses", "answers", "statuses"]
@@ -63,6 +64,22 @@ def print_queries_estimate(corpus: str, estimate: Estimate) -> None:
         f"{estimate.n_requests:,} requests to {_models(estimate)}"
     )
     _figures(estimate)
+
+
+def print_label_estimate(
+    corpus: str, n_pairs: int, n_to_ask: int, estimate: Estimate | None, labels: LabelsConfig
+) -> None:
+    """Print what is still to be asked about the `n_pairs` of queries that only get labels, if any."""
+    if not n_pairs:
+        return
+    about = f"{n_to_ask:,} of {counted(n_pairs, 'pair')} are to be asked about"
+    OUT.print(f"[bold]{corpus}[/]: label queries: {about} (labels.ask is {labels.ask:g})")
+    if estimate is None or not estimate.n_to_send:
+        return
+    _line("requests", f"{estimate.n_to_send:,} to {_models(estimate)}")
+    _line("dollars", _dollars(estimate))
+    if labels.budget_usd is not None:
+        _line("budget", f"labels.budget_usd is ${labels.budget_usd:,.4f} over all runs")
 
 
 def print_asking(plan: "AskingPlan") -> None:

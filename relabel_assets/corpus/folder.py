@@ -30,6 +30,7 @@ class Counts:
 
     n_documents: int
     n_queries: int
+    n_label_queries: int  # of n_queries
     n_recorded_labels: int
     n_reference_labels: int
 
@@ -96,10 +97,21 @@ class CorpusFolder:
             prompt = self.optional_text(teacher.prompt)
         return {"kind": kind, "teacher": teacher, "rubric": self.rubric, "prompt": prompt}
 
-    @property
+    @cached_property
     def has_queries(self) -> bool:
-        """Whether the corpus provides its queries."""
-        return self.files.has("queries.jsonl")
+        """Whether the corpus provides the queries that teach and measure.
+
+        A queries.jsonl of label queries alone provides none. One with a row that cannot be used may.
+        """
+        if not self.files.has("queries.jsonl"):
+            return False
+        problems, n_label = list[Problem](), 0
+        with self.files.json_rows("queries.jsonl", problems) as rows:
+            for _, row in rows:
+                if row.get("split") != "label":
+                    return True
+                n_label += 1
+        return bool(problems) or not n_label
 
     @property
     def has_recorded_labels(self) -> bool:
@@ -184,13 +196,14 @@ class CorpusFolder:
 
     def summary(self) -> Counts:
         """The number of usable rows of each kind."""
-        contents = (
-            self.documents(),
-            self.queries(),
-            self.recorded_labels(),
-            self.reference_labels(),
+        queries = self.queries().frame
+        return Counts(
+            n_documents=self.documents().frame.height,
+            n_queries=queries.height,
+            n_label_queries=queries.filter(pl.col("split") == "label").height,
+            n_recorded_labels=self.recorded_labels().frame.height,
+            n_reference_labels=self.reference_labels().frame.height,
         )
-        return Counts(*(rows.frame.height for rows in contents))
 
     def _beir_benchmark_queries(self) -> list[str]:
         """The queries with a grade in BEIR's test split, or in its first split without that."""

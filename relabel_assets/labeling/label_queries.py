@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from relabel_assets.corpus.pairs import with_texts
+from relabel_assets.corpus.pairs import of_label_queries, with_texts
 from relabel_assets.progress import Progress, silent
 
 if TYPE_CHECKING:  # they load torch
@@ -35,6 +35,13 @@ class PairTexts:
     pairs: pl.DataFrame
     queries: pl.DataFrame
     documents: pl.DataFrame
+
+    @classmethod
+    def of_label_queries(
+        cls, pairs: pl.DataFrame, queries: pl.DataFrame, documents: pl.DataFrame
+    ) -> "PairTexts":
+        """Those of `pairs` whose query only gets labels."""
+        return cls(of_label_queries(pairs.select(_PAIR), queries), queries, documents)
 
     def in_chunks(self) -> Iterator[pl.DataFrame]:
         """The pairs with their texts, in chunks of whole queries."""

@@ -12,7 +12,7 @@ import polars as pl
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.pairs import with_texts
 from relabel_assets.labeling.asked_teacher import LiveTeacher
-from relabel_assets.labeling.label_queries import PairTexts
+from relabel_assets.labeling.label_queries import PairTexts, missing, shares
 from relabel_assets.progress import Progress, renamed, silent
 from relabel_assets.teacher.estimate import Estimate
 from relabel_assets.teacher.grading.grading import label_frame
@@ -36,6 +36,20 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Need:
+    """What is still to be asked: about `n_to_ask` pairs of `n_pairs`, beside the ones `answered`.
+
+    The number is exact, whichever pairs the student chooses. The `estimate` is by the length of a sample
+    of the pairs; None where nothing is paid.
+    """
+
+    n_pairs: int
+    n_to_ask: int
+    answered: Answered
+    estimate: Estimate | None
+
+
+@dataclass(frozen=True)
 class LabelTeacher:
     """The teacher of corpus `folder`, live or recorded, asked about queries that only get labels.
 
@@ -47,7 +61,7 @@ class LabelTeacher:
     folder: CorpusFolder
 
     @property
-    def is_recorded(self) -> bool:
+    def _is_recorded(self) -> bool:
         return self.folder.teacher_kind == "recorded"
 
     @cached_property
@@ -56,7 +70,7 @@ class LabelTeacher:
 
     def answered(self, texts: PairTexts, progress: Progress = silent) -> Answered:
         """What the ledger has about the pairs of `texts`. Nothing is sent."""
-        if self.is_recorded:
+        if self._is_recorded:
             recorded = grade_recorded(texts.pairs, self._recorded, self.folder.rubric)
             closed = recorded.filter(pl.col("status") != "ok").select(_PAIR)
             return Answered(label_frame([]), 0.0, closed)
@@ -77,7 +91,7 @@ class LabelTeacher:
 
         Raises ConfigError for a budget that cannot be kept, and TeacherError where nobody can be asked.
         """
-        if self.is_recorded:
+        if self._is_recorded:
             return grade_recorded(pairs, self._recorded, self.folder.rubric)
         if pairs.is_empty():
             return label_frame([])
@@ -87,14 +101,24 @@ class LabelTeacher:
         asked = with_texts(pairs, texts.queries, texts.documents)
         return live.grade(asked, renamed(progress, "asking the teacher, pairs"))
 
-    def estimate(self, texts: PairTexts, answered: Answered, n_to_ask: int) -> Estimate | None:
-        """The cost of asking about `n_to_ask` pairs of `texts`, by the length of a sample of them.
+    def wanted(self, texts: PairTexts) -> pl.DataFrame:
+        """How many grades of each query are to be known, by `labels.ask` (see `shares`)."""
+        config = self.folder.config
+        return shares(texts.pairs, config.labels.ask, config.student.seed)
 
-        None where nothing is paid.
-        """
+    def need(self, texts: PairTexts, people: pl.DataFrame, progress: Progress = silent) -> Need:
+        """What is still to be asked about the pairs of `texts`, of which people graded `people`."""
+        answered = self.answered(texts, progress)
+        known = pl.concat([people.select(_PAIR), answered.labels.select(_PAIR)]).unique()
+        n_to_ask = int(missing(self.wanted(texts), known)["n_missing"].sum())
         open_pairs = texts.pairs.join(answered.labels, on=_PAIR, how="anti", maintain_order="left")
-        if self.is_recorded or not n_to_ask or open_pairs.is_empty():
-            return None
-        sample = open_pairs.sample(min(_SAMPLE_SIZE, open_pairs.height), seed=13, shuffle=True)
-        pairs = with_texts(sample, texts.queries, texts.documents)
-        return LiveTeacher(self.teacher, self.folder).estimate(pairs, n_to_ask)
+        estimate = None
+        if n_to_ask and not self._is_recorded:
+            sample = open_pairs.sample(min(_SAMPLE_SIZE, open_pairs.height), seed=13, shuffle=True)
+            pairs = with_texts(sample, texts.queries, texts.documents)
+            estimate = self.estimate(pairs, n_to_ask)
+        return Need(texts.pairs.height, n_to_ask, answered, estimate)
+
+    def estimate(self, sample: pl.DataFrame, n_to_ask: int) -> Estimate | None:
+        """The cost of asking about `n_to_ask` pairs that are as long as those of `sample`."""
+        return LiveTeacher(self.teacher, self.folder).estimate(sample, n_to_ask)

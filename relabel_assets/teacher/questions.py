@@ -144,17 +144,23 @@ class QueryQuestions:
 
 @dataclass(frozen=True)
 class AssumedPairs:
-    """The pairs of a corpus whose candidates are not chosen yet, for an estimate."""
+    """The pairs of a corpus whose candidates are not chosen yet, for an estimate.
+
+    The teacher grades `n_pairs`. Queries that only get labels have `n_label_pairs` besides.
+    """
 
     sample: pl.DataFrame  # pairs of an assumed query with documents
     n_pairs: int
+    n_label_pairs: int
     assumption: str  # how n_pairs and the sample were chosen, for people
 
     @classmethod
     def for_corpus(cls, folder: CorpusFolder) -> "AssumedPairs":
         """The assumed pairs of a corpus. Raises CorpusError for one without usable documents."""
         documents, candidates = folder.documents().frame, folder.config.candidates
-        n_queries, source = _n_queries(folder, documents.height)
+        provided = folder.queries().frame
+        n_label = provided.filter(pl.col("split") == "label").height
+        n_queries, source = _n_queries(folder, provided.height - n_label, documents.height)
         per_query = candidates.bm25_top_k + candidates.include_seed + candidates.random
         per_query = min(documents.height, per_query)
         sample = documents.sample(min(_SAMPLE_SIZE, documents.height), seed=candidates.seed)
@@ -163,16 +169,16 @@ class AssumedPairs:
                 "doc_id", *DOCUMENT_COLUMNS, query_id=pl.lit("q"), text=pl.lit(_ASSUMED_QUERY)
             ),
             n_queries * per_query,
+            n_label * per_query,
             f"{source} x {per_query} candidates; the length of {sample.height} documents"
             + ("; each pair asked alone" if folder.config.teacher.api == "decisions" else ""),
         )
 
 
-def _n_queries(folder: CorpusFolder, n_documents: int) -> tuple[int, str]:
-    """The number of queries that the corpus has or will get, and their source in words."""
+def _n_queries(folder: CorpusFolder, n_provided: int, n_documents: int) -> tuple[int, str]:
+    """The number of queries that teach or measure, provided or to be written, and their source in words."""
     if folder.has_queries:
-        n_queries = folder.queries().frame.height
-        return n_queries, f"{n_queries:,} queries of queries.jsonl"
+        return n_provided, f"{n_provided:,} queries of queries.jsonl"
     settings = folder.config.queries
     n_seeds = min(settings.seed_documents, n_documents)
     source = f"{n_seeds:,} seed documents x {settings.per_document} queries"

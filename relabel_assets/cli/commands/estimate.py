@@ -31,10 +31,15 @@ def estimate(corpus: CorpusOption = None) -> None:
 
 
 def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> None:
-    """Print the estimates of one corpus: of its queries, where the teacher writes them, and its grades."""
+    """Print the estimates of one corpus: of its queries, where the teacher writes them, and its grades.
+
+    Those of queries that only get labels come last.
+    """
     from relabel_assets.cli import output_teacher
+    from relabel_assets.labeling.final_labels import people_grades
+    from relabel_assets.labeling.label_teacher import LabelTeacher
     from relabel_assets.progress import working_on
-    from relabel_assets.running.candidate_pairs import candidate_pairs
+    from relabel_assets.running.candidate_pairs import candidate_pairs, label_pairs
     from relabel_assets.running.plan import stale_tables
     from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
 
@@ -54,6 +59,11 @@ def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> N
         n_pairs, assumption = assumed.n_pairs, assumed.assumption
         questions = GradingQuestions.for_corpus(folder, assumed.sample)
         grading = teacher.estimate(questions, corpus=name, n_pairs=n_pairs)
+        n_label, n_asked = (
+            assumed.n_label_pairs,
+            round(folder.config.labels.ask * assumed.n_label_pairs),
+        )
+        asking = LabelTeacher(teacher, folder).estimate(assumed.sample, n_asked)
     else:
         n_pairs, assumption = pairs.height, ""
         stale = stale_tables(
@@ -67,7 +77,13 @@ def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> N
         questions = GradingQuestions.for_corpus(folder, pairs)
         with working_on(f"{name} / grades") as progress:
             grading = teacher.estimate(questions, corpus=name, progress=progress)
+        with working_on(f"{name} / label queries") as progress:
+            people = people_grades(warehouse.read("reference_labels", name))
+            texts = label_pairs(warehouse, name)
+            need = LabelTeacher(teacher, folder).need(texts, people, progress)
+        n_label, n_asked, asking = need.n_pairs, need.n_to_ask, need.estimate
     spent_usd = teacher.ledger.spend(name).usd
     output_teacher.print_estimate(
         name, n_pairs, grading, folder.config.teacher, spent_usd, assumption
     )
+    output_teacher.print_label_estimate(name, n_label, n_asked, asking, folder.config.labels)

@@ -18,12 +18,18 @@ def requests_export(
         Path, typer.Option("--out", "-o", help="The file to write, such as requests.jsonl.")
     ],
 ) -> None:
-    """Write the unanswered grading requests to a file in OpenAI's Batch format. Sends nothing."""
+    """Write the unanswered grading requests to a file in OpenAI's Batch format. Sends nothing.
+
+    They are about all candidates of train, dev and benchmark queries, and about the pairs of label queries
+    in `asked_labels`. With `teacher: {mode: offline}`, `relabel run` chooses those and asks nobody.
+    """
+    import polars as pl
+
     from relabel_assets.cli import output_teacher
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import CorpusError
     from relabel_assets.running import runner
-    from relabel_assets.running.candidate_pairs import candidate_pairs
+    from relabel_assets.running.candidate_pairs import candidate_pairs, pairs_without_answer
     from relabel_assets.teacher.questions import GradingQuestions
 
     project, warehouse = runner.from_environment()
@@ -41,7 +47,8 @@ def requests_export(
             f"corpus {name!r} has no candidates yet. Run first: relabel run -c {name} "
             "-s +bm25_candidates"
         )
-    questions = GradingQuestions.for_corpus(folder, pairs)
+    asked = pairs_without_answer(warehouse, name)
+    questions = GradingQuestions.for_corpus(folder, pl.concat([pairs, asked]))
     written = project.teacher().export(questions, corpus=name, out=out)
     output_teacher.print_export(name, written)
 
