@@ -120,6 +120,15 @@ class StudentConfig(Settings):
             " so that these do not fool it. They are made from the training pairs."
         ),
     )
+    calibrate: Literal["teacher", "people"] = Field(
+        "teacher",
+        description=(
+            "Whose grades the student's grades are calibrated to. people: grades of people "
+            "(reference.kind: human, or reviews) of queries that teach nobody set its cut points and "
+            "probabilities. benchmark_report measures that as student@people, with people's grades of "
+            "other queries."
+        ),
+    )
     seed: int = Field(
         13, ge=0, le=MAX_SEED, description="Seed of training: fresh weights and the order of pairs."
     )

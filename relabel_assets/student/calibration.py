@@ -18,6 +18,8 @@ from scipy.special import expit
 _PRIOR_WEIGHT = 1e-3
 _MIN_STEP = 1e-3  # between two thresholds at the start of the search: its logarithm must exist
 _MIN_LIKELIHOOD = 1e-12  # its logarithm must exist
+_FAR_LOG_ODDS = 36.0  # from here on, a double cannot tell a probability from 0 or 1
+_BISECTIONS = 60  # each halves the error of a score
 _N_BINS = 10  # as is usual for reliability diagrams: bins of 10 %
 
 
@@ -41,6 +43,24 @@ class Calibration(pydantic.BaseModel):
         values = np.asarray(scores, dtype=float)[:, None]
         at_least = expit(self.slope * values - np.asarray(self.thresholds))  # (N, n_grades - 1)
         return _probs_of_grades(at_least)
+
+    def scores_at(self, expected: Sequence[float] | NDArray) -> NDArray:
+        """The score whose expected grade is each of `expected`, (N,): the reverse of grade_probs.
+
+        An expected grade that no score has, such as the greatest grade, gets a score far outside.
+
+        >>> calibration = Calibration(slope=2.0, thresholds=[0.0, 1.0])
+        >>> calibration.scores_at(expected_grades(calibration.grade_probs([-1.0, 0.3]))).round(6).tolist()
+        [-1.0, 0.3]
+        """
+        values, thresholds = np.asarray(expected, dtype=float), np.asarray(self.thresholds)
+        low = np.full(len(values), (thresholds.min() - _FAR_LOG_ODDS) / self.slope)
+        high = np.full(len(values), (thresholds.max() + _FAR_LOG_ODDS) / self.slope)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            is_below = expit(self.slope * middle[:, None] - thresholds).sum(axis=1) < values
+            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+        return (low + high) / 2
 
 
 def expected_grades(grade_probs: NDArray) -> NDArray:

@@ -18,6 +18,7 @@ from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.late_interaction.head import Head
 from relabel_assets.student.late_interaction.stuffing import StuffingGuard
+from relabel_assets.student.people_calibration import PeopleCalibration
 
 # Files and folders of a student's folder; the weights beside them are named by transformers.
 SETTINGS = "student.json"
@@ -42,6 +43,7 @@ class Settings(pydantic.BaseModel):
     n_grades: int = pydantic.Field(ge=2)
     calibration: Calibration
     cut_points: list[float]
+    people: PeopleCalibration | None = None  # with `calibrate: people` only
     head: Head | None = None  # late interaction only
     stuffing: StuffingGuard | None = None  # late interaction with `hardening` only
     token_weight: list[float] = []  # late interaction only
@@ -57,6 +59,8 @@ class Settings(pydantic.BaseModel):
     @pydantic.model_validator(mode="after")
     def _lengths_agree(self) -> "Settings":
         points = {len(self.cut_points), len(self.calibration.thresholds)}
+        if self.people:
+            points.add(len(self.people.cut_points))
         if points != {self.n_grades - 1}:
             raise ValueError("its cut points and thresholds do not fit its number of grades")
         return self
@@ -131,6 +135,12 @@ def model_card(settings: Settings, files: str) -> str:
         f"| {name} | {'-' if value is None else f'{value:.4f}'} |"
         for name, value in settings.figures.items()
     )
+    people = ""
+    if settings.people:
+        people = (
+            f"\n- Its grades are calibrated to people's: {settings.people.n_pairs} pairs of "
+            f"{settings.people.n_queries} queries that were not in training."
+        )
     return f"""---
 library_name: transformers
 tags: [relevance, {settings.architecture.replace("_", "-")}]
@@ -144,7 +154,7 @@ Grades (query, document) pairs from 0 to {settings.n_grades - 1}, as its teacher
   {settings.training_set_hash}), seed {settings.seed}. {settings.n_dev_pairs} dev pairs chose epoch
   {settings.best_epoch} (0 is the untrained base). Calibration and cut points were then fitted to all of
   them; the metrics below are of the student before any part of it was fitted to a grade of dev.
-- Files: {files} `{ADAPTER}/` is the adapter alone; `{SETTINGS}` holds calibration and cut points.
+- Files: {files} `{ADAPTER}/` is the adapter alone; `{SETTINGS}` holds calibration and cut points.{people}
 
 | dev metric, against the teacher | value |
 |---|---|

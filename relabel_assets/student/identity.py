@@ -56,14 +56,17 @@ def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
 def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
     """A short name that changes with training set, settings, base weights and recipe.
 
-    A setting that the architecture does not read is none of it.
+    A setting that the architecture does not read is none of it. Nor is `calibrate`: people_id has
+    people's grades.
 
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> ids = {student_id("set", StudentConfig(epochs=n), default_rubric()) for n in (1, 1, 2)}
     >>> [len(ids), len(ids.pop())]
     [2, 16]
     """
-    unread = set() if architecture(config.architecture).reads_rubric else {"prompt"}
+    unread = {"calibrate"}
+    if not architecture(config.architecture).reads_rubric:
+        unread.add("prompt")
     parts = [
         set_hash,
         config.model_dump(mode="json", exclude=unread),
@@ -72,3 +75,15 @@ def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
         RECIPE_VERSION,
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def people_id(model_id: str, pairs: pl.DataFrame) -> str:
+    """A short name of the student `model_id`, calibrated to people's grades of `pairs` (people_pairs).
+
+    >>> document = dict.fromkeys(DOCUMENT_COLUMNS) | {"title": "Leave"}
+    >>> pairs = pl.DataFrame([{"query_id": "q1", "doc_id": "d1", "text": "leave", **document, "grade": 3}])
+    >>> len({people_id("4f1c", pairs), people_id("4f1c", pairs.with_columns(grade=2))})
+    2
+    """
+    digest = training_set_hash(pairs.with_columns(split=pl.lit("people")))
+    return hashlib.sha256(f"{model_id} {digest}".encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ What belongs here: turning scores into grades. What does not: how an architectur
 (architectures.py) and training (train.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.cascade.known_grades import ScoredPairs, rows_by_query
 from relabel_assets.student.folder import not_a_student, read_settings
 from relabel_assets.student.grader import EvidenceGrader, Grader
+from relabel_assets.student.people_calibration import PeopleCalibration, ToPeople
 from relabel_assets.student.vectors.store import VectorStore
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
@@ -35,13 +37,15 @@ class Labeler:
     """A grader with its calibration, which gives grade probabilities, and its cut points.
 
     The cut points, `points`, turn the expected grade into a grade. `cascade` grades pairs of a query
-    some of whose grades are known; only a trained late-interaction student has one.
+    some of whose grades are known; only a trained late-interaction student has one. With `people`, it
+    grades as people do: `calibration` and `points` are still those of its teacher.
     """
 
     grader: Grader
     calibration: Calibration
     points: list[float]
     cascade: Cascade | None = None
+    people: PeopleCalibration | None = None
 
     @classmethod
     def load(cls, folder: Path | str, *, store: VectorStore | None = None) -> "Labeler":
@@ -60,7 +64,13 @@ class Labeler:
         made = architecture(settings.architecture)
         try:
             grader = made.load(folder, settings)
-            labeler = cls(grader, settings.calibration, settings.cut_points, settings.cascade)
+            labeler = cls(
+                grader,
+                settings.calibration,
+                settings.cut_points,
+                settings.cascade,
+                settings.people,
+            )
             if not np.isfinite(grader.scores(_with_all_columns(pl.DataFrame(_TRIAL)))).all():
                 raise ValueError("its score of a pair is no number")
         except RelabelError:
@@ -104,14 +114,26 @@ class Labeler:
         >>> student.grade(pairs)["grade"].to_list()
         [3, 0]
         """
-        pairs = _without_hidden_text(_with_all_columns(pairs))
-        probs = self._grade_probs(self.grader.scores(pairs, progress))
-        expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
-        return pairs.select("query_id", "doc_id").with_columns(
-            grade=pl.Series(grades_from(expected, self.points), dtype=pl.Int64),
-            expected_grade=pl.Series(expected, dtype=pl.Float64),
-            grade_probs=pl.Series(probs.tolist(), dtype=pl.List(pl.Float64)),
-        )
+        pairs = _with_all_columns(pairs)
+        scores = self.scores(pairs, progress=progress)
+        calibration, points = self.calibration, self.points
+        if self.people:
+            calibration, points = self.people.calibration, self.people.cut_points
+        return graded(pairs.select("query_id", "doc_id"), scores, calibration, points)
+
+    def scores(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> NDArray:
+        """The score of each row of `pairs`, (N,), as for `grade`; to be calibrated.
+
+        >>> Labeler.load("models/people").scores(pairs)  # doctest: +SKIP
+        """
+        return self.grader.scores(_without_hidden_text(_with_all_columns(pairs)), progress)
+
+    def as_taught(self) -> "Labeler":
+        """The same student with its teacher's calibration, whether or not it has people's.
+
+        >>> Labeler.load("models/people").as_taught().grade(pairs)  # doctest: +SKIP
+        """
+        return replace(self, people=None)
 
     def score(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> ScoredPairs:
         """`pairs`, as for `grade`, scored for a cascade: to be graded with any known grades.
@@ -126,9 +148,10 @@ class Labeler:
         return ScoredPairs(
             keys=pairs.select("query_id", "doc_id"),
             rows=rows_by_query(pairs["query_id"]),
-            grade_probs=self._grade_probs(scores),
+            grade_probs=_grade_probs(self.calibration, scores),
             evidence=evidence,
             cascade=cascade,
+            to_people=ToPeople(self.calibration, self.people) if self.people else None,
         )
 
     def stages(self) -> tuple[EvidenceGrader, Cascade]:
@@ -140,12 +163,31 @@ class Labeler:
             )
         return self.grader, self.cascade
 
-    def _grade_probs(self, scores: NDArray) -> NDArray:
-        """The probability of each grade, (N, n_grades).
 
-        Rounding may put a difference of probabilities just outside its range.
-        """
-        return np.clip(self.calibration.grade_probs(scores), 0, 1)
+def graded(
+    pairs: pl.DataFrame, scores: NDArray, calibration: Calibration, points: Sequence[float]
+) -> pl.DataFrame:
+    """`pairs` with the grade, expected_grade and grade_probs of their `scores` (N,).
+
+    >>> calibration, pairs = Calibration(slope=1.0, thresholds=[0.0]), pl.DataFrame({"doc_id": ["d1", "d2"]})
+    >>> graded(pairs, np.array([-1.0, 1.0]), calibration, [0.5])["grade"].to_list()
+    [0, 1]
+    """
+    probs = _grade_probs(calibration, scores)
+    expected = np.clip(expected_grades(probs), 0, probs.shape[1] - 1)
+    return pairs.with_columns(
+        grade=pl.Series(grades_from(expected, points), dtype=pl.Int64),
+        expected_grade=pl.Series(expected, dtype=pl.Float64),
+        grade_probs=pl.Series(probs.tolist(), dtype=pl.List(pl.Float64)),
+    )
+
+
+def _grade_probs(calibration: Calibration, scores: NDArray) -> NDArray:
+    """The probability of each grade, (N, n_grades).
+
+    Rounding may put a difference of probabilities just outside its range.
+    """
+    return np.clip(calibration.grade_probs(scores), 0, 1)
 
 
 def _with_all_columns(pairs: pl.DataFrame) -> pl.DataFrame:

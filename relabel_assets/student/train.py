@@ -5,6 +5,7 @@ how an architecture is trained (architectures.py) and how pairs are chosen (corp
 Imported only where a model is needed: it loads torch.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -32,10 +33,11 @@ from relabel_assets.student.calibration import (
 )
 from relabel_assets.student.cascade.cascade import Cascade, fit_cascade
 from relabel_assets.student.cascade.known_grades import query_pairs, rows_by_query
-from relabel_assets.student.folder import SETTINGS, Settings, model_card
+from relabel_assets.student.folder import SETTINGS, Settings, model_card, read_settings
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
-from relabel_assets.student.identity import student_id, training_set_hash
-from relabel_assets.student.labeler import calibrate
+from relabel_assets.student.identity import people_id, student_id, training_set_hash
+from relabel_assets.student.labeler import Labeler, calibrate
+from relabel_assets.student.people_calibration import PeopleGrades, fit_to_people
 from relabel_assets.student.sample import corpus_sample
 from relabel_assets.student.stuffed_documents import stuffed_pairs
 from relabel_assets.student.training.epochs import Epoch, best_epoch
@@ -121,6 +123,51 @@ def train_student(
     return TrainedStudent(saved_settings, trained.history, curve, time.monotonic() - started)
 
 
+def calibrate_to_people(
+    trained: Path,
+    pairs: pl.DataFrame,
+    *,
+    folder: Path,
+    store: VectorStore | None = None,
+    progress: Progress = silent,
+) -> TrainedStudent:
+    """Save in `folder` the student of the folder `trained`, calibrated to people's grades of `pairs`.
+
+    `pairs` has the columns of people_pairs. The two folders share their large files where the disk
+    allows it. Raises StudentError where `trained` is no student.
+
+    >>> calibrate_to_people(Path("models/none"), pl.DataFrame(), folder=Path("models/people"))
+    Traceback (most recent call last):
+    relabel_assets.errors.StudentError: models/none is not a student: student.json cannot be read ...
+    """
+    started = time.monotonic()
+    settings = read_settings(trained)
+    scores = Labeler.load(trained, store=store).scores(pairs, progress=progress)
+    grades = pairs["grade"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    people = PeopleGrades(scores, grades, pairs["query_id"].to_list())
+    saved = settings.model_copy(
+        update={
+            "model_id": people_id(settings.model_id, pairs),
+            "people": fit_to_people(people, settings.calibration),
+        }
+    )
+    half = folder.with_name(f".{folder.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(trained, half, copy_function=_linked)
+    for name in ("README.md", SETTINGS):  # else the trained student's own would be written over
+        (half / name).unlink(missing_ok=True)
+    _finish(half, saved, folder)
+    return TrainedStudent(saved, (), [], time.monotonic() - started)
+
+
+def _linked(source: str, target: str) -> None:
+    """A hard link, or a copy on a disk that has none."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def _train(
     pairs: pl.DataFrame,
     is_train: pl.Series,
@@ -202,9 +249,14 @@ def _save(grader: Grader, settings: dict[str, Any], folder: Path) -> Settings:
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
     saved = Settings(**settings, **grader.save(half))
+    _finish(half, saved, folder)
+    return saved
+
+
+def _finish(half: Path, saved: Settings, folder: Path) -> None:
+    """Write the settings and the card into the folder `half`, and rename it to `folder`."""
     card = model_card(saved, architecture(saved.architecture).files)
     (half / "README.md").write_text(card, encoding="utf-8")
     (half / SETTINGS).write_text(saved.model_dump_json(indent=1), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     half.replace(folder)
-    return saved

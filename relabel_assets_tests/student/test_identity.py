@@ -8,7 +8,7 @@ import pytest
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric, default_rubric
 from relabel_assets.student import identity
-from relabel_assets.student.identity import rubric_read, student_id, training_set_hash
+from relabel_assets.student.identity import people_id, rubric_read, student_id, training_set_hash
 from relabel_assets_tests.student.tiny_models import pairs
 
 RUBRIC = default_rubric()
@@ -69,7 +69,7 @@ def test_decoders_depend_on_the_words_of_the_rubric() -> None:
     assert rubric_read(config, RUBRIC) != rubric_read(config, reworded())
 
 
-def test_every_setting_changes_the_id() -> None:
+def test_every_setting_of_a_training_changes_the_id() -> None:
     changed: dict[str, Any] = {
         "preset": "minilm",
         "base_model": "other",
@@ -83,7 +83,7 @@ def test_every_setting_changes_the_id() -> None:
         "hardening": False,
         "seed": 1,
     }
-    assert set(changed) == set(StudentConfig.model_fields)
+    assert set(changed) == set(StudentConfig.model_fields) - {"calibrate"}
     decoder = {"architecture": "decoder"}  # which reads the prompt too
     configs = [StudentConfig(**decoder | {name: changed[name]}) for name in changed]
     configs.append(StudentConfig(**decoder))
@@ -96,3 +96,19 @@ def test_a_prompt_that_is_not_read_leaves_the_id_as_it_is(architecture: str) -> 
         StudentConfig(architecture=architecture, prompt=name) for name in ("rubric", "short")
     ]
     assert len({student_id("set", config, RUBRIC) for config in configs}) == 1
+
+
+def test_who_calibrates_leaves_the_id_of_the_training_as_it_is() -> None:
+    configs = [StudentConfig(calibrate=name) for name in ("teacher", "people")]
+    assert len({student_id("set", config, RUBRIC) for config in configs}) == 1
+
+
+def test_a_grade_and_a_text_that_people_saw_change_the_id_of_their_student() -> None:
+    texts = dict.fromkeys(("title", "author", "path", "updated_at", "doc_type"), "a")
+    pair = {"query_id": "q", "doc_id": "d", "text": "leave", "body": "b", "grade": 3, **texts}
+    changed = [pair, pair | {"grade": 2}, pair | {"grade": None}, pair | {"body": "c"}]
+    ids = {
+        people_id("model", pl.DataFrame([pair], schema_overrides={"grade": pl.Int64}))
+        for pair in changed
+    }
+    assert len(ids | {people_id("other", pl.DataFrame([pair]))}) == 5

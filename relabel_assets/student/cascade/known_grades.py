@@ -11,18 +11,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from relabel_assets.benchmark.cut_points import grades_from
+from relabel_assets.student.calibration import expected_grades
 from relabel_assets.student.cascade.asking import choose_pairs, pairs_to_ask
 from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.cascade.residual_process import QueryPairs
 from relabel_assets.student.grader import PairEvidence
+from relabel_assets.student.people_calibration import ToPeople
 
 
 @dataclass(frozen=True)
 class ScoredPairs:
     """N pairs of Q queries: `keys` has their query_id and doc_id, `rows` the rows of each query.
 
-    `grade_probs` (N, n_grades) are the student's own. A query has all of its pairs here: what is known of
-    one that is elsewhere is not used.
+    `grade_probs` (N, n_grades) are the student's own, as its teacher calibrated it. A query has all of its
+    pairs here: what is known of one that is elsewhere is not used. With `to_people`, grades are those that
+    people are expected to give.
     """
 
     keys: pl.DataFrame
@@ -30,12 +34,16 @@ class ScoredPairs:
     grade_probs: NDArray
     evidence: PairEvidence
     cascade: Cascade
+    to_people: ToPeople | None = None
 
     def to_ask(self, share: float, seed: int) -> pl.Series:
         """Whether to ask about each pair, (N,): `share` of the pairs of each query, rounded."""
         nothing = pl.Series([None] * self.keys.height, dtype=pl.Int64)
-        counts = pairs_to_ask([len(rows) for rows in self.rows], share, seed)
-        return self.choose(counts, nothing, nothing.is_not_null())
+        return self.choose(self.counts(share, seed), nothing, nothing.is_not_null())
+
+    def counts(self, share: float, seed: int) -> NDArray:
+        """How many pairs of each query to ask about, (Q,): `share` of them, rounded."""
+        return pairs_to_ask([len(rows) for rows in self.rows], share, seed)
 
     def choose(
         self, counts: Sequence[int] | NDArray, known: pl.Series, is_closed: pl.Series
@@ -80,6 +88,10 @@ class ScoredPairs:
             )
             grades[rows], expected[rows] = graded.grade, graded.expected_grade
             probs[rows], n_known[rows] = graded.grade_probs, len(of_query)
+        if self.to_people:
+            probs = self.to_people.probs(expected)
+            expected = expected_grades(probs)
+            grades = grades_from(expected, self.to_people.people.cut_points)
         return self.keys.with_columns(
             grade=pl.Series(np.where(is_known, values, grades), dtype=pl.Int64),
             expected_grade=pl.Series(expected, dtype=pl.Float64),
