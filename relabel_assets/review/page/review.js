@@ -72,7 +72,7 @@ async function send(id, text, what) {
     const { isConflict, answer } = await untilAnswered(post, remark);
     const { query_id, doc_id } = JSON.parse(text);
     drafts.delete(`${query_id} ${doc_id}`);
-    show(answer, isConflict ? answer.error : `Saved: ${what}.`);
+    show(answer, isConflict ? "" : `Saved: ${what}.`);
     if (isConflict) showAlert(`Not saved: ${what}. ${answer.error}`);
     if (tabs) tabs.postMessage("changed");
   } catch (error) {
@@ -110,7 +110,7 @@ function forget(id) {
 
 function describe(action, grade) {
   if (action === "grade") return `${grade} (${start.grades[grade].name})`;
-  return action === "skip" ? "skipped" : "undone";
+  return action === "skip" ? "skipped" : "the last one is undone";
 }
 
 // Going to a pair
@@ -276,7 +276,7 @@ function showAlert(text, retry) {
 function setBusy(busy) {
   isBusy = busy;
   for (const button of byId("controls").querySelectorAll("button")) {
-    if (button.id !== "help-button") button.disabled = busy;
+    if (button.id !== "help-button" && button.id !== "rubric-button") button.disabled = busy;
   }
   if (!busy && shown) {
     byId("undo").disabled = !shown.last;
@@ -303,6 +303,10 @@ function leaveNote() {
   byId("query").focus({ preventScroll: true });
 }
 
+function showRubric() {
+  byId("rubric").open = !byId("rubric").open;
+}
+
 // Keys
 
 function onKey(event) {
@@ -320,6 +324,7 @@ function onKey(event) {
 }
 
 function actionOf(key) {
+  if (key === "r") return showRubric;
   if (key === "?") return () => byId("help").showModal();
   if (key === "u") return () => act("undo", shown.last);
   if (key === "ArrowLeft") return previous;
@@ -354,6 +359,7 @@ function prepare() {
     undo: () => act("undo", shown.last),
     "finished-undo": () => act("undo", shown.last),
     "note-button": () => (byId("note-box").hidden ? writeNote() : leaveNote()),
+    "rubric-button": showRubric,
     "help-button": () => byId("help").showModal(),
     "show-all": showAll,
     again: () => {
