@@ -16,6 +16,7 @@ from relabel_assets.assets.seed_docs import seed_docs
 from relabel_assets.assets.student_labels import student_labels
 from relabel_assets.assets.student_model import student_model
 from relabel_assets.assets.synthetic_queries import synthetic_queries
+from relabel_assets.assets.system_rankings import system_rankings
 from relabel_assets.assets.teacher_labels import teacher_labels
 from relabel_assets.graph.automation import BACKFILL_POLICIES, JOBS, schedules, sensors
 from relabel_assets.graph.checks import CHECKS
@@ -37,6 +38,7 @@ ASSETS = [
     student_labels,
     final_labels,
     benchmark_report,
+    system_rankings,
 ]
 
 _EITHER = dg.multi_or_in_process_executor

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from relabel_assets.cli.commands import (
     corpora,
     estimate,
+    evaluate,
     label,
     ledger,
     metrics,
@@ -61,6 +62,7 @@ app.command()(run.plan)
 app.command()(run.report)
 app.command()(sql.sql)
 app.command()(label.label)
+app.command()(evaluate.evaluate)
 app.add_typer(corpora.app, name="corpora")
 app.command()(estimate.estimate)
 app.command()(ledger.ledger)

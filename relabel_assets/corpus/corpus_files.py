@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from relabel_assets.corpus import documents
 from relabel_assets.corpus.rows import json_objects
+from relabel_assets.corpus.runs.run_files import is_run
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.intake.csv_rows import csv_rows
 from relabel_assets.intake.input_limits import (
@@ -151,8 +152,8 @@ class CorpusFiles:
     def fingerprint(self, part: str) -> str:
         """SHA-256 of the names and contents of the files of one `part`.
 
-        Parts: documents, queries, teacher_labels, reference_labels, reviews (with their samples), samples
-        and everything.
+        Parts: documents, queries, teacher_labels, reference_labels, reviews (with their samples), samples,
+        runs and everything.
         """
         is_part = {
             "documents": lambda file: file.startswith("documents/") or file in DOCUMENT_FILES,
@@ -161,6 +162,7 @@ class CorpusFiles:
             "reference_labels": lambda file: file == "reference_labels.qrels" or is_beir(file),
             "reviews": lambda file: file.startswith("reviews/") and file.endswith(".jsonl"),
             "samples": lambda file: file.startswith("reviews/samples/") and file.endswith(".jsonl"),
+            "runs": lambda file: is_run(file) or file == "runs/systems.yaml",
             "everything": lambda file: True,
         }[part]
         digest = hashlib.sha256()

@@ -13,6 +13,8 @@ from pathlib import Path
 from relabel_assets.corpus import grades, queries
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.rows import ReadRows
+from relabel_assets.corpus.runs.run_files import FOLDER, with_known_queries
+from relabel_assets.corpus.runs.system_files import systems_of_corpus
 from relabel_assets.errors import CorpusError, Problem
 from relabel_assets.intake.one_input import costs_itself, reason_of
 from relabel_assets.intake.text import one_line
@@ -96,6 +98,11 @@ class Corpora:
             if reference is not None:
                 file = "reference_labels.qrels"
                 reference = grades.with_known_pairs(reference, *ids, file=file)
+        with costs_itself(problems, FOLDER):
+            runs = systems_of_corpus(folder, progress).runs
+            if documents is not None and provided is not None and folder.has_queries:
+                runs = with_known_queries(runs, *ids)
+            problems += runs.problems
         for rows in (documents, provided, recorded, reference):
             problems += [] if rows is None else rows.problems
         if (

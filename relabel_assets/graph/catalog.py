@@ -44,6 +44,8 @@ _ADVICE = {
     'the student knew. `relabel sql "select labeler, count(*) from final_labels group by all"`.',
     "benchmark_report": "[The report of each corpus](/reports/) is a page with plots. `relabel report` "
     "prints its figures.",
+    "system_rankings": "Put TREC run files in `runs/` of the corpus folder: `NAME.run`. `relabel evaluate` "
+    "ranks runs from elsewhere.",
 }
 # A table, and the text of the link to it.
 _LINKS = {

@@ -19,6 +19,7 @@ from relabel_assets.tables.schemas import (
     SyntheticQueries,
     TeacherLabels,
 )
+from relabel_assets.tables.systems import SystemRankings
 from relabel_assets.tables.table import Reference, Table
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
@@ -89,11 +90,16 @@ TABLES: dict[str, Table] = {
             "trained student",
             "The students trained on the teacher's grades; one is current.",
             StudentModel,
-            reads=("seed_docs", "synthetic_queries", "teacher_labels"),
+            reads=("seed_docs", "synthetic_queries", "reference_labels", "teacher_labels"),
             derived=(
                 (
                     ("model_id", "training_set_hash", "cut_points"),
-                    (*_TEXTS, "synthetic_queries.split", "teacher_labels.grade"),
+                    (
+                        *_TEXTS,
+                        "synthetic_queries.split",
+                        "teacher_labels.grade",
+                        "reference_labels.grade",  # with `calibrate: people`
+                    ),
                 ),
             ),
         ),
@@ -183,6 +189,36 @@ TABLES: dict[str, Table] = {
                         "bm25_candidates.bm25_score",
                     ),
                 ),
+            ),
+        ),
+        Table(
+            "system_rankings",
+            "system, measure and labeler",
+            "The systems whose runs are in the corpus folder, ranked by the grades of each labeler, with "
+            "95 % intervals; systems that a labeler may favour are marked.",
+            SystemRankings,
+            reads=(
+                "seed_docs",
+                "synthetic_queries",
+                "reference_labels",
+                "teacher_labels",
+                "student_model",
+                "asked_labels",
+                "student_labels",
+                "final_labels",
+            ),
+            derived=(
+                (
+                    ("value", "ci_low", "ci_high", "rank"),
+                    (
+                        "final_labels.expected_grade",
+                        "student_labels.expected_grade",
+                        "teacher_labels.grade",
+                        "asked_labels.grade",
+                        "reference_labels.grade",
+                    ),
+                ),
+                (("is_related", "related_because"), ("student_model.base_model",)),
             ),
         ),
     )

@@ -1,0 +1,1 @@
+"""Systems ranked by the labels of a corpus."""
