@@ -1,10 +1,11 @@
 """What the commands of `relabel review` print.
 
-What belongs here: the address of the page, and tables of assessors. What does not: other commands'
+What belongs here: samples, the address of the page, and tables of assessors. What does not: other commands'
 output (output.py), and what is counted (review/).
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
 
@@ -13,10 +14,13 @@ from relabel_assets.cli.output import print_problems
 from relabel_assets.cli.output_tables import print_table
 from relabel_assets.errors import Problem
 from relabel_assets.plural import counted
-from relabel_assets.review.desk import Progress
-from relabel_assets.review.pairs import PairsToReview
-from relabel_assets.review.serving import Address
+from relabel_assets.review.draws.draw import Draw
+from relabel_assets.review.page.desk import Progress
+from relabel_assets.review.page.serving import Address
+from relabel_assets.review.pairs_to_review import PairsToReview
 
+# Not measured here: what a person takes for a pair with a document of a page, at first.
+_SECONDS_A_PAIR = 20
 _COLUMNS = ("assessor", "graded", "skipped", "left", "seconds a pair", "last review (UTC)")
 
 
@@ -68,3 +72,37 @@ def _cells(progress: Progress) -> tuple[str, ...]:
         "" if seconds is None else f"{seconds:.1f}",
         "" if last is None else f"{last:%Y-%m-%d %H:%M}",
     )
+
+
+def print_draw(corpus: str, draw: Draw) -> None:
+    """Print the strata of a sample, what a draw changed, and what comes next."""
+    rows = [
+        (stratum, f"{n_stratum:,}", f"{n_drawn:,}", f"{chance:.3g}")
+        for stratum, n_stratum, n_drawn, chance in draw.strata.iter_rows()
+    ]
+    title = f"{corpus}: {counted(draw.n_drawn, 'pair')} of {draw.n_pool:,}, drawn by {draw.by}"
+    print_table(("stratum", "pool", "drawn", "chance"), rows, title=title)
+    for line in _changes(draw):
+        OUT.print(line, highlight=False)
+    minutes = math.ceil(draw.n_drawn * _SECONDS_A_PAIR / 60)
+    OUT.print(
+        f"One person needs about {counted(minutes, 'minute')}, at {_SECONDS_A_PAIR} s a pair (assumed).\n"
+        f"Next: relabel review serve -c {corpus} --open",
+        highlight=False,
+    )
+
+
+def _changes(draw: Draw) -> Iterator[str]:
+    """A line for each thing that a draw changed, or that it could not do."""
+    if draw.n_joined:
+        yield f"{counted(draw.n_joined, 'pair')} joined the pool since the last draw."
+    if draw.n_left:
+        yield f"{counted(draw.n_left, 'pair')} left the pool since the last draw."
+    if not draw.n_new:
+        yield "Nothing new was drawn: the sample has its size. Draw more with --more."
+    elif draw.n_new < draw.n_drawn:
+        yield f"{counted(draw.n_new, 'pair')} drawn now; those of earlier draws stay."
+    if draw.n_drawn == draw.n_pool:
+        yield "The whole pool is in the sample."
+    elif draw.n_new and draw.by == "pair" and draw.n_drawn > draw.n_wanted:
+        yield f"More than {draw.n_wanted:,}, because every stratum has two pairs at least."

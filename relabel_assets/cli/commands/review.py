@@ -1,16 +1,19 @@
-"""Grades by people: `relabel review serve`, `relabel review status`."""
+"""Grades by people: `relabel review serve`, `relabel review status`, and the group of the others."""
 
 import webbrowser
 from typing import Annotated
 
 import typer
 
+from relabel_assets.cli.commands.review_sample import sample
 from relabel_assets.cli.options import CorpusOption
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Have people grade pairs, blind: draw a sample, serve the page, see how far they are.",
 )
+
+app.command()(sample)
 
 _OneCorpus = Annotated[str, typer.Option("--corpus", "-c", help="The corpus.")]
 _PORT = 8765
@@ -63,10 +66,10 @@ def serve(
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import ConfigError
     from relabel_assets.intake.one_input import SetAside
-    from relabel_assets.review.desk import progress_of_all
-    from relabel_assets.review.pairs import pairs_to_review
+    from relabel_assets.review.page.desk import progress_of_all
+    from relabel_assets.review.pairs_to_review import pairs_to_review
     from relabel_assets.review.review import assessor_name
-    from relabel_assets.review.serving import Address, serve_review
+    from relabel_assets.review.page.serving import Address, serve_review
     from relabel_assets.running import runner
 
     try:
@@ -108,8 +111,8 @@ def status(corpus: CorpusOption = None) -> None:
     from relabel_assets.cli import output_review
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.cli.options import chosen_corpora
-    from relabel_assets.review.desk import progress_of_all
-    from relabel_assets.review.pairs import pairs_to_review
+    from relabel_assets.review.page.desk import progress_of_all
+    from relabel_assets.review.pairs_to_review import pairs_to_review
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()

@@ -27,6 +27,7 @@ class Draw:
     strata: pl.DataFrame
     by: str
     n_pool: int
+    n_wanted: int
     n_drawn: int
     n_new: int  # pairs drawn now
     n_joined: int  # pairs that joined the pool after an earlier draw
@@ -73,11 +74,12 @@ def _draw(reviews: Path, pool: pl.DataFrame, n: int, more: int | None, by: str |
             f"joined. Leave --by out, or move that folder away and draw again: grades are kept."
         )
     present = before.filter("is_drawn").join(pool, on=_PAIR, how="semi")
+    n_wanted = n if more is None else present.height + more
     draw_of = draw_pairs if design == "pair" else draw_queries
     after = draw_of(
         before,
         pool,
-        n=n if more is None else present.height + more,
+        n=n_wanted,
         drawn_at=datetime.now(UTC).isoformat(timespec="seconds"),
         draw=last_draw(reviews) + 1,
     ).sort(_PAIR)
@@ -87,6 +89,7 @@ def _draw(reviews: Path, pool: pl.DataFrame, n: int, more: int | None, by: str |
         strata=strata_table(after),
         by=design,
         n_pool=after.height,
+        n_wanted=n_wanted,
         n_drawn=drawn.height,
         n_new=drawn.height - present.height,
         n_joined=after.join(before, on=_PAIR, how="anti").height if before.height else 0,
