@@ -22,9 +22,9 @@ from relabel_assets.corpus.rows import (
 )
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.review.log import ReviewLog
-from relabel_assets.review.pairs import PairsToReview, in_order_of
+from relabel_assets.review.page.shown_text import end_of_piece, marked, neutral
+from relabel_assets.review.pairs_to_review import PairsToReview, in_order_of
 from relabel_assets.review.review import ACTIONS, Review
-from relabel_assets.review.shown_text import end_of_piece, marked, neutral
 from relabel_assets.review.standing import Pair
 from relabel_assets.review.store import append_review
 from relabel_assets.tables.vocabulary import DOCUMENT_METADATA

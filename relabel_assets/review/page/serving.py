@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.one_input import reason_of
 from relabel_assets.intake.text import shown
-from relabel_assets.review.pairs import PairsToReview
+from relabel_assets.review.pairs_to_review import PairsToReview
 
 # A grade that is being written takes milliseconds. The command's supervisor waits 2.8 s.
 _SECONDS_TO_END = 1
@@ -44,8 +44,8 @@ def serve_review(
     """
     import uvicorn
 
-    from relabel_assets.review.guard import Guard
-    from relabel_assets.review.server import ReviewServer
+    from relabel_assets.review.page.guard import Guard
+    from relabel_assets.review.page.server import ReviewServer
 
     with listening(host, ports) as opened:
         port = opened.getsockname()[1]

@@ -17,11 +17,11 @@ from starlette.routing import Route
 from relabel_assets.errors import CorpusError
 from relabel_assets.intake.json_text import BadJson, parse_json
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.review.desk import Conflict, Desk
 from relabel_assets.review.log import ReviewLog
-from relabel_assets.review.pairs import PairsToReview
+from relabel_assets.review.page.desk import Conflict, Desk
+from relabel_assets.review.page.shown_text import neutral
+from relabel_assets.review.pairs_to_review import PairsToReview
 from relabel_assets.review.review import assessor_name
-from relabel_assets.review.shown_text import neutral
 
 _FILES = {
     "": ("index.html", "text/html"),
@@ -113,7 +113,7 @@ def _file(request: Request) -> Response:
     if file is None:
         return JSONResponse({"error": "there is no such page"}, 404)
     name, media_type = file
-    content = (resources.files("relabel_assets") / "review" / "page" / name).read_bytes()
+    content = (resources.files("relabel_assets") / "review" / "page" / "files" / name).read_bytes()
     return Response(content, media_type=media_type)
 
 

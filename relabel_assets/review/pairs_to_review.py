@@ -1,7 +1,7 @@
 """The pairs of a corpus that people are asked about, with their texts.
 
 What belongs here: joining the sample to the warehouse's texts, and the order of each assessor. What does
-not: the draw (sampling.py), and what a browser gets of a text (shown_text.py).
+not: the draw (draws/), and what a browser gets of a text (page/shown_text.py).
 
 No grade, rank, score or stratum is read here, so that the page cannot show one.
 """

@@ -1,0 +1,1 @@
+"""The page where people grade: its rules, its server, and its files in files/."""
