@@ -201,6 +201,10 @@ def folder(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             f"# {subject.title()}\n" + f"Rules on {subject}. " * 9
         )
     write_pairs(folder / "pairs.parquet")
+    (folder / "runs").mkdir()
+    for system, doc_ids in {"bm25": ("d0", "d1"), "dense": ("d1", "d0")}.items():
+        lines = [f"q00 Q0 {doc_id} {rank} {-rank} t" for rank, doc_id in enumerate(doc_ids, 1)]
+        (folder / "runs" / f"{system}.run").write_text("\n".join(lines))
     server = TeacherServer()
     server.behave = writes_queries
     with pytest.MonkeyPatch.context() as patch, server.running():
