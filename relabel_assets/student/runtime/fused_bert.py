@@ -10,10 +10,13 @@ operator for them, and torch.compile needs a C++ compiler on every machine that 
 (docs/labeling.md): 1.3 to 1.5 times as many tokens a second in bf16, 1.03 to 1.2 times in fp32.
 
 pyproject.toml pins torch below its next minor version. runtime/test_fused_bert.py compares every
-layer with transformers' own, so it fails if a new torch changes the operators.
+layer with transformers' own, so it fails if a new torch changes the operators. On a user's machine a
+layer is compared before it is first used (fused_check.py).
 """
 
 import platform
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,17 +25,21 @@ from transformers.models.bert.modeling_bert import BertLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLayer
 
+from relabel_assets.student.runtime.fused_check import is_exact
+
 _LAYERS = (BertLayer, RobertaLayer, XLMRobertaLayer)  # the same layer under three names
 # oneDNN chooses the weights' layout for this many tokens. Not measured: any other number works too.
 _PACKED_FOR_ROWS = 2048
 
 
-def can_fuse(model: Any) -> bool:
-    """Whether `model` has layers of the BERT family with exact GELU, on an x86 CPU.
+def can_fuse(model: Any, dtype: torch.dtype) -> bool:
+    """Whether `model` has layers of the BERT family with exact GELU, on an x86 CPU that fuses them rightly.
+
+    The first model of its sizes and `dtype` in a process is checked (fused_check.py).
 
     >>> from transformers import BertConfig, BertModel
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
-    >>> can_fuse(BertModel(BertConfig(**small, hidden_act="relu")))
+    >>> can_fuse(BertModel(BertConfig(**small, hidden_act="relu")), torch.float32)
     False
     """
     is_x86 = platform.machine() in ("x86_64", "AMD64")
@@ -42,8 +49,31 @@ def can_fuse(model: Any) -> bool:
     is_exact_gelu = getattr(config, "hidden_act", None) == "gelu"
     is_encoder = not getattr(config, "is_decoder", False)
     is_on_cpu = next(model.parameters()).device.type == "cpu"
-    has_layers = any(isinstance(module, _LAYERS) for module in model.modules())
-    return is_exact_gelu and is_encoder and is_on_cpu and has_layers
+    layer = next((module for module in model.modules() if isinstance(module, _LAYERS)), None)
+    if layer is None or not (is_exact_gelu and is_encoder and is_on_cpu):
+        return False
+    sizes = (config.hidden_size, config.num_attention_heads, config.intermediate_size)
+    classes: tuple[Any, Any] = (type(layer), type(config))
+    return _is_exact(*classes, *sizes, dtype)
+
+
+@cache
+def _is_exact(
+    layer: type[nn.Module],
+    config: Callable[..., Any],
+    hidden_size: int,
+    num_attention_heads: int,
+    intermediate_size: int,
+    dtype: torch.dtype,
+) -> bool:
+    """Whether fused layers of these sizes are exact here. The check is made once a process."""
+    settings = config(
+        hidden_size=hidden_size,
+        num_attention_heads=num_attention_heads,
+        intermediate_size=intermediate_size,
+        attn_implementation="sdpa",
+    )
+    return is_exact(layer, settings, FusedLayer, dtype)
 
 
 def fuse(model: Any) -> None:
@@ -52,7 +82,7 @@ def fuse(model: Any) -> None:
     >>> from transformers import BertConfig, BertModel
     >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
     >>> model = BertModel(BertConfig(**small))
-    >>> fits = can_fuse(model)
+    >>> fits = can_fuse(model, torch.float32)
     >>> if fits:
     ...     fuse(model)
     >>> isinstance(model.encoder.layer[0], FusedLayer) == fits

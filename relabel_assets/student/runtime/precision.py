@@ -108,7 +108,7 @@ class InferenceCopy:
 
     def __call__(self, model: Any) -> Any:
         is_rounded = self.dtype != torch.float32 and next(model.parameters()).dtype != self.dtype
-        is_fused = can_fuse(model)
+        is_fused = can_fuse(model, self.dtype)
         if not is_rounded and not is_fused:
             return model
         state = (id(model), weights_version(model))

@@ -73,7 +73,7 @@ def _identity(encoder: Encoder) -> str | None:
         "special": [encoder.tokenizer.pad_token_id, *encoder.tokenizer.all_special_ids],
         "max_length": encoder.max_length,
         "dtype": str(encoder.inference.dtype),
-        "is_fused": can_fuse(model),
+        "is_fused": can_fuse(model, encoder.inference.dtype),
         "runs_on": _runs_on(),
     }
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())

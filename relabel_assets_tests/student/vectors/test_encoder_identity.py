@@ -108,7 +108,7 @@ def test_other_libraries_and_other_layers_change_the_identity(
     before = encoder_identity(load(base))
     others: dict[str, Any] = {
         "version": lambda library: "0.1",
-        "can_fuse": lambda model: not precision.can_fuse(model),
+        "can_fuse": lambda model, dtype: not precision.can_fuse(model, dtype),
     }
     monkeypatch.setattr(module, name, others[name])
     assert encoder_identity(load(base)) != before
