@@ -43,6 +43,14 @@ def print_address(pairs: PairsToReview, address: Address) -> None:
     print(address.url, flush=True)
 
 
+def print_no_samples() -> None:
+    """Print that no corpus has a sample yet, and what makes one."""
+    OUT.print(
+        "No corpus has a sample of pairs for people yet. Draw one: relabel review sample -c NAME",
+        highlight=False,
+    )
+
+
 def print_progress(
     pairs: PairsToReview, progress: Sequence[Progress], problems: Sequence[Problem]
 ) -> None:

@@ -67,9 +67,9 @@ def serve(
     from relabel_assets.errors import ConfigError
     from relabel_assets.intake.one_input import SetAside
     from relabel_assets.review.page.desk import progress_of_all
+    from relabel_assets.review.page.serving import Address, serve_review
     from relabel_assets.review.pairs_to_review import pairs_to_review
     from relabel_assets.review.review import assessor_name
-    from relabel_assets.review.page.serving import Address, serve_review
     from relabel_assets.running import runner
 
     try:
@@ -102,6 +102,8 @@ def serve(
 def status(corpus: CorpusOption = None) -> None:
     """Show how many pairs each assessor has graded and skipped, and how many are left.
 
+    Only sampled pairs count. A pair whose document has changed since counts as left: it is asked again.
+
     Examples:
 
         relabel review status
@@ -113,11 +115,17 @@ def status(corpus: CorpusOption = None) -> None:
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.review.page.desk import progress_of_all
     from relabel_assets.review.pairs_to_review import pairs_to_review
+    from relabel_assets.review.samples import last_draw
+    from relabel_assets.review.store import FOLDER
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
     names = chosen_corpora(corpus, project.data_path, corpora.names())
+    if corpus is None:
+        names = [name for name in names if last_draw(corpora.root / name / FOLDER)]
+        if not names:
+            output_review.print_no_samples()
     each = EachCorpus()
     for _, pairs in each.of(names, lambda name: pairs_to_review(corpora.open(name), warehouse)):
         progress, log = progress_of_all(pairs)
