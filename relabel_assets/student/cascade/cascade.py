@@ -19,6 +19,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from relabel_assets.benchmark.cut_points import cut_points, grades_from, never_given
+from relabel_assets.progress import Progress, silent
 from relabel_assets.student.cascade.asking import choose_pairs, pairs_to_ask
 from relabel_assets.student.cascade.residual_process import (
     QueryPairs,
@@ -126,7 +127,12 @@ def tilted(grade_probs: NDArray, expected: NDArray) -> NDArray:
     return at((low + high) / 2)
 
 
-def fit_cascade(queries: Sequence[Graded], student_points: Sequence[float], seed: int) -> Cascade:
+def fit_cascade(
+    queries: Sequence[Graded],
+    student_points: Sequence[float],
+    seed: int,
+    progress: Progress = silent,
+) -> Cascade:
     """The second stage for a student with the cut points `student_points`, from graded queries.
 
     The student must not have seen the queries that its probabilities are of. Cut points of a share are
@@ -138,9 +144,10 @@ def fit_cascade(queries: Sequence[Graded], student_points: Sequence[float], seed
     >>> fit_cascade(queries, student_points=[0.5], seed=13).points_at(0.0)
     [0.5]
     """
-    process = fit_residual_process(queries, seed)
+    process = fit_residual_process(queries, seed, progress)
     shares, points = [0.0], [list(student_points)]
-    for share in _SHARES:
+    for done, share in enumerate(_SHARES):
+        progress("fitting the cut points of cascades, shares", done, len(_SHARES))
         fitted = _points_at(process, queries, share, len(student_points) + 1, seed)
         # With few pairs left, a grade may be missing among them. Its cut points would be out of reach.
         if never_given(fitted) == never_given(student_points):

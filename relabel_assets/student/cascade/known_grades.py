@@ -17,7 +17,7 @@ from relabel_assets.student.cascade.asking import choose_pairs, pairs_to_ask
 from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.cascade.residual_process import QueryPairs
 from relabel_assets.student.grader import PairEvidence
-from relabel_assets.student.people_calibration import ToPeople
+from relabel_assets.student.people.people_calibration import ToPeople
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from relabel_assets.progress import Progress, silent
+
 # The centre and the spread of a weak log-normal prior, from fits to four corpora. It decides where few
 # queries are graded: there, parameters fitted without it end at zero or infinity.
 _PRIOR = {"offset": 0.06, "similarity": 0.6, "length": 0.2, "features": 0.2, "noise": 0.15}
@@ -142,7 +144,9 @@ class ResidualProcess(pydantic.BaseModel):
 
 
 def fit_residual_process(
-    queries: Sequence[tuple[QueryPairs, Sequence[int] | NDArray]], seed: int
+    queries: Sequence[tuple[QueryPairs, Sequence[int] | NDArray]],
+    seed: int,
+    progress: Progress = silent,
 ) -> ResidualProcess:
     """The process under which the teacher's grades of these queries are most likely.
 
@@ -162,7 +166,12 @@ def fit_residual_process(
     logarithms = centre.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([logarithms], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
+    n_evaluated = 0
+
     def step() -> torch.Tensor:
+        nonlocal n_evaluated
+        progress("fitting the second stage, evaluations of the likelihood", n_evaluated, 0)
+        n_evaluated += 1
         optimizer.zero_grad()
         loss = (((logarithms - centre) / _PRIOR_STD) ** 2).sum() / 2
         for tensors, residuals in chosen:

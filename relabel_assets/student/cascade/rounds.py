@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from relabel_assets.student.cascade.asking import pairs_to_ask
 from relabel_assets.student.cascade.known_grades import ScoredPairs
 
+# See docs/experiments.md for what more rounds bring.
+N_ROUNDS = 3
 # Gets whether to ask about each pair (N,), and gives the grades (N,): null where nobody asked or answered.
 Ask = Callable[[pl.Series], pl.Series]
 
@@ -33,7 +34,7 @@ def ask_in_rounds(
     *,
     seed: int,
     known: pl.Series | None = None,
-    n_rounds: int = 1,
+    n_rounds: int = N_ROUNDS,
 ) -> AskedPairs:
     """Ask about `share` of the pairs of each query, in at most `n_rounds` rounds.
 
@@ -64,7 +65,7 @@ def ask_in_rounds(
     n_pairs = scored.keys.height
     known = pl.Series("known", [None] * n_pairs, pl.Int64) if known is None else known
     is_asked = pl.Series("is_asked", np.zeros(n_pairs, dtype=bool))
-    totals = pairs_to_ask([len(rows) for rows in scored.rows], share, seed)
+    totals = scored.counts(share, seed)
     n_before = np.zeros_like(totals)
     for number in range(1, n_rounds + 1):
         n_until = -(

@@ -181,9 +181,11 @@ def _fit(
     """Fit head and guard to graded `pairs` (N) and `stuffed` pairs (M) with these features."""
     grades, queries = pairs["grade"].to_numpy(), pairs["query_id"].to_list()
     weighed: dict[str, Any] = {"names": FEATURE_NAMES, "seed": seed, "prior": PRIOR_WEIGHTS}
-    decay = choose_decay(features, grades, queries, **weighed, progress=progress)
+    choosing = renamed(progress, "choosing the head's decay, fits")
+    decay = choose_decay(features, grades, queries, **weighed, progress=choosing)
     head = fit_head(features, grades, queries, **weighed, decay=decay, progress=progress)
-    scores = held_out_scores(features, grades, queries, **weighed, decay=decay, progress=progress)
+    held_out = renamed(progress, "fitting the head without some queries, fits")
+    scores = held_out_scores(features, grades, queries, **weighed, decay=decay, progress=held_out)
     guard = fit_stuffing_guard(
         features,
         grades,
