@@ -1,0 +1,1 @@
+"""What people's few grades say about a whole pool: prediction-powered inference, with known chances."""
