@@ -46,10 +46,13 @@ class GradeHistory(dy.Schema):
     """Every change of a pair's grade."""
 
     corpus = corpus_column()
-    labeler = dy.String(nullable=False, description="teacher or student.")
+    labeler = dy.String(nullable=False, description="teacher, student, or final.")
     query_id = dy.String(nullable=False, description="The query.")
     doc_id = dy.String(nullable=False, description="The document.")
     grade = dy.Int8(nullable=True, description="The new grade; NULL if the pair lost its grade.")
-    model = dy.String(nullable=True, description="The teacher's model, or the student's id.")
+    model = dy.String(
+        nullable=True,
+        description="The teacher's model, the student's id, or whose grade the final one is.",
+    )
     run_id = dy.String(nullable=True, description="The Dagster run that changed it.")
     noted_at = dy.Datetime(time_zone="UTC", nullable=False, description="When it changed.")

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # The labeler of a table of grades, and the column that names its model.
 _LABELERS = {
     "teacher_labels": ("teacher", "teacher_model"),
+    "asked_labels": ("teacher", "teacher_model"),
     "student_labels": ("student", "model_id"),
+    "final_labels": ("final", "labeler"),
 }
 
 

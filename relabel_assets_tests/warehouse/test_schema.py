@@ -149,10 +149,11 @@ def test_a_warehouse_of_an_earlier_version_is_upgraded_without_losing_a_row(
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
         con.execute(file.read_text())
+        known = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
     receipt = warehouse.receipt("teacher_labels", "tiny")
     assert (receipt.run_id, receipt.inputs) == ("run-2", None)  # type: ignore[union-attr]
     for name in TABLES:
-        assert warehouse.read(name, "tiny").height == 1, name
+        assert warehouse.read(name, "tiny").height == (1 if name in known else 0), name
     for view in view_names():
         warehouse.query(f"select * from {view}")
     lineage = warehouse.query(

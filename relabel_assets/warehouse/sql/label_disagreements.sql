@@ -1,7 +1,13 @@
 -- Pairs on which teacher and student differ, largest difference first, with the reference grade if it exists.
-with teacher as (
+with answers as (
+    select * from teacher_labels
+    union all by name
+    select * from asked_labels
+),
+
+teacher as (
     select corpus, query_id, doc_id, grade as teacher_grade, rationale as teacher_rationale
-    from teacher_labels
+    from answers
     where status = 'ok'
 ),
 

@@ -1,9 +1,15 @@
 -- The origin of each grade of teacher and student: runs, model, prompt, request, query and document version.
-with teacher as (
+with answers as (
+    select *, 'teacher_labels' as table_name from teacher_labels
+    union all by name
+    select *, 'asked_labels' as table_name from asked_labels
+),
+
+teacher as (
     select
         corpus, 'teacher' as labeler, query_id, doc_id, grade, teacher_model as model,
-        prompt_hash, request_key, n_asked_together, 'teacher_labels' as table_name
-    from teacher_labels
+        prompt_hash, request_key, n_asked_together, table_name
+    from answers
 ),
 
 student as (

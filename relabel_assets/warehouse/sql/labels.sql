@@ -1,15 +1,27 @@
--- All grades of teacher, student and reference, with the text of the query and the title of the document.
-with teacher as (
+-- All grades of teacher, student and reference, and the final ones, with the texts of query and title.
+with answers as (
+    select * from teacher_labels
+    union all by name
+    select * from asked_labels
+),
+
+teacher as (
     select
         corpus, query_id, doc_id, 'teacher' as labeler,
         grade, expected_grade, teacher_model as model, rationale, labeled_at
-    from teacher_labels
+    from answers
     where status = 'ok'
 ),
 
 student as (
     select corpus, query_id, doc_id, 'student' as labeler, grade, expected_grade, model_id as model
     from student_labels
+),
+
+-- The grade to use. Its model is whose grade it is: people, teacher or student.
+final_grade as (
+    select corpus, query_id, doc_id, 'final' as labeler, grade, expected_grade, labeler as model
+    from final_labels
 ),
 
 reference as (
@@ -33,6 +45,8 @@ grades as (
     select * from student
     union all by name
     select * from reference
+    union all by name
+    select * from final_grade
 ),
 
 final as (

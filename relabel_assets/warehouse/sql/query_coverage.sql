@@ -1,10 +1,27 @@
--- Coverage of each query: the numbers of its candidates and of its graded pairs, and its best grade.
+-- Coverage of each query: its candidates, the pairs that the teacher graded, and its best final grade.
 with queries as (
     select corpus, query_id, text as query, intent, split, seed_doc_id from synthetic_queries
 ),
 
+candidates as (
+    select corpus, query_id, doc_id from bm25_candidates
+),
+
+teacher as (
+    select corpus, query_id, doc_id, status, grade as teacher_grade from teacher_labels
+    union all by name
+    select corpus, query_id, doc_id, status, grade as teacher_grade from asked_labels
+),
+
+final_grade as (
+    select corpus, query_id, doc_id, grade as final_grade from final_labels
+),
+
 pairs as (
-    select corpus, query_id, status, grade from teacher_labels
+    select *, coalesce(final_grade, teacher_grade) as grade
+    from candidates
+    left join teacher using (corpus, query_id, doc_id)
+    left join final_grade using (corpus, query_id, doc_id)
 ),
 
 counts as (

@@ -1,6 +1,12 @@
 -- Cost of the current labels by corpus, day (NULL: recorded) and model. `relabel ledger` has the whole spend.
-with pairs as (
-    select *, cast(labeled_at as date) as day from teacher_labels
+with answers as (
+    select * from teacher_labels
+    union all by name
+    select * from asked_labels
+),
+
+pairs as (
+    select *, cast(labeled_at as date) as day from answers
 ),
 
 final as (
