@@ -6,6 +6,7 @@ output (output.py), and what is counted (review/).
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.markup import escape
 
@@ -15,6 +16,7 @@ from relabel_assets.cli.output_tables import print_table
 from relabel_assets.errors import Problem
 from relabel_assets.plural import counted
 from relabel_assets.review.draws.draw import Draw
+from relabel_assets.review.forms.import_answers import Imported
 from relabel_assets.review.page.desk import Progress
 from relabel_assets.review.page.serving import Address
 from relabel_assets.review.pairs_to_review import PairsToReview
@@ -114,3 +116,27 @@ def _changes(draw: Draw) -> Iterator[str]:
         yield "The whole pool is in the sample."
     elif draw.n_new and draw.by == "pair" and draw.n_drawn > draw.n_wanted:
         yield f"More than {draw.n_wanted:,}, because every stratum has two pairs at least."
+
+
+def print_export(corpus: str, tool: str, files: Sequence[Path], n_pairs: int) -> None:
+    """Print what was written, and how the grades come back."""
+    written = " and ".join(escape(str(file)) for file in files)
+    OUT.print(
+        f"{counted(n_pairs, 'pair')} of {corpus} written to {written}.\n"
+        f"When graded: relabel review import FILE --from {tool} -c {corpus}"
+        + (" --assessor NAME" if tool == "csv" else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def print_import(corpus: str, imported: Imported) -> None:
+    """Print how many reviews were written for whom, and what was left out."""
+    for assessor, n_written in imported.n_written.items():
+        OUT.print(f"{escape(assessor)}: {counted(n_written, 'grade')} imported.", highlight=False)
+    if imported.n_known:
+        OUT.print(f"{counted(imported.n_known, 'grade')} imported before.", highlight=False)
+    if imported.n_empty:
+        OUT.print(f"{counted(imported.n_empty, 'pair')} without a grade.", highlight=False)
+    if sum(imported.n_written.values()):
+        OUT.print(f"Next: relabel run -c {corpus}", highlight=False)

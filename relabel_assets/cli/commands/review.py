@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from relabel_assets.cli.commands.review_forms import export_forms, import_forms
 from relabel_assets.cli.commands.review_sample import sample
 from relabel_assets.cli.options import CorpusOption
 
@@ -14,6 +15,8 @@ app = typer.Typer(
 )
 
 app.command()(sample)
+app.command("export")(export_forms)
+app.command("import")(import_forms)
 
 _OneCorpus = Annotated[str, typer.Option("--corpus", "-c", help="The corpus.")]
 _PORT = 8765

@@ -1,0 +1,83 @@
+"""Forms as CSV, for a spreadsheet: a row a pair, and an empty column `grade` to fill.
+
+What belongs here: columns and cells. What does not: what an answer means (form.py).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from relabel_assets.corpus.rows import optional_id, optional_text
+from relabel_assets.intake.csv_rows import csv_rows
+from relabel_assets.intake.one_input import SetAside
+from relabel_assets.intake.text import shown
+from relabel_assets.prompts.rubric import Rubric
+from relabel_assets.review.forms.form import Answer, Question, choices, grade_in, time_in
+
+_COLUMNS = ("pair_id", "query_id", "doc_id", "query", "title", "body", "metadata")
+# A cell that begins with one of these is a formula to a spreadsheet, or looks like a neutralised one.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+
+
+def write(questions: Iterable[Question], rubric: Rubric) -> dict[str, bytes]:
+    """The content of the form by the suffix of its file."""
+    allowed = "; ".join(choices(rubric).values())
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow((*_COLUMNS, "allowed_grades", "grade", "note", "content_hash"))
+    for question in questions:
+        cells = [neutral(getattr(question, column)) for column in _COLUMNS]
+        writer.writerow((*cells, allowed, "", "", question.content_hash))
+    # The mark tells spreadsheets that it is UTF-8.
+    return {".csv": text.getvalue().encode("utf-8-sig")}
+
+
+def read(file: BinaryIO, rubric: Rubric) -> Iterator[tuple[int, Answer | SetAside]]:
+    """Each answer with its line, or the reason why it cannot be used.
+
+    Needed are `grade`, and `pair_id` or both ids. Raises SetAside for other columns.
+    """
+    for line, row in csv_rows(file, _check_columns):
+        if isinstance(row, SetAside):
+            yield line, row
+            continue
+        cells = {name: original(cell) for name, cell in row.items()}
+        try:
+            yield (
+                line,
+                Answer(
+                    line=line,
+                    pair_id=optional_id(cells, "pair_id"),
+                    query_id=optional_id(cells, "query_id"),
+                    doc_id=optional_id(cells, "doc_id"),
+                    grade=grade_in(cells["grade"], rubric),
+                    note=optional_text(cells, "note"),
+                    assessor=optional_text(cells, "assessor"),
+                    reviewed_at=time_in(cells, "reviewed_at"),
+                    content_hash=optional_id(cells, "content_hash"),
+                ),
+            )
+        except SetAside as reason:
+            yield line, reason
+
+
+def neutral(cell: str) -> str:
+    """`cell` as text that no spreadsheet runs as a formula; `original` undoes it.
+
+    >>> neutral("=1+1"), neutral("leave"), original(neutral("'=1+1"))
+    ("'=1+1", 'leave', "'=1+1")
+    """
+    return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def original(cell: str) -> str:
+    """The cell that `neutral` made text."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS) else cell
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    has_pair = "pair_id" in names or {"query_id", "doc_id"} <= set(names)
+    if "grade" not in names or not has_pair:
+        message = f"its columns are {shown(', '.join(names))}"
+        raise SetAside(message, "Needed: grade, and pair_id or both query_id and doc_id.")
