@@ -100,6 +100,19 @@ def write_corpus(folder: Path) -> Path:
     return folder
 
 
+def write_runs(folder: Path) -> Path:
+    """Write runs of two systems for the queries of `tiny`: good finds the best document, weak the next."""
+    folder.mkdir(parents=True)
+    for system, offset in (("good", 0), ("weak", 1)):
+        lines = [
+            f"q{query:02} Q0 d{(query // 2 + offset + place) % 8} {place + 1} {-place} {system}"
+            for query in range(16)
+            for place in range(3)
+        ]
+        (folder / f"{system}.run").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 # A corpus of documents alone: `bare`
 
 DOCUMENT_SUBJECTS = (

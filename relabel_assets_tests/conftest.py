@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from relabel_assets_tests.builders import write_corpus
+from relabel_assets_tests.builders import write_corpus, write_runs
 
 ROOT = Path(__file__).parent
 # Folders whose tests start servers, kill processes, drive a browser or need a third party.
@@ -71,7 +71,7 @@ def finished_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from relabel_assets.tables.tables import TABLES
 
     folder = tmp_path_factory.mktemp("finished")
-    write_corpus(folder / "data" / "tiny")
+    write_runs(write_corpus(folder / "data" / "tiny") / "runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RELABEL_HOME", str(folder / "home"))
         patch.setenv("RELABEL_DATA", str(folder / "data"))

@@ -27,7 +27,12 @@ from relabel_assets.cli.app import app
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.corpus.config_file import parse_corpus_config
 from relabel_assets_tests import config_reference
-from relabel_assets_tests.builders import DOCUMENT_SUBJECTS, relabel, writes_queries
+from relabel_assets_tests.builders import (
+    DOCUMENT_SUBJECTS,
+    relabel,
+    write_runs,
+    writes_queries,
+)
 from relabel_assets_tests.faults.teacher_server import TeacherServer
 
 ROOT = Path(__file__).parents[1]
@@ -201,10 +206,7 @@ def folder(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             f"# {subject.title()}\n" + f"Rules on {subject}. " * 9
         )
     write_pairs(folder / "pairs.parquet")
-    (folder / "runs").mkdir()
-    for system, doc_ids in {"bm25": ("d0", "d1"), "dense": ("d1", "d0")}.items():
-        lines = [f"q00 Q0 {doc_id} {rank} {-rank} t" for rank, doc_id in enumerate(doc_ids, 1)]
-        (folder / "runs" / f"{system}.run").write_text("\n".join(lines))
+    write_runs(folder / "runs")
     server = TeacherServer()
     server.behave = writes_queries
     with pytest.MonkeyPatch.context() as patch, server.running():

@@ -32,8 +32,8 @@ class SystemRankings(dy.Schema):
     rank = dy.Int64(min=1, description="Rank by value, from 1; equal values share the best rank.")
     rank_from = dy.Int64(
         min=1,
-        description="First rank of the systems that cannot be told apart from this one (randomised Tukey "
-        "HSD, 5 % for all pairs together).",
+        description="First rank of the systems that cannot be told apart from this one (Tukey's HSD, "
+        "5 % for all pairs together).",
     )
     rank_to = dy.Int64(min=1, description="Last rank of these systems.")
     rank_without_related = dy.Int64(

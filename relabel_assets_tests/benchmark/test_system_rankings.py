@@ -9,6 +9,7 @@ from scipy.stats import kendalltau
 
 from relabel_assets.benchmark.systems.kinship import declared_kin, excess_leads
 from relabel_assets.benchmark.systems.order_agreement import order_agreement, tau, tau_ap
+from relabel_assets.benchmark.systems.ranking_words import ranking_table, sentences
 from relabel_assets.benchmark.systems.rankings import rank_systems
 from relabel_assets.benchmark.systems.system_values import (
     UnknownMeasureError,
@@ -148,6 +149,12 @@ def test_equal_systems_are_called_different_in_at_most_a_few_experiments_of_a_hu
         values = draw.normal(0.5, 0.1, (5, 20))
         n_wrong += np.ptp(values.mean(axis=1)) > smallest_difference(values)
     assert n_wrong <= 3
+
+
+def test_a_broken_system_does_not_hide_the_differences_of_the_others() -> None:
+    values = np.random.default_rng(4).normal([[0.5], [0.7], [0.9]], 0.05, (3, 20))
+    broken = np.vstack([values, np.zeros((1, 20))])
+    assert smallest_difference(broken) < 2 * smallest_difference(values) < 0.2
 
 
 def test_a_difference_of_just_the_smallest_is_not_told_apart() -> None:
@@ -292,6 +299,19 @@ def test_a_run_of_the_student_itself_is_found_and_the_ranking_is_shown_without_i
     with_kin, without = agreements.sort("is_without_related").to_dicts()
     assert (with_kin["n_systems"], without["n_systems"]) == (8, 7)
     assert without["value"] > with_kin["value"]
+
+
+def test_the_words_name_kin_and_how_well_the_orders_agree() -> None:
+    runs, labels = planted_rankings()
+    rankings = rank_systems(runs, labels, n_resamples=300)
+    lines = list(sentences(rankings, "nDCG@10", "student"))
+    assert lines[1].startswith(
+        "* kin is related to the labeler. detected: its lead by student is 0."
+    )
+    assert sum("without related systems: Kendall's tau" in line for line in lines) == 2
+    columns, cells = ranking_table(rankings, "nDCG@10", "student")
+    assert columns[:5] == ["system", "value [95 %]", "rank", "like", "rank *"]
+    assert [(line[0], line[4]) for line in cells[:2]] == [("kin *", ""), ("s0", "1")]
 
 
 def test_declared_kin_is_named_and_says_why() -> None:

@@ -34,7 +34,15 @@ def shown_labeler(rows: pl.DataFrame, wanted: str = "final") -> str:
 
 
 def title(rankings: Rankings, measure: str, labeler: str) -> str:
-    """What is ranked by what: the line above the table."""
+    """What is ranked by what: the line above the table.
+
+    >>> from relabel_assets.benchmark.systems.rankings import rank_systems
+    >>> pairs = pl.DataFrame({"query_id": "q", "doc_id": ["d1", "d2"], "grade": [1, 3]})
+    >>> runs = pairs.select("query_id", "doc_id", system=pl.Series(["a", "b"]), score=1.0)
+    >>> rankings = rank_systems(runs, {"student": pairs})
+    >>> title(rankings, "nDCG@10", "student")
+    "2 systems by nDCG@10 on the student's grades, 1 query"
+    """
     rows = rankings.rows.filter(measure=measure, labeler=labeler)
     queries, gain = counted(int(rows["n_queries"][0]), "query"), rows["gain"][0]
     gain_words = ", expected grades as gain" if gain == "expected_grade" else ""
@@ -49,6 +57,13 @@ def ranking_table(
     """The names of the columns, and a row of text for each system, the best first.
 
     `like` has the ranks that the system cannot be told apart from; the other labelers' columns have ranks.
+
+    >>> from relabel_assets.benchmark.systems.rankings import rank_systems
+    >>> pairs = pl.DataFrame({"query_id": "q", "doc_id": ["d1", "d2"], "grade": [1, 3]})
+    >>> runs = pairs.select("query_id", "doc_id", system=pl.Series(["a", "b"]), score=1.0)
+    >>> rankings = rank_systems(runs, {"student": pairs})
+    >>> ranking_table(rankings, "nDCG@10", "student")[1][0]
+    ['b', '0.826 [0.83, 0.83]', '1', '1-2', '0']
     """
     rows = rankings.rows.filter(measure=measure)
     own = rows.filter(labeler=labeler)
@@ -82,21 +97,29 @@ def ranking_table(
 
 
 def sentences(rankings: Rankings, measure: str, labeler: str) -> Iterator[str]:
-    """What the table says about differences, kin, agreement with the reference, and holes."""
+    """What the table says about differences, kin, agreement with the reference, and holes.
+
+    >>> from relabel_assets.benchmark.systems.rankings import rank_systems
+    >>> pairs = pl.DataFrame({"query_id": "q", "doc_id": ["d1", "d2"], "grade": [1, 3]})
+    >>> runs = pairs.select("query_id", "doc_id", system=pl.Series(["a", "b"]), score=1.0)
+    >>> rankings = rank_systems(runs, {"student": pairs})
+    >>> [line.split(":")[0] for line in sentences(rankings, "nDCG@10", "student")]
+    ['Told apart', 'Beside reference labels']
+    """
     rows = rankings.rows.filter(measure=measure, labeler=labeler)
     smallest = rankings.smallest[(measure, labeler)]
     if rows.height > 1:
         yield (
-            f"Told apart: means that differ by more than {smallest:.3f} (randomised Tukey HSD, all pairs "
-            "at once, 5 %). `like` has the ranks that a system cannot be told apart from."
+            f"Told apart: means that differ by more than {smallest:.3f} (Tukey's HSD, all pairs at "
+            "once, 5 %). `like` has the ranks that a system cannot be told apart from."
         )
     yield from _kin_sentences(rows)
     yield from _agreement_sentences(rankings, measure)
     n_unjudged, n_filled = int(rows["n_unjudged"].sum()), int(rows["n_filled"].sum())
     if n_unjudged:
         yield (
-            f"Unjudged: {counted(n_unjudged, 'document')} that {measure} looks at, of all systems "
-            "together, have no grade and count as 0. --fill has the student grade those of the corpus."
+            f"Unjudged: {counted(n_unjudged, 'document')} without a grade, counted as 0, among those that "
+            f"{measure} looks at in all runs. --fill has the student grade those of the corpus."
         )
     if n_filled:
         yield f"Filled: {counted(n_filled, 'document')} were graded by the student for this ranking alone."
@@ -111,6 +134,11 @@ def _kin_sentences(rows: pl.DataFrame) -> Iterator[str]:
 
 def _agreement_sentences(rankings: Rankings, measure: str) -> Iterator[str]:
     of_measure = rankings.agreements.filter(measure=measure)
+    if of_measure.is_empty():
+        yield (
+            "Beside reference labels: not compared. It takes two systems, and 5 queries that have them and "
+            "a grade above 0."
+        )
     for (labeler, is_without), group in of_measure.group_by(
         "labeler", "is_without_related", maintain_order=True
     ):
@@ -149,7 +177,15 @@ def nothing_ranked(rankings: Rankings, n_systems: int) -> str | None:
 
 
 def ranking_markdown(rankings: Rankings, measures: Sequence[str]) -> str:
-    """The rankings for the Dagster UI: a plot, a table and sentences for each measure."""
+    """The rankings for the Dagster UI: a plot, a table and sentences for each measure.
+
+    >>> from relabel_assets.benchmark.systems.rankings import rank_systems
+    >>> pairs = pl.DataFrame({"query_id": "q", "doc_id": ["d1", "d2"], "grade": [1, 3]})
+    >>> runs = pairs.select("query_id", "doc_id", system=pl.Series(["a", "b"]), score=1.0)
+    >>> rankings = rank_systems(runs, {"student": pairs})
+    >>> ranking_markdown(rankings, ["nDCG@10"]).splitlines()[0]
+    "**2 systems by nDCG@10 on the student's grades, 1 query**"
+    """
     parts = []
     for measure in measures:
         of_measure = rankings.rows.filter(measure=measure)

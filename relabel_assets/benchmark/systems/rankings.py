@@ -76,7 +76,7 @@ def rank_systems(
                 continue
             values = comparison.values(labeler, labels[labeler])
             key = (str(measure), labeler)
-            smallest[key] = smallest_difference(values.values, seed=seed)
+            smallest[key] = smallest_difference(values.values)
             rows.append(
                 comparison.rows(
                     labeler, values, smallest[key], related[labeler], leads.get(labeler)

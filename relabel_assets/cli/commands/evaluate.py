@@ -125,8 +125,6 @@ def evaluate(
     show_progress()
     with working_on(f"{name} / systems") as progress:
         systems = systems_in(runs, progress) if runs else systems_of_corpus(folder, progress)
-        output.print_problems(systems.runs.problems)
-
         read = partial(_read, warehouse, name)
         filled = None
         if fill:
@@ -142,7 +140,7 @@ def evaluate(
             filled=filled,
             progress=progress,
         )
-    output.print_problems(evaluation.problems)
+    output.print_problems([*systems.runs.problems, *evaluation.problems])
     rankings = evaluation.rankings
     if output_format is OutputFormat.JSON:
         problems = [*systems.runs.problems, *evaluation.problems]
