@@ -15,6 +15,7 @@ from relabel_assets.benchmark.frontier import smallest_share, usd_per_1000_pairs
 from relabel_assets.benchmark.gate import gate
 from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.labelers import CASCADES
+from relabel_assets.benchmark.people_calibrated import people_calibrated
 from relabel_assets.benchmark.report import ReportFacts
 from relabel_assets.benchmark.training_limits import training_limits
 
@@ -72,6 +73,7 @@ def facts_of(
         limits=[
             *training_limits(model),
             *grade_shift(measured.rows, min_queries=gate_settings["min_queries"]),
+            *people_calibrated(measured.rows, model),
         ],
         n_left_out=measured.n_left_out,
         costs={

@@ -36,7 +36,7 @@ def training_limits(student: Mapping[str, Any]) -> list[str]:
         )
     if absent := never_given(student["cut_points"]):
         grades = f"grade{'s' * (len(absent) > 1)} {', '.join(map(str, absent))}"
-        limits.append(
-            f"The student never gives {grades}, which no graded pair of its training has."
-        )
+        by_people = student.get("calibrated_to") == "people"
+        why = "people hardly ever give" if by_people else "no graded pair of its training has"
+        limits.append(f"The student never gives {grades}, which {why}.")
     return limits

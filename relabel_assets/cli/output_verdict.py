@@ -10,6 +10,7 @@ from rich.markup import escape
 from relabel_assets.benchmark.frontier import smallest_share
 from relabel_assets.benchmark.gate import gate, worst
 from relabel_assets.benchmark.grade_shift import grade_shift
+from relabel_assets.benchmark.people_calibrated import people_calibrated
 from relabel_assets.benchmark.report import ReportFacts, statements
 from relabel_assets.benchmark.training_limits import training_limits
 from relabel_assets.cli.console import OUT
@@ -39,6 +40,11 @@ def verdict_facts(
         limits=[
             *(line for row in students.iter_rows(named=True) for line in training_limits(row)),
             *grade_shift(rows, min_queries=config.gate.min_queries),
+            *(
+                line
+                for row in students.iter_rows(named=True)
+                for line in people_calibrated(rows, row)
+            ),
         ],
     )
 

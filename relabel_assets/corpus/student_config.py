@@ -10,7 +10,7 @@ import pydantic
 from pydantic import Field
 
 from relabel_assets.corpus.settings import MAX_SEED, Settings
-from relabel_assets.tables.vocabulary import STUDENT_ARCHITECTURES
+from relabel_assets.tables.vocabulary import CALIBRATED_TO, STUDENT_ARCHITECTURES
 
 
 def _large(base_model: str, architecture: str, max_length: int = 1024) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class StudentConfig(Settings):
             " so that these do not fool it. They are made from the training pairs."
         ),
     )
-    calibrate: Literal["teacher", "people"] = Field(
+    calibrate: Literal[CALIBRATED_TO] = Field(  # type: ignore[valid-type]
         "teacher",
         description=(
             "Whose grades the student's grades are calibrated to. people: grades of people "

@@ -11,6 +11,7 @@ from functools import cache, partial
 import dagster as dg
 import polars as pl
 
+from relabel_assets.benchmark.people_calibrated import calibrated_to
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.check_results import Results, check_results, end_of_check, evaluation
@@ -207,12 +208,12 @@ def every_pair_is_graded(context: dg.AssetCheckExecutionContext, warehouse: Ware
     )
 
 
-def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
-    """A line for each status and reason of the pairs without a grade, the most frequent first.
+def ungraded_pairs(warehouse: Warehouse, corpus: str, table: str = "teacher_labels") -> list[str]:
+    """A line for each status and reason of the pairs of `table` without a grade, the most frequent first.
 
     Pairs that a recorded teacher left out are none, if it graded others.
     """
-    counts = _pairs_by_reason(warehouse, corpus)
+    counts = _pairs_by_reason(warehouse, corpus, table)
     n_graded = counts.pop(("ok", None), 0)
     if n_graded:
         counts.pop(("not_recorded", NOT_IN_FILE), None)
@@ -224,7 +225,7 @@ def ungraded_pairs(warehouse: Warehouse, corpus: str) -> list[str]:
 
 def graded_sample(warehouse: Warehouse, corpus: str) -> str:
     """A note where a recorded teacher graded a part of the pairs; empty where all are graded."""
-    counts = _pairs_by_reason(warehouse, corpus)
+    counts = _pairs_by_reason(warehouse, corpus, "teacher_labels")
     n_left_out = counts.get(("not_recorded", NOT_IN_FILE), 0)
     if not n_left_out:
         return ""
@@ -235,9 +236,11 @@ def graded_sample(warehouse: Warehouse, corpus: str) -> str:
     )
 
 
-def _pairs_by_reason(warehouse: Warehouse, corpus: str) -> dict[tuple[str, str | None], int]:
+def _pairs_by_reason(
+    warehouse: Warehouse, corpus: str, table: str
+) -> dict[tuple[str, str | None], int]:
     rows = warehouse.query(
-        "select status, status_reason, count(*) as pairs from teacher_labels "
+        f"select status, status_reason, count(*) as pairs from {table} "
         "where corpus = $corpus group by all order by pairs desc, status, status_reason",
         {"corpus": corpus},
     ).iter_rows()
@@ -247,12 +250,25 @@ def _pairs_by_reason(warehouse: Warehouse, corpus: str) -> dict[tuple[str, str |
 @dg.multi_asset_check(
     specs=check_specs(
         "student_model",
-        training_does_not_leak="No training pair has a benchmark query, or its seed document.",
+        training_does_not_leak="No training pair has a benchmark query, or its seed document. With "
+        "`calibrate: people` the cut points alone may come from people's grades of benchmark queries: "
+        "the benchmark measures each query with cut points of others.",
     )
 )
 def training_does_not_leak(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
-    find = partial(leaking_training_pairs, warehouse)
-    yield from check_results(context, "student_model", "training_does_not_leak", find)
+    yield from check_results(
+        context,
+        "student_model",
+        "training_does_not_leak",
+        partial(leaking_training_pairs, warehouse),
+        note=partial(calibration_note, warehouse),
+    )
+
+
+def calibration_note(warehouse: Warehouse, corpus: str) -> str:
+    """Whose grades the current student is calibrated to; empty where nobody asked for people's."""
+    students = warehouse.read("student_model", corpus).filter("is_current")
+    return " ".join(filter(None, map(calibrated_to, students.iter_rows(named=True))))
 
 
 def leaking_training_pairs(warehouse: Warehouse, corpus: str) -> list[str]:

@@ -18,7 +18,7 @@ from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.late_interaction.head import Head
 from relabel_assets.student.late_interaction.stuffing import StuffingGuard
-from relabel_assets.student.people_calibration import PeopleCalibration
+from relabel_assets.student.people.people_calibration import PeopleCalibration
 
 # Files and folders of a student's folder; the weights beside them are named by transformers.
 SETTINGS = "student.json"

@@ -25,7 +25,7 @@ from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.cascade.known_grades import ScoredPairs, rows_by_query
 from relabel_assets.student.folder import not_a_student, read_settings
 from relabel_assets.student.grader import EvidenceGrader, Grader
-from relabel_assets.student.people_calibration import PeopleCalibration, ToPeople
+from relabel_assets.student.people.people_calibration import PeopleCalibration, ToPeople
 from relabel_assets.student.vectors.store import VectorStore
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 

@@ -37,7 +37,7 @@ from relabel_assets.student.folder import SETTINGS, Settings, model_card, read_s
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.identity import people_id, student_id, training_set_hash
 from relabel_assets.student.labeler import Labeler, calibrate
-from relabel_assets.student.people_calibration import PeopleGrades, fit_to_people
+from relabel_assets.student.people.people_calibration import PeopleGrades, fit_to_people
 from relabel_assets.student.sample import corpus_sample
 from relabel_assets.student.stuffed_documents import stuffed_pairs
 from relabel_assets.student.training.epochs import Epoch, best_epoch
@@ -111,7 +111,7 @@ def train_student(
         "n_grades": rubric.n_grades,
         "calibration": calibration,
         "cut_points": points,
-        "cascade": _cascade(pairs, trained, calibration, points, config.seed),
+        "cascade": _cascade(pairs, trained, calibration, points, config.seed, progress),
         "training_set_hash": set_hash,
         "seed": config.seed,
         "n_train_pairs": n_train,
@@ -203,6 +203,7 @@ def _cascade(
     calibration: Calibration,
     points: list[float],
     seed: int,
+    progress: Progress,
 ) -> Cascade | None:
     """The second stage, fitted to scores of heads that had not seen the pair's query."""
     evidence = trained.evidence
@@ -213,7 +214,7 @@ def _cascade(
         (query_pairs(probs, evidence, rows), grades[rows])
         for rows in rows_by_query(pairs["query_id"])
     ]
-    return fit_cascade(queries, points, seed)
+    return fit_cascade(queries, points, seed, progress)
 
 
 def _dev_metrics(

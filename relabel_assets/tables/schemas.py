@@ -18,6 +18,7 @@ from relabel_assets.tables.columns import (
     key_column,
 )
 from relabel_assets.tables.vocabulary import (
+    CALIBRATED_TO,
     CANDIDATE_SOURCES,
     FINAL_LABELERS,
     INTENTS,
@@ -201,6 +202,18 @@ class StudentModel(dy.Schema):
         nullable=True, min=0, max=1, description="Expected calibration error of grade_probs on dev."
     )
     best_epoch = dy.Int32(min=0, description="The epoch that was kept; 0 is the untrained base.")
+    calibrated_to = dy.Enum(
+        CALIBRATED_TO,
+        description="Whose grades its grades are calibrated to. people: cut_points are theirs.",
+    )
+    n_people_queries = dy.Int64(
+        nullable=True,
+        min=0,
+        description="Queries of people's grades with `calibrate: people`. NULL without it.",
+    )
+    n_people_pairs = dy.Int64(
+        nullable=True, min=0, description="Pairs that people graded, of these queries."
+    )
     train_s = dy.Float64(min=0, metadata=VOLATILE, description="Seconds of training.")
     is_current = dy.Bool(description="Whether this student grades the corpus now; one does.")
 
@@ -252,17 +265,25 @@ class BenchmarkReport(dy.Schema):
         "teacher's grades. student-teacher is the paired difference.",
     )
     metric = key_column(
-        "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa, kappa_quadratic or "
-        "mean_grade."
+        "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa, kappa_quadratic, mean_grade; on "
+        "the whole pool also precision@10 and within_one."
     )
-    slice = key_column("The queries measured: all, or one intent such as intent=keyword.")
+    slice = key_column(
+        "What is measured: the reference grades of all queries, or of one intent such as intent=keyword; "
+        "the whole pool of pairs (pool, new queries), from people's grades with known chances."
+    )
     value = dy.Float64(
         nullable=True, description="The metric's value; NULL if it is undefined on the slice."
     )
     ci_low = dy.Float64(
-        nullable=True, description="Lower end of the 95 % interval (paired bootstrap over queries)."
+        nullable=True,
+        description="Lower end of the 95 % interval: paired bootstrap over queries, or on the whole "
+        "pool prediction-powered inference; NULL if it cannot be told.",
     )
     ci_high = dy.Float64(nullable=True, description="Upper end of the 95 % interval.")
     n_queries = dy.Int64(min=0, description="Queries that count in this metric.")
-    n_pairs = dy.Int64(min=0, description="Graded pairs of those queries.")
+    n_pairs = dy.Int64(
+        min=0,
+        description="Graded pairs of those queries; on the whole pool people's grades of the sample.",
+    )
     reference_kind = dy.Enum(REFERENCE_KINDS, description="The kind of the reference grades.")

@@ -12,6 +12,7 @@ TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "no
 FINISHED_STATUSES = ("ok", "not_recorded")  # the next run asks again about a pair of any other
 FINAL_LABELERS = ("people", "teacher", "student")
 REFERENCE_KINDS = ("human", "adjudicated", "not stated")
+CALIBRATED_TO = ("teacher", "people")
 STUDENT_ARCHITECTURES = ("late_interaction", "cross_encoder", "decoder")
 
 # The columns of seed_docs with the document's own words. Hashes and prompts depend on their order:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.labelers import CASCADES, LABELERS
+from relabel_assets.benchmark.labelers import CASCADES, LABELERS, PEOPLE_LABELERS, POOL_PEOPLE
 from relabel_assets.cli.output_verdict import verdict_facts
 from relabel_assets.running import runner
 from relabel_assets.tables.tables import TABLES
@@ -38,7 +38,10 @@ def test_cascades_are_measured_with_paid_grades_and_nothing_is_asked(
         assert server.requests.total() == n_requests
     project, warehouse = runner.from_environment()
     rows = warehouse.read("benchmark_report", "tiny")
-    assert set(rows.filter(pl.col("slice") == "all")["labeler"]) == {*LABELERS}
+    assert set(rows.filter(pl.col("slice") == "all")["labeler"]) == {*LABELERS} - {
+        *PEOPLE_LABELERS,
+        POOL_PEOPLE,
+    }
     others = set(rows.filter(pl.col("slice") != "all")["labeler"])
     assert others == {"teacher", "student", "base", "bm25", "student-teacher"}
     page = (project.home.reports / "tiny.html").read_text("utf-8")

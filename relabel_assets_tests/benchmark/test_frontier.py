@@ -142,7 +142,7 @@ def test_each_cascade_is_compared_with_the_teacher_over_all_queries_and_in_no_in
 
 
 def test_every_labeler_has_one_name() -> None:
-    assert len(set(LABELERS)) == len(LABELERS) == 11
+    assert len(set(LABELERS)) == len(LABELERS) == 14
     assert [f"cascade@{100 * share:g}%" for share in CASCADES.values()] == [*CASCADES]
 
 

@@ -38,8 +38,16 @@ class ScoredPairs:
 
     def to_ask(self, share: float, seed: int) -> pl.Series:
         """Whether to ask about each pair, (N,): `share` of the pairs of each query, rounded."""
-        nothing = pl.Series([None] * self.keys.height, dtype=pl.Int64)
-        return self.choose(self.counts(share, seed), nothing, nothing.is_not_null())
+        return self.to_ask_each([share], seed)[0]
+
+    def to_ask_each(self, shares: Sequence[float], seed: int) -> list[pl.Series]:
+        """The same for each of `shares`, chosen once: a larger share continues a smaller one's choice."""
+        counts = [self.counts(share, seed) for share in shares]
+        orders = [
+            choose_pairs(self.cascade.process, self._query(rows), int(most))
+            for rows, most in zip(self.rows, np.max(counts, axis=0), strict=True)
+        ]
+        return [self._first(orders, of_share) for of_share in counts]
 
     def counts(self, share: float, seed: int) -> NDArray:
         """How many pairs of each query to ask about, (Q,): `share` of them, rounded."""
@@ -53,22 +61,21 @@ class ScoredPairs:
         `known` (N,) are the known grades, null elsewhere. Neither a known pair is chosen, nor one where
         `is_closed` (N,).
         """
-        is_asked = np.zeros(self.keys.height, dtype=bool)
         is_known, values = known.is_not_null().to_numpy(), known.fill_null(0).to_numpy()
+        closed, orders = is_closed.to_numpy(), list[list[int]]()
         for rows, count in zip(self.rows, counts, strict=True):
-            if count:
-                of_query = np.flatnonzero(is_known[rows])
-                closed = np.flatnonzero(is_closed.to_numpy()[rows])
-                chosen = choose_pairs(
-                    self.cascade.process,
-                    self._query(rows),
-                    int(count),
-                    of_query,
-                    values[rows][of_query],
-                    closed,
-                )
-                is_asked[rows[chosen]] = True
-        return pl.Series("is_asked", is_asked)
+            of_query = np.flatnonzero(is_known[rows])
+            given = (of_query, values[rows][of_query], np.flatnonzero(closed[rows]))
+            process, pairs = self.cascade.process, self._query(rows)
+            orders.append(choose_pairs(process, pairs, int(count), *given) if count else [])
+        return self._first(orders, counts)
+
+    def _first(self, orders: Sequence[list[int]], counts: Sequence[int] | NDArray) -> pl.Series:
+        """Whether each pair, (N,), is one of the first `counts` (Q,) in the `orders` of its query's rows."""
+        is_first = np.zeros(self.keys.height, dtype=bool)
+        for rows, order, count in zip(self.rows, orders, counts, strict=True):
+            is_first[rows[order[: int(count)]]] = True
+        return pl.Series("is_asked", is_first)
 
     def grade(self, known: pl.Series) -> pl.DataFrame:
         """The grade of each pair, in order, given the `known` grades (N,), which are null elsewhere.

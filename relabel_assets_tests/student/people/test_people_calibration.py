@@ -7,14 +7,14 @@ import polars as pl
 import pytest
 
 from relabel_assets.student.calibration import Calibration, expected_grades
-from relabel_assets.student.people_calibration import (
+from relabel_assets.student.people.people_calibration import (
     PeopleCalibration,
     PeopleGrades,
     ToPeople,
     cross_fitted,
     fit_to_people,
-    people_pairs,
 )
+from relabel_assets.student.people.people_labels import people_pairs
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 TEACHER = Calibration(slope=2.0, thresholds=[-1.0, 0.0, 2.0])

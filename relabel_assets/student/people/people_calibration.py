@@ -1,7 +1,8 @@
 """The calibration to people: grade probabilities and cut points as people grade, not as the teacher does.
 
 What belongs here: fitting it to people's grades, held near the teacher's, and fits for each query that had
-not seen it. What does not: the teacher's calibration (calibration.py), and the student's folder (train.py).
+not seen it. What does not: the teacher's calibration (student/calibration.py), and frames of pairs
+(people_labels.py).
 
 People may be stricter than the teacher, or tell the grades apart in other places. So the teacher's
 calibration, P(grade >= k) = sigmoid(u - t_k) with u the score in its log odds, becomes
@@ -18,14 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 import pydantic
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.cut_points import cut_points
-from relabel_assets.corpus.pairs import with_texts
+from relabel_assets.benchmark.people_calibrated import MIN_PEOPLE_QUERIES
 from relabel_assets.student.calibration import Calibration, expected_grades
 
 # Standard deviations of the prior of d, b and s. Halves of them learn slower from 20 queries, doubles are
@@ -38,8 +37,6 @@ _CORRELATION = 0.1
 _MIN_STEP = 1e-3  # between two thresholds: its logarithm must exist
 _MIN_LIKELIHOOD = 1e-12  # its logarithm must exist
 _MAX_FOLDS = 10  # more folds learn from hardly more queries
-# A fit to one query's grades says nothing about the measure of another query; two can check each other.
-MIN_QUERIES = 2
 
 
 class PeopleCalibration(pydantic.BaseModel):
@@ -108,38 +105,6 @@ class PeopleGrades:
         return PeopleGrades(self.scores, np.where(is_hidden, np.nan, self.grades), self.queries)
 
 
-def people_pairs(
-    reference: pl.DataFrame,
-    candidates: pl.DataFrame,
-    queries: pl.DataFrame,
-    documents: pl.DataFrame,
-) -> pl.DataFrame:
-    """The `candidates` of the queries that people graded and that teach nobody, with people's grades.
-
-    The student has seen the teacher's grades of the others. `reference` has rows of reference_labels, of
-    which those of people count; several of a pair count as their median. Columns: query_id, doc_id,
-    grade (null where no person graded the pair), text and DOCUMENT_COLUMNS. Sorted by key.
-
-    >>> pairs = pl.DataFrame({"query_id": ["q1", "q1", "q2"], "doc_id": ["d1", "d2", "d1"]})
-    >>> reference = pairs[:1].with_columns(grade=3, assessor=pl.lit("ana"), kind=pl.lit("human"))
-    >>> queries = pl.DataFrame({"query_id": ["q1", "q2"], "text": ["leave", "travel"], "split": "benchmark"})
-    >>> texts = dict.fromkeys(("title", "body", "author", "path", "updated_at", "doc_type"), pl.lit("text"))
-    >>> documents = pl.DataFrame({"doc_id": ["d1", "d2"]}).with_columns(**texts)
-    >>> people_pairs(reference, pairs, queries, documents).select("query_id", "doc_id", "grade").rows()
-    [('q1', 'd1', 3), ('q1', 'd2', None)]
-    """
-    teach = queries.filter(pl.col("split").is_in(["train", "dev"]))
-    by_people = reference.filter(pl.col("kind") == "human").join(teach, on="query_id", how="anti")
-    pairs = (
-        pl.concat(frame.select("query_id", "doc_id") for frame in (candidates, by_people))
-        .unique()
-        .join(by_people, on="query_id", how="semi")
-        .join(median_grades(by_people), on=["query_id", "doc_id"], how="left")
-        .sort("query_id", "doc_id")
-    )
-    return with_texts(pairs, queries, documents)
-
-
 def fit_to_people(people: PeopleGrades, teacher: Calibration) -> PeopleCalibration:
     """The calibration to `people`, held near the `teacher`'s.
 
@@ -194,7 +159,7 @@ def cross_fitted(
     True
     """
     names = people.graded_queries()
-    if len(names) < MIN_QUERIES:
+    if len(names) < MIN_PEOPLE_QUERIES:
         return {}
     n_folds = min(_MAX_FOLDS, len(names))
     shuffled = np.random.default_rng(seed).permutation(names).tolist()

@@ -1,0 +1,1 @@
+"""Calibration to people: a student's grades as people would give them."""
