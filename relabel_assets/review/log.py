@@ -6,6 +6,7 @@ asked next (desk.py).
 
 import io
 import statistics
+import threading
 from collections import defaultdict
 from contextlib import suppress
 from datetime import datetime
@@ -27,6 +28,8 @@ _LONGEST_S = 300.0
 class ReviewLog:
     """The reviews in `folder`. `refresh` reads what any process appended since the last time.
 
+    Threads that share it hold its `lock` from `refresh` to the last look.
+
     >>> log = ReviewLog(Path("no/reviews"), max_grade=3)
     >>> log.refresh()
     >>> log.assessors()
@@ -35,7 +38,9 @@ class ReviewLog:
 
     def __init__(self, folder: Path, *, max_grade: int) -> None:
         self.folder = folder
+        self.lock = threading.Lock()
         self.problems: list[Problem] = []
+        self._unreadable: set[str] = set()
         self._max_grade = max_grade
         self._read_until: dict[str, int] = {}
         self._n_lines: dict[str, int] = {}
@@ -45,8 +50,12 @@ class ReviewLog:
     def refresh(self) -> None:
         """Read the new lines of every file. A line without its end is read once it has one."""
         for name in review_files(self.folder):
-            with costs_itself(self.problems, f"{FOLDER}/{name}"):
-                self._refresh(name)
+            if name not in self._unreadable:
+                n_problems = len(self.problems)
+                with costs_itself(self.problems, f"{FOLDER}/{name}"):
+                    self._refresh(name)
+                if any(problem.line is None for problem in self.problems[n_problems:]):
+                    self._unreadable.add(name)  # a problem is reported once
 
     def _refresh(self, name: str) -> None:
         start = self._read_until.get(name, 0)

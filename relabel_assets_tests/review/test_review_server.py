@@ -136,7 +136,7 @@ def test_elsewhere_nothing_is_served_without_the_token(tmp_path: Path) -> None:
             status, _, headers = call(port, path)
             assert (status, headers["Set-Cookie"]) == (401, None)
         assert call(port, "/api/review", {})[0] == 401
-        status, _, headers = call(port, f"/?token={TOKEN}")
+        status, _, headers = call(port, f"/?token={TOKEN}", Cookie="review=of-an-earlier-server")
         assert (status, headers["Set-Cookie"]) == (
             200,
             f"review={TOKEN}; Path=/; HttpOnly; SameSite=Strict",

@@ -7,7 +7,6 @@ What is shown has no grade of teacher or student, no rank, no score and no strat
 """
 
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,7 +63,6 @@ class Desk:
         self._pairs, self._log = pairs, log
         self._order = in_order_of(assessor, pairs.pairs)
         self._places = {pair: place for place, pair in enumerate(self._order)}
-        self._lock = threading.Lock()
 
     def progress(self) -> Progress:
         """Counts of the pairs. A review of a text that has changed since does not count."""
@@ -87,7 +85,7 @@ class Desk:
         Without `at` it is the first pair without a review after the place `after`, or before it if
         there is none; with `skipped`, the next skipped pair comes first. `pair` is None if there is none.
         """
-        with self._lock:
+        with self._log.lock:
             self._log.refresh()
             return self._show(at=at, after=after, skipped=skipped)
 
@@ -111,7 +109,7 @@ class Desk:
         if action == "grade":
             grade = required_grade(grade, self._pairs.rubric.max_grade)
         note = optional_text(request, "note")
-        with self._lock:
+        with self._log.lock:
             self._log.refresh()
             if not self._log.has(self.assessor, request_id):
                 self._require_shown(pair, request)

@@ -60,7 +60,8 @@ class Guard:
             status, why = refusal
             await PlainTextResponse(f"{why}\n", status)(scope, receive, send_guarded)
             return
-        is_new = self._token is not None and self._cookie not in connection.cookies
+        # An earlier server at this port may have left a cookie of its own.
+        is_new = self._token is not None and connection.cookies.get(self._cookie) != self._token
         await self._app(scope, receive, send_guarded)
 
     def _refusal(self, method: str, request: HTTPConnection) -> tuple[int, str] | None:
