@@ -1,7 +1,7 @@
-"""Asset checks on what the student is worth: its training, and the gate of its benchmark.
+"""Asset checks on what student and final labels are worth: training, gate, who graded.
 
-What belongs here: the checks that tell a reader whether to trust a student. What does not: checks of
-rows (checks.py), the gate's rule and the limits of a training (benchmark/).
+What belongs here: the checks that tell a reader whether to trust a student and its labels. What does
+not: checks of rows (checks.py), the gate's rule and the limits of a training (benchmark/).
 """
 
 from collections.abc import Callable
@@ -12,11 +12,14 @@ import polars as pl
 
 from relabel_assets.benchmark.gate import gate
 from relabel_assets.benchmark.grade_shift import grade_shift
+from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
+from relabel_assets.corpus.pairs import of_label_queries
 from relabel_assets.graph.check_results import Results, check_results
-from relabel_assets.graph.checks import WARN, check_specs
+from relabel_assets.graph.checks import WARN, check_specs, ungraded_pairs
 from relabel_assets.graph.project import Project
+from relabel_assets.plural import counted
 from relabel_assets.warehouse.warehouse import Warehouse
 
 
@@ -60,7 +63,29 @@ def student_is_as_good_as_teacher(
 
 def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:
     """A sentence for each metric in which the student did not pass, measured or not."""
-    results = gate(report, **settings.model_dump())
+    results = gate(report, **settings.by_reference)
+    return [result.sentence for result in results if result.verdict != "passed"]
+
+
+@dg.multi_asset_check(
+    specs=check_specs(
+        "benchmark_report",
+        student_can_replace_teacher="By the sample that people graded, the student may replace its teacher, "
+        "within the margins in corpus.yaml. If it cannot be told: about how many more grades would tell. "
+        "Without a sample, by the reference labels.",
+    )
+)
+def student_can_replace_teacher(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
+) -> Results:
+    find = partial(_of_report, warehouse, project, unproven_replacement)
+    check = "student_can_replace_teacher"
+    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
+
+
+def unproven_replacement(report: pl.DataFrame, settings: GateConfig) -> list[str]:
+    """A sentence for each metric in which the student was not shown to replace its teacher."""
+    results = replacement_gate(report, **settings.by_people)
     return [result.sentence for result in results if result.verdict != "passed"]
 
 
@@ -94,8 +119,76 @@ def _of_report(
     return find(warehouse.read("benchmark_report", corpus), settings)
 
 
+@dg.multi_asset_check(
+    specs=check_specs(
+        "asked_labels",
+        chosen_pairs_are_graded="The teacher graded every pair that the student chose. The others are "
+        "counted by reason: refused, failed, unparseable, over budget. The student grades them, and the "
+        "next run asks again.",
+    )
+)
+def chosen_pairs_are_graded(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> Results:
+    find = partial(ungraded_pairs, warehouse, table="asked_labels")
+    yield from check_results(
+        context, "asked_labels", "chosen_pairs_are_graded", find, severity=WARN
+    )
+
+
+@dg.multi_asset_check(
+    specs=check_specs(
+        "final_labels",
+        every_candidate_has_a_label="Every candidate has a final label. Says who graded: people, the "
+        "teacher, the student that knew other grades of the query, the student alone.",
+    )
+)
+def every_candidate_has_a_label(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+) -> Results:
+    find, note = partial(unlabeled_candidates, warehouse), partial(who_graded, warehouse)
+    check = "every_candidate_has_a_label"
+    yield from check_results(context, "final_labels", check, find, severity=WARN, note=note)
+
+
+def unlabeled_candidates(warehouse: Warehouse, corpus: str) -> list[str]:
+    """A line with the number of candidates without a final label; no line for none."""
+    pairs = warehouse.read("bm25_candidates", corpus, columns=["query_id", "doc_id"])
+    labels = warehouse.read("final_labels", corpus, columns=["query_id", "doc_id"])
+    n_missing = pairs.join(labels, on=["query_id", "doc_id"], how="anti").height
+    return [f"{counted(n_missing, 'candidate')} without a final label"] if n_missing else []
+
+
+def who_graded(warehouse: Warehouse, corpus: str) -> str:
+    """Who graded which share of the pairs: of all queries, and of those that only get labels."""
+    labels = warehouse.read("final_labels", corpus, columns=["query_id", "labeler", "n_known"])
+    queries = warehouse.read("synthetic_queries", corpus, columns=["query_id", "split"])
+    of_label = of_label_queries(labels, queries)
+    parts = [f"{counted(labels.height, 'pair')}: {_by_labeler(labels)}."]
+    if not of_label.is_empty():
+        parts.append(
+            f"Of label queries {counted(of_label.height, 'pair')}: {_by_labeler(of_label)}."
+        )
+    return " ".join(parts)
+
+
+def _by_labeler(labels: pl.DataFrame) -> str:
+    """For example "10.0 % teacher, 90.0 % student knowing others"."""
+    is_knowing = (pl.col("labeler") == "student") & (pl.col("n_known") > 0)
+    named = labels.select(
+        who=pl.when(is_knowing)
+        .then(pl.lit("student knowing others"))
+        .otherwise(pl.col("labeler").replace({"student": "student alone"}))
+    )
+    counts = named["who"].value_counts().sort("who").iter_rows()
+    return ", ".join(f"{100 * n / max(1, labels.height):.1f} % {who}" for who, n in counts)
+
+
 GATE_CHECKS: list[dg.AssetChecksDefinition] = [
     student_learned_from_enough,
     student_is_as_good_as_teacher,
+    student_can_replace_teacher,
     student_grades_are_not_shifted,
+    chosen_pairs_are_graded,
+    every_candidate_has_a_label,
 ]

@@ -148,7 +148,8 @@ def _chosen(
         _grades(keys, people),
     )
     chosen = scored.choose(_counts(query_ids, of_choice), of_people, is_closed)
-    elsewhere = set(keys.filter(is_free & ~chosen)["query_id"])
+    # Of these queries the ledger has other pairs than the student chooses.
+    elsewhere = set(keys.filter(is_free & of_people.is_null() & ~chosen)["query_id"])
     counts = [
         count if query_id in elsewhere else 0
         for query_id, count in zip(query_ids, _counts(query_ids, to_pay), strict=True)
