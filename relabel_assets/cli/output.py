@@ -222,7 +222,7 @@ def _print_answers(counts: pl.DataFrame) -> None:
             f"  {counted(n_paid_before, 'row')} more with the teacher's grade: the ledger had it",
             highlight=False,
         )
-    n_of_people = counts.filter(pl.col("labeler") == "people")["rows"].sum()
+    n_of_people = int(counts.filter(pl.col("labeler") == "people")["rows"].sum())
     if n_of_people:
         ERR.print(
             f"  {counted(n_of_people, 'row')} with the grade of people (not to be measured against it)",

@@ -5,6 +5,9 @@ What belongs here: names that the command needs at import. What does not: labeli
 
 from enum import StrEnum
 
+# The teacher_status of a row that nobody asked about, and whose answer the ledger has.
+PAID_BEFORE = "paid_before"
+
 
 class Engine(StrEnum):
     """Where students grade: in this process, or on a Ray cluster."""

@@ -12,6 +12,7 @@ from typing import Protocol
 import polars as pl
 
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.teacher.estimate import Estimate
@@ -46,12 +47,21 @@ class AskedTeacher(Protocol):
     name: str
 
     @property
+    def is_prompt(self) -> bool:
+        """Whether answers come while one waits, so that questions may follow from earlier answers."""
+        ...
+
+    @property
     def identity(self) -> Mapping[str, object]:
         """What its answers depend on."""
         ...
 
     def grade(self, pairs: pl.DataFrame, progress: Progress = silent) -> pl.DataFrame:
         """The columns of teacher_labels without corpus for each of `pairs`, in order."""
+        ...
+
+    def known(self, pairs: pl.DataFrame, progress: Progress = silent) -> pl.DataFrame:
+        """The same of those `pairs` whose answers are paid already. Nothing is sent."""
         ...
 
     def estimate(self, pairs: pl.DataFrame, n_pairs: int) -> Estimate | None:
@@ -71,6 +81,10 @@ class LiveTeacher:
         self.spent_usd = 0.0
 
     @property
+    def is_prompt(self) -> bool:
+        return self._folder.config.teacher.mode == "live"
+
+    @property
     def identity(self) -> Mapping[str, object]:
         config = self._folder.config.teacher
         prompt_hash = grading_prompt_hash(self._folder.grading_prompt, self._folder.rubric)
@@ -83,16 +97,25 @@ class LiveTeacher:
             left_usd = max(0.0, self._limit_usd - self.spent_usd)
             config = config.model_copy(update={"run_budget_usd": left_usd})
         try:
-            return self._teacher.grade(
-                pairs,
-                corpus=self._folder.name,
-                config=config,
-                rubric=self._folder.rubric,
-                prompt=self._folder.grading_prompt,
-                progress=progress,
-            )
+            return self._answers(pairs, config, progress)
         finally:
             self.spent_usd += self._teacher.spent_usd
+
+    def known(self, pairs: pl.DataFrame, progress: Progress = silent) -> pl.DataFrame:
+        offline = self._folder.config.teacher.model_copy(update={"mode": "offline"})
+        return self._answers(pairs, offline, progress).filter(pl.col("status") == "ok")
+
+    def _answers(
+        self, pairs: pl.DataFrame, config: TeacherConfig, progress: Progress
+    ) -> pl.DataFrame:
+        return self._teacher.grade(
+            pairs,
+            corpus=self._folder.name,
+            config=config,
+            rubric=self._folder.rubric,
+            prompt=self._folder.grading_prompt,
+            progress=progress,
+        )
 
     def estimate(self, pairs: pl.DataFrame, n_pairs: int) -> Estimate | None:
         questions = GradingQuestions.for_corpus(self._folder, pairs)
@@ -110,6 +133,10 @@ class RecordedTeacher:
         self.name, self._folder = "teacher_labels.jsonl", folder
 
     @property
+    def is_prompt(self) -> bool:
+        return True
+
+    @property
     def identity(self) -> Mapping[str, object]:
         grades = self._folder.fingerprint("teacher_labels")
         rubric_hash = self._folder.rubric.content_hash
@@ -123,6 +150,10 @@ class RecordedTeacher:
     def grade(self, pairs: pl.DataFrame, progress: Progress = silent) -> pl.DataFrame:
         own = pairs.select(query_id="own_query_id", doc_id="own_doc_id")
         return grade_recorded(own, self._recorded, self._folder.rubric)
+
+    def known(self, pairs: pl.DataFrame, progress: Progress = silent) -> pl.DataFrame:
+        """None: all of its grades are free, so a share of them would mean nothing."""
+        return self.grade(pairs.clear())
 
     def estimate(self, pairs: pl.DataFrame, n_pairs: int) -> Estimate | None:
         return None

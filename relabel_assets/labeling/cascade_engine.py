@@ -9,16 +9,15 @@ has every answer that was paid. So a bucket that is begun again asks the same, a
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from relabel_assets.errors import ConfigError, TeacherError
 from relabel_assets.labeling.asked_teacher import AskedTeacher
+from relabel_assets.labeling.bucket_questions import AskingPlan, BucketQuestions
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, gradable, labels_of, write_labels
-from relabel_assets.progress import Progress, renamed, silent
-from relabel_assets.teacher.estimate import Estimate
+from relabel_assets.labeling.people import PeoplesGrades
+from relabel_assets.progress import Progress, silent
 
 if TYPE_CHECKING:  # it loads torch
     from relabel_assets.student.cascade.known_grades import ScoredPairs
@@ -34,52 +33,62 @@ class PairScorer(Protocol):
     def score(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> "ScoredPairs": ...
 
 
-@dataclass(frozen=True)
-class AskingPlan:
-    """What is about to be asked of `teacher`: about `n_asked` distinct pairs of `n_rows` rows.
-
-    With `is_exact` false, both it and the `estimate` follow from the first bucket of several. The
-    estimate is None where nothing is paid.
-    """
-
-    teacher: str
-    n_asked: int
-    n_rows: int
-    is_exact: bool
-    estimate: Estimate | None
-
-
 def asking(
     labeler: PairScorer,
     teacher: AskedTeacher,
     share: float,
     announce: Callable[[AskingPlan], None] = lambda plan: None,
+    people: PeoplesGrades | None = None,
+    n_rounds: int = 1,
     progress: Progress = silent,
 ) -> GradeChunks:
     """The engine that asks `teacher` about `share` of the pairs of each query, in this process.
 
-    A chunk must have all rows of its queries. `announce` is called once, before anything is asked.
-    Raises ConfigError or TeacherError where the teacher answers nothing.
+    A chunk must have all rows of its queries. `announce` is called once, before anything is asked. Grades
+    of `people` are known from the start. With several rounds, the answers of one decide what the next asks
+    about. Raises ConfigError or TeacherError where the teacher answers nothing.
     """
+    from relabel_assets.student.cascade.rounds import ask_in_rounds
 
     def grade(chunks: Iterable[PairChunk], on_done: Callable[[PairChunk], None]) -> None:
         waiting = list(chunks)  # of some bytes each: their rows are read one after another
-        n_rows, is_announced, has_answers = sum(chunk.n_rows for chunk in waiting), False, False
+        questions = BucketQuestions(
+            teacher, sum(chunk.n_rows for chunk in waiting), announce, progress
+        )
         for chunk in waiting:
             rows = chunk.rows()
             distinct = _distinct(rows)
             scored = labeler.score(distinct, progress=progress)
-            is_asked = scored.to_ask(share, _SEED)
-            asked = distinct.filter(is_asked)
-            if not is_announced and not asked.is_empty():
-                announce(_plan(teacher, asked, chunk, n_rows))
-                is_announced = True
-            answers = teacher.grade(asked, renamed(progress, "asking the teacher, pairs"))
-            has_answers |= require_answers(answers, has_answers=has_answers)
-            write_labels(chunk.part, _labels(rows, scored, is_asked, answers))
+            of_people = _of_people(people, rows, distinct)
+            asked = ask_in_rounds(
+                scored,
+                share,
+                questions.about(distinct, chunk, int(scored.counts(share, _SEED).sum())),
+                seed=_SEED,
+                known=of_people,
+                n_rounds=n_rounds,
+            )
+            is_open = ~asked.is_asked & of_people.is_null()
+            answers = questions.answers(distinct.filter(is_open))
+            write_labels(chunk.part, _labels(rows, scored, of_people, answers))
             on_done(chunk)
 
     return grade
+
+
+def _of_people(
+    people: PeoplesGrades | None, rows: pl.DataFrame, distinct: pl.DataFrame
+) -> pl.Series:
+    """The grade that people gave each of the `distinct` pairs of `rows`, (N,): null elsewhere.
+
+    Of several rows of one pair, with other ids, the median counts, rounded down.
+    """
+    keys = distinct.select(_PAIR)
+    if people is None:
+        return pl.Series("known", [None] * keys.height, dtype=pl.Int64)
+    by_row = _with_pair_ids(rows).select("row", *_PAIR).join(people.of(rows), on="row")
+    grades = by_row.group_by(_PAIR).agg(known=pl.col("grade").median().floor().cast(pl.Int64))
+    return keys.join(grades, on=_PAIR, how="left", maintain_order="left")["known"]
 
 
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
@@ -93,53 +102,23 @@ def _with_pair_ids(rows: pl.DataFrame) -> pl.DataFrame:
     return gradable(own).with_columns(query_id=pl.format("{}-{}", "query_id", "slice"))
 
 
-def _plan(teacher: AskedTeacher, asked: pl.DataFrame, chunk: PairChunk, n_rows: int) -> AskingPlan:
-    """The plan of all chunks, of which `chunk` is the first and asks about `asked`."""
-    n_asked = round(asked.height * n_rows / chunk.n_rows)
-    estimate = teacher.estimate(asked, n_asked)
-    return AskingPlan(teacher.name, n_asked, n_rows, n_rows == chunk.n_rows, estimate)
-
-
-def require_answers(answers: pl.DataFrame, *, has_answers: bool) -> bool:
-    """Whether there is an answer among `answers`: status and status_reason.
-
-    Raises TeacherError where all requests failed: later the teacher may answer. Raises ConfigError for
-    pairs of which none was recorded, unless earlier ones were, as `has_answers` says.
-    """
-    statuses = set(answers["status"])
-    if statuses == {"failed"}:
-        raise TeacherError(
-            f"the teacher answered none of {answers.height:,} questions, the first because: "
-            f"{answers['status_reason'][0]}. Run this again when it answers: what is finished is kept. "
-            "Without --ask the student grades alone."
-        )
-    if statuses == {"not_recorded"} and not has_answers:
-        raise ConfigError(
-            "this corpus has no teacher to ask: teacher_labels.jsonl has a grade for none of the "
-            f"{answers.height:,} pairs chosen, by query_id and doc_id. Set `teacher: {{kind: openai}}` "
-            "in corpus.yaml, or leave --ask out."
-        )
-    return "ok" in statuses
-
-
 def _labels(
-    rows: pl.DataFrame, scored: "ScoredPairs", is_asked: pl.Series, answers: pl.DataFrame
+    rows: pl.DataFrame, scored: "ScoredPairs", of_people: pl.Series, answers: pl.DataFrame
 ) -> pl.DataFrame:
-    """The labels of all `rows`: the teacher's answers, and the student's grades given these."""
-    asked = scored.keys.filter(is_asked)
-    answers = answers.select(
-        asked["query_id"],
-        asked["doc_id"],
-        pl.col("status").cast(pl.String).alias("teacher_status"),
-        "request_key",
-        pl.col("grade").cast(pl.Int64).alias("known"),
-        *(pl.col(name).alias(f"{name}_of_teacher") for name in ("expected_grade", "grade_probs")),
-    )
+    """The labels of all `rows`: grades of people, the teacher's, and the student's that knows these."""
     answers = scored.keys.join(answers, on=_PAIR, how="left", maintain_order="left")
-    graded = scored.grade(answers["known"]).with_columns(answers.drop(_PAIR))
-    of_teacher = pl.col("known").is_not_null()
+    of_teacher = answers["known"]
+    known = of_people.zip_with(of_people.is_not_null(), of_teacher)
+    graded = scored.grade(known).with_columns(answers.drop(*_PAIR, "known"))
+    labeler = (
+        pl.when(of_people.is_not_null())
+        .then(pl.lit("people"))
+        .when(of_teacher.is_not_null())
+        .then(pl.lit("teacher"))
+        .otherwise(pl.lit("student"))
+    )
     graded = graded.with_columns(
-        labeler=pl.when(of_teacher).then(pl.lit("teacher")).otherwise(pl.lit("student")),
+        labeler=labeler,
         expected_grade=pl.coalesce("expected_grade_of_teacher", "expected_grade"),
         grade_probs=pl.coalesce("grade_probs_of_teacher", "grade_probs"),
     )

@@ -6,18 +6,22 @@ a file with any student (label_file.py).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import ConfigError, StudentError
 from relabel_assets.home import Home
 from relabel_assets.labeling import Engine
 from relabel_assets.labeling.asked_teacher import asked_teacher
-from relabel_assets.labeling.cascade_engine import AskingPlan, asking
-from relabel_assets.labeling.chunk import GradeChunks, in_process
+from relabel_assets.labeling.bucket_questions import AskingPlan
+from relabel_assets.labeling.cascade_engine import asking
+from relabel_assets.labeling.chunk import GradeChunks, Texts, in_process
 from relabel_assets.labeling.label_file import label_file
+from relabel_assets.labeling.people import PeoplesGrades
 from relabel_assets.labeling.ray_engine import on_ray
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.vectors.store import VectorStore
@@ -30,6 +34,8 @@ class Asking:
     """A cascade: `share` of the pairs of each query is asked of the teacher of `folder`.
 
     `budget_usd` is the most that this call may spend. `announce` gets the plan before anything is sent.
+    `is_with_people` says whether grades that people gave are known from the start. After each of
+    `n_rounds`, the answers decide what the next one asks about.
     """
 
     share: float
@@ -37,6 +43,8 @@ class Asking:
     folder: CorpusFolder
     budget_usd: float | None
     announce: Callable[[AskingPlan], None]
+    is_with_people: bool = True
+    n_rounds: int = 1
 
 
 def label_with_current_student(
@@ -73,6 +81,7 @@ def label_with_current_student(
         )
     student = students.row(0, named=True)
     folder = Home(home).inside(student["path"])
+    texts: Texts = partial(warehouse.texts, corpus)
     grade_chunks: GradeChunks
     settings: dict[str, object] | None = None
     if engine is Engine.RAY and cascade:
@@ -86,15 +95,23 @@ def label_with_current_student(
         labeler.stages()  # raises before anything is read
         _require_grades(len(labeler.points) + 1, cascade.folder)
         teacher = asked_teacher(cascade.teacher, cascade.folder, cascade.budget_usd)
-        grade_chunks = asking(labeler, teacher, cascade.share, cascade.announce, progress)
-        settings = {"share": cascade.share, "teacher": dict(teacher.identity)}
+        people = PeoplesGrades(_of_people(warehouse, corpus, cascade), texts)
+        share, n_rounds = cascade.share, cascade.n_rounds
+        if n_rounds > 1 and not teacher.is_prompt:
+            raise ConfigError(
+                f"--rounds {n_rounds}: each round waits for the answers of the last, and teacher.mode is "
+                "not live. Leave --rounds out, or set teacher.mode to live."
+            )
+        grade_chunks = asking(labeler, teacher, share, cascade.announce, people, n_rounds, progress)
+        settings = {"share": share, "rounds": n_rounds, "teacher": dict(teacher.identity)}
+        settings |= {"people": people.identity}
     else:
         grade_chunks = in_process(Labeler.load(folder, store=store), progress)
     return label_file(
         pairs,
         out,
         engine=grade_chunks,
-        texts=lambda column, ids: warehouse.texts(corpus, column, ids),
+        texts=texts,
         texts_hash=_texts_hash(warehouse, corpus),
         model_id=student["model_id"],
         model_hash=weights_identity(str(folder)),
@@ -102,6 +119,13 @@ def label_with_current_student(
         is_forced=is_forced,
         progress=progress,
     )
+
+
+def _of_people(warehouse: Warehouse, corpus: str, cascade: Asking) -> pl.DataFrame:
+    """The grade that people gave each pair: query_id, doc_id and grade. None, if they are left out."""
+    reference = warehouse.read("reference_labels", corpus)
+    is_used = (pl.col("kind") == "human") & cascade.is_with_people
+    return median_grades(reference.filter(is_used))
 
 
 def _require_grades(n_grades: int, folder: CorpusFolder) -> None:

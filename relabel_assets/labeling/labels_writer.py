@@ -17,7 +17,7 @@ from relabel_assets.intake.one_input import reason_of
 
 # Of an output whose parts are not in its order: some 100 MB of labels, which are sorted in memory.
 _ROWS_PER_WINDOW = 200_000
-_COUNTED = ("status", "status_reason", "teacher_status")
+_COUNTED = ("status", "status_reason", "teacher_status", "labeler")
 
 Write = Callable[[pl.DataFrame], object]
 OpenWriter = Callable[[Path], AbstractContextManager[Write]]
@@ -65,8 +65,8 @@ def _parts(parts: Path) -> list[Path]:
 def merge_parts(labels: Iterable[pl.DataFrame], parts: Path, out: Path) -> pl.DataFrame:
     """Merge `labels` of the files in `parts` into `out`.
 
-    Returns the number of rows by status: (status, status_reason, rows), and by teacher_status where
-    there is one. Raises ConfigError where `out` cannot be written; the parts stay.
+    Returns the number of rows by status: (status, status_reason, rows), and by teacher_status and labeler
+    where there are any. Raises ConfigError where `out` cannot be written; the parts stay.
     """
     counts, by = [], list[str]()
     try:

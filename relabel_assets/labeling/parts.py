@@ -54,8 +54,8 @@ def locked_parts(parts: Path, pairs: Path, identity: Mapping[str, object]) -> It
             _write_job(parts, job)
         elif begun != job:
             raise ConfigError(
-                f"{parts} was begun with other pairs, another student, other documents, or another "
-                "--ask or teacher. "
+                f"{parts} was begun with other pairs, another student, other documents, another --ask "
+                "or teacher, or other grades of people. "
                 "To begin anew, remove it; to keep it, choose another --out."
             )
         yield

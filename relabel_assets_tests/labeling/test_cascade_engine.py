@@ -13,36 +13,36 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import ConfigError, RelabelError, TeacherError
-from relabel_assets.labeling.asked_teacher import LiveTeacher
-from relabel_assets.labeling.cascade_engine import AskingPlan, asking, require_answers
-from relabel_assets.labeling.label_file import label_file
-from relabel_assets.teacher.teacher import Teacher
+from relabel_assets.labeling.bucket_questions import AskingPlan, require_answers
 from relabel_assets_tests.builders import (
-    IMPATIENT,
     KEY,
     answers_in,
     assert_no_wrong_decision,
-    write_corpus,
 )
 from relabel_assets_tests.faults.batch_server import BatchServer
 from relabel_assets_tests.faults.decisions_server import DecisionsServer
 from relabel_assets_tests.faults.teacher_server import FAULTS, TeacherServer, chat_body, true_grade
-from relabel_assets_tests.labeling.graders import HashScorer, no_texts
+from relabel_assets_tests.labeling.asking_files import (
+    N_ROWS,
+    assert_right,
+    label,
+    labels_of,
+    live_teacher,
+    write_pairs,
+)
 
 pytestmark = pytest.mark.slow
 
-N_ROWS, SHARE = 300, 0.5  # of 30 queries
 LABELING = """
 import sys
 from pathlib import Path
 from relabel_assets_tests.faults.teacher_server import TeacherServer
-from relabel_assets_tests.labeling import test_cascade_engine
+from relabel_assets_tests.labeling import asking_files
 server = TeacherServer()
 server.port = int(sys.argv[2])
 print("ready", flush=True)
-test_cascade_engine.label(Path(sys.argv[1]), server)
+asking_files.label(Path(sys.argv[1]), server)
 """
 
 
@@ -54,66 +54,7 @@ def key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the corpus tiny, and pairs of 30 queries in turn."""
-    write_corpus(tmp_path / "tiny")
-    rows = [
-        {"query": f"query {row % 30}", "body": f"Body of document {row}."} for row in range(N_ROWS)
-    ]
-    pl.DataFrame(rows).write_parquet(tmp_path / "pairs.parquet")
-    return tmp_path
-
-
-def live_teacher(
-    folder: Path,
-    server: TeacherServer | BatchServer,
-    budget_usd: float | None = None,
-    **settings: object,
-) -> LiveTeacher:
-    """The teacher of tiny at `server`, with its ledger in `folder`."""
-    limits = {"requests_per_minute": None, "tokens_per_minute": None, "timeout_s": 1.0}
-    price = {"input": 10.0, "output": 10.0}
-    teacher = {"kind": "openai", "model": "fake", "base_url": server.base_url, **limits}
-    teacher |= {"price_usd_per_million_tokens": price, **settings}
-    (folder / "tiny" / "corpus.yaml").write_text(json.dumps({"teacher": teacher}))
-    corpus = CorpusFolder("tiny", folder / "tiny")
-    return LiveTeacher(Teacher(folder / "ledger", retry_settings=IMPATIENT), corpus, budget_usd)
-
-
-def label(
-    folder: Path,
-    server: TeacherServer | BatchServer,
-    plans: list[AskingPlan] | None = None,
-    teacher: LiveTeacher | None = None,
-) -> HashScorer:
-    """Label pairs.parquet into labels.parquet, some 60 rows at a time; return the student."""
-    scorer, plans = HashScorer(), [] if plans is None else plans
-    teacher = teacher or live_teacher(folder, server)
-    label_file(
-        folder / "pairs.parquet",
-        folder / "labels.parquet",
-        engine=asking(scorer, teacher, SHARE, plans.append),
-        texts=no_texts,
-        asking={"share": SHARE},
-        model_id="m",
-        model_hash="h",
-        rows_per_chunk=60,
-    )
-    return scorer
-
-
-def labels_of(folder: Path) -> pl.DataFrame:
-    labels = pl.read_parquet(folder / "labels.parquet")
-    assert labels["row"].to_list() == list(range(N_ROWS))
-    assert set(labels["status"]) == {"ok"} and labels["grade"].null_count() == 0
-    assert not (folder / "labels.parquet.parts").exists()
-    return labels
-
-
-def assert_right(labels: pl.DataFrame, server: TeacherServer | BatchServer) -> None:
-    """Every row of the teacher has the right grade of its own request."""
-    for row in labels.filter(pl.col("labeler") == "teacher").iter_rows(named=True):
-        body = server.bodies[row["request_key"]]
-        assert f"Body of document {row['row']}." in body["messages"][-1]["content"]
-        assert row["grade"] == true_grade(body)
+    return write_pairs(tmp_path)
 
 
 def test_each_row_comes_out_once_in_order_from_several_buckets(folder: Path) -> None:
@@ -192,6 +133,10 @@ def test_no_answer_is_paid_twice_however_often_the_command_is_killed(folder: Pat
         ("teacher", 150),
     ]
     assert set(answers_in(folder / "ledger").values()) == {1}
+    undisturbed = write_pairs(folder / "undisturbed")
+    with TeacherServer().running() as server:
+        label(undisturbed, server)
+    assert labels_of(undisturbed).equals(labels)
 
 
 def test_faults_of_the_endpoint_make_no_wrong_grade(folder: Path) -> None:

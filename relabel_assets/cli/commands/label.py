@@ -52,6 +52,22 @@ def label(
             min=0, help="With `--ask`: the most US dollars that this command spends on the teacher."
         ),
     ] = None,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=100,
+            help="With `--ask`: ask in so many rounds. The answers of one decide what the next asks about.",
+        ),
+    ] = 1,
+    people: Annotated[
+        bool,
+        typer.Option(
+            "--people/--no-people",
+            help="With `--ask`: use the grades that people gave pairs of the corpus. Leave them out for "
+            "labels that are to be measured against these grades.",
+        ),
+    ] = True,
     engine: Annotated[
         Engine,
         typer.Option(
@@ -83,9 +99,10 @@ def label(
     status_reason, grade, expected_grade, grade_probs, model_id, model_hash.
 
     With `--ask 10%` the student chooses a tenth of the pairs of each query. The corpus' teacher grades
-    these, and the student the rest, knowing the teacher's grades. So a file should have all pairs of its
-    queries. Before anything is sent, the number of pairs and the estimated dollars are printed. Rows get
-    `labeler` (teacher or student), `n_known` (how many grades of their query the student knew),
+    these, and the student the rest, knowing these grades. So a file should have all pairs of its queries.
+    Before anything is sent, the number of pairs and the estimated dollars are printed. What is known for
+    free is used too: grades that people gave, and answers that are in the ledger. Rows get `labeler`
+    (people, teacher or student), `n_known` (how many grades of their query the student knew),
     `teacher_status` and `request_key`. A pair without an answer is graded by the student.
 
     The whole file is validated before grading starts. A stopped command continues when it is run again.
@@ -112,13 +129,16 @@ def label(
         raise ConfigError(
             "--budget-usd limits what --ask spends, and nothing is asked. Add --ask 10%."
         )
+    if rounds > 1 and ask is None:
+        raise ConfigError(f"--rounds {rounds} is for --ask, and nothing is asked. Add --ask 10%.")
     project, warehouse = runner.from_environment()
     (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
     show_progress()
     store, cascade = project.vectors(), None
     if ask is not None:
         teacher, folder = project.teacher(), project.corpora().open(name)
-        cascade = Asking(ask, teacher, folder, budget_usd, output_teacher.print_asking)
+        announce = output_teacher.print_asking
+        cascade = Asking(ask, teacher, folder, budget_usd, announce, people, rounds)
     with working_on(f"{name} / {out.name}") as progress:
         counts = label_with_current_student(
             pairs,

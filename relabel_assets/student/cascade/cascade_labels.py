@@ -51,11 +51,15 @@ def cascade_labels(
         return {}
     pairs = with_texts(asked.select("query_id", "doc_id"), queries, documents)
     scored = labeler.score(pairs, progress=progress)
-    return {name: _labels(scored, asked, share, seed) for name, share in shares.items()}
+    chosen = scored.to_ask_each([*shares.values()], seed)
+    return {
+        name: _labels(scored, asked, is_asked)
+        for name, is_asked in zip(shares, chosen, strict=True)
+    }
 
 
-def _labels(scored: ScoredPairs, teacher: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
-    """The labels where `share` of the pairs was chosen. `teacher` has the rows of `scored`."""
-    known = pl.select(pl.when(scored.to_ask(share, seed)).then(teacher["grade"])).to_series()
+def _labels(scored: ScoredPairs, teacher: pl.DataFrame, is_asked: pl.Series) -> pl.DataFrame:
+    """The labels where the chosen pairs are known. `teacher` has the rows of `scored`."""
+    known = pl.select(pl.when(is_asked).then(teacher["grade"])).to_series()
     graded = scored.grade(known.cast(pl.Int64))
     return graded.select("query_id", "doc_id", "grade", "expected_grade")

@@ -13,8 +13,6 @@ import polars as pl
 
 from relabel_assets.student.cascade.known_grades import ScoredPairs
 
-# See docs/experiments.md for what more rounds bring.
-N_ROUNDS = 3
 # Gets whether to ask about each pair (N,), and gives the grades (N,): null where nobody asked or answered.
 Ask = Callable[[pl.Series], pl.Series]
 
@@ -34,7 +32,7 @@ def ask_in_rounds(
     *,
     seed: int,
     known: pl.Series | None = None,
-    n_rounds: int = N_ROUNDS,
+    n_rounds: int = 1,
 ) -> AskedPairs:
     """Ask about `share` of the pairs of each query, in at most `n_rounds` rounds.
 
