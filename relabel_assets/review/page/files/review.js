@@ -12,6 +12,7 @@ let start = null; // who grades, and the rubric
 let shown = null; // what the server said last
 let shownAt = 0;
 let isBusy = false;
+let retryNow = null; // what the button of the alert does
 let isSkippedRound = false; // going through the skipped pairs
 const drafts = new Map(); // notes that no grade has saved yet
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("relabel-review") : null;
@@ -65,6 +66,7 @@ function act(action, target, grade) {
 
 async function send(id, text, what) {
   setBusy(true);
+  byId("status").textContent = "";
   const headers = { "Content-Type": "application/json" };
   const post = async () => answerOf(await fetch("/api/review", { method: "POST", headers, body: text }));
   const remark = ` Not saved yet: ${what}. It is kept in this browser and sent again every 2 seconds.`;
@@ -160,6 +162,7 @@ function show(state, message) {
   const pair = state.pair;
   byId("pair").hidden = !pair;
   byId("controls").hidden = !pair;
+  byId("rubric-box").hidden = !pair;
   byId("finished").hidden = Boolean(pair);
   if (pair) showPair(pair);
   else showFinished(state);
@@ -191,6 +194,7 @@ function showPair(pair) {
 function showStanding(pair) {
   let text = "";
   if (pair.is_changed) text = "You graded this pair before. Its text has changed since: please grade it again.";
+  else if (pair.review && pair.review.action === "skip") text = "You skipped this pair. A grade replaces that.";
   else if (pair.review) text = `You said: ${describe(pair.review.action, pair.review.grade)}. Another grade replaces it.`;
   byId("standing").textContent = text;
   byId("standing").hidden = !text;
@@ -263,14 +267,18 @@ function duration(seconds) {
   return minutes < 60 ? `about ${minutes} min` : `about ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+// The same alert again changes nothing: it would be read aloud every two seconds, and lose the focus.
 function showAlert(text, retry) {
-  byId("alert").textContent = text;
+  const box = byId("alert");
+  retryNow = retry;
+  if (!box.hidden && box.firstChild.data === text) return;
+  box.replaceChildren(text);
   if (retry) {
     const button = element("button", "Try now");
-    button.addEventListener("click", retry);
-    byId("alert").append(button);
+    button.addEventListener("click", () => retryNow());
+    box.append(button);
   }
-  byId("alert").hidden = false;
+  box.hidden = false;
 }
 
 function setBusy(busy) {
