@@ -16,7 +16,8 @@ def _forecast(trial: Trial) -> Forecast:
     """At most as many new rows as pairs are to be asked about; which they are, the student decides."""
     step = trial.step
     people = people_grades(step.read("reference_labels"))
-    need = LabelTeacher(step.project.teacher(), step.corpus).need(_texts(step), people)
+    teacher = LabelTeacher(step.project.teacher(), step.corpus)
+    need = teacher.need(_texts(step), people, step.progress)
     if not need.n_to_ask:
         return computed_forecast(trial)
     note = f"the teacher is asked about {counted(need.n_to_ask, 'pair')}"

@@ -178,6 +178,13 @@ def test_shares_of_intents_add_up_to_one(intents: str, is_allowed: bool) -> None
             parse_corpus_config(text, file="c.yaml")
 
 
+def test_a_student_that_cannot_use_known_grades_asks_nobody() -> None:
+    text = "labels: {ask: 0.1}\nstudent: {preset: modernbert}\n"
+    with pytest.raises(ConfigError, match=r"labels\.ask is 0\.1, and a cross_encoder student"):
+        parse_corpus_config(text, file="c.yaml")
+    assert parse_corpus_config("student: {preset: modernbert}", file="c.yaml").labels.ask == 0
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_fills_absent_settings(preset: str) -> None:
     student = parse_corpus_config(f"student: {{preset: {preset}}}", file="c.yaml").student

@@ -279,3 +279,24 @@ def test_a_fingerprint_depends_on_contents_and_names_and_not_on_times(tmp_path: 
     (corpus.path / "documents" / "b.md").write_text("three")
     assert len({before, renamed, corpus.fingerprint("documents")}) == 3
     assert corpus.fingerprint("queries") == corpus.fingerprint("teacher_labels")
+
+
+@pytest.mark.parametrize(
+    ("rows", "has_queries"),
+    [
+        ('{"query_id": "q1", "text": "leave", "split": "label"}\n', False),
+        (
+            '{"query_id": "q1", "text": "leave", "split": "label"}\n{"query_id": "q2", "text": "x"}\n',
+            True,
+        ),
+        ('{"query_id": "q1", "text": "leave", "split": "label"}\n{torn\n', True),
+        ("", True),
+    ],
+)
+def test_label_queries_alone_are_no_queries_to_learn_from(
+    tmp_path: Path, rows: str, has_queries: bool
+) -> None:
+    """A teacher that is paid writes the others. A row that cannot be used may be one of them."""
+    made = folder(tmp_path, {"documents.jsonl": DOCUMENTS.encode(), "queries.jsonl": rows.encode()})
+    assert made.has_queries is has_queries
+    assert made.summary().n_label_queries == rows.count('"label"')

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import (
     assign_splits,
     compared,
@@ -16,6 +17,7 @@ from relabel_assets.corpus.splits import (
     leaking_queries,
     near_duplicates,
 )
+from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 CONFIG = QueriesConfig()
 
@@ -288,3 +290,33 @@ def test_thousands_of_queries_that_are_alike_are_one_group(text: str, n: int) ->
     divided, problems = assign_splits(queries(*rows), config=CONFIG, file="f")
     assert problems == []
     assert divided["split"].unique().to_list() == ["train"]
+
+
+def test_label_queries_stay_and_change_nothing_about_the_others() -> None:
+    others = [(f"q{n}", words(n), f"d{n}", None) for n in range(20)]
+    repeated = [(f"l{n}", words(n), f"d{n}", "label") for n in range(20)]
+    alone, _ = assign_splits(queries(*others), config=CONFIG, file="queries.jsonl")
+    divided, problems = assign_splits(
+        queries(*repeated, *others), config=CONFIG, file="queries.jsonl"
+    )
+    assert problems == []  # near duplicates of benchmark queries, with their seed documents
+    of_label = pl.col("split") == "label"
+    assert divided.filter(~of_label).equals(alone)
+    assert divided.filter(of_label)["query_id"].to_list() == [f"l{n}" for n in range(20)]
+    assert leaking_queries(divided) == []
+
+
+def test_label_queries_alone_get_no_benchmark() -> None:
+    divided, _ = assign_splits(queries(("l", "leave", None, "label")), config=CONFIG, file="f")
+    assert divided["split"].to_list() == ["label"]
+
+
+def test_label_queries_teach_nobody() -> None:
+    asked = queries(("t", "a", None, "train"), ("d", "b", None, "dev"), ("l", "c", None, "label"))
+    labels = asked.select(
+        "query_id", doc_id=pl.lit("x"), grade=2, expected_grade=2.0, status=pl.lit("ok")
+    )
+    documents = pl.DataFrame({"doc_id": ["x"]}).with_columns(
+        pl.lit("text").alias(name) for name in DOCUMENT_COLUMNS
+    )
+    assert training_pairs(labels, asked, documents)["query_id"].to_list() == ["d", "t"]
