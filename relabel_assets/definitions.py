@@ -36,8 +36,8 @@ ASSETS = [
     student_model,
     asked_labels,
     student_labels,
-    final_labels,
     benchmark_report,
+    final_labels,
     system_rankings,
 ]
 

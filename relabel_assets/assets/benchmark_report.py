@@ -7,7 +7,8 @@ from relabel_assets import files
 from relabel_assets.benchmark.baselines import bm25_labels, labels_in_one
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.facts import facts_of
-from relabel_assets.benchmark.labelers import CASCADES
+from relabel_assets.benchmark.labelers import CASCADES, POOL_SLICES
+from relabel_assets.benchmark.pool.pool_estimates import pool_rows
 from relabel_assets.benchmark.report import render_html, render_markdown
 from relabel_assets.corpus.grades import joint_kind
 from relabel_assets.corpus.pairs import training_pairs, with_texts
@@ -25,7 +26,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="7",
+    code_version="8",
     kinds={"polars"},
     settings=lambda corpus: {
         "gate": corpus.config.gate,
@@ -36,7 +37,8 @@ def _forecast(trial: Trial) -> Forecast:
 def benchmark_report(step: Step) -> Rows:
     """Every metric of every labeler; writes the HTML report."""
     corpus, queries, documents = step.corpus, step.read("synthetic_queries"), step.read("seed_docs")
-    teacher, student = step.read("teacher_labels"), step.read("student_labels")
+    teacher, by_student = step.read("teacher_labels"), _student_labels(step, queries, documents)
+    student = by_student["student"]
     benchmark = queries.filter(pl.col("split") == "benchmark").select("query_id")
     reference = step.read("reference_labels").join(benchmark, on="query_id", how="semi")
     training = training_pairs(teacher, queries, documents)
@@ -47,19 +49,28 @@ def benchmark_report(step: Step) -> Rows:
     measured = teacher.join(reference, on="query_id", how="semi")
     labels = labels_in_one(
         teacher=teacher.filter(pl.col("status") == "ok"),
-        student=student,
+        **by_student,
         **_cascades(step, model["path"], measured, queries, documents, store),
         base=_base_labels(step, training, with_texts(judged, queries, documents), store),
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
     benchmark_scores = measure(labels, reference, queries, progress=step.progress)
+    of_pool, why_none = pool_rows(
+        step.read("review_samples"),
+        step.read("reference_labels"),
+        queries,
+        student,
+        labels,
+        n_grades=n_grades,
+    )
+    rows = pl.concat([benchmark_scores.rows, of_pool])
     kind = joint_kind(reference["kind"], stated=corpus.config.reference.stated_kind)
     facts = facts_of(
         benchmark_scores,
         corpus=corpus.name,
         description=corpus.config.description,
         reference_kind=None if reference.is_empty() else kind,
-        gate_settings=corpus.config.gate.model_dump(),
+        gate_settings=corpus.config.gate.by_reference,
         n_grades=n_grades,
         model=model,
         labels=labels,
@@ -71,16 +82,42 @@ def benchmark_report(step: Step) -> Rows:
     )
     page = f"reports/{corpus.name}.html"
     with files.whole(step.project.home.path / page) as scratch:
-        scratch.write_text(render_html(benchmark_scores.rows, facts), encoding="utf-8")
+        scratch.write_text(render_html(rows, facts), encoding="utf-8")
     return Rows(
-        benchmark_scores.rows.with_columns(reference_kind=pl.lit(kind)),
+        rows.with_columns(reference_kind=_kinds(kind)),
         metadata={
-            "report": dg.MetadataValue.md(render_markdown(benchmark_scores.rows, facts)),
+            "report": dg.MetadataValue.md(render_markdown(rows, facts)),
             "left_out": benchmark_scores.n_left_out,
+            "whole_pool": why_none or "measured",
             **store.counts,
         },
         files=(page,),
     )
+
+
+def _kinds(kind: str) -> pl.Expr:
+    """The kind of the reference grades of each row: on the whole pool those of people."""
+    return (
+        pl.when(pl.col("slice").is_in([*POOL_SLICES])).then(pl.lit("human")).otherwise(pl.lit(kind))
+    )
+
+
+def _student_labels(
+    step: Step, queries: pl.DataFrame, documents: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """student_labels as the teacher calibrated them, and as people do where the student is theirs."""
+    labels, students = step.read("student_labels"), step.read("student_model")
+    of_people = students.filter(pl.col("calibrated_to") == "people")
+    current = of_people.filter(pl.col("model_id").is_in(labels["model_id"].implode()))
+    if current.is_empty():
+        return {"student": labels}
+    from relabel_assets.student import benchmark_labels, people_pairs
+    from relabel_assets.student.folder import read_settings
+
+    reference, candidates = step.read("reference_labels"), step.read("teacher_labels")
+    people = people_pairs(reference, candidates, queries, documents)
+    settings = read_settings(step.project.home.inside(current["path"][0]))
+    return benchmark_labels(labels, people, settings)
 
 
 def _base_labels(
@@ -105,7 +142,7 @@ def _cascades(
     """The grades of each cascade of the student in `path`, from the rows of teacher_labels."""
     from relabel_assets.student import Labeler, cascade_labels
 
-    student = Labeler.load(step.project.home.inside(path), store=store)
+    student = Labeler.load(step.project.home.inside(path), store=store).as_taught()
     seed, progress = step.corpus.config.student.seed, step.progress
     known = {"shares": CASCADES, "seed": seed, "progress": progress}
     return cascade_labels(student, teacher, queries, documents, **known)

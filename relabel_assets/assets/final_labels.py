@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.plots import grade_distribution
+from relabel_assets.benchmark.pool.people_gate import refuse_failed, replacement_gate
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
@@ -31,12 +32,15 @@ def _forecast(trial: Trial) -> Forecast:
     pool="student",
     code_version="1",
     kinds={"pytorch", "polars"},
+    settings=lambda corpus: {"gate": corpus.config.gate} if corpus.config.gate.blocking else None,
     forecast=_forecast,
 )
 def final_labels(step: Step) -> Rows:
     """The final grade of each candidate, with who gave it and how many grades the student knew."""
     from relabel_assets.student import Labeler
 
+    if (settings := step.corpus.config.gate).blocking:
+        refuse_failed(replacement_gate(step.read("benchmark_report"), **settings.by_people))
     student = step.read("student_labels")
     teacher = [step.read(name) for name in ("teacher_labels", "asked_labels")]
     known = known_grades(people_grades(step.read("reference_labels")), pl.concat(teacher))

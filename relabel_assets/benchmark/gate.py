@@ -111,7 +111,7 @@ def _verdict(
         return "cannot tell", f"{measured}; at least {needed} are needed."
     if copied := _copied_reference(rows, labeler):
         return "cannot tell", f"{measured}; {copied}."
-    verdict, reason = _by_interval(low, high, margin)
+    verdict, reason = interval_verdict(low, high, margin)
     return verdict, f"{measured}; {reason}."
 
 
@@ -129,7 +129,12 @@ def _copied_reference(rows: _Rows, compared: str) -> str | None:
     return None
 
 
-def _by_interval(low: float, high: float, margin: float) -> tuple[str, str]:
+def interval_verdict(low: float, high: float, margin: float) -> tuple[str, str]:
+    """The verdict on a difference by its interval (non-inferiority), and the reason.
+
+    >>> interval_verdict(-0.01, 0.02, margin=0.02)
+    ('passed', 'the whole interval is above -0.02, the margin')
+    """
     if low > -margin:
         return "passed", f"the whole interval is above {-margin:+.3g}, the margin"
     if high < -margin:

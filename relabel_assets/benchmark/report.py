@@ -15,7 +15,12 @@ from markupsafe import Markup
 
 from relabel_assets.benchmark.bootstrap import METRICS
 from relabel_assets.benchmark.gate import VERDICTS, GateResult, worst
-from relabel_assets.benchmark.labelers import DIFFERENCES, LABELERS
+from relabel_assets.benchmark.labelers import (
+    COMPARISONS,
+    LABELERS,
+    POOL_METRICS,
+    POOL_SLICES,
+)
 from relabel_assets.benchmark.plots import interval_plot, markdown_table
 from relabel_assets.intake.markdown import inert
 from relabel_assets.intake.text import cut, storable
@@ -43,7 +48,7 @@ class ReportFacts:
     reference_kind: str | None = "not stated"  # None: there are no reference grades
     gate: Sequence[GateResult] = ()
     frontier: Sequence[str] = ()  # the smallest share of the teacher's grades that is enough
-    limits: Sequence[str] = ()  # of the student (training_limits, grade_shift)
+    limits: Sequence[str] = ()  # of the student (training_limits, grade_shift, people_calibrated)
     n_left_out: int = 0
     n_resamples: int = 2000
     seed: int = 13
@@ -65,9 +70,10 @@ def summary(rows: pl.DataFrame, slice_name: str = "all") -> pl.DataFrame:
     cells = {(row["labeler"], row["metric"]): _cell(row) for row in of_slice.iter_rows(named=True)}
     measured = set(of_slice["labeler"].cast(pl.String))
     labelers = [labeler for labeler in LABELERS if labeler in measured]
-    columns = {metric: [cells.get((labeler, metric)) for labeler in labelers] for metric in METRICS}
+    metrics = POOL_METRICS if slice_name in POOL_SLICES else METRICS
+    columns = {metric: [cells.get((labeler, metric)) for labeler in labelers] for metric in metrics}
     return pl.DataFrame(
-        {"labeler": labelers} | columns, schema=dict.fromkeys(("labeler", *METRICS), pl.String)
+        {"labeler": labelers} | columns, schema=dict.fromkeys(("labeler", *metrics), pl.String)
     )
 
 
@@ -181,7 +187,11 @@ def slice_title(rows: pl.DataFrame, name: str) -> str:
     >>> slice_title(pl.DataFrame({"slice": ["all", "all"], "n_queries": [55, 56]}), "all")
     'All queries: 56 queries'
     """
-    n_queries = int(rows.filter(pl.col("slice") == name)["n_queries"].to_numpy().max())
+    of_slice = rows.filter(pl.col("slice") == name)
+    n_queries = int(of_slice["n_queries"].to_numpy().max())
+    if name in POOL_SLICES:
+        grades = counted(int(of_slice["n_pairs"].to_numpy().max()), "grade")
+        return f"{POOL_SLICES[name]}, from people's sample: {grades}, {counted(n_queries, 'query')}"
     return f"{'All queries' if name == 'all' else name}: {counted(n_queries, 'query')}"
 
 
@@ -192,14 +202,14 @@ def _intervals(rows: pl.DataFrame, metric: str) -> list[tuple[str, float, float,
     )
     columns = of_metric.select(pl.col("labeler").cast(pl.String), "value", "ci_low", "ci_high")
     by_labeler = {row[0]: row for row in columns.iter_rows()}
-    order = [labeler for labeler in LABELERS if labeler not in DIFFERENCES.values()]
+    order = [labeler for labeler in LABELERS if labeler not in COMPARISONS]
     return [by_labeler[labeler] for labeler in order if labeler in by_labeler]
 
 
 def _cell(row: Mapping[str, Any]) -> str | None:
     if row["value"] is None:
         return None
-    sign = "+" if row["labeler"] in DIFFERENCES.values() else ""
+    sign = "+" if row["labeler"] in COMPARISONS else ""
     return f"{row['value']:{sign}.3f} [{row['ci_low']:{sign}.2f}, {row['ci_high']:{sign}.2f}]"
 
 

@@ -32,7 +32,7 @@ def print_report(
 
 def _print_benchmark(project: Project, warehouse: Warehouse, corpus: str) -> None:
     rows = warehouse.read("benchmark_report", corpus)
-    if rows.is_empty():
+    if rows.filter(pl.col("slice") == "all").is_empty():
         if (corpus, "benchmark_report") in warehouse.receipts():
             OUT.print(f"[bold]{corpus}[/]: the benchmark measured nothing.", highlight=False)
             print_verdict(verdict_facts(project, warehouse, corpus, rows))

@@ -27,10 +27,11 @@ def verdict_facts(
     """
     config = project.corpora().open(corpus).config
     students = warehouse.read("student_model", corpus).filter("is_current")
-    gate_settings = config.gate.model_dump()
+    gate_settings = config.gate.by_reference
+    kinds = rows.filter(pl.col("slice") == "all")["reference_kind"]
     return ReportFacts(
         corpus,
-        reference_kind=None if rows.is_empty() else rows["reference_kind"][0],
+        reference_kind=None if kinds.is_empty() else kinds[0],
         gate=gate(rows, **gate_settings),
         frontier=[
             sentence

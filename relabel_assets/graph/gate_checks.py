@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.gate import gate
-from relabel_assets.benchmark.grade_shift import grade_shift
+from relabel_assets.benchmark.grade_shift import bulk_shift, grade_shift
 from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
@@ -108,6 +108,35 @@ def _shown_shift(report: pl.DataFrame, settings: GateConfig) -> list[str]:
     return grade_shift(report, min_queries=settings.min_queries)
 
 
+@dg.multi_asset_check(
+    specs=check_specs(
+        "student_labels",
+        new_queries_are_graded_like_training="On queries that taught it nothing the student expects the mean "
+        "grade that its teacher gave in training, or at least is not shown to be 0.1 of a grade off. Nothing "
+        "is corrected by it: known grades of these queries correct a shift.",
+    )
+)
+def new_queries_are_graded_like_training(
+    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
+) -> Results:
+    find = partial(shifted_bulk, warehouse, project)
+    check = "new_queries_are_graded_like_training"
+    yield from check_results(context, "student_labels", check, find, severity=WARN)
+
+
+def shifted_bulk(warehouse: Warehouse, project: Project, corpus: str) -> list[str]:
+    """A sentence if the current labels of new queries are shifted, by the settings of the gate."""
+    queries = warehouse.read("synthetic_queries", corpus, columns=["query_id", "split"])
+    teach = queries.filter(pl.col("split").is_in(["train", "dev"]))
+    labels = warehouse.read("student_labels", corpus, columns=["query_id", "expected_grade"])
+    taught = warehouse.read("teacher_labels", corpus, columns=["query_id", "grade"])
+    return bulk_shift(
+        labels.join(teach, on="query_id", how="anti"),
+        taught.join(teach, on="query_id", how="semi"),
+        min_queries=project.corpora().open(corpus).config.gate.min_queries,
+    )
+
+
 def _of_report(
     warehouse: Warehouse,
     project: Project,
@@ -189,6 +218,7 @@ GATE_CHECKS: list[dg.AssetChecksDefinition] = [
     student_is_as_good_as_teacher,
     student_can_replace_teacher,
     student_grades_are_not_shifted,
+    new_queries_are_graded_like_training,
     chosen_pairs_are_graded,
     every_candidate_has_a_label,
 ]

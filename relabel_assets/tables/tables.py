@@ -6,7 +6,7 @@ how a table is filled (assets/) and stored (warehouse/).
 
 from collections.abc import Iterator
 
-from relabel_assets.tables.bookkeeping import GradeHistory, Materializations
+from relabel_assets.tables.bookkeeping import BenchmarkHistory, GradeHistory, Materializations
 from relabel_assets.tables.people import ReferenceLabels, ReviewSamples
 from relabel_assets.tables.schemas import (
     AskedLabels,
@@ -136,34 +136,6 @@ TABLES: dict[str, Table] = {
             ),
         ),
         Table(
-            "final_labels",
-            "query and document",
-            "The grade to use of every candidate: that of people, else the teacher's, else the student's, "
-            "which knows the others of the query.",
-            FinalLabels,
-            reads=(
-                "seed_docs",
-                "synthetic_queries",
-                "reference_labels",
-                "teacher_labels",
-                "student_model",
-                "asked_labels",
-                "student_labels",
-            ),
-            references=(_CANDIDATE, Reference(("model_id",), "student_model", ("model_id",))),
-            derived=(
-                (
-                    ("grade", "expected_grade", "grade_probs", "labeler", "n_known"),
-                    (
-                        "reference_labels.grade",
-                        "teacher_labels.grade",
-                        "asked_labels.grade",
-                        "student_labels.grade",
-                    ),
-                ),
-            ),
-        ),
-        Table(
             "benchmark_report",
             "labeler, metric and slice",
             "Teacher, student, cascades, the untrained base and BM25, measured against the reference "
@@ -173,6 +145,7 @@ TABLES: dict[str, Table] = {
                 "seed_docs",
                 "synthetic_queries",
                 "bm25_candidates",
+                "review_samples",
                 "reference_labels",
                 "teacher_labels",
                 "student_model",
@@ -187,6 +160,36 @@ TABLES: dict[str, Table] = {
                         "student_labels.expected_grade",
                         "student_labels.grade",
                         "bm25_candidates.bm25_score",
+                        "review_samples.inclusion_prob",
+                    ),
+                ),
+            ),
+        ),
+        Table(
+            "final_labels",
+            "query and document",
+            "The grade to use of every candidate: that of people, else the teacher's, else the student's, "
+            "which knows the others of the query.",
+            FinalLabels,
+            reads=(
+                "seed_docs",
+                "synthetic_queries",
+                "reference_labels",
+                "teacher_labels",
+                "student_model",
+                "asked_labels",
+                "student_labels",
+                "benchmark_report",
+            ),
+            references=(_CANDIDATE, Reference(("model_id",), "student_model", ("model_id",))),
+            derived=(
+                (
+                    ("grade", "expected_grade", "grade_probs", "labeler", "n_known"),
+                    (
+                        "reference_labels.grade",
+                        "teacher_labels.grade",
+                        "asked_labels.grade",
+                        "student_labels.grade",
                     ),
                 ),
             ),
@@ -225,7 +228,7 @@ TABLES: dict[str, Table] = {
 }
 
 
-# The next two are not assets. The warehouse fills them in the transaction of the rows they describe.
+# The next ones are not assets. The warehouse fills them in the transaction of the rows they describe.
 MATERIALIZATIONS = Table(
     "materializations",
     "corpus and table",
@@ -238,6 +241,13 @@ GRADE_HISTORY = Table(
     "Every change of a pair's grade. Written in the same transaction as the row that changed.",
     GradeHistory,
 )
+BENCHMARK_HISTORY = Table(
+    "benchmark_history",
+    "benchmark, labeler and metric",
+    "The metrics of each benchmark that differs from the one before, over all queries.",
+    BenchmarkHistory,
+)
+KEPT_BY_WAREHOUSE = (MATERIALIZATIONS, GRADE_HISTORY, BENCHMARK_HISTORY)
 
 
 def upstream(names: set[str]) -> Iterator[str]:

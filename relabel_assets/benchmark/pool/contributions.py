@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from relabel_assets.benchmark.labelers import POOL_PEOPLE
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample, Ints
 
 
@@ -84,7 +85,7 @@ def linear_metrics(
         return Ratio(of_top, of_bottom, limits)
 
     mean = ratio(ones * grades, ones, (0, n_grades - 1))
-    metrics = {("people", "mean_grade"): mean}
+    metrics = {(POOL_PEOPLE, "mean_grade"): mean}
     apart = np.abs(grades[:, None] - grades[None, :])
     weights = {"kappa": (apart > 0).astype(float), "kappa_quadratic": apart.astype(float) ** 2}
     for labeler, given in labels.items():

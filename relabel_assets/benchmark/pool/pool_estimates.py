@@ -15,16 +15,26 @@ import numpy as np
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import median_grades
-from relabel_assets.benchmark.labelers import DIFFERENCE
+from relabel_assets.benchmark.labelers import DIFFERENCE, POOL_SLICES
 from relabel_assets.benchmark.pool.contributions import Ratio, linear_metrics
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample, Ints, merged
 from relabel_assets.benchmark.pool.ndcg_model import TOP, NdcgModel, discounts, ranks
 from relabel_assets.benchmark.pool.prediction_powered import Estimate, estimate
 
-SLICES = ("pool", "new queries")
 # Not measured below 50. With fewer, an interval says little but its own uncertainty.
 MIN_GRADES = 20
 _PAIR = ["query_id", "doc_id"]
+_LABELERS = ("teacher", "student", "bm25")  # those that grade every pair
+_ROWS = {
+    "labeler": pl.String,
+    "metric": pl.String,
+    "slice": pl.String,
+    "value": pl.Float64,
+    "ci_low": pl.Float64,
+    "ci_high": pl.Float64,
+    "n_queries": pl.Int64,
+    "n_pairs": pl.Int64,
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,40 @@ def drawn_grades(samples: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame
     """
     of_people = reference.filter(pl.col("inclusion_prob").is_not_null())
     return samples.join(median_grades(of_people), on=_PAIR, how="left")
+
+
+def pool_rows(
+    samples: pl.DataFrame,
+    reference: pl.DataFrame,
+    queries: pl.DataFrame,
+    student: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    n_grades: int,
+) -> tuple[pl.DataFrame, str | None]:
+    """The rows of benchmark_report on the whole pool, and a sentence where there are none.
+
+    The pool: all candidates of the queries in the splits from which people's sample was drawn. The frames
+    are the rows of review_samples, reference_labels, synthetic_queries and student_labels, and measure's
+    `labels`. Queries that the student learned from say nothing of new ones: then that slice is left out.
+
+    >>> nothing = pl.DataFrame(schema={"query_id": pl.String})
+    >>> pool_rows(nothing, nothing, nothing, nothing, nothing, n_grades=4)[1]
+    'No pairs were drawn for people: relabel review sample.'
+    """
+    if samples.is_empty():
+        return pl.DataFrame(schema=_ROWS), "No pairs were drawn for people: relabel review sample."
+    sampled = queries.join(samples, on="query_id", how="semi")
+    splits = [str(split) for split in sampled["split"].unique()]
+    of_pool = queries.filter(pl.col("split").cast(pl.String).is_in(splits)).select("query_id")
+    pairs = student.join(of_pool, on="query_id", how="semi").select(*_PAIR, "grade_probs")
+    pool = pool_with_sample(pairs, drawn_grades(samples, reference), n_grades=n_grades)
+    if isinstance(pool, str):
+        return pl.DataFrame(schema=_ROWS), pool
+    rows = measure_pool(pool, labels.filter(pl.col("labeler").is_in(_LABELERS)))
+    if {"train", "dev"} & set(splits):
+        rows = rows.filter(pl.col("slice") == "pool")
+    return rows, None
 
 
 def pool_with_sample(pairs: pl.DataFrame, people: pl.DataFrame, *, n_grades: int) -> Pool | str:
@@ -119,8 +163,7 @@ def measure_pool(pool: Pool, labels: pl.DataFrame) -> pl.DataFrame:
         for (labeler, metric), terms in _with_differences(metrics)
         for row in _rows(labeler, metric, estimate(terms, pool.sample), pool.sample)
     ]
-    names = ("labeler", "metric", "slice", "value", "ci_low", "ci_high", "n_queries", "n_pairs")
-    return pl.DataFrame(rows, schema=names, orient="row")
+    return pl.DataFrame(rows, schema=_ROWS, orient="row")
 
 
 def rank_systems(pool: Pool, runs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -158,8 +201,10 @@ def rank_systems(pool: Pool, runs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     for system, other, terms in [*alone, *differences]:
         for row in _rows(system, other, estimate(terms, pool.sample), pool.sample):
             rows.append(row)
-    names = ("system", "other", "slice", "value", "ci_low", "ci_high", "n_queries", "n_pairs")
-    return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+    schema = {"system": pl.String, "other": pl.String} | {
+        name: kind for name, kind in _ROWS.items() if name not in ("labeler", "metric")
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _sample(sampled: pl.DataFrame, *, n_queries: int) -> GradedSample:
@@ -230,7 +275,9 @@ def _rows(
 ) -> Iterator[tuple[object, ...]]:
     """A row for each slice; the value is NULL where it is undefined."""
     sizes = sample.n_queries, len(sample.grade)
-    for slice_name, interval in zip(SLICES, (estimated.pool, estimated.new_queries), strict=True):
+    for slice_name, interval in zip(
+        POOL_SLICES, (estimated.pool, estimated.new_queries), strict=True
+    ):
         ends = (estimated.value, interval.low, interval.high)
         yield name, what, slice_name, *(_or_null(end) for end in ends), *sizes
 
