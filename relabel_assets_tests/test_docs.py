@@ -49,6 +49,7 @@ GENERATED = (config_reference.PAGE.name,)
 # Commands by how they begin, each with the reason why no test runs it.
 NOT_RUN = {
     "relabel ui": "starts a server and does not end",
+    "relabel review serve": "starts a server and does not end",
     "relabel run -c trec_dl": "needs a corpus that is not shipped",
     "relabel label pairs.parquet -c support_desk -o /shared": "needs a Ray cluster and shared "
     "storage",
