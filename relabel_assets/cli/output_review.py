@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from relabel_assets.benchmark.agreement import Agreement
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_problems
 from relabel_assets.cli.output_tables import print_table
@@ -140,3 +141,22 @@ def print_import(corpus: str, imported: Imported) -> None:
         OUT.print(f"{counted(imported.n_empty, 'pair')} without a grade.", highlight=False)
     if sum(imported.n_written.values()):
         OUT.print(f"Next: relabel run -c {corpus}", highlight=False)
+
+
+def print_agreement(corpus: str, found: Sequence[Agreement]) -> None:
+    """Print how far assessors agree on the pairs that they share; nothing where they share none."""
+    if not found:
+        return
+    rows = [
+        (
+            " and ".join(one.assessors) if len(one.assessors) == 2 else "all",
+            one.measure,
+            "-" if one.value is None else f"{one.value:.2f}",
+            "-" if one.ci_low is None else f"{one.ci_low:.2f} to {one.ci_high:.2f}",
+            f"{one.n_pairs:,}",
+            f"{one.n_queries:,}",
+        )
+        for one in found
+    ]
+    columns = ("assessors", "measure", "value", "95 % interval", "pairs", "queries")
+    print_table(columns, rows, title=f"{corpus}: agreement on shared pairs")

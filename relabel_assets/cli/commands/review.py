@@ -103,7 +103,10 @@ def serve(
 
 @app.command()
 def status(corpus: CorpusOption = None) -> None:
-    """Show how many pairs each assessor has graded and skipped, and how many are left.
+    """Show how many pairs each assessor has graded and skipped, how many are left, and how far they agree.
+
+    Agreement is of pairs that several people graded: Krippendorff's alpha (ordinal) of all of them, Cohen's
+    kappa of every two, plain and with quadratic weights. 1 is full agreement, 0 is what chance gives.
 
     Only sampled pairs count. A pair whose document has changed since counts as left: it is asked again.
 
@@ -113,13 +116,14 @@ def status(corpus: CorpusOption = None) -> None:
 
         relabel review status -c support_desk
     """
+    from relabel_assets.benchmark.agreement import agreement
     from relabel_assets.cli import output_review
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.review.page.desk import progress_of_all
     from relabel_assets.review.pairs_to_review import pairs_to_review
     from relabel_assets.review.samples import last_draw
-    from relabel_assets.review.store import FOLDER
+    from relabel_assets.review.store import FOLDER, read_reviews
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()
@@ -133,4 +137,6 @@ def status(corpus: CorpusOption = None) -> None:
     for _, pairs in each.of(names, lambda name: pairs_to_review(corpora.open(name), warehouse)):
         progress, log = progress_of_all(pairs)
         output_review.print_progress(pairs, progress, log.problems)
+        reviews = read_reviews(pairs.folder, max_grade=pairs.rubric.max_grade).frame
+        output_review.print_agreement(pairs.corpus, agreement(reviews.drop_nulls("grade")))
     each.exit_if_failed()

@@ -146,6 +146,8 @@ def _standing(reviews: Path, assessor: str, max_grade: int) -> Standing:
 
 
 def _refused(path: Path, problems: Sequence[Problem]) -> CorpusError:
+    if problems[-1].line is None:  # the file, or the rest of it
+        return CorpusError(f"{problems[-1]} Nothing was imported.")
     lines = [f"  {problem}" for problem in problems[:_MOST_SHOWN]]
     if len(problems) > _MOST_SHOWN:
         lines.append(f"  ... and {len(problems) - _MOST_SHOWN:,} more")
