@@ -24,14 +24,16 @@ _PAIR = ["query_id", "doc_id"]
 class AskingPlan:
     """What is about to be asked of `teacher`: about `n_asked` distinct pairs of `n_rows` rows.
 
-    With `is_exact` false, both it and the `estimate` follow from the first bucket of several. The
-    estimate is None where nothing is paid.
+    With `is_exact` false, both it and the `estimate` follow from the first bucket of several. With several
+    rounds, the estimate follows from the first, and does not know which answers the ledger has. It is None
+    where nothing is paid.
     """
 
     teacher: str
     n_asked: int
     n_rows: int
     is_exact: bool
+    n_rounds: int
     estimate: Estimate | None
 
 
@@ -41,6 +43,7 @@ class BucketQuestions:
 
     teacher: AskedTeacher
     n_rows: int
+    n_rounds: int
     announce: Callable[[AskingPlan], None]
     progress: Progress
     _answers: list[pl.DataFrame] = field(default_factory=list)
@@ -59,7 +62,7 @@ class BucketQuestions:
         def ask(is_asked: pl.Series) -> pl.Series:
             asked = distinct.filter(is_asked)
             if not self._is_announced:
-                self.announce(_plan(self.teacher, asked, chunk, self.n_rows, n_to_ask))
+                self.announce(self._plan(asked, chunk, n_to_ask))
                 self._is_announced = True
             answers = self.teacher.grade(asked, renamed(self.progress, "asking the teacher, pairs"))
             self._has_answers |= require_answers(answers, has_answers=self._has_answers)
@@ -69,6 +72,17 @@ class BucketQuestions:
             return keys.join(by_pair, on=_PAIR, how="left", maintain_order="left")["known"]
 
         return ask
+
+    def _plan(self, asked: pl.DataFrame, chunk: PairChunk, n_to_ask: int) -> AskingPlan:
+        """The plan of all chunks. `n_to_ask` pairs of the first, `chunk`, are asked about, `asked` first."""
+        is_exact = self.n_rows == chunk.n_rows
+        n_asked = round(n_to_ask * self.n_rows / chunk.n_rows)
+        if is_exact and self.n_rounds == 1:
+            n_asked = asked.height  # fewer than the share, where people graded
+        estimate = self.teacher.estimate(asked, n_asked)
+        return AskingPlan(
+            self.teacher.name, n_asked, self.n_rows, is_exact, self.n_rounds, estimate
+        )
 
     def answers(self, others: pl.DataFrame) -> pl.DataFrame:
         """All answers about the bucket, and those about `others` that were paid before."""
@@ -87,15 +101,6 @@ def _keyed(answers: pl.DataFrame, pairs: pl.DataFrame, status: pl.Expr) -> pl.Da
         pl.col("grade").cast(pl.Int64).alias("known"),
         *(pl.col(name).alias(f"{name}_of_teacher") for name in ("expected_grade", "grade_probs")),
     )
-
-
-def _plan(
-    teacher: AskedTeacher, asked: pl.DataFrame, chunk: PairChunk, n_rows: int, n_to_ask: int
-) -> AskingPlan:
-    """The plan of all chunks. `n_to_ask` pairs of the first, `chunk`, are asked about, `asked` first."""
-    n_asked = round(n_to_ask * n_rows / chunk.n_rows)
-    is_exact = n_rows == chunk.n_rows and n_to_ask == asked.height
-    return AskingPlan(teacher.name, n_asked, n_rows, is_exact, teacher.estimate(asked, n_asked))
 
 
 def require_answers(answers: pl.DataFrame, *, has_answers: bool) -> bool:

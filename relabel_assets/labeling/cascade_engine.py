@@ -53,7 +53,7 @@ def asking(
     def grade(chunks: Iterable[PairChunk], on_done: Callable[[PairChunk], None]) -> None:
         waiting = list(chunks)  # of some bytes each: their rows are read one after another
         questions = BucketQuestions(
-            teacher, sum(chunk.n_rows for chunk in waiting), announce, progress
+            teacher, sum(chunk.n_rows for chunk in waiting), n_rounds, announce, progress
         )
         for chunk in waiting:
             rows = chunk.rows()

@@ -136,7 +136,7 @@ def cascade(data: Data, student: Student, share: float) -> tuple[np.ndarray, np.
     """The expected grade of each pair (N,), and whether its grade is known (N,)."""
     expected, is_known = np.empty(len(data.grades)), np.zeros(len(data.grades), dtype=bool)
     counts = pairs_to_ask([len(rows) for rows in data.rows], share, SEED)
-    processes = {fold: _process(data, student, fold) for fold in range(FOLDS)}
+    processes = {fold: fold_process(data, student, fold) for fold in range(FOLDS)}
     for rows, pairs, count in zip(data.rows, student.queries, counts, strict=True):
         process = processes[int(data.fold[rows[0]])]
         known = choose_pairs(process, pairs, int(count))
@@ -145,7 +145,7 @@ def cascade(data: Data, student: Student, share: float) -> tuple[np.ndarray, np.
     return expected, is_known
 
 
-def _process(data: Data, student: Student, fold: int) -> ResidualProcess:
+def fold_process(data: Data, student: Student, fold: int) -> ResidualProcess:
     others = [
         (pairs, data.grades[rows])
         for rows, pairs in zip(data.rows, student.queries, strict=True)

@@ -4,7 +4,7 @@
 
 A small corpus in a temporary home, its trained student, and a teacher on the loopback with a log of its
 requests. The command grades 1,200 pairs of 40 queries and asks about a third, in buckets of some 100 rows
-in place of 5,000, so that kills meet several.
+in place of 5,000, so that kills meet several, and each bucket in two rounds.
 
 First the command runs undisturbed. Then it is begun anew, with an empty ledger, and killed 20 times: at
 random moments of each start, from loading the student to writing the file. Each start continues what the
@@ -74,7 +74,7 @@ class Workspace:
 
     def command(self, out: Path) -> list[str]:
         label = [sys.executable, "-W", "ignore", "-c", LABEL, "label", str(self.pairs)]
-        return [*label, "-c", "tiny", "-o", str(out), "--ask", "33%"]
+        return [*label, "-c", "tiny", "-o", str(out), "--ask", "33%", "--rounds", "2"]
 
     def finished(self, out: Path) -> tuple[bytes, float]:
         """What the command writes into `out`, and the seconds that it takes."""

@@ -53,6 +53,7 @@ def label(
     plans: list[AskingPlan] | None = None,
     teacher: LiveTeacher | None = None,
     people: PeoplesGrades | None = None,
+    n_rounds: int = 1,
 ) -> HashScorer:
     """Label pairs.parquet into labels.parquet, some 60 rows at a time; return the student."""
     scorer, plans = HashScorer(), [] if plans is None else plans
@@ -60,7 +61,7 @@ def label(
     label_file(
         folder / "pairs.parquet",
         folder / "labels.parquet",
-        engine=asking(scorer, teacher, SHARE, plans.append, people),
+        engine=asking(scorer, teacher, SHARE, plans.append, people, n_rounds),
         texts=no_texts,
         asking={"share": SHARE},
         model_id="m",

@@ -42,7 +42,7 @@ from relabel_assets_tests.labeling import asking_files
 server = TeacherServer()
 server.port = int(sys.argv[2])
 print("ready", flush=True)
-asking_files.label(Path(sys.argv[1]), server)
+asking_files.label(Path(sys.argv[1]), server, n_rounds=2)
 """
 
 
@@ -124,7 +124,7 @@ def test_no_answer_is_paid_twice_however_often_the_command_is_killed(folder: Pat
             child.stdout.close()
         before, asked = answers_in(folder / "ledger"), server.requests.copy()
         assert len(before) > 20 and not (folder / "labels.parquet").exists()
-        label(folder, server)
+        label(folder, server, n_rounds=2)
         labels = labels_of(folder)
         assert_right(labels, server)
         assert all(server.requests[key] == asked[key] for key in before)
@@ -135,7 +135,7 @@ def test_no_answer_is_paid_twice_however_often_the_command_is_killed(folder: Pat
     assert set(answers_in(folder / "ledger").values()) == {1}
     undisturbed = write_pairs(folder / "undisturbed")
     with TeacherServer().running() as server:
-        label(undisturbed, server)
+        label(undisturbed, server, n_rounds=2)
     assert labels_of(undisturbed).equals(labels)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets_tests.builders import KEY, ask_live, relabel
+from relabel_assets_tests.builders import KEY, ask_live, make, relabel
 from relabel_assets_tests.faults.teacher_server import TeacherServer, error_body, true_grade
 
 pytestmark = pytest.mark.slow
@@ -215,6 +215,7 @@ def test_pairs_that_were_not_recorded_have_no_teacher_to_ask(copied: Path, pairs
         (("--ask", "0%"), "is no share"),
         (("--ask", "ten"), "is no share"),
         (("--budget-usd", "5"), "Add --ask 10%"),
+        (("--rounds", "2"), "Add --ask 10%"),
         (("--ask", "10%", "--engine", "ray"), "Use --engine local"),
     ],
 )
@@ -225,6 +226,44 @@ def test_options_that_cannot_be_are_refused(
     assert done.returncode in (2, 4)
     assert message in " ".join(done.stderr.replace("│", " ").split())
     assert not server.requests and not list(pairs.parent.glob("labels*"))
+
+
+def test_batches_have_one_round(live: Path, pairs: Path, server: TeacherServer) -> None:
+    config = live / "data" / "tiny" / "corpus.yaml"
+    settings = json.loads(config.read_text())
+    settings["teacher"]["mode"] = "batch"
+    config.write_text(json.dumps(settings))
+    done = label(pairs, "--ask", "20%", "--rounds", "2")
+    assert done.returncode == 4 and "Leave --rounds out" in " ".join(done.stderr.split())
+    assert not server.requests and not list(pairs.parent.glob("labels*"))
+
+
+def test_rounds_ask_the_same_share_and_say_so_before(
+    live: Path, pairs: Path, server: TeacherServer
+) -> None:
+    done = label(pairs, "--ask", "20%", "--rounds", "2")
+    assert "asking fake about 16 pairs of 80 rows in 2 rounds" in done.stderr
+    assert sum(server.requests.values()) == 16
+
+
+def test_peoples_grades_of_the_corpus_count_and_are_counted(
+    live: Path, pairs: Path, server: TeacherServer
+) -> None:
+    qrels = (live / "data" / "tiny" / "reference_labels.qrels").read_text().split()
+    settings = live / "data" / "tiny" / "corpus.yaml"
+    settings.write_text(
+        json.dumps(json.loads(settings.read_text()) | {"reference": {"kind": "human"}})
+    )
+    make("reference_labels")
+    graded = pl.DataFrame({"query_id": qrels[::4], "doc_id": qrels[2::4], "grade": qrels[3::4]})
+    graded.select("query_id", "doc_id").write_ndjson(pairs)
+    done = label(pairs, "--ask", "25%")
+    assert f"{graded.height} rows with the grade of people" in done.stderr, done.stderr
+    labels = pl.read_parquet(pairs.with_name("labels.parquet"))
+    assert set(labels["labeler"]) == {"people"} and not server.requests
+    assert labels["grade"].cast(pl.String).to_list() == graded["grade"].to_list()
+    without = labels_of(pairs, "--ask", "25%", "--no-people", "--force")
+    assert set(without["labeler"]) == {"teacher", "student"}
 
 
 def test_a_student_without_a_second_stage_is_refused_before_anything_is_written(
