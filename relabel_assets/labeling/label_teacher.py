@@ -110,8 +110,12 @@ class LabelTeacher:
         """What is still to be asked about the pairs of `texts`, of which people graded `people`."""
         answered = self.answered(texts, progress)
         known = pl.concat([people.select(_PAIR), answered.labels.select(_PAIR)]).unique()
-        n_to_ask = int(missing(self.wanted(texts), known)["n_missing"].sum())
-        open_pairs = texts.pairs.join(answered.labels, on=_PAIR, how="anti", maintain_order="left")
+        unavailable = pl.concat([known, answered.closed])
+        open_pairs = texts.pairs.join(unavailable, on=_PAIR, how="anti", maintain_order="left")
+        of_query = missing(self.wanted(texts), known).join(
+            open_pairs.group_by("query_id").len("n_open"), on="query_id"
+        )
+        n_to_ask = int(of_query.select(pl.min_horizontal("n_missing", "n_open")).to_series().sum())
         estimate = None
         if n_to_ask and not self._is_recorded:
             sample = open_pairs.sample(min(_SAMPLE_SIZE, open_pairs.height), seed=13, shuffle=True)
