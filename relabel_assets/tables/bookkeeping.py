@@ -1,4 +1,4 @@
-"""The columns of the tables that the warehouse fills itself: receipts of partitions, changes of grades.
+"""The columns of the tables that the warehouse fills itself: receipts, changes of grades, past benchmarks.
 
 What belongs here: their classes. What does not: the tables of the graph (schemas.py).
 """
@@ -56,3 +56,18 @@ class GradeHistory(dy.Schema):
     )
     run_id = dy.String(nullable=True, description="The Dagster run that changed it.")
     noted_at = dy.Datetime(time_zone="UTC", nullable=False, description="When it changed.")
+
+
+class BenchmarkHistory(dy.Schema):
+    """The metrics of each benchmark over all queries."""
+
+    corpus = corpus_column()
+    labeler = dy.String(nullable=False, description="The labeler that was measured.")
+    metric = dy.String(nullable=False, description="The metric, as in benchmark_report.")
+    value = dy.Float64(nullable=True, description="The metric's value; NULL if it was undefined.")
+    ci_low = dy.Float64(nullable=True, description="Lower end of the 95 % interval.")
+    ci_high = dy.Float64(nullable=True, description="Upper end of the 95 % interval.")
+    n_queries = dy.Int64(min=0, description="Queries that counted in this metric.")
+    model_id = dy.String(nullable=True, description="The student that was current then.")
+    run_id = dy.String(nullable=True, description="The Dagster run that measured it.")
+    noted_at = dy.Datetime(time_zone="UTC", nullable=False, description="When it was measured.")

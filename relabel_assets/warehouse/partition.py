@@ -44,6 +44,8 @@ def replace_partition(
         con.begin()
         if table.name in _LABELERS:
             _record_changed_grades(con, table.name, rows, receipt)
+        if table.name == "benchmark_report":
+            _record_benchmark(con, rows, receipt)
         con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
         _insert(con, table.name, rows)
         con.execute(
@@ -76,6 +78,31 @@ def _record_changed_grades(
                 = (incoming.corpus, incoming.query_id, incoming.doc_id)
         where old.query_id is null or old.grade is distinct from incoming.grade""",
         {"labeler": labeler, "run_id": receipt.run_id, "at": receipt.written_at},
+    )
+    con.unregister("incoming")
+
+
+def _record_benchmark(
+    con: "duckdb.DuckDBPyConnection", rows: pl.DataFrame, receipt: Receipt
+) -> None:
+    """Add the metrics over all queries to benchmark_history, if one is not what it was."""
+    columns = ["labeler", "metric", "value", "ci_low", "ci_high", "n_queries"]
+    measured = rows.filter(pl.col("slice") == "all").select("corpus", *columns)
+    con.register("incoming", measured.to_arrow())
+    con.execute(
+        f"""with old as (
+            select corpus, {", ".join(columns)} from benchmark_report
+            where corpus = $corpus and slice = 'all'
+        ),
+        changed as ((from incoming except from old) union all (from old except from incoming)),
+        student as (
+            select max(model_id) as model_id from student_model where corpus = $corpus and is_current
+        )
+        insert into benchmark_history by name
+        select incoming.*, student.model_id, $run_id as run_id, $at as noted_at
+        from incoming cross join student
+        where exists (from changed)""",
+        {"corpus": receipt.corpus, "run_id": receipt.run_id, "at": receipt.written_at},
     )
     con.unregister("incoming")
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.table import Table
-from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
+from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES
 from relabel_assets.warehouse.connection import REMEDY, first_line
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
         "select table_name, column_name, data_type from duckdb_columns() where not internal"
     ).fetchall():
         columns.setdefault(table_name, {})[column] = kind
-    tables = (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
+    tables = (*TABLES.values(), *KEPT_BY_WAREHOUSE)
     _refuse_impostors(con, database, {table.name for table in tables})
     _refuse_foreign(
         database, {table: columns[table.name] for table in tables if table.name in columns}

@@ -15,7 +15,7 @@ import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import WarehouseError
-from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
+from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
 from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
@@ -105,6 +105,13 @@ class Warehouse(DuckDBResource):
             yield batch
             after = batch[key][-1]
 
+    def past_benchmarks(self, corpus: str) -> pl.DataFrame:
+        """The rows of benchmark_history of `corpus`, without the corpus column, the oldest first."""
+        with self._upgraded() as con:
+            of_corpus = "from benchmark_history where corpus = $corpus"
+            query = f"select * exclude (corpus) {of_corpus} order by noted_at, labeler, metric"
+            return con.sql(query, params={"corpus": corpus}).pl()
+
     def texts(self, corpus: str, column: str, ids: pl.Series) -> pl.DataFrame:
         """The texts of queries or documents with these ids; `column` is query_id or doc_id.
 
@@ -137,7 +144,7 @@ class Warehouse(DuckDBResource):
         with locked(path):
             query = "select table_name from duckdb_tables() where schema_name = 'main'"
             names = read_only(path, query, remedy=REMEDY)["table_name"]
-            known = {*TABLES, MATERIALIZATIONS.name, GRADE_HISTORY.name} & {*names}
+            known = {*TABLES, *(table.name for table in KEPT_BY_WAREHOUSE)} & {*names}
             # One process for all tables: starting one takes longer than reading a small table.
             queries = [f"select bit_xor(hash(rows)) from {name} as rows" for name in sorted(known)]
             if queries:

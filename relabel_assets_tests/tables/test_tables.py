@@ -6,10 +6,10 @@ import pytest
 from relabel_assets.errors import ContractError
 from relabel_assets.tables.schemas import SeedDocs
 from relabel_assets.tables.table import Table
-from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES, upstream
+from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES, upstream
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS, DOCUMENT_METADATA
 
-EVERY_TABLE = [*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY]
+EVERY_TABLE = [*TABLES.values(), *KEPT_BY_WAREHOUSE]
 
 
 @pytest.mark.parametrize("table", EVERY_TABLE, ids=lambda table: table.name)

@@ -143,3 +143,35 @@ def test_a_receipt_that_no_version_writes_is_refused(warehouse: Warehouse, chang
         ):
             access()
     assert sorted(Path(warehouse.database).parent.rglob("*")) == before
+
+
+def test_a_benchmark_that_differs_is_added_to_the_history_whole_with_its_student(
+    warehouse: Warehouse,
+) -> None:
+    def measure(run: str, ndcg: float, kappa: float) -> None:
+        rows = pl.DataFrame(
+            {
+                "labeler": "student",
+                "metric": ["ndcg@10", "kappa", "kappa"],
+                "slice": ["all", "all", "intent=keyword"],
+                "value": [ndcg, kappa, 0.1],
+                "ci_low": [0.0, None, None],
+                "ci_high": 1.0,
+                "n_queries": 30,
+                "n_pairs": 300,
+                "reference_kind": "human",
+            }
+        )
+        warehouse.replace("benchmark_report", "c", rows, input_hash=HASH, run_id=run)
+
+    measure("first", 0.5, 0.2)
+    measure("same", 0.5, 0.2)
+    measure("other", 0.6, 0.2)
+    history = warehouse.past_benchmarks("c")
+    assert history.select("run_id", "metric", "value").rows() == [
+        ("first", "kappa", 0.2),
+        ("first", "ndcg@10", 0.5),
+        ("other", "kappa", 0.2),
+        ("other", "ndcg@10", 0.6),
+    ]
+    assert warehouse.past_benchmarks("another").is_empty()

@@ -10,7 +10,7 @@ import pytest
 
 from relabel_assets.benchmark.labelers import LABELERS
 from relabel_assets.errors import WarehouseError
-from relabel_assets.tables.tables import GRADE_HISTORY, MATERIALIZATIONS, TABLES
+from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES
 from relabel_assets.warehouse.schema import upgrade_schema, view_names
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import EARLIER, HASH, labels
@@ -24,7 +24,7 @@ def test_every_column_has_its_description_and_every_view_runs(warehouse: Warehou
         "select table_name, column_name, comment from duckdb_columns() "
         "where not internal and schema_name = 'main'"
     )
-    for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY):
+    for table in (*TABLES.values(), *KEPT_BY_WAREHOUSE):
         stored = comments.filter(pl.col("table_name") == table.name)
         assert dict(stored.select("column_name", "comment").iter_rows()) == {
             name: column.description for name, column in table.schema.columns().items()
@@ -149,7 +149,9 @@ def test_a_warehouse_of_an_earlier_version_is_upgraded_without_losing_a_row(
     Path(warehouse.database).parent.mkdir()
     with duckdb.connect(warehouse.database) as con:
         con.execute(file.read_text())
-        known = {name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()}
+        known = {
+            name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()
+        }
     receipt = warehouse.receipt("teacher_labels", "tiny")
     assert (receipt.run_id, receipt.inputs) == ("run-2", None)  # type: ignore[union-attr]
     for name in TABLES:
@@ -233,7 +235,7 @@ def test_the_declared_columns_are_those_of_the_newest_file_in_earlier(warehouse:
     """After a change of columns: store the old tables in `earlier/`, then renew this hash."""
     columns = sorted(
         f"{table.name}.{name} {column.dtype} {column.nullable}"
-        for table in (*TABLES.values(), MATERIALIZATIONS, GRADE_HISTORY)
+        for table in (*TABLES.values(), *KEPT_BY_WAREHOUSE)
         for name, column in table.schema.columns().items()
     )
     assert hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16] == "27bc4f22a7521a01"
