@@ -1,11 +1,15 @@
-"""The test for a shift: does the student give lower or higher grades than its teacher on new queries?
+"""Tests for a shift: does the student give lower or higher grades on new queries than its teacher would?
 
-What belongs here: the test, and its sentence. What does not: the mean grades and their interval
-(bootstrap.py), and the gate on ranking (gate.py).
+What belongs here: the tests, and their sentences. What does not: the mean grades of a benchmark and their
+interval (bootstrap.py), and the gate on ranking (gate.py).
 
 A student may rank as its teacher does and still count too few relevant documents. Its calibration and
-cut points hold for queries like those of training, and the benchmark queries may be others.
+cut points hold for queries like those of training, and new queries may be others. Where the teacher graded
+them (grade_shift), the error shows. Where nobody did (bulk_shift), only a difference to training does:
+estimating the new shares from the student's probabilities alone made grades worse (docs/experiments.md).
 """
+
+import math
 
 import polars as pl
 
@@ -15,6 +19,7 @@ from relabel_assets.plural import counted
 # In grades, not measured: one pair in ten that is wrong by one grade. A smaller shift of thousands of
 # pairs is certain and of no use to know.
 _MIN_SHIFT = 0.1
+_Z = 1.96  # a 95 % interval
 
 
 def grade_shift(rows: pl.DataFrame, *, min_queries: int) -> list[str]:
@@ -46,4 +51,39 @@ def grade_shift(rows: pl.DataFrame, *, min_queries: int) -> list[str]:
         f"did not learn from: mean grade {student:.2f} beside {teacher:.2f}, {shift:+.2f} "
         f"[{low:+.2f}, {high:+.2f}] on {counted(difference['n_queries'], 'query')}. Let the teacher "
         "grade queries of that kind too."
+    ]
+
+
+def bulk_shift(new: pl.DataFrame, training: pl.DataFrame, *, min_queries: int) -> list[str]:
+    """A sentence if the student expects other grades of new queries than its teacher gave in training.
+
+    `new` has query_id and the student's expected_grade of queries that taught nobody, `training` has
+    query_id and the teacher's grade. A shift is at least 0.1 of a grade between the means of the queries,
+    and its 95 % interval (Welch 1947) does not hold 0. With fewer than `min_queries` of either it is not
+    shown.
+
+    >>> expected = [0.1, 0.2] * 20
+    >>> new = pl.DataFrame({"query_id": [f"n{n}" for n in range(40)], "expected_grade": expected})
+    >>> training = pl.DataFrame({"query_id": [f"t{n}" for n in range(40)], "grade": [0, 1] * 20})
+    >>> print(*bulk_shift(new, training, min_queries=30))
+    The student expects lower grades of 40 queries that taught it nothing than its teacher gave to the 40 ...
+    """
+    means = [
+        frame.group_by("query_id").agg(pl.col(name).mean()).get_column(name)
+        for frame, name in ((new, "expected_grade"), (training.drop_nulls("grade"), "grade"))
+    ]
+    if min(mean.len() for mean in means) < max(2, min_queries):
+        return []
+    expected, taught = (float(mean.to_numpy().mean()) for mean in means)
+    variance = sum(float(mean.to_numpy().var(ddof=1)) / mean.len() for mean in means)
+    shift, margin = expected - taught, _Z * math.sqrt(variance)
+    if abs(shift) < _MIN_SHIFT or abs(shift) <= margin:
+        return []
+    return [
+        f"The student expects {'lower' if shift < 0 else 'higher'} grades of "
+        f"{counted(means[0].len(), 'query')} that taught it nothing than its teacher gave to the "
+        f"{means[1].len():,} of training: mean grade {expected:.2f} beside {taught:.2f}, {shift:+.2f} "
+        f"[{shift - margin:+.2f}, {shift + margin:+.2f}]. Either they have other documents, or their "
+        "grades do not hold. The teacher's grades of some tell, and correct the others: "
+        "`labels: {ask: 0.1}`, or `relabel label --ask 10%`."
     ]

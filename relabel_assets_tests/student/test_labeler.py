@@ -13,6 +13,7 @@ from relabel_assets.errors import StudentError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.labeler import Labeler, calibrate
+from relabel_assets.student.people.people_calibration import PeopleCalibration
 from relabel_assets_tests.student.tiny_models import pairs
 
 
@@ -126,3 +127,15 @@ def test_an_invalid_frame_is_refused_with_a_reason(base: Labeler, frame: Any, me
 
 def test_a_frame_without_rows_has_no_grades(base: Labeler) -> None:
     assert base.grade(pairs().clear()).height == 0
+
+
+def test_a_student_that_is_calibrated_to_people_grades_as_they_do_until_it_is_asked_not_to() -> (
+    None
+):
+    stricter = Calibration(slope=1.0, thresholds=[2.0])
+    people = PeopleCalibration(calibration=stricter, cut_points=[0.6], n_queries=9, n_pairs=90)
+    labeler = Labeler(FixedScores(), LOGISTIC, [0.5], people=people)
+    labels = labeler.grade(scored(1.0, 2.2, 3.0))
+    assert labels["grade"].to_list() == [0, 0, 1]
+    assert labels["expected_grade"][1] == pytest.approx(1 / (1 + np.exp(-0.2)))
+    assert labeler.as_taught().grade(scored(1.0, 2.2, 3.0))["grade"].to_list() == [1, 1, 1]

@@ -1,5 +1,7 @@
 """Frames of pairs, some of which have known grades, with a student that was trained for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +13,7 @@ from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.cascade.known_grades import ScoredPairs, rows_by_query
 from relabel_assets.student.cross_encoder import CrossEncoder
+from relabel_assets.student.people.people_calibration import PeopleCalibration
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +111,27 @@ def test_pairs_in_another_order_get_the_same_grades(labeler: Labeler, scored: Sc
     )
     differences = (shuffled["expected_grade"] - expected["expected_grade"]).abs()
     assert differences.max() < 1e-6
+
+
+def test_calibrated_to_people_a_cascade_ranks_as_before_and_grades_as_people_do(
+    labeler: Labeler, scored: ScoredPairs
+) -> None:
+    thresholds = [threshold + 1 for threshold in labeler.calibration.thresholds]
+    stricter = Calibration(slope=labeler.calibration.slope, thresholds=thresholds)
+    people = PeopleCalibration(
+        calibration=stricter, cut_points=labeler.points, n_queries=9, n_pairs=90
+    )
+    of_people = replace(labeler, people=people)
+    by_people = of_people.score(graded_pairs())
+    known = known_of({0: 0, 3: 3, 27: 1})
+    assert by_people.to_ask(0.2, seed=13).to_list() == scored.to_ask(0.2, seed=13).to_list()
+    alone = by_people.grade(known_of({})).drop("n_known")
+    assert alone["grade"].equals(of_people.grade(graded_pairs())["grade"])
+    ours, theirs = by_people.grade(known), scored.grade(known)
+    assert ours["grade"].gather([0, 3, 27]).to_list() == [0, 3, 1]
+    assert (ours["expected_grade"] < theirs["expected_grade"]).all()
+    order = ours["expected_grade"].arg_sort().to_list()
+    assert theirs["expected_grade"].gather(order).is_sorted()
 
 
 def test_a_student_that_grades_each_pair_alone_is_refused() -> None:
