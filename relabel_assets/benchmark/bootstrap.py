@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from relabel_assets.benchmark.labelers import CASCADES, DIFFERENCES
+from relabel_assets.benchmark.labelers import CASCADES, DIFFERENCES, PEOPLE, PEOPLE_DIFFERENCE
 from relabel_assets.benchmark.metrics import PAIRWISE, ndcg_by_query, pairwise_counts
 from relabel_assets.progress import Progress, silent
 
@@ -65,7 +65,8 @@ def measure(
     and intent. All labelers are measured on the same pairs: the reference pairs that all of them
     graded. Intervals are percentiles of a paired bootstrap over queries (Sakai 2006): each resample
     draws the same queries for every labeler. 2,000 resamples put 50 beyond either end of an interval.
-    Cascades are measured over all queries alone: an intent has too few to tell two shares apart.
+    Cascades and student@people are measured over all queries alone: an intent has too few to tell them
+    apart.
 
     >>> pairs = {"query_id": ["q"] * 2, "doc_id": ["d1", "d2"]}
     >>> reference = pl.DataFrame(pairs | {"assessor": ["ana"] * 2, "grade": [0, 3]})
@@ -96,7 +97,9 @@ def measure(
     for done, (name, query_ids) in enumerate(slices.items(), start=1):
         is_all = name == "all"
         shown = {
-            labeler: counts[labeler] for labeler in counts if is_all or labeler not in CASCADES
+            labeler: counts[labeler]
+            for labeler in counts
+            if is_all or labeler not in (*CASCADES, PEOPLE)
         }
         rows += _slice_rows(name, query_ids, shown, n_resamples, seed)
         progress("drawing resamples, slices of the queries", done, len(slices))
@@ -171,6 +174,9 @@ def _slice_rows(
         if {labeler, "teacher"} <= set(values):
             compared, teacher = values[labeler], values["teacher"]
             values[difference] = {metric: compared[metric] - teacher[metric] for metric in METRICS}
+    if {PEOPLE, "student"} <= set(values):
+        after, before = values[PEOPLE], values["student"]
+        values[PEOPLE_DIFFERENCE] = {metric: after[metric] - before[metric] for metric in METRICS}
     sizes = _sizes(query_ids, next(iter(counts.values())))
     for labeler, by_metric in values.items():
         for metric in METRICS:
@@ -220,8 +226,8 @@ def _weighted_metrics(weights: NDArray, queries: Sequence[_QueryCounts]) -> dict
             "pairwise_strict": right / pairs,
             "pairwise_half": (right + tied / 2) / pairs,
             "pairwise_untied": right / (pairs - tied),
-            "kappa": _kappas(confusion, power=0),
-            "kappa_quadratic": _kappas(confusion, power=2),
+            "kappa": kappas(confusion, power=0),
+            "kappa_quadratic": kappas(confusion, power=2),
             "mean_grade": _mean_grades(confusion),
         }
 
@@ -232,10 +238,13 @@ def _mean_grades(confusion: NDArray) -> NDArray:
     return labeler_counts @ np.arange(confusion.shape[1]) / labeler_counts.sum(axis=1)
 
 
-def _kappas(confusion: NDArray, power: int) -> NDArray:
+def kappas(confusion: NDArray, power: int) -> NDArray:
     """Cohen's kappa of each (n, n) table in (R, n, n).
 
-    `power` 0: every wrong grade costs the same. `power` 2: quadratic weights.
+    `power` 0: every wrong grade costs the same. `power` 2: quadratic weights. NaN where it is undefined.
+
+    >>> kappas(np.array([[[2.0, 0.0], [1.0, 1.0]]]), power=0).tolist()
+    [0.5]
     """
     grades = np.arange(confusion.shape[1])
     gap = np.abs(grades[:, None] - grades[None, :])
