@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 _LOG = logging.getLogger("relabel_assets.progress")
-# Of a vector's length, at most. Measured: 1e-6 in fp32 and 0.004 in bf16, which has eight bits.
+# Of a vector's length, at most. Measured at 384 to 1,024 values: below 1e-6 in fp32, and .006 in bf16.
 _TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}
 # Rows of a batch, in tokens: padding, a single token, and more than one tile of any kernel.
 _LENGTHS = (48, 31, 1)
