@@ -19,10 +19,8 @@ from relabel_assets.benchmark.labelers import DIFFERENCE, POOL_SLICES
 from relabel_assets.benchmark.pool.contributions import Ratio, linear_metrics
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample, Ints, merged
 from relabel_assets.benchmark.pool.ndcg_model import TOP, NdcgModel, discounts, ranks
-from relabel_assets.benchmark.pool.prediction_powered import Estimate, estimate
+from relabel_assets.benchmark.pool.prediction_powered import MIN_GRADES, Estimate, estimate
 
-# Not measured below 50. With fewer, an interval says little but its own uncertainty.
-MIN_GRADES = 20
 _PAIR = ["query_id", "doc_id"]
 _LABELERS = ("teacher", "student", "bm25")  # those that grade every pair
 _ROWS = {

@@ -24,6 +24,9 @@ from relabel_assets.benchmark.pool.contributions import Contributions, Ratio
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample
 
 _LEVEL = 0.975  # upper end of a 95 % interval
+# Of the graded pairs, those that count in a metric. Measured on trec_dl: the interval of a top 10 with five
+# graded pairs covers the truth in 55 to 72 of 100 samples.
+MIN_GRADES = 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def estimate(
 
     `tuning` fixes L; by default it is tuned between 0 and 1. L is 0 where tuning does not make the interval
     narrower after the degree of freedom that it costs. So the interval is never wider than people's alone.
+
+    With fewer than 20 graded pairs that count in a metric, its intervals are NaN: it cannot be told.
 
     `pool`: the pairs that nobody graded are what is not known. `new_queries`: queries are not known either;
     the variance is that of the totals by query (Cochran 1977, sec. 11.3, sampling with replacement).
@@ -128,10 +133,12 @@ def _estimate(
     residual = linear.seen - tuning * linear.predicted
     deviation = linear.table - tuning * linear.predicted[:, None]  # (n, K)
     spread = deviation**2 @ shares - (deviation @ shares) ** 2
-    variance = sample.covariance(residual, residual) + sample.floor(
-        spread, residual, terms[0].prior_pairs
-    )
-    free = sample.degrees_of_freedom(residual)
+    lacking = sample.floor(spread, residual, terms[0].prior_pairs)
+    variance = terms[0].inflation * (sample.covariance(residual, residual) + lacking)
+    n_counted = min(_n_counted(term) for term in terms)
+    free = min(sample.degrees_of_freedom(residual), n_counted - 1)
+    if n_counted < MIN_GRADES and variance > 0:
+        variance = float("nan")
     left = len(sample.grade) - len(sample.group_sizes)
     if n_tuned and left > n_tuned:
         variance *= left / (left - n_tuned)
@@ -150,11 +157,17 @@ def _estimate(
 
 
 def _interval(value: float, variance: float, free: float, limits: tuple[float, float]) -> Interval:
-    if not np.isfinite(variance) or free < 1:
+    if not np.isfinite(variance) or (free < 1 and variance > 0):
         return Interval(float("nan"), float("nan"), float("nan"))
-    half = float(student_t.ppf(_LEVEL, min(free, 1e9))) * max(variance, 0.0) ** 0.5
+    half = float(student_t.ppf(_LEVEL, np.clip(free, 1, 1e9))) * max(variance, 0.0) ** 0.5
     low, high = np.clip([value - half, value + half], *limits)
     return Interval(float(low), float(high), variance)
+
+
+def _n_counted(term: Ratio) -> int:
+    """The graded pairs that count in a metric: of precision@10 those of the top 10."""
+    counts = (term.numerator.table != 0) | (term.denominator.table != 0)
+    return int(counts.any(axis=1).sum())
 
 
 def _limits(terms: Sequence[Ratio]) -> tuple[float, float]:
