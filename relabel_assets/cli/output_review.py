@@ -61,7 +61,7 @@ def print_progress(
     print_problems(problems)
     if pairs.n_gone:
         OUT.print(
-            f"{counted(pairs.n_gone, 'sampled pair')} of {pairs.corpus} have no query or document any more.",
+            f"{pairs.corpus}: {counted(pairs.n_gone, 'sampled pair')} without a query or document by now.",
             highlight=False,
         )
     if not progress:

@@ -2,7 +2,7 @@
 
     python -m relabel_assets_tests.review.page_server FOLDER PORT
 
-What belongs here: the pairs, the process, and requests to it. What does not: tests.
+What belongs here: pairs with and without a warehouse, the process, and requests to it. What does not: tests.
 """
 
 import http.client
@@ -11,10 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.review.pairs_to_review import PairsToReview
+
+if TYPE_CHECKING:  # the process starts faster without Dagster's DuckDB
+    from relabel_assets.warehouse.warehouse import Warehouse
 
 QUERIES = {
     "q1": "how do I claim travel expenses?",
@@ -44,6 +49,39 @@ def pairs_in(folder: Path, **changes: str) -> PairsToReview:
     }
     pairs = [(query_id, doc_id) for query_id in QUERIES for doc_id in DOCUMENTS]
     return PairsToReview("tiny", folder, default_rubric(), pairs, QUERIES, documents)
+
+
+def write_rows(warehouse: "Warehouse", table: str, *rows: dict[str, Any]) -> None:
+    """Write rows of the corpus `tiny`; what is not given is NULL, or false."""
+    from relabel_assets.tables.tables import TABLES
+
+    types = {name: column.dtype for name, column in TABLES[table].schema.columns().items()}
+    del types["corpus"]
+    filled = [
+        {name: row.get(name, False if kind == pl.Boolean else None) for name, kind in types.items()}
+        for row in rows
+    ]
+    warehouse.replace(table, "tiny", pl.DataFrame(filled, schema=types), input_hash="0" * 64)
+
+
+def write_texts(warehouse: "Warehouse") -> None:
+    """Write the query q1 and the document d1 of the corpus `tiny`."""
+    query = {"query_id": "q1", "text": "leave", "intent": "keyword", "split": "benchmark"}
+    document = {"doc_id": "d1", "title": "Leave", "body": "Ask HR."}
+    more = {"source": "provided", "content_hash": "0" * 64}
+    write_rows(warehouse, "synthetic_queries", query | more)
+    write_rows(warehouse, "seed_docs", document | more)
+
+
+def draw(reviews: Path, *pairs: tuple[str, str]) -> None:
+    """Write a sample of `pairs` into the folder of reviews."""
+    from relabel_assets.review.samples import FRAME, write_frame
+
+    drawn = {"stratum": "SECRET grade=3", "inclusion_prob": 0.625, "query_prob": 1.0}
+    drawn |= {"is_drawn": True, "why": "SECRET", "drawn_at": "2026-05-04T10:00:00+00:00"}
+    drawn |= {"joined": 1, "u": 0.8125, "need": 1.0, "by": "pair"}
+    rows = [{"query_id": query_id, "doc_id": doc_id, **drawn} for query_id, doc_id in pairs]
+    write_frame(reviews, pl.DataFrame(rows, schema=FRAME))
 
 
 class PageServer:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -19,11 +18,17 @@ from relabel_assets.review.page.guard import Guard
 from relabel_assets.review.page.server import ReviewServer
 from relabel_assets.review.page.serving import listening
 from relabel_assets.review.pairs_to_review import PairsToReview, pairs_to_review
-from relabel_assets.review.samples import FRAME, write_frame
 from relabel_assets.review.store import read_reviews
-from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
-from relabel_assets_tests.review.page_server import PageServer, call, grade_of, pairs_in
+from relabel_assets_tests.review.page_server import (
+    PageServer,
+    call,
+    draw,
+    grade_of,
+    pairs_in,
+    write_rows,
+    write_texts,
+)
 
 TOKEN = "a-token-of-the-test"
 PAIR = "/api/pair?assessor=ana"
@@ -107,7 +112,8 @@ def test_what_cannot_be_used_is_an_answer_and_no_traceback(port: int) -> None:
     for bad in ([], "x", {}, good | {"assessor": "../x"}, good | {"grade": 9}):
         status, answer, _ = call(port, "/api/review", bad)
         assert (status, bool(answer["error"])) == (400, True)
-    assert call(port, "/api/review", good | {"note": "n" * 200_000})[0] == 400
+    assert call(port, "/api/review", good | {"note": "n" * 20_000})[0] == 400
+    assert call(port, "/api/review", good | {"note": "n" * 200_000})[0] == 413
     assert call(port, "/api/review", good | {"seen": "before"})[0] == 409
     for path in (
         "/api/pair",
@@ -149,59 +155,28 @@ def test_elsewhere_nothing_is_served_without_the_token(tmp_path: Path) -> None:
         assert call(port, "/api/review", sent, Cookie=f"review={TOKEN}")[0] == 200
 
 
-def rows(table: str, *values: dict[str, Any]) -> pl.DataFrame:
-    """Rows of a table; what is not given is NULL, or false."""
-    types = {name: column.dtype for name, column in TABLES[table].schema.columns().items()}
-    del types["corpus"]
-    filled = [
-        {name: row.get(name, False if kind == pl.Boolean else None) for name, kind in types.items()}
-        for row in values
-    ]
-    return pl.DataFrame(filled, schema=types)
-
-
 def test_the_page_gets_no_grade_rank_or_stratum(tmp_path: Path) -> None:
-    (tmp_path / "tiny").mkdir()
-    warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
-    query = {"query_id": "q1", "text": "leave", "intent": "keyword", "split": "benchmark"}
-    query |= {"source": "provided", "content_hash": "0" * 64}
-    document = {"doc_id": "d1", "title": "Leave", "body": "Ask HR.", "content_hash": "0" * 64}
-    for table, row in (
-        ("synthetic_queries", query),
-        ("seed_docs", document),
-        (
-            "bm25_candidates",
-            {"query_id": "q1", "doc_id": "d1", "rank": 7, "bm25_score": 77.5, "source": "bm25"},
-        ),
-        (
-            "student_labels",
-            {
-                "query_id": "q1",
-                "doc_id": "d1",
-                "grade": 3,
-                "expected_grade": 2.71875,
-                "grade_probs": [0.0, 0.0, 0.28125, 0.71875],
-                "model_id": "SECRET",
-            },
-        ),
-    ):
-        warehouse.replace(table, "tiny", rows(table, row), input_hash="0" * 64)
-    folder = CorpusFolder("tiny", tmp_path / "tiny")
+    warehouse, folder = Warehouse.at(tmp_path / "warehouse.duckdb"), tmp_path / "tiny"
+    corpus = CorpusFolder("tiny", folder)
+    folder.mkdir()
+    write_texts(warehouse)
     with pytest.raises(CorpusError, match="relabel review sample -c tiny"):
-        pairs_to_review(folder, warehouse)
-    drawn = {"query_id": "q1", "doc_id": "d1", "stratum": "SECRET grade=3", "inclusion_prob": 0.625}
-    drawn |= {"query_prob": 1.0, "is_drawn": True, "why": "SECRET", "joined": 1, "u": 0.875}
-    gone = drawn | {"doc_id": "gone"}
-    drawn |= {"need": 1.0, "by": "pair", "drawn_at": "2026-05-04T10:00:00+00:00"}
-    write_frame(tmp_path / "tiny" / "reviews", pl.DataFrame([drawn, drawn | gone], schema=FRAME))
-    pairs = pairs_to_review(folder, warehouse)
+        pairs_to_review(corpus, warehouse)
+    pair = {"query_id": "q1", "doc_id": "d1"}
+    found = {"rank": 7, "bm25_score": 77.5, "source": "bm25"}
+    graded = {"grade": 3, "expected_grade": 2.71875, "model_id": "SECRET"}
+    graded |= {"grade_probs": [0.0, 0.0, 0.28125, 0.71875]}
+    write_rows(warehouse, "bm25_candidates", pair | found)
+    write_rows(warehouse, "student_labels", pair | graded)
+    draw(folder / "reviews", ("q1", "d1"), ("q1", "gone"))
+    pairs = pairs_to_review(corpus, warehouse)
     assert pairs.n_gone == 1
     with Serving(pairs) as port:
         shown = call(port, PAIR)[1]
         everything = json.dumps([shown, call(port, "/api/start")[1]])
         done = call(port, "/api/review", grade_of(shown, 0, "r", assessor="ana"))[1]
         everything += json.dumps(done)
-    for secret in ("SECRET", "2.71", "0.71", "77.5", "0.625", "0.875", "bm25", "rank", "stratum"):
+    for secret in ("SECRET", "2.71", "0.71", "77.5", "0.625", "0.8125", "bm25", "rank", "stratum"):
         assert secret not in everything
     assert set(shown["pair"]) == {
         *("place", "query_id", "doc_id", "content_hash", "seen", "query", "title", "metadata"),

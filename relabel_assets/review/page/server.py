@@ -52,6 +52,7 @@ class ReviewServer:
                 Route("/api/review", self._review, methods=["POST"]),
                 Route("/{file:path}", _file),
             ],
+            max_body_size=_MAX_REQUEST_BYTES,
             exception_handlers={SetAside: _bad_request, CorpusError: _not_written},
         )
 
@@ -118,17 +119,12 @@ def _file(request: Request) -> Response:
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent. Raises SetAside for anything else, and for too much."""
+    """The JSON object that was sent. Raises SetAside for anything else."""
     # A form of another site cannot send this type.
     if request.headers.get("content-type", "").split(";")[0] != "application/json":
         raise SetAside("the request is not JSON")
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MAX_REQUEST_BYTES:
-            raise SetAside("the note is too long", "At most 10,000 characters are kept.")
     try:
-        value = parse_json(body)
+        value = parse_json(await request.body())
     except (BadJson, UnicodeDecodeError) as error:
         raise SetAside("the request is not JSON") from error
     if not isinstance(value, dict):

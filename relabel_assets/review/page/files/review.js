@@ -6,6 +6,10 @@
 
 const RETRY_MS = 2000;
 const DEAD_MS = 200; // after a new pair: a key that was hit twice must not grade a pair unread
+const WITHOUT_ANSWER = {
+  401: "The server asks for its token. Open the address that relabel review serve printed.",
+  413: "The note is too long.",
+};
 const byId = (id) => document.getElementById(id);
 
 let start = null; // who grades, and the rubric
@@ -27,8 +31,8 @@ async function ask(path, parameters) {
 async function answerOf(response) {
   const answer = await response.json().catch(() => null);
   if (response.ok || response.status === 409) return { isConflict: response.status === 409, answer };
-  const error = new Error(answer ? answer.error : "The address with its token is asked for. Open it again.");
-  error.isFinal = response.status === 400 || response.status === 404;
+  const error = new Error(answer ? answer.error : WITHOUT_ANSWER[response.status] || `The server says ${response.status}.`);
+  error.isFinal = [400, 404, 413].includes(response.status);
   error.isAnswered = true;
   throw error;
 }
