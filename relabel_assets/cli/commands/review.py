@@ -96,9 +96,10 @@ def serve(
             assessor=name_of_assessor,
             announce=announce,
         )
-    finally:
+    except KeyboardInterrupt:
         progress, log = progress_of_all(pairs)
         output_review.print_progress(pairs, progress, log.problems)
+        raise
 
 
 @app.command()
