@@ -24,19 +24,22 @@ def _forecast(trial: Trial) -> Forecast:
 @table_asset(
     code_version="1",
     kinds={"polars"},
-    settings=lambda corpus: {"teachers": stated_teachers(corpus.config)},
+    settings=lambda corpus: {
+        "teachers": stated_teachers(corpus.config),
+        "n_grades": corpus.rubric.n_grades,
+    },
     files=("runs",),
     forecast=_forecast,
 )
 def system_rankings(step: Step) -> Rows:
     """The value and rank of every system by every labeler; none where runs/ has no run."""
     systems = systems_of_corpus(step.corpus, step.progress)
-    problems = systems.runs.problems
     if systems.runs.frame.is_empty():
-        return Rows(pl.DataFrame(schema=ROWS), problems=problems)
+        return Rows(pl.DataFrame(schema=ROWS), problems=systems.runs.problems)
     evaluation = evaluate_systems(
         systems,
         step.read,
+        n_grades=step.corpus.rubric.n_grades,
         teacher_models=stated_teachers(step.corpus.config),
         progress=step.progress,
     )
@@ -46,5 +49,5 @@ def system_rankings(step: Step) -> Rows:
     return Rows(
         rankings.rows,
         metadata={"ranking": dg.MetadataValue.md(shown), "systems": len(systems.runs.systems)},
-        problems=[*problems, *evaluation.problems],
+        problems=evaluation.problems,
     )

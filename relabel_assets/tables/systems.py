@@ -18,7 +18,8 @@ class SystemRankings(dy.Schema):
         SYSTEM_LABELERS,
         primary_key=True,
         description="Whose grades the value is computed from. final: the labels to use. reference: the "
-        "median of the reference labels.",
+        "median of the reference labels. people_ppi: estimated from people's graded sample and the "
+        "student's grades (prediction-powered inference), nDCG@10 alone.",
     )
     gain = dy.Enum(
         ("expected_grade", "grade"),

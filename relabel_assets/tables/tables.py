@@ -204,6 +204,7 @@ TABLES: dict[str, Table] = {
                 "seed_docs",
                 "synthetic_queries",
                 "reference_labels",
+                "review_samples",
                 "teacher_labels",
                 "student_model",
                 "asked_labels",

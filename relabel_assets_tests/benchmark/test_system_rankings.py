@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from scipy.stats import kendalltau
 
+from relabel_assets.benchmark.pool.pool_estimates import Pool, pool_with_sample
 from relabel_assets.benchmark.systems.kinship import declared_kin, excess_leads
 from relabel_assets.benchmark.systems.order_agreement import order_agreement, tau, tau_ap
 from relabel_assets.benchmark.systems.ranking_words import ranking_table, sentences
@@ -306,7 +307,7 @@ def test_the_words_name_kin_and_how_well_the_orders_agree() -> None:
     rankings = rank_systems(runs, labels, n_resamples=300)
     lines = list(sentences(rankings, "nDCG@10", "student"))
     assert lines[1].startswith(
-        "* kin is related to the labeler. detected: its lead by student is 0."
+        "* kin is related to the labeler (detected: its lead by student is 0."
     )
     assert sum("without related systems: Kendall's tau" in line for line in lines) == 2
     columns, cells = ranking_table(rankings, "nDCG@10", "student")
@@ -319,6 +320,35 @@ def test_declared_kin_is_named_and_says_why() -> None:
     kin = {"student": {"s3": "declared: the same base model, x"}}
     rows = rank_systems(runs, labels, kin=kin, n_resamples=300).rows.filter(labeler="student")
     assert rows.filter(system="s3")["related_because"][0] == "declared: the same base model, x"
+
+
+@pytest.mark.parametrize("chance", [1.0, 0.4])
+def test_a_sample_of_people_ranks_systems_and_a_census_gives_their_own_values(
+    chance: float,
+) -> None:
+    runs, labels = planted_rankings()
+    pairs = labels["student"].select(
+        "query_id",
+        "doc_id",
+        grade_probs=pl.concat_list(
+            (0.05 + 0.8 * (pl.col("grade") == grade).cast(pl.Float64)) for grade in range(4)
+        ),
+    )
+    drawn = labels["reference"].sample(fraction=chance, seed=3)
+    people = drawn.select(
+        "query_id", "doc_id", "grade", stratum=pl.lit("all"), inclusion_prob=chance, query_prob=1.0
+    )
+    pool = pool_with_sample(pairs, people, n_grades=4)
+    assert isinstance(pool, Pool)
+    rows = rank_systems(runs, {"reference": labels["reference"]}, pool=pool, n_resamples=50).rows
+    both = rows.filter(labeler="people_ppi").join(rows.filter(labeler="reference"), on="system")
+    apart = (both["value"] - both["value_right"]).abs().max()
+    assert apart < (1e-9 if chance == 1 else 0.05)  # type: ignore[operator]
+    if chance < 1:
+        is_within = both["value_right"].is_between(both["ci_low"], both["ci_high"])
+        assert is_within.sum() >= 6  # of 8
+        assert (both["rank_to"] - both["rank_from"]).sum() > 0
+    assert both["rank"].sort().to_list()[0] == 1 and not both["is_related"].any()
 
 
 def test_filled_holes_are_counted_apart() -> None:

@@ -20,6 +20,7 @@ _WHOSE = {
     "student": "the student's grades",
     "teacher": "the teacher's grades",
     "reference": "reference labels",
+    "people_ppi": "people's sample, with the student's grades",
 }
 
 
@@ -41,13 +42,13 @@ def title(rankings: Rankings, measure: str, labeler: str) -> str:
     >>> runs = pairs.select("query_id", "doc_id", system=pl.Series(["a", "b"]), score=1.0)
     >>> rankings = rank_systems(runs, {"student": pairs})
     >>> title(rankings, "nDCG@10", "student")
-    "2 systems by nDCG@10 on the student's grades, 1 query"
+    "nDCG@10 of 2 systems by the student's grades, 1 query"
     """
     rows = rankings.rows.filter(measure=measure, labeler=labeler)
     queries, gain = counted(int(rows["n_queries"][0]), "query"), rows["gain"][0]
-    gain_words = ", expected grades as gain" if gain == "expected_grade" else ""
+    gain_words = " (expected)" if gain == "expected_grade" else ""
     return (
-        f"{counted(rows.height, 'system')} by {measure} on {_WHOSE[labeler]}{gain_words}, {queries}"
+        f"{measure} of {counted(rows.height, 'system')} by {_WHOSE[labeler]}{gain_words}, {queries}"
     )
 
 
@@ -90,7 +91,7 @@ def ranking_table(
             ranks if row["rank_from"] < row["rank_to"] else "",
         ]
         line += ["" if without is None else str(without)] if has_kin else []
-        line += [str(rank_by[name][row["system"]]) for name in others]
+        line += [str(rank_by[name].get(row["system"], "")) for name in others]
         line += [str(row["n_unjudged"])] + ([str(row["n_filled"])] if has_filled else [])
         cells.append(line)
     return columns, cells
@@ -107,8 +108,13 @@ def sentences(rankings: Rankings, measure: str, labeler: str) -> Iterator[str]:
     ['Told apart', 'Beside reference labels']
     """
     rows = rankings.rows.filter(measure=measure, labeler=labeler)
-    smallest = rankings.smallest[(measure, labeler)]
-    if rows.height > 1:
+    smallest = rankings.smallest.get((measure, labeler))
+    if smallest is None:
+        yield (
+            "Told apart: by their paired difference, all pairs at once, 5 % (Games-Howell). `like` has the "
+            "first and the last rank of the systems that a system cannot be told apart from."
+        )
+    elif rows.height > 1:
         yield (
             f"Told apart: means that differ by more than {smallest:.3f} (Tukey's HSD, all pairs at "
             "once, 5 %). `like` has the ranks that a system cannot be told apart from."
@@ -127,7 +133,7 @@ def sentences(rankings: Rankings, measure: str, labeler: str) -> Iterator[str]:
 
 def _kin_sentences(rows: pl.DataFrame) -> Iterator[str]:
     for row in rows.filter("is_related").iter_rows(named=True):
-        yield f"* {row['system']} is related to the labeler. {row['related_because']}."
+        yield f"* {row['system']} is related to the labeler ({row['related_because']})."
     if rows["is_related"].any():
         yield "rank * is the rank without the systems that are related to the labeler."
 
@@ -184,7 +190,7 @@ def ranking_markdown(rankings: Rankings, measures: Sequence[str]) -> str:
     >>> runs = pairs.select("query_id", "doc_id", system=pl.Series(["a", "b"]), score=1.0)
     >>> rankings = rank_systems(runs, {"student": pairs})
     >>> ranking_markdown(rankings, ["nDCG@10"]).splitlines()[0]
-    "**2 systems by nDCG@10 on the student's grades, 1 query**"
+    "**nDCG@10 of 2 systems by the student's grades, 1 query**"
     """
     parts = []
     for measure in measures:
@@ -198,7 +204,7 @@ def ranking_markdown(rankings: Rankings, measures: Sequence[str]) -> str:
             (row["system"] + (_MARK if row["is_related"] else ""), *_interval(row))
             for row in best.iter_rows(named=True)
         ]
-        name = f"{measure} on {_WHOSE[labeler]}, 95 % intervals"
+        name = f"{measure} by {_WHOSE[labeler]}, 95 % intervals"
         parts += [
             f"**{title(rankings, measure, labeler)}**",
             as_markdown(interval_plot(name, dots), f"{measure} of each system, best first"),

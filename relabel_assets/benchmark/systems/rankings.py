@@ -10,14 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from relabel_assets.benchmark.pool.pool_estimates import Pool
 from relabel_assets.benchmark.systems.comparison import AGREEMENTS, ROWS, Comparison, Gain
 from relabel_assets.benchmark.systems.kinship import ExcessLead, excess_leads
+from relabel_assets.benchmark.systems.pool_ranking import PPI, PPI_MEASURE, pool_ranking
 from relabel_assets.benchmark.systems.system_values import ordered, parse_measure
 from relabel_assets.benchmark.systems.told_apart import smallest_difference
 from relabel_assets.progress import Progress, silent
 
 # In this order they are shown. `final` has the grades to use, of people, teacher or student.
-SYSTEM_LABELERS = ("final", "student", "teacher", "reference")
+SYSTEM_LABELERS = ("final", "student", "teacher", "reference", PPI)
 DEFAULT_MEASURE = "nDCG@10"
 
 
@@ -41,6 +43,7 @@ def rank_systems(
     measures: Sequence[str] = (DEFAULT_MEASURE,),
     kin: Mapping[str, Mapping[str, str]] | None = None,
     gain: Gain = "expected_grade",
+    pool: Pool | None = None,
     n_resamples: int = 2000,
     seed: int = 13,
     progress: Progress = silent,
@@ -51,6 +54,9 @@ def rank_systems(
     expected_grade and is_filled. `kin`, by labeler: why a system is related to it. `gain` is for measures
     that take expected grades (nDCG); the others use whole grades. Intervals are percentiles of a paired
     bootstrap over queries (Sakai 2006).
+
+    With a `pool`, whose sample people graded with known chances, nDCG@10 is estimated from it too, as that
+    of the labeler people_ppi.
 
     Agreement and kinship compare a labeler with the labeler `reference` on the pairs that both graded.
     Kinship is measured for student and teacher; `final` has people's own grades for those pairs, and takes
@@ -85,6 +91,8 @@ def rank_systems(
             agreements += comparison.agreements(labeler, related[labeler])
             n_done += 1
             progress("ranking systems, by labeler", n_done, n_all)
+        if pool is not None and str(measure) == PPI_MEASURE:
+            rows.append(pool_ranking(ranked, pool, names))
     return Rankings(
         pl.concat([pl.DataFrame(schema=ROWS), *rows]),
         pl.concat([pl.DataFrame(schema=AGREEMENTS), *agreements]),

@@ -37,11 +37,18 @@ def smallest_difference(values: NDArray, *, level: float = _LEVEL) -> float:
     free = (n_systems - 1) * (n_queries - 1)
     error = np.sqrt((residuals**2).sum() / free / n_queries)
     # Equal systems have residuals of 1e-17 in place of 0.
-    return round(_critical_range(level, n_systems, free) * float(error), 12)
+    return round(critical_range(level, n_systems, free) * float(error), 12)
 
 
-@cache  # the quantile takes a second, and all labelers have the same systems
-def _critical_range(level: float, n_systems: int, free: int) -> float:
+@cache  # it takes a second, and all labelers have the same systems
+def critical_range(level: float, n_systems: int, free: int) -> float:
+    """The quantile 1 - `level` of the studentized range of `n_systems` means.
+
+    Of two means it is that of a t test times the root of 2:
+
+    >>> round(critical_range(0.05, 2, 1_000_000) / 2**0.5, 2)
+    1.96
+    """
     from scipy.stats import studentized_range
 
     return float(studentized_range.ppf(1 - level, n_systems, free))

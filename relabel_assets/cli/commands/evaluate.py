@@ -21,6 +21,7 @@ class ShownLabeler(StrEnum):
     STUDENT = "student"
     TEACHER = "teacher"
     REFERENCE = "reference"
+    PEOPLE_PPI = "people_ppi"
 
 
 def evaluate(
@@ -48,7 +49,8 @@ def evaluate(
         ShownLabeler,
         typer.Option(
             help="Whose grades order the printed table. `final`: people's, else the teacher's, else the "
-            "student's. All labelers are computed."
+            "student's. `people_ppi`: people's graded sample, with the student's grades for the rest. All "
+            "are computed."
         ),
     ] = ShownLabeler.FINAL,
     whole_grades: Annotated[
@@ -133,6 +135,7 @@ def evaluate(
         evaluation = evaluate_systems(
             systems,
             read,
+            n_grades=folder.rubric.n_grades,
             teacher_models=stated_teachers(folder.config),
             **({"measures": measure} if measure else {}),
             gain="grade" if whole_grades else "expected_grade",
@@ -140,14 +143,13 @@ def evaluate(
             filled=filled,
             progress=progress,
         )
-    output.print_problems([*systems.runs.problems, *evaluation.problems])
+    output.print_problems(evaluation.problems)
     rankings = evaluation.rankings
     if output_format is OutputFormat.JSON:
-        problems = [*systems.runs.problems, *evaluation.problems]
         record = {
             "systems": rankings.rows.to_dicts(),
             "agreements": rankings.agreements.to_dicts(),
-            **output_json.of_problems(problems),
+            **output_json.of_problems(evaluation.problems),
         }
         output_json.print_json(name, record)
     else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import median_grades
+from relabel_assets.benchmark.pool.pool_estimates import Pool, drawn_grades, pool_with_sample
 from relabel_assets.benchmark.systems.comparison import Gain
 from relabel_assets.benchmark.systems.kinship import declared_kin
 from relabel_assets.benchmark.systems.rankings import DEFAULT_MEASURE, Rankings, rank_systems
@@ -21,15 +22,6 @@ from relabel_assets.corpus.runs.system_files import Systems
 from relabel_assets.errors import ConfigError, Problem
 from relabel_assets.progress import Progress, silent
 
-# The tables that are read, but for seed_docs and synthetic_queries.
-LABEL_TABLES = (
-    "reference_labels",
-    "teacher_labels",
-    "asked_labels",
-    "student_model",
-    "student_labels",
-    "final_labels",
-)
 Read = Callable[[str], pl.DataFrame]  # the rows of a table
 _PAIR = ["query_id", "doc_id"]
 _LABELS = [*_PAIR, "grade", "expected_grade"]
@@ -43,7 +35,7 @@ def stated_teachers(config: CorpusConfig) -> list[str]:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The rankings of the systems of a corpus, and what was set aside before."""
+    """The rankings of the systems of a corpus, and all that was set aside of their runs."""
 
     rankings: Rankings
     problems: list[Problem]
@@ -62,6 +54,22 @@ def labels_of(read: Read) -> dict[str, pl.DataFrame]:
         "reference": median_grades(read("reference_labels")),
     }
     return {labeler: frame for labeler, frame in labels.items() if not frame.is_empty()}
+
+
+def pool_of(read: Read, n_grades: int) -> Pool | None:
+    """The candidates of the queries that people's sample was drawn from, with their grades; None without.
+
+    There is none where nothing was drawn, and where people graded too few of the drawn pairs.
+    """
+    samples, queries = read("review_samples"), read("synthetic_queries")
+    if samples.is_empty():
+        return None
+    splits = queries.join(samples, on="query_id", how="semi")["split"].unique()
+    of_pool = queries.filter(pl.col("split").is_in(splits.implode()))
+    pairs = read("student_labels").join(of_pool, on="query_id", how="semi")
+    people = drawn_grades(samples, read("reference_labels"))
+    pool = pool_with_sample(pairs.select(*_PAIR, "grade_probs"), people, n_grades=n_grades)
+    return None if isinstance(pool, str) else pool
 
 
 def kin_of(
@@ -88,6 +96,7 @@ def evaluate_systems(
     systems: Systems,
     read: Read,
     *,
+    n_grades: int,
     teacher_models: Collection[str] = (),
     measures: Sequence[str] = (DEFAULT_MEASURE,),
     gain: Gain = "expected_grade",
@@ -123,6 +132,7 @@ def evaluate_systems(
             measures=measures,
             kin=kin_of(read, systems.origins, related, teacher_models),
             gain=gain,
+            pool=pool_of(read, n_grades),
             progress=progress,
         )
     except UnknownMeasureError as error:
