@@ -246,7 +246,7 @@ def main(arguments: argparse.Namespace) -> None:
                     )
                 continue
             print(
-                "  n   labeler         metric            truth  told covered  width   alone  simple    bias  L"
+                "  n   labeler         metric           truth  told covered  width   alone  simple    bias  L"
             )
             for row in coverage(
                 truth, n, arguments.by, arguments.draws, arguments.ndcg_draws, arguments.seed

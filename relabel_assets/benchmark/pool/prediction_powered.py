@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from relabel_assets.benchmark.pool.contributions import Contributions, Ratio
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample
@@ -159,7 +159,7 @@ def _estimate(
 def _interval(value: float, variance: float, free: float, limits: tuple[float, float]) -> Interval:
     if not np.isfinite(variance) or (free < 1 and variance > 0):
         return Interval(float("nan"), float("nan"), float("nan"))
-    half = float(student_t.ppf(_LEVEL, np.clip(free, 1, 1e9))) * max(variance, 0.0) ** 0.5
+    half = float(stdtrit(np.clip(free, 1, 1e9), _LEVEL)) * max(variance, 0.0) ** 0.5
     low, high = np.clip([value - half, value + half], *limits)
     return Interval(float(low), float(high), variance)
 
