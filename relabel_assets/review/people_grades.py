@@ -14,6 +14,7 @@ from relabel_assets.corpus.grades import with_known_pairs
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import costs_itself
+from relabel_assets.plural import counted
 from relabel_assets.review.review import content_hash
 from relabel_assets.review.samples import FOLDER as SAMPLES
 from relabel_assets.review.samples import read_samples
@@ -107,7 +108,8 @@ def joined_grades(people: ReadRows, qrels: ReadRows, *, kind: str) -> ReadRows:
     problems = [*qrels.problems, *people.problems]
     n_both = qrels.frame.height - others.height
     if n_both:
-        message = f"{n_both} grades are of an assessor who reviewed the same pair"
+        verb = "is" if n_both == 1 else "are"
+        message = f"{counted(n_both, 'grade')} {verb} of an assessor who reviewed the same pair"
         problems.append(Problem("reference_labels", None, message, "The reviews count."))
     frames = [frame.select(list(GRADES)).cast(GRADES) for frame in (people.frame, others)]
     return ReadRows(pl.concat(frames).sort(key), problems)
