@@ -22,8 +22,11 @@ from relabel_assets_tests.builders import relabel, write_corpus
     [
         (None, list(TABLES)),
         ("*reference_labels", ["seed_docs", "synthetic_queries", "reference_labels"]),
-        ("student_labels+", ["student_labels", "benchmark_report"]),
-        ("kind:pytorch", ["student_model", "student_labels"]),
+        (
+            "seed_docs+ and +reference_labels",
+            ["seed_docs", "synthetic_queries", "reference_labels"],
+        ),
+        ("kind:pytorch", ["student_model", "student_labels", "final_labels"]),
         ("kind:tantivy", ["bm25_candidates"]),
     ],
 )

@@ -9,6 +9,8 @@ from relabel_assets.tables.tables import TABLES
 
 UP_TO_STUDENT = ["seed_docs", "synthetic_queries", "reference_labels", "bm25_candidates"]
 UP_TO_STUDENT += ["teacher_labels", "student_model"]
+AFTER_LABELS = ["benchmark_report", "final_labels", "system_rankings"]
+FROM_STUDENT = ["student_model", "asked_labels", "student_labels", *AFTER_LABELS]
 
 
 @pytest.mark.parametrize(
@@ -18,18 +20,18 @@ UP_TO_STUDENT += ["teacher_labels", "student_model"]
         ("+ student_model", UP_TO_STUDENT),
         ("*student_model", UP_TO_STUDENT),
         ('+key:"student_model"', UP_TO_STUDENT),
-        ("student_model+", ["student_model", "student_labels", "benchmark_report"]),
-        ("student_model*", ["student_model", "student_labels", "benchmark_report"]),
-        ("+student_model+", list(TABLES)),
+        ("student_model+", FROM_STUDENT),
+        ("student_model*", FROM_STUDENT),
+        ("+student_model+", [*UP_TO_STUDENT, *FROM_STUDENT[1:]]),
         ("seed_docs or student_labels", ["seed_docs", "student_labels"]),
         ("seed_docs OR student_labels", ["seed_docs", "student_labels"]),
         (
             "1+(student_model or student_labels) and kind:pytorch",
             ["student_model", "student_labels"],
         ),
-        ("not +student_labels", ["benchmark_report"]),
-        ("kind:pytorch and not student_model", ["student_labels"]),
-        ("sinks(student_model+)", ["benchmark_report"]),
+        ("not +student_labels", ["review_samples", "asked_labels", *AFTER_LABELS]),
+        ("kind:pytorch and not student_model", ["student_labels", "final_labels"]),
+        ("sinks(student_model+)", ["system_rankings"]),
         ("key:student_*", ["student_model", "student_labels"]),
         ("corpus_folder+", list(TABLES)),
         ("*", list(TABLES)),
@@ -51,7 +53,7 @@ def test_names_select_as_keys_do(selection: str, tables: list[str]) -> None:
 )
 def test_layers_are_counted(short: str, long: str) -> None:
     assert with_keys(short, TABLES) == long
-    assert select_tables(short) == select_tables(long) != select_tables("+student_model")
+    assert select_tables(short) == select_tables(long) != select_tables("student_model")
 
 
 @pytest.mark.parametrize(
