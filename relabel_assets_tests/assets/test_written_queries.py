@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from relabel_assets.corpus.splits import leaking_queries
@@ -11,6 +12,7 @@ from relabel_assets.running import runner
 from relabel_assets_tests.builders import (
     DOCUMENT_SUBJECTS,
     configure,
+    jsonl,
     write_documents,
     writes_queries,
 )
@@ -69,9 +71,18 @@ def test_documents_alone_become_labels_and_a_rerun_asks_about_new_ones_only(
         assert bring_up_to_date()[0].is_success  # type: ignore[union-attr]
         assert n_query_requests(server) == len(DOCUMENT_SUBJECTS) + 1
         assert max(server.requests.values()) == 1
-        assert warehouse.read("synthetic_queries", "bare").height == 2 * (
-            len(DOCUMENT_SUBJECTS) + 1
-        )
+        n_written = 2 * (len(DOCUMENT_SUBJECTS) + 1)
+        assert warehouse.read("synthetic_queries", "bare").height == n_written
+        # Queries that only get labels come beside those: the teacher is asked about none of them here.
+        n_requests = server.requests.total()
+        of_label = [{"query_id": f"l{n}", "text": f"log {n}", "split": "label"} for n in range(3)]
+        (home / "data" / "bare" / "queries.jsonl").write_text(jsonl(of_label))
+        assert bring_up_to_date()[0].is_success  # type: ignore[union-attr]
+        queries = warehouse.read("synthetic_queries", "bare")
+        assert queries.height == n_written + 3
+        assert queries.filter(pl.col("split") == "label")["source"].to_list() == ["provided"] * 3
+        assert set(warehouse.read("bm25_candidates", "bare")["query_id"]) >= {"l0", "l1", "l2"}
+        assert server.requests.total() == n_requests
 
 
 def test_failed_documents_are_counted_and_retried_by_the_next_run(home: Path) -> None:
