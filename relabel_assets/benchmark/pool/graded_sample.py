@@ -22,7 +22,8 @@ class GradedSample:
     A group is a stratum. Where whole queries were drawn first, it is a stratum within one query. Of a
     group's pairs a simple random sample was graded, so each stands for `group_sizes / graded` of them. Pairs
     that were drawn and have no grade yet count as not drawn: a group's graded pairs are then taken for a
-    random part of its drawn ones.
+    random part of its drawn ones. People grade query by query, in random order. So where they stopped early
+    (`is_unfinished`), what they graded is a sample of queries rather than of pairs.
     """
 
     position: Ints  # (n,) the graded pairs, as rows of the pool
@@ -32,6 +33,9 @@ class GradedSample:
     group_sizes: Floats  # (H,) pairs of the pool in each group
     n_queries: int  # Q, of the pool
     is_by_query: bool = False  # whole queries were drawn first
+    is_unfinished: bool = (
+        False  # single pairs were drawn, and those of whole queries have no grade yet
+    )
 
     @cached_property
     def graded(self) -> Floats:

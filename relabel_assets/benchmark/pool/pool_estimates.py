@@ -239,7 +239,17 @@ def _sample(sampled: pl.DataFrame, *, n_queries: int) -> GradedSample:
         group_sizes=sizes,
         n_queries=n_queries,
         is_by_query=is_by_query,
+        is_unfinished=not is_by_query and _stopped_early(sampled),
     )
+
+
+def _stopped_early(sampled: pl.DataFrame) -> bool:
+    """Whether more than a twentieth of the queries with drawn pairs have no grade at all.
+
+    A query or two may be skipped, because nobody could say.
+    """
+    n_graded = sampled.group_by("query_id").agg(pl.col("grade").count())["grade"]
+    return int((n_graded == 0).sum()) > len(n_graded) / 20
 
 
 def _numbered(groups: pl.DataFrame, keys: Sequence[str]) -> tuple[pl.DataFrame, Floats]:

@@ -63,7 +63,8 @@ def estimate(
     With fewer than 20 graded pairs that count in a metric, its intervals are NaN: it cannot be told.
 
     `pool`: the pairs that nobody graded are what is not known. `new_queries`: queries are not known either;
-    the variance is that of the totals by query (Cochran 1977, sec. 11.3, sampling with replacement).
+    the variance is that of the totals by query (Cochran 1977, sec. 11.3, sampling with replacement). So is
+    that of the pool where people stopped early.
 
     The two pairs of a pool, of which people graded the first as 1, where the student expected 0.5:
 
@@ -147,6 +148,8 @@ def _estimate(
     )
     q = sample.n_queries
     between = q * float(np.var(of_query, ddof=1)) if q > 1 else float("nan")
+    if sample.is_unfinished:
+        variance = max(between, variance)
     limits = _limits(terms)
     return Estimate(
         value=float(np.clip(linear.value, *limits)),

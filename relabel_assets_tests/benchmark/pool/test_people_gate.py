@@ -65,7 +65,7 @@ def test_without_a_sample_the_reference_labels_decide() -> None:
 
 def test_grades_are_asked_for_where_they_can_tell_and_queries_where_these_differ_too_much() -> None:
     """Half widths .03 and .05: queries alone leave .04. Below it, no number of grades tells."""
-    widths = {"half_pool": 0.03, "half_new": 0.05, "n_grades": 100, "n_queries": 50}
+    widths: dict[str, Any] = {"half_pool": 0.03, "half_new": 0.05, "n_grades": 100, "n_queries": 50}
     # 100 x .03^2 / (.045^2 - .04^2) - 100
     assert what_would_tell(target=0.045, **widths).startswith("about 112 more of people's grades")
     # 50 x (.05 / .025)^2 - 50

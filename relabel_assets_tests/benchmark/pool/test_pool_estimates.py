@@ -91,6 +91,20 @@ def test_drawn_pairs_without_a_grade_pass_their_weight_on() -> None:
     assert set(pool.sample.weights) == {5.0}
 
 
+def test_people_who_stopped_early_graded_a_sample_of_queries() -> None:
+    """The same grades: of the first pairs of all queries, or of all drawn pairs of half the queries."""
+    drawn = samples(6)
+    people, widths = drawn_grades(drawn, reference(drawn)), []
+    for is_graded in (pl.col("doc_id") < "d03", pl.col("query_id") < "q06"):
+        graded = people.with_columns(grade=pl.when(is_graded).then("grade"))
+        pool = pool_with_sample(STUDENT, graded, n_grades=4)
+        assert isinstance(pool, Pool) and len(pool.sample.grade) == 36
+        rows = measure_pool(pool, LABELS).filter(labeler="student", metric="kappa")
+        widths.append(dict(rows.select("slice", pl.col("ci_high") - pl.col("ci_low")).iter_rows()))
+    assert widths[0]["pool"] < widths[0]["new queries"]
+    assert widths[1]["pool"] == pytest.approx(widths[1]["new queries"], rel=0.2)
+
+
 @pytest.mark.parametrize(
     ("drawn", "words"),
     [
