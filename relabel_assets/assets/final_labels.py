@@ -8,9 +8,7 @@ from relabel_assets.benchmark.pool.people_gate import refuse_failed, replacement
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
-from relabel_assets.labeling.final_labels import (
-    final_labels as all_labels,
-)
+from relabel_assets.labeling.final_labels import final_labels as all_labels
 from relabel_assets.labeling.final_labels import grades_knowing, known_grades, people_grades
 from relabel_assets.labeling.label_queries import PairTexts
 
@@ -22,9 +20,14 @@ def _forecast(trial: Trial) -> Forecast:
     before = trial.step.current_rows().select(_PAIR)
     after = trial.step.read("student_labels").select(_PAIR)
     n_both = before.join(after, on=_PAIR, how="semi").height
-    changes = Changes(after.height - n_both, n_both, before.height - n_both, is_upper_bound=True)
-    if "student_labels" in trial.unknown:
-        changes = trial.earlier["student_labels"].changes or changes
+    added, removed = after.height - n_both, before.height - n_both
+    # The run may add and remove other rows of student_labels first.
+    first = trial.earlier.get("student_labels")
+    if first is not None and not first.is_complete:
+        if first.changes is None:
+            return Forecast(None, "the candidates are unknown before the run", is_complete=False)
+        added, removed = added + first.changes.added, removed + first.changes.removed
+    changes = Changes(added, n_both, removed, is_upper_bound=True)
     return Forecast(changes, "the grades are unknown before the run", is_complete=False)
 
 
