@@ -121,6 +121,8 @@ def fit(
         for number in range(1, epochs + 1):
             samples = _samples(train, learner, draw)
             step_losses = []
+            step = f"training, epoch {number} of {epochs}, steps"
+            progress(step, 0, steps_per_epoch)  # a first step of a large model takes its time
             for start in range(0, len(samples), learner.queries_per_step):
                 loss = learner.loss(samples[start : start + learner.queries_per_step])
                 optimizer.zero_grad()
@@ -130,7 +132,6 @@ def fit(
                 optimizer.step()
                 schedule.step()
                 step_losses.append(loss.item())
-                step = f"training, epoch {number} of {epochs}, steps"
                 progress(step, len(step_losses), steps_per_epoch, f"loss {step_losses[-1]:.4f}")
             history.append(Epoch(number, float(np.mean(step_losses)), dev_metric()))
             progress("training, epochs", number, epochs, _note(history[-1]))
