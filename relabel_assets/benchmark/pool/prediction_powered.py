@@ -24,9 +24,12 @@ from relabel_assets.benchmark.pool.contributions import Contributions, Ratio
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample
 
 _LEVEL = 0.975  # upper end of a 95 % interval
-# Of the graded pairs, those that count in a metric. Measured on trec_dl: the interval of a top 10 with five
-# graded pairs covers the truth in 55 to 72 of 100 samples.
-MIN_GRADES = 20
+# What it takes to tell a metric, of the graded pairs that count in it. Measured on trec_dl: the interval of
+# a top 10 with five graded pairs covers the truth in 55 to 72 of 100 samples. So does one in which two
+# pairs stand for nearly all: Kish's effective number (1965) is (sum of weights)^2 / sum of squares.
+MIN_GRADES, _MIN_EFFECTIVE = 20, 10
+# The pairs that count are known. A sample that stands for far fewer or more of them has missed a part.
+_MOST_ASTRAY = 0.25
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def estimate(
     `tuning` fixes L; by default it is tuned between 0 and 1. L is 0 where tuning does not make the interval
     narrower after the degree of freedom that it costs. So the interval is never wider than people's alone.
 
-    With fewer than 20 graded pairs that count in a metric, its intervals are NaN: it cannot be told.
+    With fewer than 20 graded pairs that count in a metric, or where a few of them stand for nearly all, its
+    intervals are NaN: it cannot be told.
 
     `pool`: the pairs that nobody graded are what is not known. `new_queries`: queries are not known either;
     the variance is that of the totals by query (Cochran 1977, sec. 11.3, sampling with replacement). So is
@@ -136,9 +140,8 @@ def _estimate(
     spread = deviation**2 @ shares - (deviation @ shares) ** 2
     lacking = sample.floor(spread, residual, terms[0].prior_pairs)
     variance = terms[0].inflation * (sample.covariance(residual, residual) + lacking)
-    n_counted = min(_n_counted(term) for term in terms)
-    free = min(sample.degrees_of_freedom(residual), n_counted - 1)
-    if n_counted < MIN_GRADES and variance > 0:
+    free = sample.degrees_of_freedom(residual)
+    if variance > 0 and any(_is_thin(term, sample) for term in terms):
         variance = float("nan")
     left = len(sample.grade) - len(sample.group_sizes)
     if n_tuned and left > n_tuned:
@@ -167,10 +170,18 @@ def _interval(value: float, variance: float, free: float, limits: tuple[float, f
     return Interval(float(low), float(high), variance)
 
 
-def _n_counted(term: Ratio) -> int:
-    """The graded pairs that count in a metric: of precision@10 those of the top 10."""
-    counts = (term.numerator.table != 0) | (term.denominator.table != 0)
-    return int(counts.any(axis=1).sum())
+def _is_thin(term: Ratio, sample: GradedSample) -> bool:
+    """Whether too few of the graded pairs count in a metric, as in precision@10 those of the top 10 do."""
+    bottom = term.denominator
+    counts = ((term.numerator.table != 0) | (bottom.table != 0)).any(axis=1)
+    weights = sample.weights[counts]
+    if counts.sum() < MIN_GRADES or weights.sum() ** 2 < _MIN_EFFECTIVE * (weights**2).sum():
+        return True
+    is_known = bool((bottom.table == bottom.table[:, :1]).all())  # whatever people say
+    if not is_known or bottom.known_of_query.any():
+        return False
+    size, found = bottom.predicted_of_query.sum(), sample.weights @ bottom.table[:, 0]
+    return bool(abs(found - size) > _MOST_ASTRAY * size)
 
 
 def _limits(terms: Sequence[Ratio]) -> tuple[float, float]:

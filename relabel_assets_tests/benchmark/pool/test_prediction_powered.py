@@ -187,14 +187,38 @@ def test_errors_that_no_grade_shows_are_not_ruled_out() -> None:
     assert 0.9 < interval.low < 0.999 and interval.high == 1
 
 
-def test_a_metric_with_fewer_than_twenty_counted_grades_cannot_be_told() -> None:
+def is_told(is_top: np.ndarray) -> bool:
+    """Whether precision can be told of 100 pairs, of which people graded 25 in each of two strata."""
     query, grade = np.zeros(100, int), np.arange(100) % 4
-    sample = GradedSample(np.arange(50), grade[:50], query[:50], query[:50], np.array([100.0]), 1)
-    for n_top, is_told in ((MIN_GRADES - 1, False), (MIN_GRADES, True)):
-        top = {"student": np.arange(100) < n_top}
-        metrics = linear_metrics(np.full((100, 4), 0.25), query, {}, top, sample)
-        interval = estimate([metrics["student", "precision@10"]], sample).pool
-        assert bool(np.isfinite(interval.low)) is is_told
+    at = np.flatnonzero(np.arange(100) % 50 < 25)
+    sample = GradedSample(at, grade[at], query[at], at // 50, np.array([50.0, 50.0]), 1)
+    metrics = linear_metrics(np.full((100, 4), 0.25), query, {}, {"student": is_top}, sample)
+    return bool(np.isfinite(estimate([metrics["student", "precision@10"]], sample).pool.low))
+
+
+def test_a_metric_with_fewer_than_twenty_counted_grades_cannot_be_told() -> None:
+    places = np.arange(100)
+    graded_and_not = [places[:MIN_GRADES], places[25 : 25 + MIN_GRADES]]
+    assert is_told(np.isin(places, np.concatenate(graded_and_not)))
+    assert not is_told(np.isin(places, np.concatenate([graded_and_not[0][1:], graded_and_not[1]])))
+
+
+def test_a_sample_that_missed_a_part_of_what_counts_cannot_tell() -> None:
+    """The graded pairs stand for 40. If 50 count, a fifth is missing; if 60, a third."""
+    places = np.arange(100)
+    assert is_told((places < 20) | ((places >= 25) & (places < 50) | (places >= 95)))
+    assert not is_told((places < 20) | ((places >= 25) & (places < 50) | (places >= 85)))
+
+
+def test_a_few_grades_that_stand_for_nearly_all_cannot_tell() -> None:
+    """25 grades that stand for 25 pairs, and 8 or 12 that stand for 100 each."""
+    for n_heavy, told in ((8, False), (12, True)):
+        n_pairs, group = 25 + 100 * n_heavy, np.repeat([0, 1], [25, n_heavy])
+        at, grade = np.arange(25 + n_heavy), np.arange(25 + n_heavy) % 4
+        query = np.zeros(n_pairs, int)
+        sample = GradedSample(at, grade[at], query[at], group, np.array([25.0, 100.0 * n_heavy]), 1)
+        metric = mean_grade(np.full((n_pairs, 4), 0.25), query, sample)
+        assert bool(np.isfinite(estimate([metric], sample).pool.low)) is told
 
 
 def test_a_paired_difference_is_surer_than_its_parts() -> None:
