@@ -41,6 +41,7 @@ def test_every_pair_is_asked_once_and_then_nothing(folder: Path) -> None:
     shown, asked = desk.show(), []
     while shown["pair"]:
         asked.append(key(shown))
+        assert not shown["pair"]["is_changed"]
         shown = desk.act(grade_of(shown, 1, f"r{len(asked)}"))
     assert sorted(asked) == sorted(pairs_in(folder).pairs)
     assert (shown["n_graded"], shown["n_left"]) == (N_PAIRS, 0)

@@ -65,13 +65,17 @@ class ReviewServer:
             return self._desks[assessor]
 
     def _start(self, request: Request) -> Response:
-        """What stays the same for all pairs: who grades, and the rubric."""
+        """What stays the same for all pairs: who grades, and the rubric; and the names used so far."""
+        with self._log.lock:
+            self._log.refresh()
+            assessors = self._log.assessors()
         name = request.query_params.get("assessor") or self._assessor
         rubric = self._pairs.rubric
         return JSONResponse(
             {
                 "corpus": self._pairs.corpus,
                 "assessor": assessor_name(name) if name else None,
+                "assessors": assessors,
                 "grades": [
                     {"grade": one.grade, "name": neutral(one.name), "meaning": neutral(one.meaning)}
                     for one in rubric.grades

@@ -329,10 +329,18 @@ function onKey(event) {
     return;
   }
   if (event.key === "Enter" && event.target.closest("button, a, summary")) return; // it does what it says
-  const action = actionOf(event.key);
+  const action = actionOf(keyOf(event));
   if (!action) return;
   event.preventDefault();
   if (!event.repeat && performance.now() - shownAt >= DEAD_MS) action();
+}
+
+// The key by its letter. Where the layout has another script, or needs Shift for digits: by its place.
+function keyOf(event) {
+  const isOther = event.key.length === 1 && !/[a-z0-9]/i.test(event.key) && !event.shiftKey;
+  const place = isOther && /^(?:Key|Digit)(.)$/.exec(event.code);
+  const key = place ? place[1] : event.key;
+  return key.length === 1 ? key.toLowerCase() : key;
 }
 
 function actionOf(key) {
@@ -408,6 +416,7 @@ async function begin() {
   byId("welcome").hidden = Boolean(start.assessor);
   byId("desk").hidden = !start.assessor;
   if (!start.assessor) {
+    byId("names").replaceChildren(...start.assessors.map((known) => new Option(known)));
     byId("name").focus();
     return;
   }
