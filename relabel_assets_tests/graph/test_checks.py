@@ -13,6 +13,7 @@ from relabel_assets.graph import checks
 from relabel_assets.graph.check_results import evaluation
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.project import Project
+from relabel_assets.graph.sample_checks import SAMPLE_CHECKS
 from relabel_assets.intake.markdown import as_written
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.grading.recorded import NOT_IN_FILE
@@ -236,6 +237,11 @@ def store_broken_rows(warehouse: Warehouse) -> None:
         # The reference labels of this corpus are its teacher's.
         con.execute("update benchmark_report set value = 0.4 where metric = 'kappa'")
         con.execute("update student_model set n_train_pairs = 12")
+        con.execute(
+            "insert into review_samples by name select corpus, query_id, doc_id, 'all' as stratum, "
+            "0.5 as inclusion_prob, 1.0 as query_prob, 2 as n_stratum, 1 as n_drawn "
+            "from bm25_candidates where query_id = 'q12' and doc_id = 'd0'"
+        )
 
 
 def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetCheckEvaluation]:
@@ -252,7 +258,7 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
 
 def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: Path) -> None:
     damaged = tmp_path / "warehouse.duckdb"
-    every_check = [*checks.CHECKS, *GATE_CHECKS]
+    every_check = [*checks.CHECKS, *GATE_CHECKS, *SAMPLE_CHECKS]
     damaged.write_bytes(b"no database" * 1_000)
     project = Project(home_path=str(tmp_path), data_path=str(tmp_path / "data"))
     definitions = dg.Definitions(
@@ -320,6 +326,7 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
         "teacher_labels: every_pair_is_graded": "8 pairs fine: no reason given",
         "benchmark_report: student_is_as_good_as_teacher": "the whole interval is below -0.02",
         "student_model: student_learned_from_enough": "learned from 12 graded pairs",
+        "review_samples: sample_covers_the_pool": "pairs and had 2 when the sample was drawn",
     }
     for name, text in words.items():
         assert text in as_written(str(failed[name].metadata["first"].value)), name
@@ -333,4 +340,5 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
         "teacher_labels: every_pair_is_graded",
         "student_model: student_learned_from_enough",
         "benchmark_report: student_is_as_good_as_teacher",
+        "review_samples: sample_covers_the_pool",
     }
