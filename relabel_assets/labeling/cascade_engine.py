@@ -1,11 +1,13 @@
-"""The engine of a cascade: a teacher grades some pairs of each query, the student the rest.
+"""The engine of a cascade: people and a teacher graded some pairs of each query, the student the rest.
 
 What belongs here: one bucket of whole queries: which of its pairs are asked about, and its labels. What
 does not: making buckets (buckets.py), the teacher (asked_teacher.py), and what a student does with known
 grades (student/cascade/).
 
-It may be stopped at any time. The choice of pairs depends on the bucket alone, and the teacher's ledger
-has every answer that was paid. So a bucket that is begun again asks the same, and pays nothing twice.
+It may be stopped at any time. The choice of pairs follows from the bucket, from people's grades and, in
+rounds, from the answers so far. The teacher's ledger has every answer that was paid. So a bucket that is
+begun again asks the same, and pays nothing twice. What the ledger has of other pairs is looked up after the
+choice: before it, the answers of a bucket that is begun again would change what is asked.
 """
 
 from collections.abc import Callable, Iterable
