@@ -371,7 +371,10 @@ function prepare() {
   ]));
   byId("rules").replaceChildren(...start.guidance.map((rule) => element("li", rule)));
   byId("rules-title").hidden = byId("rules").hidden = start.guidance.length === 0;
-  byId("rubric").open = window.matchMedia("(min-width: 64rem)").matches;
+  const wide = window.matchMedia("(min-width: 64rem)"); // as in review.css: there it covers nothing
+  const showBeside = () => (byId("rubric").open = wide.matches);
+  wide.addEventListener("change", showBeside);
+  showBeside();
   const clicks = {
     previous,
     next,
