@@ -6,6 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from relabel_assets.corpus.runs.system_files import systems_in
+from relabel_assets.labeling.systems.evaluation import evaluate_systems
+from relabel_assets.labeling.systems.fill import filled_holes
+from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import relabel, write_runs
 
 
@@ -63,12 +67,33 @@ def test_any_measure_is_computed_and_all_rows_go_to_a_file(runs: Path, tmp_path:
     assert again.returncode == 4 and "already exists" in again.stderr
 
 
-def test_fill_grades_the_holes_of_the_student_and_of_no_other(
+def test_holes_are_graded_by_the_student_and_counted_and_people_and_teacher_have_none(
     runs: Path, finished_home: Path
 ) -> None:
-    """tiny has all pairs as candidates, so a measure finds no hole: nothing is filled, and that is said."""
-    rows = evaluated(str(runs), "--fill")["systems"]
-    assert {row["n_filled"] for row in rows} == {0}
+    """As if one pair had never been graded: the student grades it as it did in student_labels."""
+    warehouse, pair = (
+        Warehouse.at(finished_home / "warehouse.duckdb"),
+        {"query_id": "q00", "doc_id": "d0"},
+    )
+    is_hole = (pl.col("query_id") == "q00") & (pl.col("doc_id") == "d0")
+
+    def read(table: str) -> pl.DataFrame:
+        rows = warehouse.read(table, "tiny")
+        return rows.filter(~is_hole) if table.endswith("_labels") else rows
+
+    systems = systems_in(runs)
+    filled = filled_holes(systems, read, None, finished_home)
+    before = warehouse.read("student_labels", "tiny").filter(is_hole)
+    assert filled.select("query_id", "doc_id", "grade").to_dicts() == [
+        pair | {"grade": before["grade"][0]}
+    ]
+    rows = evaluate_systems(systems, read, n_grades=4, filled=filled).rankings.rows
+    holes = {
+        row["labeler"]: (row["n_unjudged"], row["n_filled"])
+        for row in rows.filter(system="good").iter_rows(named=True)
+    }
+    assert holes == {"final": (0, 1), "student": (0, 1), "teacher": (1, 0), "reference": (0, 0)}
+    assert evaluated(str(runs), "--fill")["systems"][0]["n_filled"] == 0  # tiny has no hole
 
 
 @pytest.mark.parametrize(
