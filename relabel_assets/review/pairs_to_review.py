@@ -53,6 +53,12 @@ def pairs_to_review(folder: "CorpusFolder", warehouse: "Warehouse") -> PairsToRe
     """The pairs that were drawn for people, with the texts that the warehouse has of them.
 
     The warehouse is read once, and then let go. Raises CorpusError before the first draw.
+
+    >>> from relabel_assets.corpus.folder import CorpusFolder
+    >>> from relabel_assets.warehouse.warehouse import Warehouse
+    >>> pairs_to_review(CorpusFolder("demo", Path("no/demo")), Warehouse.at(Path("no.duckdb")))
+    Traceback (most recent call last):
+    relabel_assets.errors.CorpusError: corpus 'demo' has no sample of pairs for people yet. ...
     """
     reviews = folder.path / FOLDER
     sample = read_samples(reviews)

@@ -247,7 +247,14 @@ def _stamp(review: Review | None) -> str | None:
 
 
 def progress_of_all(pairs: PairsToReview) -> tuple[list[Progress], ReviewLog]:
-    """The progress of everybody who has reviewed a pair, sorted by name, and the log it is from."""
+    """The progress of everybody who has reviewed a pair, sorted by name, and the log it is from.
+
+    >>> from pathlib import Path
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> nobody = PairsToReview("demo", Path("no/reviews"), default_rubric(), [], {}, {})
+    >>> progress_of_all(nobody)[0]
+    []
+    """
     log = ReviewLog(pairs.folder, max_grade=pairs.rubric.max_grade)
     log.refresh()
     return [Desk(pairs, log, assessor).progress() for assessor in log.assessors()], log

@@ -41,6 +41,15 @@ def serve_review(
 
     `announce` is told the address once it can be opened. Raises ConfigError where the server cannot
     listen.
+
+    >>> from pathlib import Path
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> pairs = PairsToReview("demo", Path("no/reviews"), default_rubric(), [], {}, {})
+    >>> with listening("127.0.0.1", [0]) as other:  # another server
+    ...     ports = [other.getsockname()[1]]
+    ...     serve_review(pairs, host="127.0.0.1", ports=ports, assessor=None, announce=print)
+    Traceback (most recent call last):
+    relabel_assets.errors.ConfigError: port ... of 127.0.0.1 is in use, perhaps by another ...
     """
     import uvicorn
 
