@@ -25,6 +25,8 @@ from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import cut, one_line
 from relabel_assets.labeling import PAID_BEFORE
 from relabel_assets.plural import counted
+from relabel_assets.review.people_grades import count_grades
+from relabel_assets.review.store import FOLDER as REVIEWS
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
 from relabel_assets.upkeep.doctor import Finding
@@ -71,12 +73,17 @@ def print_corpora(corpora: Corpora, names: Sequence[str]) -> None:
         counts = folder.summary()
         of_label = f", {counts.n_label_queries:,} label" if counts.n_label_queries else ""
         recorded = f", {counts.n_recorded_labels:,} grades" if counts.n_recorded_labels else ""
-        reference = f"{folder.config.reference.stated_kind}, {counts.n_reference_labels:,} grades"
+        reference, reviews = "", ""
+        if counts.n_reference_labels:
+            kind = folder.config.reference.stated_kind
+            reference = f"{kind}, {counts.n_reference_labels:,} grades"
+        if n_reviews := count_grades(folder.path / REVIEWS, max_grade=folder.rubric.max_grade):
+            reviews = counted(n_reviews, "review")
         return [
             f"{counts.n_documents:,}",
             f"{counts.n_queries:,}" + of_label,
             folder.teacher_kind + recorded,
-            reference if counts.n_reference_labels else "none",
+            "; ".join(filter(None, (reference, reviews))) or "none",
             cut(one_line(folder.config.description), _DESCRIPTION_CHARACTERS),
         ]
 
@@ -207,11 +214,12 @@ def _print_answers(counts: pl.DataFrame) -> None:
     n_rows = dict(by_status.agg(pl.col("rows").sum()).iter_rows())
     n_paid_before, n_answered = n_rows.pop(PAID_BEFORE, 0), n_rows.get("ok", 0)
     n_asked = sum(n_rows.values())
-    ERR.print(
-        f"  the teacher graded {n_answered:,} of {counted(n_asked, 'row')} asked about, "
-        "the student the others",
-        highlight=False,
-    )
+    if n_asked:
+        ERR.print(
+            f"  the teacher graded {n_answered:,} of {counted(n_asked, 'row')} asked about, "
+            "the student the others",
+            highlight=False,
+        )
     if n_asked > n_answered:
         n_rows.pop("ok", None)
         reasons = ", ".join(f"{n:,} {status}" for status, n in sorted(n_rows.items()))

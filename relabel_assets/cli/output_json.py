@@ -21,6 +21,8 @@ from relabel_assets.cli.output_verdict import verdict_facts
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
+from relabel_assets.review.people_grades import count_grades
+from relabel_assets.review.store import FOLDER as REVIEWS
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
 from relabel_assets.warehouse.warehouse import Warehouse
@@ -108,6 +110,7 @@ def of_corpus(folder: CorpusFolder) -> dict[str, Any]:
         "n_recorded_labels": counts.n_recorded_labels,
         "reference_kind": folder.config.reference.kind,
         "n_reference_labels": counts.n_reference_labels,
+        "n_reviews": count_grades(folder.path / REVIEWS, max_grade=folder.rubric.max_grade),
     }
 
 

@@ -22,17 +22,15 @@ from relabel_assets.review.store import FOLDER, read_reviews
 
 _PAIR = ["query_id", "doc_id"]
 # The columns of reference_labels without the corpus.
-GRADES = pl.Schema(
-    {
-        "query_id": pl.String,
-        "doc_id": pl.String,
-        "assessor": pl.String,
-        "grade": pl.Int64,
-        "kind": pl.String,
-        "reviewed_at": pl.Datetime("us", "UTC"),
-        "inclusion_prob": pl.Float64,
-    }
-)
+GRADES: dict[str, Any] = {
+    "query_id": pl.String,
+    "doc_id": pl.String,
+    "assessor": pl.String,
+    "grade": pl.Int64,
+    "kind": pl.String,
+    "reviewed_at": pl.Datetime("us", "UTC"),
+    "inclusion_prob": pl.Float64,
+}
 # (the column of an id, ids) -> the texts, as Warehouse.texts gives them
 Texts = Callable[[str, pl.Series], pl.DataFrame]
 
@@ -56,6 +54,15 @@ def people_grades(
     chances = samples.select(*_PAIR, "inclusion_prob")
     frame = current.frame.join(chances, on=_PAIR, how="left", maintain_order="left")
     return ReadRows(frame.with_columns(kind=pl.lit("human")).select(list(GRADES)), problems)
+
+
+def count_grades(folder: Path, *, max_grade: int) -> int:
+    """How many grades the reviews in the folder `reviews` of a corpus hold, one a pair and assessor.
+
+    >>> count_grades(Path("no/reviews"), max_grade=3)
+    0
+    """
+    return read_reviews(folder, max_grade=max_grade).frame["grade"].drop_nulls().len()
 
 
 def with_current_texts(reviews: ReadRows, texts: Texts) -> ReadRows:
@@ -111,5 +118,7 @@ def joined_grades(people: ReadRows, qrels: ReadRows, *, kind: str) -> ReadRows:
         verb = "is" if n_both == 1 else "are"
         message = f"{counted(n_both, 'grade')} {verb} of an assessor who reviewed the same pair"
         problems.append(Problem("reference_labels", None, message, "The reviews count."))
-    frames = [frame.select(list(GRADES)).cast(GRADES) for frame in (people.frame, others)]
+    frames = [
+        frame.select(list(GRADES)).cast(pl.Schema(GRADES)) for frame in (people.frame, others)
+    ]
     return ReadRows(pl.concat(frames).sort(key), problems)

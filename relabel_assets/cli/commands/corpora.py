@@ -61,9 +61,10 @@ def corpora_check(
     from relabel_assets.intake.one_input import for_each_corpus
     from relabel_assets.progress import working_on
     from relabel_assets.running import runner
+    from relabel_assets.running.review_problems import review_problems
 
     is_json = output_format is OutputFormat.JSON
-    project, _ = runner.from_environment()
+    project, warehouse = runner.from_environment()
     corpora = project.corpora()
     problems = list(corpora.refused())
     output.print_problems(problems)
@@ -84,7 +85,8 @@ def corpora_check(
 
     def check(name: str) -> list[Problem]:
         with working_on(name) as progress:
-            return corpora.check(name, progress)
+            found = corpora.check(name, progress)
+        return [*found, *review_problems(warehouse, corpora.open(name))]
 
     for name, found in for_each_corpus(names, check, on_failure):
         report(name, found)
