@@ -55,7 +55,7 @@ def test_upstream_has_all_direct_and_indirect_inputs() -> None:
         "synthetic_queries",
         "reference_labels",
     ]
-    assert list(upstream({"benchmark_report"})) == list(TABLES)
+    assert list(upstream({"benchmark_report", "system_rankings"})) == list(TABLES)
     assert list(upstream(set())) == []
 
 
