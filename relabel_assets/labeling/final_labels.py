@@ -64,12 +64,14 @@ def grades_knowing(
     `known` is of known_grades. Empty for a student without a second stage: it cannot use them.
     """
     some = texts.pairs.join(known, on="query_id", how="semi", maintain_order="left")
-    graded = list[pl.DataFrame]()
+    graded, n_done = list[pl.DataFrame](), 0
     if labeler.cascade is not None:
         grades = known.select(*_PAIR, known="grade")
         for chunk in PairTexts(some, texts.queries, texts.documents).in_chunks():
             of_chunk = chunk.select(_PAIR).join(grades, on=_PAIR, how="left", maintain_order="left")
             graded.append(labeler.score(chunk, progress=progress).grade(of_chunk["known"]))
+            n_done += chunk.height
+            progress("grading with known grades, pairs", n_done, some.height)
     schema = dict.fromkeys(_PAIR, pl.String) | {"grade": pl.Int64, "expected_grade": pl.Float64}
     empty = pl.DataFrame(schema=schema | {"grade_probs": pl.List(pl.Float64), "n_known": pl.Int64})
     return pl.concat([empty, *graded])

@@ -121,10 +121,13 @@ def pairs_to_ask(
     if not to_pay.is_empty():
         labeler, of_choice = load(), missing(wanted, people)
         some = texts.pairs.join(to_pay, on="query_id", how="semi", maintain_order="left")
+        n_done = 0
         for chunk in PairTexts(some, texts.queries, texts.documents).in_chunks():
             scored = labeler.score(chunk, progress=progress)
             is_chosen = _chosen(scored, of_choice, to_pay, people, free, closed)
             chosen.append(chunk.filter(is_chosen).select(_PAIR))
+            n_done += chunk.height
+            progress("choosing what to ask, pairs", n_done, some.height)
     return pl.concat(chosen)
 
 
