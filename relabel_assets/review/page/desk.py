@@ -1,9 +1,7 @@
-"""The desk of one assessor: the pair to grade next, what is shown of it, and what the assessor does.
+"""The desk of one assessor: the pair to grade next, and what the assessor does with it.
 
 What belongs here: the rules of the page, as values. What does not: HTTP (server.py), files (store.py,
-log.py), and what a text may hold (shown_text.py).
-
-What is shown has no grade of teacher or student, no rank, no score and no stratum: people grade blind.
+log.py), and what is shown of a pair (shown_pair.py).
 """
 
 import re
@@ -21,18 +19,13 @@ from relabel_assets.corpus.rows import (
 )
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.review.log import ReviewLog
-from relabel_assets.review.page.shown_text import end_of_piece, marked, neutral
+from relabel_assets.review.page.shown_pair import NEXT_PIECE, piece, shown_pair, stamp
 from relabel_assets.review.pairs_to_review import PairsToReview, in_order_of
 from relabel_assets.review.review import ACTIONS, Review
 from relabel_assets.review.standing import Pair
 from relabel_assets.review.store import append_review
-from relabel_assets.tables.vocabulary import DOCUMENT_METADATA
 
-# Characters of a document that are shown at once: some 2,000 words, which take eight minutes to read.
-FIRST_PIECE = 12_000
-NEXT_PIECE = 50_000
 _REQUEST_ID = re.compile(r"[\w-]{1,64}")
-_METADATA_NAMES = {"updated_at": "updated", "doc_type": "type"}
 
 
 class Conflict(Exception):
@@ -139,13 +132,13 @@ class Desk:
         """The next piece of a document from character `start`. Raises SetAside for an unknown pair."""
         if pair not in self._places:
             raise SetAside("this pair is not in the sample")
-        return self._piece(pair, max(0, start), NEXT_PIECE)
+        return piece(self._pairs, pair, max(0, start), NEXT_PIECE)
 
     def _require_shown(self, pair: Pair, request: Mapping[str, Any]) -> None:
         """Raises Conflict unless the page showed the present texts and the present review of `pair`."""
         if request.get("content_hash") != self._pairs.content_hash(pair):
             raise Conflict("The query or the document has changed. Read it again, then grade it.")
-        if request.get("seen") != _stamp(self._log.of(self.assessor, pair)):
+        if request.get("seen") != stamp(self._log.of(self.assessor, pair)):
             raise Conflict("You graded this pair in another tab. This is what you gave.")
 
     def _review_of(self, pair: Pair) -> Review | None:
@@ -178,6 +171,11 @@ class Desk:
             "pair": None if at is None else self._shown(at),
         }
 
+    def _shown(self, place: int) -> dict[str, Any]:
+        pair = self._order[place]
+        latest, review = self._log.of(self.assessor, pair), self._review_of(pair)
+        return shown_pair(self._pairs, pair, place=place, latest=latest, review=review)
+
     def _next_open(self, after: int) -> int | None:
         """The place of the next pair without a review: after `after`, else from the start."""
         n = len(self._order)
@@ -191,41 +189,6 @@ class Desk:
                 return place
         return None
 
-    def _shown(self, place: int) -> dict[str, Any]:
-        """All that the page knows of the pair at `place`."""
-        pair = query_id, doc_id = self._order[place]
-        query, document = self._pairs.queries[query_id], self._pairs.documents[doc_id]
-        latest, review = self._log.of(self.assessor, pair), self._review_of(pair)
-        metadata = [
-            (_METADATA_NAMES.get(name, name), marked(str(document[name]), query))
-            for name in DOCUMENT_METADATA
-            if document.get(name)
-        ]
-        return {
-            "place": place,
-            "query_id": query_id,
-            "doc_id": doc_id,
-            "content_hash": self._pairs.content_hash(pair),
-            "seen": _stamp(latest),
-            "query": neutral(query),
-            "title": marked(document["title"] or "", query),
-            "metadata": metadata,
-            "body": self._piece(pair, 0, FIRST_PIECE),
-            "review": None if review is None else {"action": review.action, "grade": review.grade},
-            "note": (latest.note if latest is not None else None) or "",
-            "is_changed": latest is not None and review is None,
-        }
-
-    def _piece(self, pair: Pair, start: int, n_characters: int) -> dict[str, Any]:
-        query_id, doc_id = pair
-        body = self._pairs.documents[doc_id]["body"]
-        end = end_of_piece(body, start, n_characters)
-        return {
-            "segments": marked(body[start:end], self._pairs.queries[query_id]),
-            "end": end,
-            "n_characters": len(body),
-        }
-
     def _named(self, review: Review) -> dict[str, Any] | None:
         """What an undo needs to know of the last action; None if its pair is no longer asked about."""
         pair = review.query_id, review.doc_id
@@ -235,15 +198,10 @@ class Desk:
             "query_id": review.query_id,
             "doc_id": review.doc_id,
             "content_hash": self._pairs.content_hash(pair),
-            "seen": _stamp(review),
+            "seen": stamp(review),
             "action": review.action,
             "grade": review.grade,
         }
-
-
-def _stamp(review: Review | None) -> str | None:
-    """What tells one review of a pair from another."""
-    return None if review is None else review.reviewed_at.isoformat()
 
 
 def progress_of_all(pairs: PairsToReview) -> tuple[list[Progress], ReviewLog]:
