@@ -62,6 +62,11 @@ class GradedSample:
         """(n,) how many pairs of the pool each graded pair stands for: 1 / its chance."""
         return self.query_weight * self.weights_in_group
 
+    @cached_property
+    def is_census(self) -> bool:
+        """Whether people graded every pair of the pool."""
+        return bool((self.weights <= 1).all()) and len(self.drawn_queries) == self.n_queries
+
     def covariance(self, first: Floats, second: Floats) -> float:
         """The covariance of the estimated totals of two values of the graded pairs, (n,) each.
 

@@ -141,7 +141,7 @@ def _estimate(
     lacking = sample.floor(spread, residual, terms[0].prior_pairs)
     variance = terms[0].inflation * (sample.covariance(residual, residual) + lacking)
     free = sample.degrees_of_freedom(residual)
-    if variance > 0 and any(_is_thin(term, sample) for term in terms):
+    if not sample.is_census and any(_is_thin(term, sample) for term in terms):
         variance = float("nan")
     left = len(sample.grade) - len(sample.group_sizes)
     if n_tuned and left > n_tuned:
