@@ -70,6 +70,18 @@ def test_undo_brings_the_pair_back_and_again_the_one_before(folder: Path) -> Non
     assert key(undo(desk, back, "4")) == key(first)
 
 
+def test_a_pair_that_was_graded_is_shown_with_its_grade_and_note(folder: Path) -> None:
+    desk = desk_of(folder)
+    first = desk.show()
+    assert (first["pair"]["review"], first["pair"]["note"], first["last"]) == (None, "", None)
+    second = desk.act(grade_of(first, 2, "1", note="an old version"))
+    assert second["pair"]["note"] == ""
+    assert (second["last"]["action"], second["last"]["grade"]) == ("grade", 2)
+    back = desk.show(at=0)["pair"]
+    assert back["review"] == {"action": "grade", "grade": 2}
+    assert (back["note"], back["is_changed"]) == ("an old version", False)
+
+
 def test_the_same_request_sent_again_changes_nothing(folder: Path) -> None:
     desk = desk_of(folder)
     sent = grade_of(desk.show(), 2, "once")
