@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.bootstrap import measure
-from relabel_assets.benchmark.grade_shift import bulk_shift, grade_shift
+from relabel_assets.benchmark.grade_shift import bulk_means, bulk_shift, grade_shift
 from relabel_assets.benchmark.labelers import DIFFERENCE
 
 
@@ -75,37 +75,38 @@ def test_a_student_that_gives_one_grade_less_is_found() -> None:
     assert "mean grade 0.75 beside 1.50, -0.75 [-0.75, -0.75] on 20 queries" in sentence
 
 
-# New queries that nobody else graded
+# New queries that nobody graded
 
 
 def bulk(mean: float, n_queries: int = 40, *, pairs: int = 1, spread: float = 0.1) -> pl.DataFrame:
-    """Queries whose mean grades are `mean`, half of them `spread` above and half below."""
+    """Queries whose mean expected grades are `mean`, half of them `spread` above and half below."""
     values = [mean + spread * (-1) ** (n // pairs) for n in range(n_queries * pairs)]
     queries = [f"q{n // pairs}" for n in range(n_queries * pairs)]
-    return pl.DataFrame({"query_id": queries, "expected_grade": values, "grade": values})
+    return pl.DataFrame({"query_id": queries, "expected_grade": values})
 
 
 @pytest.mark.parametrize(
-    ("mean", "word"), [(0.39, "lower"), (0.61, "higher"), (0.45, None), (0.5, None)]
+    ("mean", "is_shifted"), [(0.29, True), (0.71, True), (0.35, False), (0.65, False)]
 )
-def test_a_bulk_is_shifted_by_a_tenth_of_a_grade(mean: float, word: str | None) -> None:
+def test_a_bulk_is_shifted_by_a_fifth_of_a_grade(mean: float, is_shifted: bool) -> None:
     found = bulk_shift(bulk(mean), bulk(0.5), min_queries=40)
-    assert len(found) == (word is not None)
-    if word:
-        assert f"expects {word} grades of 40 queries" in found[0]
-        assert f"mean grade {mean:.2f} beside 0.50" in found[0]
+    assert len(found) == is_shifted
+    sentence = bulk_means(bulk(mean), bulk(0.5))  # said in either case
+    assert f"{mean:.2f} of 40 queries that taught it nothing, and 0.50 of the 40" in sentence
+    assert f"{mean - 0.5:+.2f} [" in sentence
+    if is_shifted:
+        assert found[0].startswith(sentence)
 
 
 def test_a_shift_of_a_bulk_is_certain_over_queries_and_not_over_pairs() -> None:
     # 16 queries that differ by 1 from each other: a difference of .3 may be chance, however many pairs.
-    unsure = bulk(0.2, 16, pairs=100, spread=0.5)
-    assert bulk_shift(unsure, bulk(0.5, 16, pairs=100, spread=0.5), min_queries=2) == []
+    unsure = {"n_queries": 16, "pairs": 100, "spread": 0.5}
+    assert bulk_shift(bulk(0.2, **unsure), bulk(0.5, **unsure), min_queries=2) == []
     assert bulk_shift(bulk(0.2, 16), bulk(0.5, 16), min_queries=2) != []
 
 
-def test_a_bulk_of_few_queries_and_pairs_without_a_grade_show_nothing() -> None:
+def test_a_bulk_of_few_queries_shows_nothing() -> None:
     assert bulk_shift(bulk(0.1, 39), bulk(0.5), min_queries=40) == []
     assert bulk_shift(bulk(0.1), bulk(0.5, 39), min_queries=40) == []
     assert bulk_shift(bulk(0.1, 1), bulk(0.5), min_queries=1) == []
-    ungraded = bulk(0.5).with_columns(grade=pl.lit(None, pl.Float64))
-    assert bulk_shift(bulk(0.1), ungraded, min_queries=1) == []
+    assert bulk_means(bulk(0.1).clear(), bulk(0.5)) == ""

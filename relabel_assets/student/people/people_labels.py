@@ -65,10 +65,10 @@ def benchmark_labels(
     own = settings.people
     if own is None:
         return {"student": labels}
-    keys = labels.select(_PAIR)
+    others = labels.drop("grade", "expected_grade", "grade_probs")
     scores = own.calibration.scores_at(labels["expected_grade"].to_numpy())
-    scored = keys.with_columns(score=pl.Series(scores))
-    graded_by_people = people.join(scored, on=_PAIR, maintain_order="left")
+    scored = others.with_columns(score=pl.Series(scores))
+    graded_by_people = people.join(scored.select(*_PAIR, "score"), on=_PAIR, maintain_order="left")
     grades = PeopleGrades(
         graded_by_people["score"].to_numpy(),
         graded_by_people["grade"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
@@ -79,6 +79,6 @@ def benchmark_labels(
     for (query,), of_query in scored.group_by("query_id", maintain_order=True):
         fit = fits.get(str(query), own)  # of a query that no person graded, `own` has seen no grade
         values = of_query["score"].to_numpy()
-        parts.append(graded(of_query.select(_PAIR), values, fit.calibration, fit.cut_points))
-    student = graded(keys, scores, settings.calibration, settings.cut_points)
+        parts.append(graded(of_query.drop("score"), values, fit.calibration, fit.cut_points))
+    student = graded(others, scores, settings.calibration, settings.cut_points)
     return {"student": student, PEOPLE: pl.concat(parts)}

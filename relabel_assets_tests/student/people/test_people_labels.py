@@ -25,7 +25,8 @@ SCORES = np.random.default_rng(1).normal(size=96)
 KEYS = pl.DataFrame(
     {"query_id": [f"q{n // 8:02}" for n in range(96)], "doc_id": [f"d{n % 8}" for n in range(96)]}
 )
-LABELS = graded(KEYS, SCORES, OWN.calibration, OWN.cut_points)  # as student_labels has them
+# As student_labels has them, with a column that no calibration changes.
+LABELS = graded(KEYS.with_columns(model_id=pl.lit("m")), SCORES, OWN.calibration, OWN.cut_points)
 
 
 def people(**grades: int | None) -> pl.DataFrame:
@@ -46,6 +47,7 @@ def test_the_teachers_calibration_is_found_again_behind_peoples() -> None:
     student = benchmark_labels(LABELS, people(), SETTINGS)["student"]
     by_teacher = graded(KEYS, SCORES, TEACHER, POINTS)
     assert student["grade"].equals(by_teacher["grade"])
+    assert student["model_id"].unique().to_list() == ["m"]
     assert student["expected_grade"].to_list() == pytest.approx(by_teacher["expected_grade"])
 
 
@@ -58,7 +60,7 @@ def test_no_query_is_graded_with_peoples_grades_of_it() -> None:
 
 def test_a_query_that_no_person_graded_gets_the_students_own_calibration() -> None:
     labels = benchmark_labels(LABELS, people(q05=None), SETTINGS)[PEOPLE]
-    assert labels.height == LABELS.height
+    assert (labels.height, labels.columns) == (LABELS.height, LABELS.columns)
     assert by_query(labels, "q05") == pytest.approx(by_query(LABELS, "q05"))
     assert by_query(labels, "q06") != pytest.approx(by_query(LABELS, "q06"))
 
