@@ -12,8 +12,9 @@ TOP = 10  # NDCG@10 and precision@10 see these documents alone
 # Standard deviation of a grade, in grades. Not measured: a student that is sure is sometimes wrong, and a
 # stratum that gets too few pairs has huge weights.
 _LEAST_SPREAD = 0.3
-# How much more a pair counts that is in the student's top 10. Not measured: the mean grade weighs all pairs
-# alike, and NDCG@10 none but these.
+# How much more a pair counts that is in the student's top 10: the mean grade weighs all pairs alike, and
+# NDCG@10 none but these. Measured (docs/experiments.md): at 200 pairs the error of precision@10 falls by a
+# fifth, and that of the mean grade rises by a fiftieth.
 _TOP_WEIGHT = 2.0
 _UNSURE_BELOW = 0.5  # the student itself bets against its grade
 _PAIRS_PER_STRATUM = (
