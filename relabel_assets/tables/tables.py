@@ -175,6 +175,7 @@ TABLES: dict[str, Table] = {
                 "seed_docs",
                 "synthetic_queries",
                 "reference_labels",
+                "bm25_candidates",
                 "teacher_labels",
                 "student_model",
                 "asked_labels",

@@ -302,6 +302,7 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
     warehouse = Warehouse.at(project.home.warehouse)
     before_damage = run_checks(project, warehouse)
     may_fail = {  # the tiny student is no good
+        "benchmark_report: student_can_replace_teacher",
         "benchmark_report: student_is_as_good_as_teacher",
         "student_model: student_learned_from_enough",
     }
@@ -324,6 +325,7 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
         "synthetic_queries: splits_do_not_leak": "query 'q05'",
         "student_model: training_does_not_leak": "has a benchmark query",
         "teacher_labels: every_pair_is_graded": "8 pairs fine: no reason given",
+        "benchmark_report: student_can_replace_teacher": "the whole interval is below -0.02",
         "benchmark_report: student_is_as_good_as_teacher": "the whole interval is below -0.02",
         "student_model: student_learned_from_enough": "learned from 12 graded pairs",
         "review_samples: sample_covers_the_pool": "pairs and had 2 when the sample was drawn",
@@ -339,6 +341,7 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
         "seed_docs: nothing_set_aside",
         "teacher_labels: every_pair_is_graded",
         "student_model: student_learned_from_enough",
+        "benchmark_report: student_can_replace_teacher",
         "benchmark_report: student_is_as_good_as_teacher",
         "review_samples: sample_covers_the_pool",
     }
