@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from relabel_assets.corpus.folders import Corpora
 from relabel_assets.corpus.runs.kin_file import parse_origins
 from relabel_assets.corpus.runs.run_files import (
     Runs,
@@ -15,7 +16,9 @@ from relabel_assets.corpus.runs.run_files import (
     system_name,
     with_known_queries,
 )
+from relabel_assets.corpus.runs.system_files import systems_of_corpus
 from relabel_assets.errors import ConfigError, CorpusError
+from relabel_assets_tests.builders import write_corpus, write_runs
 
 
 def read(folder: Path, **files: str | bytes) -> Runs:
@@ -148,3 +151,27 @@ def test_a_wrong_systems_file_is_refused(text: str, message: str) -> None:
         parse_origins(text, file="systems.yaml", systems=["dense"])
     assert message in str(refused.value)
     assert parse_origins("", file="systems.yaml", systems=["dense"]) == {}
+
+
+def test_the_runs_of_a_corpus_are_checked_with_it_and_change_its_fingerprint(
+    tmp_path: Path,
+) -> None:
+    folder = write_corpus(tmp_path / "tiny")
+    runs, corpora = write_runs(folder / "runs"), Corpora(tmp_path)
+    corpus = corpora.open("tiny")
+    assert [str(problem) for problem in corpora.check("tiny")] == []
+    before = corpus.fingerprint("runs")
+    (runs / "notes.md").write_text("no run")
+    assert corpus.fingerprint("runs") == before
+    (runs / "good.run").write_text("q00 Q0 d0 1 nan t\nq99 Q0 d0 1 2 t\n")
+    (runs / "systems.yaml").write_text("systems: {god: {}}")
+    assert corpus.fingerprint("runs") != before
+    assert [str(problem) for problem in corpora.check("tiny")] == [
+        "runs: runs/systems.yaml: there is no run of god. Systems with a run: good, weak."
+    ]
+    (runs / "systems.yaml").write_text("systems: {good: {teacher: gpt-4o}}")
+    assert systems_of_corpus(corpus).origins["good"].teacher == "gpt-4o"
+    assert [problem.message for problem in corpora.check("tiny")] == [
+        "the score 'nan' is no number",
+        "1 unknown query, not in the corpus: q99",
+    ]
