@@ -1,5 +1,7 @@
 """The benchmark of teacher, student, cascades, untrained base and BM25 against the reference labels."""
 
+from importlib.metadata import version
+
 import dagster as dg
 import polars as pl
 
@@ -8,8 +10,9 @@ from relabel_assets.benchmark.baselines import bm25_labels, labels_in_one
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.facts import facts_of
 from relabel_assets.benchmark.labelers import CASCADES, POOL_SLICES
+from relabel_assets.benchmark.page.page import render_html
 from relabel_assets.benchmark.pool.pool_estimates import pool_rows
-from relabel_assets.benchmark.report import render_html, render_markdown
+from relabel_assets.benchmark.report import render_markdown
 from relabel_assets.corpus.grades import joint_kind
 from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
@@ -26,9 +29,10 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="student",
-    code_version="8",
+    code_version="9",
     kinds={"polars"},
     settings=lambda corpus: {
+        "costs": corpus.config.costs,
         "gate": corpus.config.gate,
         "student": corpus.config.student,
     },
@@ -67,10 +71,13 @@ def benchmark_report(step: Step) -> Rows:
     kind = joint_kind(reference["kind"], stated=corpus.config.reference.stated_kind)
     facts = facts_of(
         benchmark_scores,
+        of_pool,
         corpus=corpus.name,
         description=corpus.config.description,
         reference_kind=None if reference.is_empty() else kind,
-        gate_settings=corpus.config.gate.by_reference,
+        gate_settings=corpus.config.gate.by_people,
+        prices=corpus.config.costs.model_dump(),
+        versions=_versions(step),
         n_grades=n_grades,
         model=model,
         labels=labels,
@@ -79,6 +86,7 @@ def benchmark_report(step: Step) -> Rows:
         reference=reference,
         queries=queries,
         documents=documents,
+        history=step.warehouse.past_benchmarks(corpus.name),
     )
     page = f"reports/{corpus.name}.html"
     with files.whole(step.project.home.path / page) as scratch:
@@ -93,6 +101,14 @@ def benchmark_report(step: Step) -> Rows:
         },
         files=(page,),
     )
+
+
+def _versions(step: Step) -> dict[str, str]:
+    """What made the report: this project, and the rubric."""
+    return {
+        "relabel-assets": version("relabel-assets"),
+        "rubric, SHA-256": step.corpus.rubric.content_hash,
+    }
 
 
 def _kinds(kind: str) -> pl.Expr:

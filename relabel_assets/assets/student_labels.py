@@ -1,5 +1,7 @@
 """The current student's grade of every candidate."""
 
+import time
+
 import dagster as dg
 import polars as pl
 
@@ -42,10 +44,12 @@ def student_labels(step: Step) -> Rows:
     pairs = with_texts(candidates, step.read("synthetic_queries"), step.read("seed_docs"))
     store = step.project.vectors()
     labeler = Labeler.load(step.project.home.inside(student["path"]), store=store)
+    started = time.perf_counter()
     labels = labeler.grade(pairs, progress=step.progress)
+    latency_s = (time.perf_counter() - started) / max(pairs.height, 1)
     counts = labels.group_by("grade").len().sort("grade").iter_rows()
     chart = grade_distribution({str(grade): count for grade, count in counts})
     return Rows(
-        labels.with_columns(model_id=pl.lit(student["model_id"])),
+        labels.with_columns(model_id=pl.lit(student["model_id"]), latency_s=latency_s),
         metadata={"grades": dg.MetadataValue.md(chart), **store.counts},
     )

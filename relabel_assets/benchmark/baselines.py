@@ -1,16 +1,13 @@
-"""BM25 as a labeler, the grades of all labelers in one frame, and where they differ.
+"""BM25 as a labeler, the grades of all labelers in one frame, and how often they gave which.
 
 What belongs here: the frames that the benchmark compares. What does not: measuring (bootstrap.py).
 """
-
-from typing import Any
 
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
 
-_MOST_DISAGREEMENTS = 12  # not measured: one screen of the report
 _PAIR = ["query_id", "doc_id"]
 
 
@@ -81,39 +78,3 @@ def confusions(
             rows["reference_grade"], rows["grade"], labels=list(range(n_grades))
         ).tolist()
     return counts
-
-
-def disagreements(
-    student: pl.DataFrame,
-    teacher: pl.DataFrame,
-    reference: pl.DataFrame,
-    queries: pl.DataFrame,
-    documents: pl.DataFrame,
-) -> list[dict[str, Any]]:
-    """The 12 pairs with the largest gap between student and reference, with their texts.
-
-    >>> pair = {"query_id": ["q"], "doc_id": ["d"]}
-    >>> (row,) = disagreements(
-    ...     pl.DataFrame(pair | {"grade": [0], "expected_grade": [0.2]}),
-    ...     pl.DataFrame(pair | {"grade": [3], "rationale": ["It answers the query."]}),
-    ...     pl.DataFrame(pair | {"grade": [3]}),
-    ...     pl.DataFrame({"query_id": ["q"], "text": ["parental leave"]}),
-    ...     pl.DataFrame({"doc_id": ["d"], "title": ["Leave"]}),
-    ... )
-    >>> row["query"], row["title"], row["student_grade"], row["reference_grade"]
-    ('parental leave', 'Leave', 0, 3.0)
-    """
-    reference_grades = reference.group_by(_PAIR).agg(reference_grade=pl.col("grade").median())
-    student_grades = student.select(*_PAIR, "expected_grade", student_grade="grade")
-    teacher_grades = teacher.select(*_PAIR, "rationale", teacher_grade="grade")
-    gap = (pl.col("expected_grade") - pl.col("reference_grade")).abs()
-    return (
-        reference_grades.join(student_grades, on=_PAIR)
-        .join(teacher_grades, on=_PAIR, how="left")
-        .join(queries.select("query_id", query="text"), on="query_id")
-        .join(documents.select("doc_id", "title"), on="doc_id")
-        .with_columns(gap=gap)
-        .sort("gap", *_PAIR, descending=[True, False, False])
-        .head(_MOST_DISAGREEMENTS)
-        .to_dicts()
-    )

@@ -93,8 +93,9 @@ def cost_sentences(costs: Iterable[LabelingCost]) -> list[str]:
      'The student costs $0.02 for 1,000 pairs, the teacher $2.00: 100 times as cheap (the paper: 19 times).']
     """
     by_labeler = {cost.labeler: cost for cost in costs}
-    teacher, student = by_labeler["teacher"], by_labeler["student"]
-    sentences = []
+    if not {"teacher", "student"} <= {*by_labeler}:
+        return []
+    teacher, student, sentences = by_labeler["teacher"], by_labeler["student"], []
     if teacher.seconds and student.seconds:
         ratio = _ratio(teacher.seconds / student.seconds)
         sentences.append(
@@ -156,11 +157,14 @@ def _time_of_teacher(teacher: pl.DataFrame) -> tuple[float | None, int]:
 def _time_of_people(reviews: pl.DataFrame) -> tuple[float | None, int]:
     """Seconds for 1,000 grades: of one person, the mean time from a grade to the next without breaks."""
     timed = reviews.drop_nulls("reviewed_at").sort("assessor", "reviewed_at")
-    gaps = timed.select(gap=pl.col("reviewed_at").diff().over("assessor"))["gap"].drop_nulls()
-    gaps = gaps.filter((gaps <= _BREAK) & (gaps > timedelta(0)))
-    if gaps.is_empty():
+    if timed.is_empty():
         return None, 0
-    return 1000 * float(gaps.dt.total_microseconds().to_numpy().mean()) / 1e6, gaps.len()
+    gaps = timed.select(gap=pl.col("reviewed_at").diff().over("assessor"))
+    worked = gaps.filter(pl.col("gap") > timedelta(0), pl.col("gap") <= _BREAK)
+    if worked.is_empty():
+        return None, 0
+    mean = worked.select(pl.col("gap").dt.total_microseconds().cast(pl.Float64).mean()).item()
+    return 1000 * mean / 1e6, worked.height
 
 
 def _wage(seconds: float | None, usd_per_hour: float | None) -> float | None:

@@ -9,13 +9,16 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.benchmark.baselines import confusions, disagreements
+from relabel_assets.benchmark.baselines import confusions
 from relabel_assets.benchmark.bootstrap import Measurement
-from relabel_assets.benchmark.frontier import smallest_share, usd_per_1000_pairs
-from relabel_assets.benchmark.gate import gate
+from relabel_assets.benchmark.costs import labeling_costs
+from relabel_assets.benchmark.frontier import smallest_share
 from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.labelers import CASCADES
+from relabel_assets.benchmark.page.examples import telling_disagreements, worst_queries
+from relabel_assets.benchmark.page.history import history_rows
 from relabel_assets.benchmark.people_calibrated import people_calibrated
+from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.report import ReportFacts
 from relabel_assets.benchmark.training_limits import training_limits
 
@@ -25,11 +28,14 @@ SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pa
 
 def facts_of(
     measured: Measurement,
+    of_pool: pl.DataFrame,
     *,
     corpus: str,
     description: str,
     reference_kind: str | None,
     gate_settings: Mapping[str, Any],
+    prices: Mapping[str, float | None],
+    versions: Mapping[str, str],
     n_grades: int,
     model: Mapping[str, Any],
     labels: pl.DataFrame,
@@ -38,56 +44,87 @@ def facts_of(
     reference: pl.DataFrame,
     queries: pl.DataFrame,
     documents: pl.DataFrame,
+    history: pl.DataFrame,
 ) -> ReportFacts:
     """The facts of one corpus.
 
-    `labels`: the grades of all labelers (baselines.labels_in_one). `model`: the row of the current
-    student. The other frames are the rows of their tables.
+    `of_pool`: the rows of the whole pool. `labels`: the grades of all labelers (baselines.labels_in_one).
+    `model`: the row of the current student. `prices`: the settings `costs`. `history`: the rows of
+    benchmark_history. The other frames are the rows of their tables.
 
     >>> from relabel_assets.benchmark.baselines import labels_in_one
     >>> from relabel_assets.benchmark.bootstrap import measure
     >>> pair = {"query_id": ["q1"], "doc_id": ["d1"], "grade": [3]}
-    >>> graded = pl.DataFrame(pair | {"expected_grade": [2.9], "rationale": "", "cost_usd": 0.01})
-    >>> reference = pl.DataFrame(pair | {"assessor": "a"})
+    >>> times = {"labeled_at": None, "latency_s": 0.5, "teacher_model": "gpt", "prompt_hash": "1f"}
+    >>> graded = pl.DataFrame(pair | times | {"expected_grade": [2.9], "rationale": "", "cost_usd": 0.01})
+    >>> reference = pl.DataFrame(pair | {"assessor": "a", "reviewed_at": None})
     >>> queries = pl.DataFrame({"query_id": ["q1"], "text": ["leave"], "intent": ["keyword"]})
     >>> labels = labels_in_one(teacher=graded, student=graded)
-    >>> settings = {"ndcg_margin": 0.05, "pairwise_margin": 0.05, "min_queries": 30, "min_pairs": 100}
+    >>> settings = {"ndcg_margin": 0.05, "pairwise_margin": 0.05, "agreement_margin": 0.05}
+    >>> settings |= {"min_queries": 30, "min_pairs": 100}
+    >>> prices = {"person_usd_per_hour": None, "machine_usd_per_hour": 0.36}
+    >>> measured = measure(labels, reference, queries)
     >>> model = dict.fromkeys(SHOWN_OF_MODEL, 60) | {"architecture": "decoder", "cut_points": [0.5, 1.5, 2.5]}
     >>> facts = facts_of(
-    ...     measure(labels, reference, queries), corpus="tiny", description="A corpus.",
-    ...     reference_kind="human", gate_settings=settings, n_grades=4,
+    ...     measured, measured.rows.clear(), corpus="tiny", description="A corpus.",
+    ...     reference_kind="human", gate_settings=settings, prices=prices, versions={}, n_grades=4,
     ...     model=model, labels=labels, student=graded, teacher=graded, reference=reference, queries=queries,
-    ...     documents=pl.DataFrame({"doc_id": ["d1"], "title": ["Leave"]}),
+    ...     documents=pl.DataFrame({"doc_id": ["d1"], "title": ["Leave"], "body": ["Ten days."]}),
+    ...     history=pl.DataFrame(schema={"noted_at": pl.Datetime}),
     ... )
-    >>> facts.costs
-    {'pairs the teacher graded': 1, 'cost in USD': 0.01, 'USD per 1,000 pairs, teacher': 10.0}
+    >>> [(cost.labeler, cost.usd) for cost in facts.costs]
+    [('teacher', 10.0), ('student', 0.05), ('people', None)]
     >>> facts.confusion["student"][3]
     [0, 0, 0, 1]
     """
+    by_reference = {
+        name: gate_settings[name] for name in gate_settings if name != "agreement_margin"
+    }
+    rows = pl.concat([measured.rows, of_pool])
     return ReportFacts(
         corpus=corpus,
         description=description,
         reference_kind=reference_kind,
-        gate=gate(measured.rows, **gate_settings),
-        frontier=smallest_share(measured.rows, architecture=model["architecture"], **gate_settings),
+        gate=replacement_gate(rows, **gate_settings),
+        frontier=smallest_share(measured.rows, architecture=model["architecture"], **by_reference),
         limits=[
             *training_limits(model),
             *grade_shift(measured.rows, min_queries=gate_settings["min_queries"]),
             *people_calibrated(measured.rows, model),
         ],
         n_left_out=measured.n_left_out,
-        costs={
-            "pairs the teacher graded": teacher["grade"].count(),
-            "cost in USD": round(teacher["cost_usd"].sum(), 4),
-        }
-        | {
-            f"USD per 1,000 pairs, {labeler}": usd
-            for labeler, usd in usd_per_1000_pairs(teacher, labels["labeler"].unique()).items()
-        },
-        student={name: model[name] for name in SHOWN_OF_MODEL},
+        costs=labeling_costs(
+            teacher, student, reference, labelers=labels["labeler"].unique(), **prices
+        ),
+        data=_data(teacher, reference, queries, documents)
+        | {name: model[name] for name in SHOWN_OF_MODEL}
+        | dict(versions),
         # A cascade's table is between the student's and the teacher's.
         confusion=confusions(
             labels.filter(~pl.col("labeler").is_in([*CASCADES])), reference, n_grades=n_grades
         ),
-        disagreements=disagreements(student, teacher, reference, queries, documents),
+        disagreements=telling_disagreements(student, teacher, reference, queries, documents),
+        worst_queries=worst_queries(student, teacher, reference, queries),
+        history=history_rows(history),
     )
+
+
+def _data(
+    teacher: pl.DataFrame, reference: pl.DataFrame, queries: pl.DataFrame, documents: pl.DataFrame
+) -> dict[str, Any]:
+    """What was measured on, and who taught: counts, the teacher's models, prompts and dollars."""
+    graded = teacher.filter(pl.col("grade").is_not_null())
+    models, prompts = (
+        ", ".join(graded[name].drop_nulls().unique().sort())
+        for name in ("teacher_model", "prompt_hash")
+    )
+    return {
+        "documents": documents.height,
+        "queries": queries.height,
+        "reference grades": reference.height,
+        "assessors": reference["assessor"].n_unique(),
+        "pairs the teacher graded": graded.height,
+        "cost in USD": round(teacher["cost_usd"].sum(), 4),
+        "teacher": models or None,
+        "teacher's prompt and rubric, SHA-256": prompts or None,
+    }

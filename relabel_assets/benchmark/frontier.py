@@ -1,10 +1,8 @@
-"""The frontier: how near the teacher a student comes that knows a share of its grades, and the cost.
+"""The frontier: how near the teacher a student comes that knows a share of its grades.
 
-What belongs here: the smallest share that is not inferior, and dollars. What does not: the grades of a
-cascade (student/cascade/), their metrics (bootstrap.py), and the verdict on one share (gate.py).
+What belongs here: the smallest share that is not inferior. What does not: the grades of a cascade
+(student/cascade/), metrics (bootstrap.py), costs (costs.py), and the verdict on one share (gate.py).
 """
-
-from collections.abc import Collection
 
 import polars as pl
 
@@ -80,26 +78,3 @@ def _why_none(architecture: str) -> str:
         f"Cascade: none. A {architecture} student grades each pair alone, whatever is known of others; "
         "a late_interaction student can use known grades."
     )
-
-
-def usd_per_1000_pairs(teacher: pl.DataFrame, labelers: Collection[str]) -> dict[str, float]:
-    """What the teacher's grades of 1,000 pairs cost, and a cascade's share of it, in US dollars.
-
-    `teacher` has grade and cost_usd; failed pairs cost too. Only those of `labelers` are given, and none
-    where no cost is known. The student's own cost is not counted.
-
-    >>> teacher = pl.DataFrame({"grade": [3, None, 0], "cost_usd": [0.002, 0.001, None]})
-    >>> usd_per_1000_pairs(teacher, ["teacher", "student", "cascade@10%"])
-    {'teacher': 3.0, 'cascade@10%': 0.3}
-    """
-    priced = teacher.drop_nulls("cost_usd")
-    n_graded = priced["grade"].count()
-    if not n_graded:
-        return {}
-    of_teacher = 1000 * float(priced["cost_usd"].to_numpy().sum()) / n_graded
-    shares = {"teacher": 1.0} | CASCADES
-    return {
-        labeler: round(share * of_teacher, 4)
-        for labeler, share in shares.items()
-        if labeler in labelers
-    }

@@ -11,7 +11,7 @@ from typing import Any
 
 _LONGEST_BAR = 30  # characters: a table row stays one line in the UI
 # Seen on white and on dark paper: a contrast of 4 with both.
-_AXES_COLOR, _VALUE_COLOR = "#737e8e", "#4a7bdc"
+AXES_COLOR, VALUE_COLOR = "#737e8e", "#4a7bdc"
 _NO_DEV = "Nothing was measured: there are no dev queries."
 
 
@@ -26,15 +26,15 @@ def interval_plot(title: str, rows: Sequence[tuple[str, float, float, float]]) -
     figure = Figure(figsize=(5.2, 0.7 + 0.34 * len(rows)))
     axes = figure.add_subplot()
     for y, (_, value, low, high) in enumerate(reversed(rows)):
-        axes.plot([low, high], [y, y], color=_AXES_COLOR, linewidth=3, solid_capstyle="round")
-        axes.plot([value], [y], "o", color=_VALUE_COLOR, markersize=7)
+        axes.plot([low, high], [y, y], color=AXES_COLOR, linewidth=3, solid_capstyle="round")
+        axes.plot([value], [y], "o", color=VALUE_COLOR, markersize=7)
     axes.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.set_title(title, loc="left", fontsize=11, color=_AXES_COLOR)
+    axes.set_title(title, loc="left", fontsize=11, color=AXES_COLOR)
     axes.grid(axis="x", color="#8886", linewidth=0.6)
-    _hide_frame(axes, "top", "right", "left")
+    hide_frame(axes, "top", "right", "left")
     axes.tick_params(length=0)
-    return _svg(figure)
+    return as_svg(figure)
 
 
 def grade_distribution(counts: Mapping[str, int]) -> str:
@@ -68,13 +68,13 @@ def training_curve(epochs: Sequence[tuple[int, float | None]]) -> str:
     numbers, values = zip(*measured, strict=True)
     figure = Figure(figsize=(4.6, 2.4))
     axes = figure.add_subplot()
-    axes.plot(numbers, values, "o-", color=_VALUE_COLOR)
+    axes.plot(numbers, values, "o-", color=VALUE_COLOR)
     axes.set_xticks(numbers)
     axes.set_xlabel("epoch (0 is the untrained base)")
     title = "mean of NDCG@10 and pairwise accuracy on dev"
-    axes.set_title(title, loc="left", fontsize=10, color=_AXES_COLOR)
-    _hide_frame(axes, "top", "right")
-    return as_markdown(_svg(figure), "dev metric by epoch")
+    axes.set_title(title, loc="left", fontsize=10, color=AXES_COLOR)
+    hide_frame(axes, "top", "right")
+    return as_markdown(as_svg(figure), "dev metric by epoch")
 
 
 def reliability_plot(curve: Sequence[tuple[float, float, float]]) -> str:
@@ -95,12 +95,12 @@ def reliability_plot(curve: Sequence[tuple[float, float, float]]) -> str:
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#8888", linewidth=1)
     sizes = [20 + 400 * share for share in shares]
-    axes.scatter(predicted, observed, s=sizes, color=_VALUE_COLOR, alpha=0.8)
+    axes.scatter(predicted, observed, s=sizes, color=VALUE_COLOR, alpha=0.8)
     axes.set_xlabel("predicted probability, P(grade at least k)")
     axes.set_ylabel("observed frequency")
-    axes.set_title("calibration on dev", loc="left", fontsize=10, color=_AXES_COLOR)
-    _hide_frame(axes, "top", "right")
-    return as_markdown(_svg(figure), "reliability on dev")
+    axes.set_title("calibration on dev", loc="left", fontsize=10, color=AXES_COLOR)
+    hide_frame(axes, "top", "right")
+    return as_markdown(as_svg(figure), "reliability on dev")
 
 
 def as_markdown(svg: str, alt: str) -> str:
@@ -124,17 +124,30 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str
     return "\n".join([lines[0], f"|{'---|' * len(columns)}", *lines[1:]])
 
 
-def _hide_frame(axes: Any, *sides: str) -> None:
-    """Hide these sides of the frame; the other sides, ticks and texts are seen on any paper."""
+def hide_frame(axes: Any, *sides: str) -> None:
+    """Hide these sides of the frame of matplotlib's `axes`; the rest is seen on any paper.
+
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().add_subplot()
+    >>> hide_frame(axes, "top")
+    >>> axes.spines["top"].get_visible()
+    False
+    """
     for side in sides:
         axes.spines[side].set_visible(False)
-    axes.spines[:].set_color(_AXES_COLOR)
-    axes.tick_params(color=_AXES_COLOR, labelcolor=_AXES_COLOR)
+    axes.spines[:].set_color(AXES_COLOR)
+    axes.tick_params(color=AXES_COLOR, labelcolor=AXES_COLOR)
     for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_color(_AXES_COLOR)
+        label.set_color(AXES_COLOR)
 
 
-def _svg(figure: Any) -> str:
+def as_svg(figure: Any) -> str:
+    """A figure of matplotlib as SVG. Equal figures give equal text.
+
+    >>> from matplotlib.figure import Figure
+    >>> as_svg(Figure())[:4]
+    '<svg'
+    """
     import matplotlib
 
     text = io.StringIO()

@@ -1,19 +1,17 @@
-"""The benchmark's report: a table for the terminal, Markdown for the UI, an HTML page.
+"""The benchmark's report in words: a table for the terminal, Markdown for the UI.
 
-What belongs here: wording and layout. What does not: the numbers (bootstrap.py, facts.py) and the
-plots (plots.py).
+What belongs here: wording, also of the HTML page. What does not: the numbers (bootstrap.py, facts.py)
+and the page itself (page/).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import jinja2
 import polars as pl
-from markupsafe import Markup
 
 from relabel_assets.benchmark.bootstrap import METRICS
+from relabel_assets.benchmark.costs import LabelingCost, cost_sentences
 from relabel_assets.benchmark.gate import VERDICTS, GateResult, worst
 from relabel_assets.benchmark.labelers import (
     COMPARISONS,
@@ -21,12 +19,11 @@ from relabel_assets.benchmark.labelers import (
     POOL_METRICS,
     POOL_SLICES,
 )
-from relabel_assets.benchmark.plots import interval_plot, markdown_table
+from relabel_assets.benchmark.plots import markdown_table
 from relabel_assets.intake.markdown import inert
-from relabel_assets.intake.text import cut, storable
 from relabel_assets.plural import counted
 
-_LONGEST_TEXT = 2_000  # characters, not measured: a rationale or a description of a screen
+PROBE = "probe="  # begins a slice that has no query of the benchmark: documents that fool a grader
 REFERENCE_SENTENCES = {
     "human": "People gave the reference grades.",
     "adjudicated": (
@@ -52,10 +49,12 @@ class ReportFacts:
     n_left_out: int = 0
     n_resamples: int = 2000
     seed: int = 13
-    costs: Mapping[str, Any] = field(default_factory=dict)
-    student: Mapping[str, Any] = field(default_factory=dict)
+    costs: Sequence[LabelingCost] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)  # data, student and versions, by name
     confusion: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
-    disagreements: Sequence[Mapping[str, Any]] = ()
+    disagreements: Sequence[Mapping[str, Any]] = ()  # page/examples.py, like the next
+    worst_queries: Sequence[Mapping[str, Any]] = ()
+    history: Sequence[Mapping[str, Any]] = ()  # page/history.py
 
 
 def summary(rows: pl.DataFrame, slice_name: str = "all") -> pl.DataFrame:
@@ -97,33 +96,6 @@ def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
     return "\n\n".join([*parts, *(f"- {sentence}" for sentence in definitions(facts))])
 
 
-def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
-    """The report as an HTML page that needs no other file. Text from the corpus is escaped.
-
-    The browser is told to load nothing and to run no script.
-
-    >>> rows = pl.DataFrame({"labeler": ["student"], "metric": ["ndcg@10"], "slice": ["all"],
-    ...                      "value": [0.9191], "ci_low": [0.8812], "ci_high": [0.9511],
-    ...                      "n_queries": [56]})
-    >>> page = render_html(rows, ReportFacts("people_handbook", description="<script>"))
-    >>> "<h1>people_handbook</h1>" in page, "<script>" in page
-    (True, False)
-    """
-    intervals = {metric: _intervals(rows, metric) for metric in METRICS}
-    return _template().render(
-        facts=facts,
-        is_passed=worst(facts.gate) == "passed",
-        statements=statements(facts),
-        slices=[(name, slice_title(rows, name), summary(rows, name)) for name in slice_names(rows)],
-        plots=[
-            (metric, interval_plot(metric, of_metric))
-            for metric, of_metric in intervals.items()
-            if of_metric
-        ],
-        definitions=definitions(facts),
-    )
-
-
 def statements(facts: ReportFacts) -> list[str]:
     """What a reader must know first: the gate's verdict, its reasons, cascades, limits, and who graded.
 
@@ -138,6 +110,7 @@ def statements(facts: ReportFacts) -> list[str]:
         f"Gate: {verdict}. {VERDICTS[verdict]}",
         *(result.sentence for result in facts.gate),
         *facts.frontier,
+        *cost_sentences(facts.costs),
         *facts.limits,
         *graded_by,
     ]
@@ -173,12 +146,13 @@ def definitions(facts: ReportFacts) -> list[str]:
 
 
 def slice_names(rows: pl.DataFrame) -> list[str]:
-    """The slices of a report: all queries first, then by name.
+    """The slices of a report: all queries first, then by name. Probes have a table of their own.
 
-    >>> slice_names(pl.DataFrame({"slice": ["intent=keyword", "all"]}))
+    >>> slice_names(pl.DataFrame({"slice": ["intent=keyword", "all", "probe=empty"]}))
     ['all', 'intent=keyword']
     """
-    return sorted(rows["slice"].unique(), key=lambda name: (name != "all", name))
+    names = (name for name in rows["slice"].unique() if not name.startswith(PROBE))
+    return sorted(names, key=lambda name: (name != "all", name))
 
 
 def slice_title(rows: pl.DataFrame, name: str) -> str:
@@ -195,37 +169,8 @@ def slice_title(rows: pl.DataFrame, name: str) -> str:
     return f"{'All queries' if name == 'all' else name}: {counted(n_queries, 'query')}"
 
 
-def _intervals(rows: pl.DataFrame, metric: str) -> list[tuple[str, float, float, float]]:
-    """(labeler, value, ci_low, ci_high) of a metric over all queries, in the order of LABELERS."""
-    of_metric = rows.filter(
-        pl.col("metric") == metric, pl.col("slice") == "all", pl.col("value").is_not_null()
-    )
-    columns = of_metric.select(pl.col("labeler").cast(pl.String), "value", "ci_low", "ci_high")
-    by_labeler = {row[0]: row for row in columns.iter_rows()}
-    order = [labeler for labeler in LABELERS if labeler not in COMPARISONS]
-    return [by_labeler[labeler] for labeler in order if labeler in by_labeler]
-
-
 def _cell(row: Mapping[str, Any]) -> str | None:
     if row["value"] is None:
         return None
     sign = "+" if row["labeler"] in COMPARISONS else ""
     return f"{row['value']:{sign}.3f} [{row['ci_low']:{sign}.2f}, {row['ci_high']:{sign}.2f}]"
-
-
-def _shown(value: Any) -> Any:
-    """A text of the corpus, or any value, for the page: valid, and at most a screen long."""
-    if not isinstance(value, str) or isinstance(value, Markup):  # Markup: the plots
-        return value
-    return storable(cut(value, _LONGEST_TEXT))
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("relabel_assets", "benchmark"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_shown,
-    )
-    return environment.get_template("report.html.j2")

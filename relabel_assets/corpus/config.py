@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.labels_config import LabelsConfig
+from relabel_assets.corpus.labels_config import CostsConfig, LabelsConfig
 from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
@@ -254,6 +254,9 @@ class CorpusConfig(Settings):
     )
     gate: GateConfig = Field(
         GateConfig(), description="When the student passes beside its teacher."
+    )
+    costs: CostsConfig = Field(
+        CostsConfig(), description="What an hour of people and of the machine costs."
     )
 
     @pydantic.model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The section `labels` of a corpus.yaml: who grades the queries that only get labels.
+"""The sections `labels` and `costs` of a corpus.yaml: who grades the queries that only get labels, and prices.
 
 What belongs here: these settings, their defaults and bounds. What does not: how they are used
 (labeling/), and the other sections (config.py, teacher_config.py, student_config.py).
@@ -32,4 +32,23 @@ class LabelsConfig(Settings):
             "the teacher hold too. Default: no other limit."
         ),
         examples=[2.0],
+    )
+
+
+class CostsConfig(Settings):
+    """Prices that no table knows. With them the report compares the cost of all labelers."""
+
+    person_usd_per_hour: float | None = Field(
+        None,
+        ge=0,
+        description="What an hour of an assessor costs, in US dollars. Default: not known.",
+        examples=[40.0],
+    )
+    machine_usd_per_hour: float | None = Field(
+        None,
+        ge=0,
+        description=(
+            "What an hour of the machine costs that the student runs on, in US dollars. Default: not known."
+        ),
+        examples=[0.2],
     )

@@ -204,6 +204,7 @@ class StudentModel(dy.Schema):
     best_epoch = dy.Int32(min=0, description="The epoch that was kept; 0 is the untrained base.")
     calibrated_to = dy.Enum(
         CALIBRATED_TO,
+        nullable=True,  # an earlier version had none
         description="Whose grades its grades are calibrated to. people: cut_points are theirs.",
     )
     n_people_queries = dy.Int64(
@@ -226,6 +227,12 @@ class StudentLabels(dy.Schema):
     expected_grade = expected_grade_column("The mean of the grades, weighted by grade_probs.")
     grade_probs = grade_probs_column("Probability of each grade, from 0 up; they add up to 1.")
     model_id = dy.String(min_length=1, description="The student that graded.")
+    latency_s = dy.Float64(
+        nullable=True,
+        min=0,
+        metadata=VOLATILE,
+        description="Seconds of this machine for a pair: of the whole table, by its number of pairs.",
+    )
 
 
 class FinalLabels(dy.Schema):

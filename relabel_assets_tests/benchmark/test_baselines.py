@@ -1,11 +1,10 @@
-"""BM25 as a labeler, confusion counts and disagreements, by hand."""
+"""BM25 as a labeler, and confusion counts, by hand."""
 
 import polars as pl
 
 from relabel_assets.benchmark.baselines import (
     bm25_labels,
     confusions,
-    disagreements,
     labels_in_one,
 )
 
@@ -50,18 +49,3 @@ def test_confusions_leave_out_pairs_without_a_grade_and_take_the_median_assessor
     assert confusions(labels, reference, n_grades=3) == {
         "teacher": [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
     }
-
-
-def test_disagreements_begin_with_the_widest_gap_and_stop_at_twelve() -> None:
-    n = 20
-    student = pairs(grade=[0] * n, expected_grade=[number / 10 for number in range(n)])
-    reference = pairs(grade=[3] * n)
-    teacher = pairs(grade=[3], rationale=["because"])  # d0 only: the others have no grade
-    queries = pl.DataFrame({"query_id": ["q"], "text": ["leave"]})
-    documents = pl.DataFrame(
-        {"doc_id": [f"d{k}" for k in range(n)], "title": [f"T{k}" for k in range(n)]}
-    )
-    rows = disagreements(student, teacher, reference, queries, documents)
-    assert [row["title"] for row in rows] == [f"T{k}" for k in range(12)]
-    assert (rows[0]["rationale"], rows[0]["teacher_grade"]) == ("because", 3)
-    assert (rows[1]["rationale"], rows[1]["teacher_grade"]) == (None, None)

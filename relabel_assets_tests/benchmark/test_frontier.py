@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.bootstrap import measure
-from relabel_assets.benchmark.frontier import smallest_share, usd_per_1000_pairs
+from relabel_assets.benchmark.frontier import smallest_share
 from relabel_assets.benchmark.gate import gate
 from relabel_assets.benchmark.labelers import CASCADES, DIFFERENCES, LABELERS
 
@@ -144,23 +144,3 @@ def test_each_cascade_is_compared_with_the_teacher_over_all_queries_and_in_no_in
 def test_every_labeler_has_one_name() -> None:
     assert len(set(LABELERS)) == len(LABELERS) == 14
     assert [f"cascade@{100 * share:g}%" for share in CASCADES.values()] == [*CASCADES]
-
-
-# Dollars
-
-
-def test_a_cascade_costs_its_share_of_the_teachers_grades() -> None:
-    teacher = pl.DataFrame({"grade": [3, 0, None], "cost_usd": [0.002, 0.002, 0.002]})
-    # Three requests were paid for two grades.
-    assert usd_per_1000_pairs(teacher, [*LABELERS]) == {
-        "teacher": 3.0, "cascade@5%": 0.15, "cascade@10%": 0.3, "cascade@20%": 0.6,
-    }  # fmt: skip
-    assert usd_per_1000_pairs(teacher, ["teacher", "student"]) == {"teacher": 3.0}
-
-
-@pytest.mark.parametrize("cost", [None, 0.001])
-def test_without_a_known_cost_of_a_grade_there_are_no_dollars(cost: float | None) -> None:
-    teacher = pl.DataFrame(
-        {"grade": [3, None], "cost_usd": [None, cost]}, schema_overrides={"cost_usd": pl.Float64}
-    )
-    assert usd_per_1000_pairs(teacher, [*LABELERS]) == {}

@@ -14,10 +14,10 @@ from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.frontier import smallest_share
 from relabel_assets.benchmark.gate import VERDICTS, GateResult, gate
 from relabel_assets.benchmark.labelers import CASCADES, LABELERS, PEOPLE_LABELERS, POOL_PEOPLE
+from relabel_assets.benchmark.page.page import render_html
 from relabel_assets.benchmark.report import (
     REFERENCE_SENTENCES,
     ReportFacts,
-    render_html,
     render_markdown,
     statements,
     summary,
@@ -31,7 +31,9 @@ SETTINGS: dict[str, Any] = {
     "min_pairs": 9,
 }
 HOSTILE = "<script>alert('x')</script>"
-COLUMNS = ("query", "title", "reference_grade", "student_grade", "teacher_grade", "rationale")
+COLUMNS = (
+    "query", "title", "excerpt", "reference_grade", "student_grade", "teacher_grade", "rationale",
+)  # fmt: skip
 
 
 def labels(**grades: list[int]) -> pl.DataFrame:
@@ -81,7 +83,7 @@ def test_the_html_page_has_every_labeler_and_no_external_resource(rows: pl.DataF
     facts = ReportFacts("tiny", HOSTILE, gate=results, disagreements=disagreements)
     page = render_html(rows, facts)
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") == 7
+    assert page.count("&lt;script&gt;") == 8
     assert "http://" not in page.replace("http://www.w3.org", "").replace(
         "http://purl.org", ""
     ).replace("http://creativecommons.org", "")
@@ -96,14 +98,12 @@ def test_no_text_of_a_corpus_becomes_an_element_of_the_page(rows: pl.DataFrame) 
         "<svg onload=alert(1)>{{ 7 * 7 }}\ud800\x00"
     )
     student = {"model_id": text, "base_model": text}
-    hostile = ReportFacts(
-        "tiny", text, disagreements=[dict.fromkeys(COLUMNS, text)], student=student
-    )
+    hostile = ReportFacts("tiny", text, disagreements=[dict.fromkeys(COLUMNS, text)], data=student)
     plain = replace(
         hostile,
         description="x",
         disagreements=[dict.fromkeys(COLUMNS, "x")],
-        student=dict.fromkeys(student, "x"),
+        data=dict.fromkeys(student, "x"),
     )
     page = render_html(rows, hostile)
     assert elements(page) == elements(render_html(rows, plain))

@@ -12,9 +12,12 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.bootstrap import METRICS
+from relabel_assets.benchmark.costs import LabelingCost
 from relabel_assets.benchmark.labelers import DIFFERENCES, LABELERS
+from relabel_assets.benchmark.page.frontier_plot import frontier_plot
+from relabel_assets.benchmark.page.page import render_html
 from relabel_assets.benchmark.plots import interval_plot, reliability_plot, training_curve
-from relabel_assets.benchmark.report import ReportFacts, render_html
+from relabel_assets.benchmark.report import ReportFacts
 
 SINGLE = [labeler for labeler in LABELERS if labeler not in DIFFERENCES.values()]
 LONG_WORD = "w" * 120
@@ -25,6 +28,7 @@ FACTS = ReportFacts(
     disagreements=[
         {
             "query": f"which {LONG_WORD} is it",
+            "excerpt": f"… about {LONG_WORD} and other things …",
             "title": "A document's title of some length that a reader sees beside its query",
             "reference_grade": 3.0,
             "student_grade": 0,
@@ -32,7 +36,13 @@ FACTS = ReportFacts(
             "rationale": "It answers the query for the case that is meant, and says so at once.",
         }
     ],
-    student={"model_id": "m" * 64, "base_model": "embedded"},
+    costs=[LabelingCost("teacher", 2.5, 100.0, 50), LabelingCost("student", 0.01, 4.0, 50)],
+    worst_queries=[{"query": LONG_WORD, "student": 0.1, "teacher": None, "n_judged": 12}],
+    history=[
+        {"when": f"2026-01-0{day} 03:04", "student": "m" * 16, "values": [0.5, None, 0.4, 0.3]}
+        for day in (2, 1)
+    ],
+    data={"model_id": "m" * 64, "base_model": "embedded"},
 )
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -46,8 +56,10 @@ def page() -> str:
         for n, metric in enumerate(METRICS)
         for labeler in LABELERS
     ]
+    rows += [("student", "false_high", "probe=stuffed", 0.125, 0.1, 0.15, 40)]
     columns = ["labeler", "metric", "slice", "value", "ci_low", "ci_high", "n_queries"]
-    return render_html(pl.DataFrame(rows, schema=columns, orient="row"), FACTS)
+    frame = pl.DataFrame(rows, schema=columns, orient="row")
+    return render_html(frame.with_columns(n_pairs="n_queries"), FACTS)
 
 
 def elements(html: str) -> list[tuple[str, dict[str, str | None]]]:
@@ -67,10 +79,13 @@ def test_scroll_areas_are_reached_by_keyboard_and_have_names() -> None:
         attributes for _, attributes in elements(page()) if attributes.get("class") == "scroll"
     ]
     assert [area["aria-label"] for area in areas] == [
+        "What 1,000 labels cost",
         "Metrics: All queries: 56 queries",
+        "Queries that the student orders worst",
+        "Documents that are made to fool a grader",
         "Metrics: intent=keyword: 1 query",
-        "Pairs on which the student is furthest from the reference",
-        "Student and cost",
+        "Earlier benchmarks",
+        "Data, student and versions",
     ]
     assert all((area["tabindex"], area["role"]) == ("0", "region") for area in areas)
 
@@ -86,7 +101,11 @@ def svgs() -> dict[str, str]:
     }
     encoded = {name: image.split("base64,")[1][:-1] for name, image in images.items()}
     decoded = {name: base64.b64decode(text).decode() for name, text in encoded.items()}
-    return decoded | {"intervals": interval_plot("ndcg@10", [("student", 0.5, 0.4, 0.6)])}
+    points = [("student", 0.5, 0.4, 0.6), ("teacher", 0.6, 0.5, 0.7)]
+    return decoded | {
+        "intervals": interval_plot("ndcg@10", points),
+        "frontier": frontier_plot(points, FACTS.costs),
+    }
 
 
 def contrast(one: str, other: str) -> float:
@@ -103,7 +122,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("name", ["intervals", "curve", "reliability"])
+@pytest.mark.parametrize("name", ["intervals", "curve", "reliability", "frontier"])
 @pytest.mark.parametrize("paper", ["#ffffff", "#f6f8fb", "#1c222b", "#14181f"])
 def test_axes_and_values_of_a_plot_are_seen_on_light_and_dark_paper(name: str, paper: str) -> None:
     svg = svgs()[name]
