@@ -143,6 +143,19 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(
     assert (folder / "ana.jsonl").read_bytes() == before
 
 
+def test_what_the_disk_did_not_take_is_not_confirmed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    append_review(folder, review("grade", 1))
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(CorpusError, match="Input/output error"):
+        append_review(folder, review("grade", 2))
+    assert grades(folder) == {("d1", "ana"): 1}
+
+
 def test_no_link_leads_a_review_out_of_the_corpus(folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.jsonl"
     outside.touch()
