@@ -75,13 +75,16 @@ def _forecast(trial: Trial) -> Forecast:
         return Forecast(Changes(1, len(current), 0, is_upper_bound=True), note, is_complete=False)
     wanted = _wanted(step)
     if wanted.model_id in current and _is_saved(step, wanted.model_id):
-        return Forecast(Changes(0, 0, 0), f"the student {wanted.model_id} stays")
+        before = students.filter("is_current").select(*_NOT_ASKED).row(0, named=True)
+        n_changed = int(before != wanted.calibrated)
+        return Forecast(Changes(0, n_changed, 0), f"the student {wanted.model_id} stays")
+    n_new = len({wanted.trained_id, wanted.model_id} - {*students["model_id"]})
     has_row = wanted.model_id in students["model_id"]
-    n_other = len({*current, wanted.model_id} if has_row else current)
+    n_changed = len({*current, wanted.model_id} if has_row else current)
     note = f"a student is trained on {wanted.pairs.height:,} pairs"
     if wanted.trained_id != wanted.model_id and _is_saved(step, wanted.trained_id):
         note = f"the student {wanted.trained_id} is calibrated to people's grades"
-    return Forecast(Changes(int(not has_row), n_other, 0), note, is_complete=False)
+    return Forecast(Changes(n_new, n_changed, 0), note, is_complete=False)
 
 
 @table_asset(

@@ -17,7 +17,7 @@ STUDENT: dict[str, Any] = {
     "model_id": "m1", "base_model": "embedded", "architecture": "late_interaction",
     "method": "lora", "path": "models/tiny/m1", "n_train_pairs": 50, "n_dev_pairs": 9,
     "training_set_hash": HASH, "cut_points": [0.5, 1.5, 2.5], "best_epoch": 1, "train_s": 1.0,
-    "is_current": True,
+    "is_current": True, "calibrated_to": "teacher",
 }  # fmt: skip
 
 
@@ -79,3 +79,27 @@ def test_the_current_student_must_have_learned_from_enough(
     assert len(found) == len(words)
     for line, part in zip(found, words, strict=True):
         assert part in line
+
+
+def test_new_queries_are_compared_with_training_without_pairs_that_only_a_judge_made_candidates(
+    tmp_path: Path,
+) -> None:
+    splits = {"q1": "train", "q2": "dev", "q3": "benchmark", "q4": "label"}
+    rows = [
+        {"query_id": query, "doc_id": doc_id, "split": split, "source": source}
+        for query, split in splits.items()
+        for doc_id, source in (("d1", "bm25"), ("d2", "judged"))
+    ]
+
+    class Tables:
+        """The three tables, without those that they refer to."""
+
+        def read(self, table: str, corpus: str, *, columns: list[str]) -> pl.DataFrame:
+            assert corpus == "tiny"
+            frame = pl.DataFrame(rows).with_columns(expected_grade=1.0)
+            key = ["query_id"] if table == "synthetic_queries" else ["query_id", "doc_id"]
+            return frame.unique(key, maintain_order=True).select(columns)
+
+    new, training = gate_checks.new_and_training(Tables(), "tiny")  # type: ignore[arg-type]
+    assert new.select("query_id", "doc_id").rows() == [("q3", "d1"), ("q4", "d1")]
+    assert training.select("query_id", "doc_id").rows() == [("q1", "d1"), ("q2", "d1")]
