@@ -100,14 +100,18 @@ def _spreads(column: str) -> pl.Expr:
     """
 
     def spread(probs: pl.Series) -> pl.Series:
-        values = []
         rows = probs.to_list()
         n_grades = max((len(row) for row in rows if row is not None), default=4)
-        for row in rows:
-            weights = np.full(n_grades, 1 / n_grades) if row is None else np.asarray(row)
-            grades = np.arange(len(weights))
-            mean = weights @ grades
-            values.append(max(float(np.sqrt(weights @ (grades - mean) ** 2)), _LEAST_SPREAD))
-        return pl.Series(values, dtype=pl.Float64)
+        unknown = [1 / n_grades] * n_grades
+        # (pairs, n_grades); a student with fewer grades gives the others no chance
+        weights = np.array([_padded(unknown if row is None else row, n_grades) for row in rows])
+        weights = weights.reshape(-1, n_grades)
+        grades = np.arange(n_grades)
+        variance = weights @ grades**2 - (weights @ grades) ** 2
+        return pl.Series(np.sqrt(np.maximum(variance, _LEAST_SPREAD**2)), dtype=pl.Float64)
 
     return pl.col(column).map_batches(spread, return_dtype=pl.Float64)
+
+
+def _padded(probs: list[float], n_grades: int) -> list[float]:
+    return probs + [0.0] * (n_grades - len(probs))
