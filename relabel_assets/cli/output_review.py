@@ -109,11 +109,14 @@ def _changes(draw: Draw) -> Iterator[str]:
         yield f"{counted(draw.n_joined, 'pair')} joined the pool since the last draw."
     if draw.n_left:
         yield f"{counted(draw.n_left, 'pair')} left the pool since the last draw."
-    if not draw.n_new:
-        yield "Nothing new was drawn: the sample has its size. Draw more with --more."
-    elif draw.n_new < draw.n_drawn:
+    is_whole = draw.n_drawn == draw.n_pool
+    if draw.n_new and draw.n_new < draw.n_drawn:
         yield f"{counted(draw.n_new, 'pair')} drawn now; those of earlier draws stay."
-    if draw.n_drawn == draw.n_pool:
+    elif not draw.n_new and not is_whole:
+        is_short = draw.n_wanted > draw.n_drawn  # by less than half a query
+        reason = "that is less than a query brings" if is_short else "the sample has its size"
+        yield f"Nothing new was drawn: {reason}. Draw more with --more."
+    if is_whole:
         yield "The whole pool is in the sample."
     elif draw.n_new and draw.by == "pair" and draw.n_drawn > draw.n_wanted:
         yield f"More than {draw.n_wanted:,}, because every stratum has two pairs at least."
