@@ -84,7 +84,7 @@ def print_label_estimate(
 
 def print_asking(plan: "AskingPlan") -> None:
     """Print what `relabel label --ask` is about to ask, and what it is estimated to cost."""
-    about = "" if plan.is_exact else "about "
+    some = "" if plan.is_exact else "some "
     rounds = f" in {plan.n_rounds} rounds" if plan.n_rounds > 1 else ""
     estimate = plan.estimate
     cost = "" if estimate is None else f", {counted(estimate.n_to_send, 'request')}: "
@@ -94,7 +94,7 @@ def print_asking(plan: "AskingPlan") -> None:
         )
         cost += ", less what the ledger has" if rounds and estimate.n_to_send else ""
     ERR.print(
-        f"asking {escape(plan.teacher)} about {about}{counted(plan.n_asked, 'pair')} of "
+        f"asking {escape(plan.teacher)} about {some}{counted(plan.n_asked, 'pair')} of "
         f"{counted(plan.n_rows, 'row')}{rounds}{cost}",
         highlight=False,
         soft_wrap=True,

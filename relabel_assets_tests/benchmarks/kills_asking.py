@@ -77,12 +77,16 @@ class Workspace:
         return [*label, "-c", "tiny", "-o", str(out), "--ask", "33%", "--rounds", "2"]
 
     def finished(self, out: Path) -> tuple[bytes, float]:
-        """What the command writes into `out`, and the seconds that it takes."""
-        began_at = time.monotonic()
-        done = subprocess.run(self.command(out), check=False, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"the command failed: {done.stderr}")
-        return out.read_bytes(), time.monotonic() - began_at
+        """What the command writes into `out`, and the seconds to its first request."""
+        began_at, first_s, n_before = time.monotonic(), 0.0, self.server.requests.total()
+        process = subprocess.Popen(self.command(out), stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            if not first_s and self.server.requests.total() > n_before:
+                first_s = time.monotonic() - began_at
+            time.sleep(0.01)
+        if process.returncode:
+            sys.exit("the command failed")
+        return out.read_bytes(), first_s
 
     def paid(self) -> set[str]:
         return set(answers_in(self.ledger))
@@ -115,20 +119,19 @@ def main() -> None:
     server = TeacherServer(latency_s=LATENCY_S)
     with tempfile.TemporaryDirectory() as folder, server.running():
         workspace = Workspace(Path(folder), server)
-        expected, took_s = workspace.finished(Path(folder) / "undisturbed.parquet")
+        expected, first_s = workspace.finished(Path(folder) / "undisturbed.parquet")
         n_expected = len(workspace.paid())
-        print(f"undisturbed: {n_expected} answers, {took_s:.1f} s", flush=True)
+        print(f"undisturbed: {n_expected} answers, the first after {first_s:.1f} s", flush=True)
         shutil.rmtree(workspace.ledger)
         server.requests.clear()
         out = Path(folder) / "labels.parquet"
         paid, before = set[str](), Counter[str]()
         for number in range(1, arguments.kills + 1):
-            # Every fourth is killed before or between requests, the others while answers come.
-            n_left = n_expected - len(paid)
-            n_requests = (
-                0 if number % 4 == 0 else draw.randint(1, max(1, 2 * n_left // arguments.kills))
-            )
-            wait_s = draw.uniform(0, took_s if not n_requests else 4 * LATENCY_S)
+            # Every fourth is killed before a request, the others while answers come.
+            n_left, kills_left = n_expected - len(paid), arguments.kills - number + 1
+            most = max(1, 2 * n_left // kills_left)
+            n_requests = draw.randint(1, most) if number % 4 and n_left else 0
+            wait_s = draw.uniform(0, 2 * LATENCY_S if n_requests else first_s)
             was_running = kill_after(workspace.command(out), wait_s, server, n_requests)
             met["running" if was_running else "ended"] += 1
             problems += [key for key in paid if server.requests[key] > before[key]]
