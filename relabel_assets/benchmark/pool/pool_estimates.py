@@ -281,12 +281,13 @@ def _with_differences(
 def _rows(
     name: str, what: str | None, estimated: Estimate, sample: GradedSample
 ) -> Iterator[tuple[object, ...]]:
-    """A row for each slice; the value is NULL where it is undefined."""
+    """A row for each slice. Where the interval cannot be told, the value is NULL too."""
     sizes = sample.n_queries, len(sample.grade)
     for slice_name, interval in zip(
         POOL_SLICES, (estimated.pool, estimated.new_queries), strict=True
     ):
-        ends = (estimated.value, interval.low, interval.high)
+        value = estimated.value if np.isfinite(interval.low) else float("nan")
+        ends = (value, interval.low, interval.high)
         yield name, what, slice_name, *(_or_null(end) for end in ends), *sizes
 
 

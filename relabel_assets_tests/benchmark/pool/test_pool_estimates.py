@@ -68,6 +68,16 @@ def test_the_rows_have_every_metric_in_both_slices() -> None:
     assert difference["ci_low"] < difference["value"] < difference["ci_high"] < 0
 
 
+def test_what_cannot_be_told_has_no_value_either() -> None:
+    """People graded two pairs of each query. The labeler graded the eight others."""
+    drawn = samples(2)
+    pool = pool_with_sample(STUDENT, drawn_grades(drawn, reference(drawn)), n_grades=4)
+    assert isinstance(pool, Pool) and len(pool.sample.grade) == 24
+    of_others = LABELS.with_columns(grade=pl.when(pl.col("doc_id") > "d01").then("grade"))
+    rows = measure_pool(pool, of_others).filter(slice="pool", labeler="student", metric="kappa")
+    assert rows.select("value", "ci_low", "ci_high").row(0) == (None, None, None)
+
+
 def test_queries_that_taught_the_student_say_nothing_of_new_ones() -> None:
     drawn, taught = samples(4), QUERIES.with_columns(split=pl.lit("train"))
     rows, _ = pool_rows(drawn, reference(drawn), taught, STUDENT, LABELS, n_grades=4)
