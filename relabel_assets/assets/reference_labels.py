@@ -1,9 +1,11 @@
 """The grades of people's reviews and of the corpus' qrels, against which every labeler is measured."""
 
 from functools import partial
+from typing import Any
 
 import polars as pl
 
+from relabel_assets.benchmark.agreement import agreement
 from relabel_assets.corpus.grades import with_known_pairs
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
@@ -32,8 +34,8 @@ def reference_labels(step: Step) -> Rows:
     )
     grades = joined_grades(people, qrels, kind=corpus.config.reference.stated_kind)
     counts = grades.frame.group_by("assessor").agg(pl.len()).sort("assessor").iter_rows()
-    return Rows(
-        grades.frame,
-        metadata={f"grades of {assessor}": count for assessor, count in counts},
-        problems=grades.problems,
-    )
+    metadata: dict[str, Any] = {f"grades of {assessor}": count for assessor, count in counts}
+    for alpha in agreement(grades.frame)[:1]:  # the first is of all assessors
+        if alpha.value is not None:
+            metadata |= {"alpha": alpha.value, "alpha_pairs": alpha.n_pairs}
+    return Rows(grades.frame, metadata=metadata, problems=grades.problems)

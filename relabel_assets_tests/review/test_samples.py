@@ -149,3 +149,13 @@ def test_the_columns_of_an_empty_frame_are_those_of_a_draw(tmp_path: Path):
     assert read_frame(tmp_path).schema == pl.Schema(FRAME)
     draw_sample(tmp_path, POOL, n=12)
     assert read_frame(tmp_path).schema == pl.Schema(FRAME)
+
+
+def test_a_folder_of_samples_that_leads_out_of_the_corpus_is_refused(tmp_path: Path):
+    reviews, elsewhere = tmp_path / "corpus" / "reviews", tmp_path / "elsewhere"
+    reviews.mkdir(parents=True)
+    elsewhere.mkdir()
+    (reviews / "samples").symlink_to(elsewhere)
+    with pytest.raises(CorpusError, match="a link out of the corpus"):
+        draw_sample(reviews, POOL, n=12)
+    assert list(elsewhere.iterdir()) == []

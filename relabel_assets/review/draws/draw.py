@@ -55,6 +55,8 @@ def draw_sample(
     folder = reviews / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not folder.resolve().is_relative_to(reviews.parent.resolve()):
+            raise CorpusError(f"{folder} is a link out of the corpus. Put a folder in its place.")
         with filelock.FileLock(folder / ".lock", timeout=_WAIT_S):
             return _draw(reviews, pool, n, more, by)
     except filelock.Timeout as error:
