@@ -4,6 +4,7 @@ What belongs here: their formatting for a terminal, and reading what it needs. W
 metrics (benchmark/), the verdict's words (output_verdict.py), and the other output of runs (output.py).
 """
 
+import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import polars as pl
 from rich.markup import escape
 
 from relabel_assets.benchmark.report import summary
-from relabel_assets.cli.console import OUT
+from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.each_corpus import EachCorpus
 from relabel_assets.cli.output_tables import Wide, print_table
 from relabel_assets.cli.output_verdict import print_verdict, verdict_facts
@@ -61,6 +62,16 @@ def report_page(project: Project, corpus: str) -> Path | None:
     """The report of a corpus as an HTML page, if there is one."""
     page = project.home.reports / f"{corpus}.html"
     return page if page.exists() else None
+
+
+def open_pages(project: Project, corpora: Sequence[str]) -> None:
+    """Open the page of each corpus in the browser. Without a browser, its address is a line on stderr."""
+    for corpus in corpora:
+        page = report_page(project, corpus)
+        if page is None:
+            ERR.print(f"{corpus}: there is no page yet. `relabel run -c {corpus}` makes it.")
+        elif not webbrowser.open(page.resolve().as_uri()):
+            ERR.print(f"No browser was found. The page: {escape(str(page))}", soft_wrap=True)
 
 
 def spend_of(warehouse: Warehouse, corpora: Sequence[str]) -> pl.DataFrame:

@@ -141,6 +141,23 @@ def test_pairs_without_a_recorded_grade_are_said_to_be_no_fault() -> None:
     assert re.search(rf"tiny: nothing paid: {n} of {n} pairs have a recorded grade", stdout)
 
 
+def test_the_report_opens_in_the_browser(at_finished_home: Path, tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o755)
+    code = "import sys; from relabel_assets.cli.app import run_command; sys.exit(run_command())"
+    subprocess.run(
+        [sys.executable, "-c", code, "report", "--open"],
+        env={**os.environ, "BROWSER": f"{browser} %s"},
+        timeout=120,
+        check=True,
+        capture_output=True,
+    )
+    (page,) = (at_finished_home / "reports").glob("*.html")
+    assert opened.read_text().strip() == page.resolve().as_uri()
+
+
 # The last lines of `make demo`
 
 

@@ -124,10 +124,18 @@ def plan(
     each.exit_if_failed()
 
 
-def report(corpus: CorpusOption = None, output_format: FormatOption = OutputFormat.TEXT) -> None:
+def report(
+    corpus: CorpusOption = None,
+    is_opened: Annotated[
+        bool, typer.Option("--open", help="Open the report as a page in the browser.")
+    ] = False,
+    output_format: FormatOption = OutputFormat.TEXT,
+) -> None:
     """Print the benchmark of teacher, student, untrained base and BM25, with 95 % intervals.
 
     - `relabel report -c support_desk`: one corpus
+
+    - `relabel report -c support_desk --open`: the whole report, as a page that needs no network
 
     - `relabel report --format json | jq '.metrics[] | select(.metric == "ndcg@10")'`
     """
@@ -146,6 +154,8 @@ def report(corpus: CorpusOption = None, output_format: FormatOption = OutputForm
         output_json.print_failures(each.failures)
     else:
         output_report.print_report(project, warehouse, names, each)
+    if is_opened:
+        output_report.open_pages(project, names)
     each.exit_if_failed()
 
 
