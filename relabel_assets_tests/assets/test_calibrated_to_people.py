@@ -1,4 +1,4 @@
-"""`calibrate: people` in a whole run: a second student, its rows of the benchmark, and the way back."""
+"""`calibrate: people` in a whole run: a second student, its rows of the benchmark, and what it needs."""
 
 from pathlib import Path
 
@@ -15,18 +15,13 @@ from relabel_assets_tests.running.homes import use_copy
 
 pytestmark = pytest.mark.slow
 
-TABLES = ("student_model", "student_labels", "benchmark_report")
 
-
-def settings(home: Path, *, kind: str, calibrate: str) -> None:
+def run(home: Path, *tables: str, kind: str) -> Warehouse:
+    """Make `tables` again with `calibrate: people` and reference labels of `kind`."""
     (home / "data" / "tiny" / "corpus.yaml").write_text(
-        f"student: {{epochs: 1, calibrate: {calibrate}}}\nreference: {{kind: {kind}}}\n"
+        f"student: {{epochs: 1, calibrate: people}}\nreference: {{kind: {kind}}}\n"
     )
-
-
-def run(home: Path, *, kind: str = "human", calibrate: str = "people") -> Warehouse:
-    settings(home, kind=kind, calibrate=calibrate)
-    outcome = make("reference_labels", *TABLES)
+    outcome = make("reference_labels", *tables)
     assert outcome is not None and outcome.is_success, outcome.failures
     return runner.from_environment()[1]
 
@@ -44,7 +39,7 @@ def test_people_calibrate_a_second_student_and_the_benchmark_measures_both(
     home = use_copy(monkeypatch, finished_home.parent, tmp_path)
     before = measured(runner.from_environment()[1])
 
-    warehouse = run(home)
+    warehouse = run(home, "student_model", "student_labels", "benchmark_report", kind="human")
     students = warehouse.read("student_model", "tiny").sort("is_current")
     assert students["is_current"].to_list() == [False, True]
     assert students["calibrated_to"].to_list() == ["teacher", "people"]
@@ -71,14 +66,7 @@ def test_people_calibrate_a_second_student_and_the_benchmark_measures_both(
     )
 
     # An adjudicated reference is nobody's grades. The trained student grades, and says why.
-    warehouse = run(home, kind="adjudicated")
+    warehouse = run(home, "student_model", kind="adjudicated")
     current = warehouse.read("student_model", "tiny").filter("is_current").row(0, named=True)
     assert (current["model_id"], current["calibrated_to"]) == (students["model_id"][0], "teacher")
     assert "not to people's: these are of 0 queries" in calibration_note(warehouse, "tiny")
-
-    # With the teacher again nothing is left of it.
-    warehouse = run(home, calibrate="teacher")
-    current = warehouse.read("student_model", "tiny").filter("is_current").row(0, named=True)
-    assert current["model_id"] == students["model_id"][0] and current["n_people_queries"] is None
-    assert calibration_note(warehouse, "tiny") == ""
-    assert measured(warehouse).equals(before)

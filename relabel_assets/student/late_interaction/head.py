@@ -1,14 +1,14 @@
 """The head: one weight for each feature of a pair, fitted to grades; a score is the weighted sum.
 
-What belongs here: fitting and applying the weights. What does not: the features (features.py) and
-the calibration (calibration.py). Imported only where a model is needed: it loads torch.
+What belongs here: fitting and applying the weights. What does not: the features (features.py), the loss
+(head_loss.py) and the calibration (calibration.py). Imported only where a model is needed: it loads torch.
 
 Shapes: N pairs, F features, K thresholds (one less than the number of grades).
 
     score = sum over features f: weight_f * clip((x_f - mean_f) / std_f, -4, 4)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from relabel_assets.progress import Progress, silent
+from relabel_assets.student.late_interaction.head_loss import head_loss
 
 # The candidates of the decay: from weights that are almost free to weights that almost equal the prior.
 # The best one differs between corpora (docs/experiments.md, variants of the head).
@@ -29,13 +30,8 @@ _FOLDS = 4  # not measured: each head is fitted to three quarters of the queries
 _MIN_QUERIES_TO_CHOOSE = 2 * _FOLDS
 # In standard deviations, not measured: a feature far outside its range in training must not decide alone.
 _MAX_DEVIATION = 4.0
-# An iteration over them takes about a second; more pairs make the weights no better.
-_MAX_ORDERED_PAIRS = 200_000
 _MIN_STD = 1e-6  # of a feature that is the same for all pairs
 _ITERATIONS = 200  # L-BFGS on a convex loss of some 30 parameters converges in fewer
-
-# Of weights (F,) and thresholds (K,), a scalar.
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Head(pydantic.BaseModel):
@@ -246,7 +242,7 @@ def _held_out_loss(
         features[fitted], grades[fitted], others, prior, decay, seed, on_loss
     )
     held_out = [query for query, is_out in zip(queries, is_held_out, strict=True) if is_out]
-    loss = _loss(features[is_held_out], grades[is_held_out], held_out, seed, len(thresholds))
+    loss = head_loss(features[is_held_out], grades[is_held_out], held_out, seed, len(thresholds))
     return float(loss(weight, thresholds))
 
 
@@ -261,7 +257,7 @@ def _fit_weights(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fit weights, multiple * prior + offset, (F,), and thresholds (K,) to standardized features."""
     n_thresholds = max(1, int(grades.max()))
-    loss = _loss(features, grades, queries, seed, n_thresholds)
+    loss = head_loss(features, grades, queries, seed, n_thresholds)
     direction = torch.tensor(prior)
     multiple = torch.zeros(1, dtype=torch.double, requires_grad=True)
     offset = torch.zeros(features.shape[1], dtype=torch.double, requires_grad=True)
@@ -286,51 +282,6 @@ def _fit_weights(
     return (multiple * direction + offset).detach(), thresholds.detach()
 
 
-def _loss(
-    features: NDArray, grades: NDArray, queries: Sequence[str], seed: int, n_thresholds: int
-) -> Loss:
-    """The function of weights and thresholds that computes cumulative logit loss plus pairwise loss."""
-    x, y = torch.tensor(features), torch.tensor(grades)
-    is_at_least = (y[:, None] >= torch.arange(1, n_thresholds + 1)).double()  # (N, K)
-    better, worse = _ordered_pairs(grades, queries, seed)
-    gap = (y[better] - y[worse]).double()
-
-    def loss(weight: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
-        scores = x @ weight  # (N,)
-        logits = scores[:, None] - thresholds  # (N, K)
-        total = torch.nn.functional.binary_cross_entropy_with_logits(logits, is_at_least)
-        if len(better):
-            weighted = torch.nn.functional.softplus(scores[worse] - scores[better]) * gap
-            total = total + weighted.sum() / gap.sum()
-        return total
-
-    return loss
-
-
 def _standardized(features: NDArray, mean: NDArray, std: NDArray) -> NDArray:
     """The z-scores of `features`, (N, F), clipped to four standard deviations."""
     return np.clip((features - mean) / std, -_MAX_DEVIATION, _MAX_DEVIATION)
-
-
-def _ordered_pairs(
-    grades: NDArray, queries: Sequence[str], seed: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rows of each better and worse document of one query, (ordered pairs,) each.
-
-    Where there are more than 200,000, a random sample of these.
-    """
-    rows_of_query: dict[str, list[int]] = {}
-    for row, query in enumerate(queries):
-        rows_of_query.setdefault(query, []).append(row)
-    better, worse = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for query_rows in rows_of_query.values():
-        rows = np.array(query_rows)
-        first, second = np.nonzero(grades[rows][:, None] > grades[rows][None, :])
-        better.append(rows[first])
-        worse.append(rows[second])
-    left, right = np.concatenate(better), np.concatenate(worse)
-    if len(left) > _MAX_ORDERED_PAIRS:
-        draw = np.random.default_rng(seed)
-        sample = draw.choice(len(left), size=_MAX_ORDERED_PAIRS, replace=False)
-        left, right = left[sample], right[sample]
-    return torch.tensor(left), torch.tensor(right)

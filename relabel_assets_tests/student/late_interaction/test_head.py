@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from relabel_assets.student.late_interaction import head as module
+from relabel_assets.student.late_interaction import head_loss
 from relabel_assets.student.late_interaction.head import (
     DECAYS,
     Head,
@@ -170,7 +171,7 @@ def test_the_held_out_loss_uses_weights_fitted_to_the_other_queries() -> None:
 
 def test_only_pairs_of_one_query_that_differ_in_grade_are_ordered() -> None:
     grades = np.array([0, 2, 2, 1, 3])
-    better, worse = module._ordered_pairs(grades, ["a", "a", "a", "b", "b"], seed=1)
+    better, worse = head_loss.ordered_pairs(grades, ["a", "a", "a", "b", "b"], seed=1)
     assert list(zip(better.tolist(), worse.tolist(), strict=True)) == [(1, 0), (2, 0), (4, 3)]
 
 
@@ -178,13 +179,13 @@ def test_ordered_pairs_above_the_maximum_are_sampled_by_the_seed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     grades, queries = np.arange(10), ["q"] * 10
-    all_better, _ = module._ordered_pairs(grades, queries, seed=1)
+    all_better, _ = head_loss.ordered_pairs(grades, queries, seed=1)
     assert len(all_better) == 45
-    monkeypatch.setattr(module, "_MAX_ORDERED_PAIRS", 45)
-    better, _ = module._ordered_pairs(grades, queries, seed=1)
+    monkeypatch.setattr(head_loss, "_MAX_ORDERED_PAIRS", 45)
+    better, _ = head_loss.ordered_pairs(grades, queries, seed=1)
     assert better.tolist() == all_better.tolist(), "at the limit all count, and none is drawn"
-    monkeypatch.setattr(module, "_MAX_ORDERED_PAIRS", 44)
-    better, worse = module._ordered_pairs(grades, queries, seed=1)
+    monkeypatch.setattr(head_loss, "_MAX_ORDERED_PAIRS", 44)
+    better, worse = head_loss.ordered_pairs(grades, queries, seed=1)
     assert len(set(zip(better.tolist(), worse.tolist(), strict=True))) == 44
     assert (better > worse).all()
 
@@ -203,14 +204,15 @@ def test_the_ranking_loss_of_a_pair_is_weighted_by_its_grade_gap() -> None:
     import torch
 
     grades = np.array([0, 3])
-    loss = module._loss(np.array([[0.0], [1.0]]), grades, ["q", "q"], seed=1, n_thresholds=1)
+    one_query = {"seed": 1, "n_thresholds": 1}
+    loss = head_loss.head_loss(np.array([[0.0], [1.0]]), grades, ["q", "q"], **one_query)
     weight, threshold = torch.tensor([-1.0]).double(), torch.zeros(1).double()
     # Scores 0 and -1. P(grade >= 1) is .5 and sigmoid(-1); the pair's margin is -1 whatever its
     # gap.
     likelihood = -(np.log(0.5) + np.log(1 / (1 + np.exp(1)))) / 2
     assert loss(weight, threshold).item() == pytest.approx(likelihood + np.log1p(np.exp(1)))
     grades = np.array([0, 1, 3])
-    loss = module._loss(np.array([[0.0], [1.0], [1.0]]), grades, ["q"] * 3, seed=1, n_thresholds=1)
+    loss = head_loss.head_loss(np.array([[0.0], [1.0], [1.0]]), grades, ["q"] * 3, **one_query)
     # Margins of the pairs (1, 0), (3, 0), (3, 1) are -1, -1 and 0, their gaps are 1, 3 and 2.
     pairs = (1 * np.log1p(np.exp(1)) + 3 * np.log1p(np.exp(1)) + 2 * np.log(2)) / 6
     likelihood = -(np.log(0.5) + 2 * np.log(1 / (1 + np.exp(1)))) / 3
