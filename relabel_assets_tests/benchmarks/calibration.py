@@ -38,8 +38,6 @@ from relabel_assets.student.vectors.store import VectorStore
 
 SEED = 13
 METRICS = ("kappa", "kappa_quadratic", "mean_grade")
-FEW = (2, 5, 10)  # queries to calibrate on
-DRAWS = 10  # of these queries
 
 Fit = tuple[Calibration, Sequence[float]]  # with its cut points
 
@@ -104,8 +102,10 @@ def print_gain(
     title: str, pairs: pl.DataFrame, people: PeopleGrades, before: Fit, after: Mapping[str, Fit]
 ) -> None:
     """Both calibrations of the queries in `after`, and the difference with its interval."""
-    reference = pairs.drop_nulls("grade").select(
-        "query_id", "doc_id", "grade", assessor=pl.lit("people")
+    reference = (
+        pairs.drop_nulls("grade")
+        .filter(pl.col("query_id").is_in([*after]))
+        .select("query_id", "doc_id", "grade", assessor=pl.lit("people"))
     )
     labels = pl.concat(
         [
@@ -116,7 +116,8 @@ def print_gain(
     queries = pairs.select("query_id", intent=pl.lit("any")).unique()
     rows = measure(labels, reference, queries, seed=SEED).rows.filter(pl.col("slice") == "all")
     n_queries, n_pairs = rows["n_queries"].max(), rows["n_pairs"].max()
-    print(f"{title}: {n_queries} queries, {n_pairs:,} pairs")
+    by_people = reference["grade"].cast(pl.Float64).mean()
+    print(f"{title}: {n_queries} queries, {n_pairs:,} pairs; mean grade by people {by_people:.3f}")
     for metric in METRICS:
         values = {row["labeler"]: row for row in rows.filter(metric=metric).to_dicts()}
         old, new, gain = (values[name] for name in ("student", PEOPLE, PEOPLE_DIFFERENCE))
@@ -129,31 +130,6 @@ def print_gain(
 
 def _cell(row: Mapping[str, float]) -> str:
     return f"{row['value']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
-
-
-def print_few(
-    pairs: pl.DataFrame, people: PeopleGrades, fit: Callable[[PeopleGrades], Fit], title: str
-) -> None:
-    """The mean kappa with people on the other queries, when few calibrate. Nothing was chosen by it."""
-    names = people.graded_queries()
-    reference = pairs.drop_nulls("grade").select(
-        "query_id", "doc_id", "grade", assessor=pl.lit("people")
-    )
-    intents = pairs.select("query_id", intent=pl.lit("any")).unique()
-    for n in (n for n in FEW if 2 * n < len(names)):
-        kappas = []
-        for draw in range(DRAWS):
-            chosen = set(np.random.default_rng([SEED, draw]).permutation(names)[:n].tolist())
-            others = set(names) - chosen
-            try:
-                calibration, points = fit(people.without_grades(others))
-            except ValueError:  # no graded pair, or one grade alone
-                continue
-            labels = labels_by(pairs, people, dict.fromkeys(others, (calibration, points)), PEOPLE)
-            rows = measure(labels, reference, intents, n_resamples=2).rows
-            kappas.append([rows.filter(metric=m, slice="all")["value"][0] for m in METRICS[:2]])
-        kappa, quadratic = np.mean(kappas, axis=0)
-        print(f"  {title}, {n} queries: kappa {kappa:.3f}, quadratic {quadratic:.3f}", flush=True)
 
 
 def main() -> None:
@@ -195,11 +171,6 @@ def main() -> None:
     folds = cross_fitted(people, student.calibration, SEED)
     ten = {query: (fit.calibration, fit.cut_points) for query, fit in folds.items()}
     print_gain("held near the teacher's, ten folds", pairs, people, before, ten)
-    for title, fit in {
-        "held near the teacher's": by_map(student.calibration),
-        "people alone": without_prior,
-    }.items():
-        print_few(pairs, people, fit, title)
 
 
 if __name__ == "__main__":
