@@ -15,7 +15,7 @@ MODULES = sorted(
     for file in PACKAGE.rglob("*.py")
     if ">>>" in file.read_text(encoding="utf-8")
 )
-ROOMS_WITH_EXAMPLES = ("student", "teacher", "benchmark")
+ROOMS_WITH_EXAMPLES = ("student", "teacher", "benchmark", "review")
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -42,6 +42,11 @@ def people_grades(
 
     A pair that was skipped or taken back has none. Set aside, each with a problem: lines that cannot be
     used, queries and documents that the corpus does not have, and reviews of a text that has changed since.
+
+    >>> ids = {"query_ids": pl.Series(["q1"]), "doc_ids": pl.Series(["d1"])}
+    >>> texts = lambda column, ids: pl.DataFrame({column: [], "text": []})
+    >>> people_grades(Path("no/reviews"), max_grade=3, texts=texts, **ids).frame.columns[:4]
+    ['query_id', 'doc_id', 'assessor', 'grade']
     """
     reviews = read_reviews(folder, max_grade=max_grade)
     graded = ReadRows(reviews.frame.filter(pl.col("grade").is_not_null()), reviews.problems)

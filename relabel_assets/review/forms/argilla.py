@@ -20,7 +20,13 @@ _METADATA = ("query_id", "doc_id", "content_hash")
 
 
 def write(questions: Iterable[Question], rubric: Rubric) -> dict[str, bytes]:
-    """The records and the settings of the dataset, by the suffix of their files."""
+    """The records and the settings of the dataset, by the suffix of their files.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> question = Question("pair-1", "q1", "d1", "leave", "Leave", "Ask HR.", "", "0" * 64)
+    >>> json.loads(write([question], default_rubric())[".json"])[0]["id"]
+    'pair-1'
+    """
     records = [
         {
             "id": question.pair_id,
@@ -36,7 +42,12 @@ def write(questions: Iterable[Question], rubric: Rubric) -> dict[str, bytes]:
 
 
 def settings(rubric: Rubric) -> dict[str, Any]:
-    """The settings of the dataset: four texts, a choice of grades, and a note."""
+    """The settings of the dataset: four texts, a choice of grades, and a note.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> [question["name"] for question in settings(default_rubric())["questions"]]
+    ['grade', 'note']
+    """
     names = choices(rubric)
     options = [
         {"value": str(grade), "text": name, "description": rubric.grades[grade].meaning}
@@ -86,7 +97,16 @@ def settings(rubric: Rubric) -> dict[str, Any]:
 
 
 def read(file: BinaryIO, rubric: Rubric) -> Iterator[tuple[int, Answer | SetAside]]:
-    """Each response to each record with the record's line, or the reason why it cannot be used."""
+    """Each response to each record with the record's line, or the reason why it cannot be used.
+
+    >>> import io
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> responses = {"grade": [{"value": "2", "user_id": "u1"}]}
+    >>> record = {"id": "pair-1", "metadata": {}, "responses": responses}
+    >>> [(_, answer)] = read(io.BytesIO(json.dumps([record]).encode()), default_rubric())
+    >>> answer.grade, answer.assessor
+    (2, 'u1')
+    """
     for line, record in json_array(file):
         try:
             yield from ((line, answer) for answer in _answers(line, record, rubric))

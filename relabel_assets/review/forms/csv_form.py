@@ -21,7 +21,13 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 def write(questions: Iterable[Question], rubric: Rubric) -> dict[str, bytes]:
-    """The content of the form by the suffix of its file."""
+    """The content of the form by the suffix of its file.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> question = Question("pair-1", "q1", "d1", "leave", "Leave", "Ask HR.", "", "0" * 64)
+    >>> write([question], default_rubric())[".csv"].decode("utf-8-sig").splitlines()[1][:25]
+    'pair-1,q1,d1,leave,Leave,'
+    """
     allowed = "; ".join(choices(rubric).values())
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -37,6 +43,11 @@ def read(file: BinaryIO, rubric: Rubric) -> Iterator[tuple[int, Answer | SetAsid
     """Each answer with its line, or the reason why it cannot be used.
 
     Needed are `grade`, and `pair_id` or both ids. Raises SetAside for other columns.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> [(_, answer)] = read(io.BytesIO(b"pair_id,grade\\npair-1,2\\n"), default_rubric())
+    >>> answer.grade, answer.line
+    (2, 2)
     """
     for line, row in csv_rows(file, _check_columns):
         if isinstance(row, SetAside):
@@ -72,7 +83,11 @@ def neutral(cell: str) -> str:
 
 
 def original(cell: str) -> str:
-    """The cell that `neutral` made text."""
+    """The cell that `neutral` made text.
+
+    >>> original("'=1+1"), original("it's")
+    ('=1+1', "it's")
+    """
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS) else cell
 
 

@@ -54,7 +54,16 @@ class Answer:
 
 
 def questions(pairs: PairsToReview) -> Iterator[Question]:
-    """The questions about `pairs`, query by query, in an order that tells nothing of ranks."""
+    """The questions about `pairs`, query by query, in an order that tells nothing of ranks.
+
+    >>> from pathlib import Path
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> document = {"title": "Leave", "body": "Ask HR.", "author": "Ana"}
+    >>> texts = [("q1", "d1")], {"q1": "leave"}, {"d1": document}
+    >>> pairs = PairsToReview("demo", Path("reviews"), default_rubric(), *texts)
+    >>> [(question.query, question.metadata) for question in questions(pairs)]
+    [('leave', 'author: Ana')]
+    """
     for query_id, doc_id in in_order_of("", pairs.pairs):
         document = pairs.documents[doc_id]
         lines = (f"{name}: {document[name]}" for name in DOCUMENT_METADATA if document.get(name))
@@ -80,7 +89,12 @@ def pair_id(query_id: str, doc_id: str) -> str:
 
 
 def choices(rubric: Rubric) -> dict[int, str]:
-    """The name of each grade as a choice, such as `2 Relevant`."""
+    """The name of each grade as a choice.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> choices(default_rubric())[2]
+    '2 relevant'
+    """
     return {grade.grade: f"{grade.grade} {grade.name}" for grade in rubric.grades}
 
 
@@ -104,7 +118,11 @@ def grade_in(value: Any, rubric: Rubric) -> int | None:
 
 
 def time_in(row: Mapping[str, Any], *names: str) -> datetime | None:
-    """The first time under one of `names`, in UTC; None without one. Raises SetAside for another text."""
+    """The first time under one of `names`, in UTC; None without one. Raises SetAside for another text.
+
+    >>> time_in({"updated_at": None, "created_at": "2026-05-04T12:00:00+02:00"}, "updated_at", "created_at")
+    datetime.datetime(2026, 5, 4, 10, 0, tzinfo=datetime.timezone.utc)
+    """
     text = next((row[name] for name in names if row.get(name)), None)
     if text is None:
         return None

@@ -58,6 +58,15 @@ def import_answers(
     `pairs`: all that may be graded. `assessor` None: each answer names its own. Raises CorpusError that lists
     every answer that cannot be used with its line, and then nothing is written. An answer that was
     imported before is not written again, also if the assessor changed the grade since.
+
+    >>> import tempfile
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "pairs.csv"
+    >>> _ = path.write_text("query_id,doc_id,grade\\nq1,d1,2\\n")
+    >>> corpus = {"reviews": Path(folder.name) / "reviews", "pairs": [("q1", "d1")]}
+    >>> import_answers(path, "csv", **corpus, rubric=default_rubric(), assessor="ana").n_written
+    {'ana': 1}
     """
     answers = _answers(path, format_name, rubric)
     known = {pair_id(*pair): pair for pair in pairs}

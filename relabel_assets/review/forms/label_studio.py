@@ -19,14 +19,25 @@ from relabel_assets.review.forms.json_array import json_array
 
 
 def write(questions: Iterable[Question], rubric: Rubric) -> dict[str, bytes]:
-    """The tasks and the labeling configuration, by the suffix of their files."""
+    """The tasks and the labeling configuration, by the suffix of their files.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> question = Question("pair-1", "q1", "d1", "leave", "Leave", "Ask HR.", "", "0" * 64)
+    >>> json.loads(write([question], default_rubric())[".json"])[0]["data"]["pair_id"]
+    'pair-1'
+    """
     tasks = [{"data": asdict(question)} for question in questions]
     content = json.dumps(tasks, ensure_ascii=False, indent=1).encode()
     return {".json": content, ".config.xml": configuration(rubric).encode()}
 
 
 def configuration(rubric: Rubric) -> str:
-    """The labeling configuration: the query above the document, and a choice for each grade."""
+    """The labeling configuration: the query above the document, and a choice for each grade.
+
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> configuration(default_rubric()).count("<Choice ")
+    4
+    """
     names = choices(rubric)
     lines = [
         f'    <Choice value={quoteattr(names[grade.grade])} alias="{grade.grade}"'
@@ -51,7 +62,16 @@ def configuration(rubric: Rubric) -> str:
 
 
 def read(file: BinaryIO, rubric: Rubric) -> Iterator[tuple[int, Answer | SetAside]]:
-    """Each annotation of each task with the task's line, or the reason why it cannot be used."""
+    """Each annotation of each task with the task's line, or the reason why it cannot be used.
+
+    >>> import io
+    >>> from relabel_assets.prompts.rubric import default_rubric
+    >>> chosen = {"from_name": "grade", "value": {"choices": ["2"]}}
+    >>> task = {"data": {"pair_id": "pair-1"}, "annotations": [{"result": [chosen]}]}
+    >>> [(_, answer)] = read(io.BytesIO(json.dumps([task]).encode()), default_rubric())
+    >>> answer.grade
+    2
+    """
     for line, task in json_array(file):
         try:
             yield from ((line, answer) for answer in _answers(line, task, rubric))
