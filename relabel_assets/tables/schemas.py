@@ -204,8 +204,9 @@ class StudentModel(dy.Schema):
     best_epoch = dy.Int32(min=0, description="The epoch that was kept; 0 is the untrained base.")
     calibrated_to = dy.Enum(
         CALIBRATED_TO,
-        nullable=True,  # an earlier version had none
-        description="Whose grades its grades are calibrated to. people: cut_points are theirs.",
+        nullable=True,
+        description="Whose grades its grades are calibrated to. people: cut_points are theirs. NULL in a row "
+        "of an earlier version: the teacher's.",
     )
     n_people_queries = dy.Int64(
         nullable=True,
