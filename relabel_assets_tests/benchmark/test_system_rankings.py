@@ -311,7 +311,7 @@ def test_the_words_name_kin_and_how_well_the_orders_agree() -> None:
     )
     assert sum("without related systems: Kendall's tau" in line for line in lines) == 2
     columns, cells = ranking_table(rankings, "nDCG@10", "student")
-    assert columns[:5] == ["system", "value [95 %]", "rank", "like", "rank *"]
+    assert columns[:5] == ["system", "value [95 %]", "rank", "like", "rank*"]
     assert [(line[0], line[4]) for line in cells[:2]] == [("kin *", ""), ("s0", "1")]
 
 

@@ -78,8 +78,8 @@ def ranking_table(
         for name in others
     }
     has_kin, has_filled = own["is_related"].any(), own["n_filled"].sum() > 0
-    columns = ["system", "value [95 %]", "rank", "like", *(["rank *"] if has_kin else []), *others]
-    columns += ["unjudged", *(["filled"] if has_filled else [])]
+    columns = ["system", "value [95 %]", "rank", "like", *(["rank*"] if has_kin else []), *others]
+    columns += ["holes", *(["filled"] if has_filled else [])]
     cells = []
     for row in own.iter_rows(named=True):
         ranks = f"{row['rank_from']}-{row['rank_to']}"
@@ -124,7 +124,7 @@ def sentences(rankings: Rankings, measure: str, labeler: str) -> Iterator[str]:
     n_unjudged, n_filled = int(rows["n_unjudged"].sum()), int(rows["n_filled"].sum())
     if n_unjudged:
         yield (
-            f"Unjudged: {counted(n_unjudged, 'document')} without a grade, counted as 0, among those that "
+            f"Holes: {counted(n_unjudged, 'document')} without a grade, counted as 0, among those that "
             f"{measure} looks at in all runs. --fill has the student grade those of the corpus."
         )
     if n_filled:
@@ -135,7 +135,7 @@ def _kin_sentences(rows: pl.DataFrame) -> Iterator[str]:
     for row in rows.filter("is_related").iter_rows(named=True):
         yield f"* {row['system']} is related to the labeler ({row['related_because']})."
     if rows["is_related"].any():
-        yield "rank * is the rank without the systems that are related to the labeler."
+        yield "rank* is the rank without the systems that are related to the labeler."
 
 
 def _agreement_sentences(rankings: Rankings, measure: str) -> Iterator[str]:
