@@ -23,7 +23,6 @@ from relabel_assets.graph.checks import CHECKS
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.partitions import corpus_folder, corpus_folders
 from relabel_assets.graph.project import Project
-from relabel_assets.graph.sample_checks import SAMPLE_CHECKS
 from relabel_assets.home import Automation, Backfill, settings_from_environment
 from relabel_assets.warehouse.warehouse import Warehouse
 
@@ -72,7 +71,7 @@ def build_definitions(
             corpus_folder,
             *(asset.with_attributes(backfill_policy=policy) for asset in ASSETS),
         ],
-        asset_checks=[*CHECKS, *GATE_CHECKS, *SAMPLE_CHECKS],
+        asset_checks=[*CHECKS, *GATE_CHECKS],
         sensors=[corpus_folders, *sensors(automation)],
         schedules=schedules(automation),
         jobs=JOBS,

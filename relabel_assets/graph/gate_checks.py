@@ -1,4 +1,4 @@
-"""Asset checks on what student and final labels are worth: training, gate, who graded.
+"""Asset checks on what student and labels are worth: training, gate, who graded, whom people speak for.
 
 What belongs here: the checks that tell a reader whether to trust a student and its labels. What does
 not: checks of rows (checks.py), the gate's rule and the limits of a training (benchmark/).
@@ -227,6 +227,39 @@ def _by_labeler(labels: pl.DataFrame) -> str:
     return ", ".join(f"{100 * n / max(1, labels.height):.1f} % {who}" for who, n in counts)
 
 
+@dg.multi_asset_check(
+    specs=check_specs(
+        "review_samples",
+        sample_covers_the_pool="Every candidate of the sampled splits had a chance to be drawn for people. "
+        "If pairs came or went since the last draw, draw again: what was drawn stays.",
+    )
+)
+def sample_covers_the_pool(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
+    find = partial(pool_changes, warehouse)
+    yield from check_results(
+        context, "review_samples", "sample_covers_the_pool", find, severity=WARN
+    )
+
+
+def pool_changes(warehouse: Warehouse, corpus: str) -> list[str]:
+    """A line where the pool has another number of pairs than at the last draw; none before a draw."""
+    samples = warehouse.read("review_samples", corpus)
+    if samples.is_empty():
+        return []
+    n_then = samples.select("stratum", "n_stratum").unique()["n_stratum"].sum()
+    queries = warehouse.read("synthetic_queries", corpus, columns=["query_id", "split"])
+    splits = queries.join(samples, on="query_id", how="semi")["split"].unique()
+    candidates = warehouse.read("bm25_candidates", corpus, columns=["query_id"])
+    pool = queries.filter(pl.col("split").is_in(splits.implode()))
+    n_now = candidates.join(pool, on="query_id", how="semi").height
+    if n_now == n_then:
+        return []
+    return [
+        f"the pool has {counted(n_now, 'pair')} and had {n_then:,} when the sample was drawn. "
+        f"Run: relabel review sample -c {corpus}"
+    ]
+
+
 GATE_CHECKS: list[dg.AssetChecksDefinition] = [
     student_learned_from_enough,
     student_is_as_good_as_teacher,
@@ -235,4 +268,5 @@ GATE_CHECKS: list[dg.AssetChecksDefinition] = [
     new_queries_are_graded_like_training,
     chosen_pairs_are_graded,
     every_candidate_has_a_label,
+    sample_covers_the_pool,
 ]

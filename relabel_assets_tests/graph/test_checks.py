@@ -13,7 +13,6 @@ from relabel_assets.graph import checks
 from relabel_assets.graph.check_results import evaluation
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.project import Project
-from relabel_assets.graph.sample_checks import SAMPLE_CHECKS
 from relabel_assets.intake.markdown import as_written
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.grading.recorded import NOT_IN_FILE
@@ -258,7 +257,7 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
 
 def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: Path) -> None:
     damaged = tmp_path / "warehouse.duckdb"
-    every_check = [*checks.CHECKS, *GATE_CHECKS, *SAMPLE_CHECKS]
+    every_check = [*checks.CHECKS, *GATE_CHECKS]
     damaged.write_bytes(b"no database" * 1_000)
     project = Project(home_path=str(tmp_path), data_path=str(tmp_path / "data"))
     definitions = dg.Definitions(
