@@ -65,7 +65,7 @@ def serve(
 
         relabel review serve -c support_desk --host 0.0.0.0     (colleagues open the address with its token)
     """
-    from relabel_assets.cli import output_review
+    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import ConfigError
     from relabel_assets.intake.one_input import SetAside
@@ -84,7 +84,7 @@ def serve(
     pairs = pairs_to_review(project.corpora().open(name), warehouse)
 
     def announce(address: Address) -> None:
-        output_review.print_address(pairs, address)
+        review_output.print_address(pairs, address)
         if is_opened:
             webbrowser.open(address.url)
 
@@ -98,7 +98,7 @@ def serve(
         )
     except KeyboardInterrupt:
         progress, log = progress_of_all(pairs)
-        output_review.print_progress(pairs, progress, log.problems)
+        review_output.print_progress(pairs, progress, log.problems)
         raise
 
 
@@ -118,7 +118,7 @@ def status(corpus: CorpusOption = None) -> None:
         relabel review status -c support_desk
     """
     from relabel_assets.benchmark.agreement import agreement
-    from relabel_assets.cli import output_review
+    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.review.page.desk import progress_of_all
@@ -133,11 +133,11 @@ def status(corpus: CorpusOption = None) -> None:
     if corpus is None:
         names = [name for name in names if last_draw(corpora.root / name / FOLDER)]
         if not names:
-            output_review.print_no_samples()
+            review_output.print_no_samples()
     each = EachCorpus()
     for _, pairs in each.of(names, lambda name: pairs_to_review(corpora.open(name), warehouse)):
         progress, log = progress_of_all(pairs)
-        output_review.print_progress(pairs, progress, log.problems)
+        review_output.print_progress(pairs, progress, log.problems)
         reviews = read_reviews(pairs.folder, max_grade=pairs.rubric.max_grade).frame
-        output_review.print_agreement(pairs.corpus, agreement(reviews.drop_nulls("grade")))
+        review_output.print_agreement(pairs.corpus, agreement(reviews.drop_nulls("grade")))
     each.exit_if_failed()

@@ -39,7 +39,7 @@ def export_forms(
 
         relabel review export -c support_desk --to label_studio -o tasks.json
     """
-    from relabel_assets.cli import output_review
+    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import ConfigError
     from relabel_assets.files import whole
@@ -66,7 +66,7 @@ def export_forms(
             raise ConfigError(
                 f"--out {file} cannot be written: {error.strerror}. Choose another --out."
             ) from error
-    output_review.print_export(name, to.value, list(files), len(pairs.pairs))
+    review_output.print_export(name, to.value, list(files), len(pairs.pairs))
 
 
 def import_forms(
@@ -94,7 +94,7 @@ def import_forms(
 
         relabel review import export.json --from label_studio -c support_desk
     """
-    from relabel_assets.cli import output_review
+    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.review.forms.import_answers import import_answers
     from relabel_assets.review.store import FOLDER
@@ -112,4 +112,4 @@ def import_forms(
         rubric=folder.rubric,
         assessor=assessor,
     )
-    output_review.print_import(name, imported)
+    review_output.print_import(name, imported)

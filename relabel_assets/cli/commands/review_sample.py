@@ -49,7 +49,7 @@ def sample(
 
         relabel review sample -c support_desk -n 240 --by query
     """
-    from relabel_assets.cli import output_review
+    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import ConfigError
     from relabel_assets.review.draws.draw import draw_sample
@@ -69,4 +69,4 @@ def sample(
     (name,) = chosen_corpora([corpus], project.data_path, project.corpora().names())
     reviews = project.corpora().open(name).path / FOLDER
     pool = review_pool(warehouse, name, read_frame(reviews), split or ())
-    output_review.print_draw(name, draw_sample(reviews, pool, n=n, more=more, by=by))
+    review_output.print_draw(name, draw_sample(reviews, pool, n=n, more=more, by=by))
