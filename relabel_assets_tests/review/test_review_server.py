@@ -64,7 +64,8 @@ def port(tmp_path: Path) -> Iterator[int]:
 
 def test_every_response_forbids_what_the_page_does_not_need(port: int) -> None:
     for path in ("/", "/review.js", "/review.css", "/icon.svg", PAIR, "/nothing"):
-        _, _, headers = call(port, path)
+        _, _, headers = call(port, path, Cookie="review=of-another-server")
+        assert headers["Set-Cookie"] is None
         policy = headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
         assert "unsafe" not in policy and "http" not in policy
