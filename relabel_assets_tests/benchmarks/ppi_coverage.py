@@ -16,6 +16,7 @@ pairs has no estimate by people alone. `--by query` draws whole queries instead.
 
 import argparse
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -229,6 +230,8 @@ def new_queries(truth: Truth, n: int, draws: int, seed: int) -> list[tuple]:
 
 
 def main(arguments: argparse.Namespace) -> None:
+    # What no sample can tell has no mean cover.
+    warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
     project, warehouse = runner.from_environment()
     for corpus in arguments.corpora or project.corpora().names():
         truth = truth_of(warehouse, corpus)
