@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from relabel_assets.graph.forecast import Changes, Forecast, Trial, computed_forecast, cost_note
+from relabel_assets.graph.forecast import Changes, Forecast, Trial, cost_note
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.labeling.final_labels import people_grades
@@ -18,13 +18,14 @@ def _forecast(trial: Trial) -> Forecast:
     people = people_grades(step.read("reference_labels"))
     teacher = LabelTeacher(step.project.teacher(), step.corpus)
     need = teacher.need(_texts(step), people, step.progress)
-    if not need.n_to_ask:
-        return computed_forecast(trial)
+    are_known = not {"synthetic_queries", "bm25_candidates"} & {*trial.unknown}
+    if not need.n_to_ask and are_known:
+        return Forecast(trial.compute())  # whatever the student is, it chooses nothing
     note = f"the teacher is asked about {counted(need.n_to_ask, 'pair')}"
     if need.estimate is not None:
         n_requests = counted(need.estimate.n_to_send, "request")
         note += f" with about {n_requests}{cost_note(need.estimate)}"
-    if {"synthetic_queries", "bm25_candidates"} & {*trial.unknown}:
+    if not are_known:
         return Forecast(None, f"with the candidates as they are, {note}", is_complete=False)
     n_before, n_after = step.current_rows().height, need.answered.labels.height + need.n_to_ask
     changes = Changes(n_after, min(n_before, n_after), n_before, is_upper_bound=True)
@@ -48,9 +49,13 @@ def asked_labels(step: Step) -> Rows:
     texts, store = _texts(step), step.project.vectors()
     teacher = LabelTeacher(step.project.teacher(), step.corpus)
     answered = teacher.answered(texts, step.progress)
-    model = step.read("student_model").filter("is_current").row(0, named=True)
+
+    def load() -> Labeler:
+        model = step.read("student_model").filter("is_current").row(0, named=True)
+        return Labeler.load(step.project.home.inside(model["path"]), store=store)
+
     chosen = pairs_to_ask(
-        lambda: Labeler.load(step.project.home.inside(model["path"]), store=store),
+        load,
         texts,
         teacher.wanted(texts),
         people=people_grades(step.read("reference_labels")),
