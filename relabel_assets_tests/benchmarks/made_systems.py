@@ -38,8 +38,6 @@ VECTORIZERS: dict[str, dict[str, Any]] = {
     "two words": {"ngram_range": (1, 2), "sublinear_tf": True},
     "characters": {"analyzer": "char_wb", "ngram_range": (3, 5), "sublinear_tf": True},
 }
-# The systems on the base of the student.
-ON_THE_BASE = ("cosine", "late interaction")
 
 
 def first_words(n: int, column: str) -> pl.Expr:
@@ -105,29 +103,37 @@ def fused(pairs: pl.DataFrame, *systems: pl.Series) -> pl.Series:
     return ranked.select(pl.sum_horizontal(1 / (FUSED_AT + rank) for rank in ranks)).to_series()
 
 
-def made_systems(
-    pairs: pl.DataFrame, documents: pl.DataFrame, store: VectorStore
+def systems_of_words(
+    pairs: pl.DataFrame, documents: pl.DataFrame
 ) -> Iterator[tuple[str, pl.Series]]:
-    """Systems by name, each with its score of every pair (query_id, doc_id, text, DOCUMENT_COLUMNS)."""
-    plain = dict(_plain(pairs, documents, store))
+    """Systems by name that know words alone, each with its score of every pair.
+
+    `pairs`: query_id, doc_id, text and the document's columns. The last ones are worse on purpose.
+    """
+    plain = {"bm25": by_bm25(pairs, documents)}
+    for name, settings in VECTORIZERS.items():
+        plain[name] = by_words(pairs, **settings)
+    for dimensions in (50, 200):
+        plain[f"lsa {dimensions}"] = by_words(pairs, dimensions, sublinear_tf=True)
+    for name in ("lsa 200", "characters"):
+        plain[f"bm25 and {name}"] = fused(pairs, plain["bm25"], plain[name])
     yield from plain.items()
     draw = np.random.default_rng(SEED)
-    for name in ("bm25", "cosine", "late interaction"):
-        spread = plain[name].std(ddof=0) or 1.0
+    for name in ("bm25", "tf-idf", "characters", "lsa 200"):
+        scores = plain[name].to_numpy()
         for share in NOISE:
-            noise = pl.Series(draw.normal(0, share * spread, pairs.height))
-            yield f"{name}, noise {share:g}", plain[name] + noise
+            noise = draw.normal(0, share * scores.std(ddof=1), pairs.height)
+            yield f"{name}, noise {share:g}", pl.Series(scores + noise)
     yield "random", pl.Series(draw.random(pairs.height))
 
 
-def _plain(
+def systems_on_the_base(
     pairs: pl.DataFrame, documents: pl.DataFrame, store: VectorStore
 ) -> Iterator[tuple[str, pl.Series]]:
-    """The systems without noise."""
+    """Systems on the untrained base, and variants of BM25: relatives of a student, and their rivals."""
     beginnings = documents.with_columns(body=first_words(20, "body"))
     short_queries = pairs.with_columns(text=first_words(3, "text"))
     bm25 = by_bm25(pairs, documents)
-    yield "bm25", bm25
     yield "bm25 of three words", by_bm25(short_queries, documents)
     yield "bm25 of beginnings", by_bm25(pairs, beginnings)
     yield "bm25 expanded", by_bm25(pairs, documents, expanded(documents))
@@ -160,9 +166,5 @@ def _plain(
     )
     late = pl.Series(late_interaction_scores(scorer, encoded_documents.items(), pairs))
     yield "late interaction", late
-    for name, settings in VECTORIZERS.items():
-        yield name, by_words(pairs, **settings)
-    for dimensions in (50, 200):
-        yield f"lsa {dimensions}", by_words(pairs, dimensions, sublinear_tf=True)
     yield "bm25 and cosine", fused(pairs, bm25, cosine)
     yield "bm25 and late interaction", fused(pairs, bm25, late)

@@ -1,10 +1,11 @@
 """Agreement of labelers with the reference labels on the ranking of retrieval systems.
 
-    python -m relabel_assets_tests.benchmarks.system_ranking CORPUS [--runs FOLDER] [--measure NAME]...
+    python -m relabel_assets_tests.benchmarks.system_ranking CORPUS [--runs FOLDER | --words-only]
 
 Needs a corpus with reference labels (`relabel run`); reads RELABEL_HOME and RELABEL_DATA. FOLDER has run
 files as `relabel evaluate` reads them. Without it the systems are some thirty that are made here
 (made_systems.py), of which those on the base are relatives of the student: runs of other systems say more.
+--words-only leaves these and the base out.
 
 Each system orders the judged documents of each benchmark query (those it did not find come last), and has
 a mean value by each labeler's grades: student, cascades, teacher, the untrained base, the reference. For
@@ -36,7 +37,7 @@ from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.corpus.runs.system_files import systems_in
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler, cascade_labels
-from relabel_assets_tests.benchmarks.made_systems import made_systems
+from relabel_assets_tests.benchmarks.made_systems import systems_of_words, systems_on_the_base
 
 RESAMPLES, SEED = 2000, 13
 MEASURES = ("nDCG@10", "nDCG", "P(rel=2)@10", "AP(rel=2)", "RR(rel=2)")
@@ -44,7 +45,7 @@ PAIR = ["query_id", "doc_id"]
 Labels = dict[str, pl.DataFrame]  # by labeler: query_id, doc_id, grade, expected_grade
 
 
-def labels_of(corpus: str) -> tuple[Labels, pl.DataFrame, pl.DataFrame, object]:
+def labels_of(corpus: str, has_base: bool) -> tuple[Labels, pl.DataFrame, pl.DataFrame, object]:
     """The labels of the judged benchmark pairs by each labeler, these pairs with texts, all documents."""
     project, warehouse = runner.from_environment()
     names = ("synthetic_queries", "seed_docs", "teacher_labels", "student_labels")
@@ -68,13 +69,14 @@ def labels_of(corpus: str) -> tuple[Labels, pl.DataFrame, pl.DataFrame, object]:
     for frame in labels.values():
         keys = keys.join(frame, on=PAIR, how="semi")
     pairs = with_texts(keys.sort(PAIR), queries, documents)
-    base = Labeler.untrained(
-        training_pairs(teacher, queries, documents),
-        config=folder.config.student,
-        rubric=folder.rubric,
-        store=store,
-    )
-    labels["base"] = base.grade(pairs)
+    if has_base:
+        base = Labeler.untrained(
+            training_pairs(teacher, queries, documents),
+            config=folder.config.student,
+            rubric=folder.rubric,
+            store=store,
+        )
+        labels["base"] = base.grade(pairs)
     columns = [*PAIR, "grade", "expected_grade"]
     return (
         {
@@ -149,6 +151,7 @@ def print_kin(runs: pl.DataFrame, labels: Labels) -> None:
             pl.lit(f"PLANTED {name}").alias("system"), *PAIR, score="expected_grade"
         )
         for name in ("student", "base")
+        if name in labels
     ]
     runs = ordered(pl.concat([runs.select("system", *PAIR, "score"), *planted]))
     systems = runs["system"].unique().sort().to_list()
@@ -166,13 +169,17 @@ def main() -> None:
     )
     parser.add_argument("corpus")
     parser.add_argument("--runs", type=Path, metavar="FOLDER")
+    parser.add_argument("--words-only", action="store_true", help="no base: it takes minutes")
     parser.add_argument("--measure", action="append", metavar="NAME")
     arguments = parser.parse_args()
-    labels, pairs, documents, store = labels_of(arguments.corpus)
+    labels, pairs, documents, store = labels_of(arguments.corpus, not arguments.words_only)
     if arguments.runs:
         runs = from_files(arguments.runs, pairs)
     else:
-        runs = runs_of(dict(made_systems(pairs, documents, store)), pairs)
+        scores = dict(systems_of_words(pairs, documents))
+        if not arguments.words_only:
+            scores |= systems_on_the_base(pairs, documents, store)
+        runs = runs_of(scores, pairs)
     ranked, systems = ordered(runs), runs["system"].unique().sort().to_list()
     print(f"{arguments.corpus}: {pairs.height:,} judged pairs")
     for measure in arguments.measure or MEASURES:
