@@ -11,7 +11,6 @@ from pathlib import Path
 
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import ConfigError, StudentError
 from relabel_assets.home import Home
@@ -20,6 +19,7 @@ from relabel_assets.labeling.asked_teacher import asked_teacher
 from relabel_assets.labeling.bucket_questions import AskingPlan
 from relabel_assets.labeling.cascade_engine import asking
 from relabel_assets.labeling.chunk import GradeChunks, Texts, in_process
+from relabel_assets.labeling.final_labels import people_grades
 from relabel_assets.labeling.label_file import label_file
 from relabel_assets.labeling.people import PeoplesGrades
 from relabel_assets.labeling.ray_engine import on_ray
@@ -124,8 +124,7 @@ def label_with_current_student(
 def _of_people(warehouse: Warehouse, corpus: str, cascade: Asking) -> pl.DataFrame:
     """The grade that people gave each pair: query_id, doc_id and grade. None, if they are left out."""
     reference = warehouse.read("reference_labels", corpus)
-    is_used = (pl.col("kind") == "human") & cascade.is_with_people
-    return median_grades(reference.filter(is_used))
+    return people_grades(reference if cascade.is_with_people else reference.clear())
 
 
 def _require_grades(n_grades: int, folder: CorpusFolder) -> None:
