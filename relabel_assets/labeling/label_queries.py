@@ -67,7 +67,7 @@ def shares(pairs: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
 
     >>> pairs = pl.DataFrame({"query_id": ["q1"] * 12 + ["q2"] * 5})
     >>> shares(pairs, share=0.25, seed=13).rows()
-    [('q1', 3), ('q2', 1)]
+    [('q1', 3), ('q2', 2)]
     """
     counts = pairs.group_by("query_id", maintain_order=True).len("n_pairs")
     wanted = [
