@@ -1,4 +1,4 @@
-"""The sections `labels` and `costs` of a corpus.yaml: who grades the queries that only get labels, and prices.
+"""The sections `labels` and `costs` of a corpus.yaml: who grades label queries, and prices.
 
 What belongs here: these settings, their defaults and bounds. What does not: how they are used
 (labeling/), and the other sections (config.py, teacher_config.py, student_config.py).
