@@ -23,5 +23,6 @@ def labels(*queries: str, grade: int = 2) -> pl.DataFrame:
             "expected_grade": [float(grade)] * len(queries),
             "grade_probs": [[0.0, 0.0, 1.0, 0.0]] * len(queries),
             "model_id": ["m"] * len(queries),
+            "latency_s": [0.01] * len(queries),
         }
     )
