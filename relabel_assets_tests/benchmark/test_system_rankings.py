@@ -315,6 +315,20 @@ def test_the_words_name_kin_and_how_well_the_orders_agree() -> None:
     assert [(line[0], line[4]) for line in cells[:2]] == [("kin *", ""), ("s0", "1")]
 
 
+def test_a_system_that_may_be_favoured_is_named_and_not_marked() -> None:
+    """Three systems: too few to detect kinship, but the student's own run leads by the student alone."""
+    runs, labels = planted_rankings()
+    few = runs.filter(pl.col("system").is_in(["kin", "s0", "s6"]))
+    rankings = rank_systems(few, labels, n_resamples=300)
+    named = [
+        line for line in sentences(rankings, "nDCG@10", "student") if "may be favoured" in line
+    ]
+    assert any(
+        line.startswith("kin may be favoured by the student: its lead is 0.") for line in named
+    )
+    assert not rankings.rows["is_related"].any()
+
+
 def test_declared_kin_is_named_and_says_why() -> None:
     runs, labels = planted_rankings()
     kin = {"student": {"s3": "declared: the same base model, x"}}

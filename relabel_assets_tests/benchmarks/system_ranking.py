@@ -153,7 +153,12 @@ def print_kin(runs: pl.DataFrame, labels: Labels) -> None:
         for name in ("student", "base")
         if name in labels
     ]
-    runs = ordered(pl.concat([runs.select("system", *PAIR, "score"), *planted]))
+    noise = pl.Series(np.random.default_rng(SEED).normal(size=planted[0].height))
+    worse = planted[0].with_columns(
+        system=pl.lit("PLANTED student, noise 1"),
+        score=pl.col("score") + noise * pl.col("score").std(),
+    )
+    runs = ordered(pl.concat([runs.select("system", *PAIR, "score"), *planted, worse]))
     systems = runs["system"].unique().sort().to_list()
     values = values_of(runs, labels, "nDCG@10", systems, is_expected=True)
     leads = excess_leads(values["student"], values["reference"], np.zeros(len(systems), dtype=bool))

@@ -120,6 +120,7 @@ def sentences(rankings: Rankings, measure: str, labeler: str) -> Iterator[str]:
             "once, 5 %). `like` has the ranks that a system cannot be told apart from."
         )
     yield from _kin_sentences(rows)
+    yield from _favour_sentences(rankings, measure)
     yield from _agreement_sentences(rankings, measure)
     n_unjudged, n_filled = int(rows["n_unjudged"].sum()), int(rows["n_filled"].sum())
     if n_unjudged:
@@ -136,6 +137,17 @@ def _kin_sentences(rows: pl.DataFrame) -> Iterator[str]:
         yield f"* {row['system']} is related to the labeler ({row['related_because']})."
     if rows["is_related"].any():
         yield "rank* is the rank without the systems that are related to the labeler."
+
+
+def _favour_sentences(rankings: Rankings, measure: str) -> Iterator[str]:
+    """Systems with an excess lead whose interval is above 0, though that may be their ordinary scatter."""
+    unrelated = rankings.rows.filter(~pl.col("is_related"), measure=measure)
+    for row in unrelated.filter(pl.col("excess_lead_low") > 0).iter_rows(named=True):
+        yield (
+            f"{row['system']} may be favoured by the {row['labeler']}: its lead is {row['excess_lead']:.3f} "
+            f"[{row['excess_lead_low']:.3f}, {row['excess_lead_high']:.3f}] above what its lead by the "
+            "reference predicts. If it is related, say so: --related."
+        )
 
 
 def _agreement_sentences(rankings: Rankings, measure: str) -> Iterator[str]:
