@@ -1,5 +1,6 @@
 """The desk: what is asked next, what an action does, and what an assessor is shown."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,23 @@ def test_progress_is_by_assessor_with_the_median_time_and_no_break(folder: Path)
     assert (progress.n_graded, progress.n_left, progress.seconds_per_review) == (4, 8, 5.0)
     assert log.problems == []
     assert desk_of(folder).show()["seconds_left"] == 40
+
+
+def test_of_two_files_the_later_review_counts_and_an_undo_takes_no_time(folder: Path) -> None:
+    folder.mkdir(parents=True)
+
+    def line(action: str, second: int, grade: int | None = None) -> str:
+        grading = {"action": action, "grade": grade, "query_id": "q1", "doc_id": "honest"}
+        time = {"assessor": "ana", "reviewed_at": f"2026-05-04T10:00:{second:02}+00:00"}
+        return json.dumps(grading | time) + "\n"
+
+    (folder / "import.jsonl").write_text(line("grade", 30, 3))
+    (folder / "ana.jsonl").write_text(line("grade", 0, 0) + line("undo", 1) + line("grade", 10, 1))
+    log = ReviewLog(folder, max_grade=3)
+    log.refresh()
+    review = log.of("ana", ("q1", "honest"))
+    assert review is not None and review.grade == 3
+    (folder / "import.jsonl").unlink()
+    alone = ReviewLog(folder, max_grade=3)
+    alone.refresh()
+    assert alone.seconds_per_review("ana") == 10.0
