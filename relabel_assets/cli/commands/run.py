@@ -1,6 +1,7 @@
 """Running the graph: `relabel run`, `relabel plan`, `relabel report`, `relabel ui`."""
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,10 @@ from relabel_assets.cli.options import (
     chosen_corpora,
 )
 from relabel_assets.cli.progress_display import show_progress
+
+if TYPE_CHECKING:
+    from relabel_assets.graph.project import Project
+    from relabel_assets.warehouse.warehouse import Warehouse
 
 
 def run(
@@ -87,16 +92,29 @@ def run(
 def plan(
     corpus: CorpusOption = None,
     select: SelectOption = None,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            "--preview",
+            metavar="N",
+            min=10,
+            help="Ask the teacher, as it is set now, about N pairs of each corpus whose grade a run would "
+            "ask again, and pay for them. Shows how many grades move. A run does not pay for them again.",
+        ),
+    ] = None,
     output_format: FormatOption = OutputFormat.TEXT,
 ) -> None:
     """Show the tables that `relabel run` would compute, with reasons and changed rows. Changes nothing.
 
     Requests with an answer in the ledger are not counted. Changes that depend on a new answer of the
-    teacher or on a new student are shown as unknown.
+    teacher or on a new student are shown as unknown. Nothing is sent or paid without --preview.
 
     - `relabel plan -c support_desk`: one corpus
 
     - `relabel plan -s +teacher_labels`: the tables that the teacher's grades are made from, and these
+
+    - `relabel plan -c support_desk --preview 50`: after a change of rubric, prompt or model, what it does
+    to 50 grades, before the rest is paid
 
     - `relabel plan --format json | jq '.tables[].table'`
     """
@@ -112,16 +130,36 @@ def plan(
     names = chosen_corpora(corpus, project.data_path, corpora.names())
     tables = runner.select_tables(select)
     each = EachCorpus()
-    for name, planned in each.of(
-        names, lambda name: planning.plan(project, warehouse, name, tables)
-    ):
+
+    def previewed_plan(name: str) -> tuple[dict[str, Any], list[planning.Planned]]:
+        """The plan after the preview: it counts what is still to be paid."""
+        found = {} if preview is None else _preview(project, warehouse, name, preview, is_json)
+        return found, planning.plan(project, warehouse, name, tables)
+
+    for name, (found, planned) in each.of(names, previewed_plan):
         if is_json:
-            output_json.print_json(name, output_json.of_plan(planned))
+            output_json.print_json(name, output_json.of_plan(planned) | found)
         else:
             output.print_plan(name, planned)
     if is_json:
         output_json.print_failures(each.failures)
     each.exit_if_failed()
+
+
+def _preview(
+    project: "Project", warehouse: "Warehouse", corpus: str, n: int, is_json: bool
+) -> dict[str, Any]:
+    """Ask about `n` pairs of `corpus`, print what moves unless `is_json`, and return it for JSON."""
+    from relabel_assets.cli.commands import preview_output
+    from relabel_assets.running.preview_grades import preview_grades
+
+    show_progress()
+    found = preview_grades(
+        project, warehouse, corpus, n, partial(preview_output.print_before, corpus)
+    )
+    if not is_json:
+        preview_output.print_preview(corpus, found)
+    return {"preview": preview_output.preview_facts(found)}
 
 
 def report(
