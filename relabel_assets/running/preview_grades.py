@@ -38,13 +38,13 @@ _SEED = 13
 class GradePreview:
     """What a preview found. `asked` has a row a sampled pair: old_grade, new_grade, status, its ids.
 
-    `sizes`: the number of pairs with each old grade that a run would ask again. `n_kept` pairs keep
-    their grade, as nothing about them changed.
+    `sizes`: the number of pairs with each old grade that a run would ask again. `kept` has those with
+    old_grade that keep it, as nothing about them changed.
     """
 
     asked: pl.DataFrame
     sizes: Mapping[int, int]
-    n_kept: int
+    kept: pl.DataFrame
     n_new: int  # candidates that have no grade yet
     max_grade: int  # of the rubric as it is now
     spent_usd: float
@@ -83,8 +83,11 @@ class GradePreview:
     @property
     def ndcg(self) -> float | None:
         """NDCG@10 of the old order by the new grades; None unless every pair was asked."""
-        is_whole = not self.n_kept and self.graded.height == self.n_pairs
-        return old_order_ndcg(self.graded) if is_whole else None
+        if self.graded.height < self.n_pairs:
+            return None
+        columns = [*_PAIR, "old_grade", "new_grade"]
+        kept = self.kept.with_columns(new_grade="old_grade")
+        return old_order_ndcg(pl.concat([self.graded.select(columns), kept.select(columns)]))
 
 
 def preview_grades(
@@ -123,7 +126,7 @@ def preview_grades(
     return GradePreview(
         asked,
         dict(again.group_by("old_grade").len().sort("old_grade").iter_rows()),
-        n_kept=stored.join(pairs, on=_PAIR, how="semi").height - again.height,
+        kept=_kept(stored, pairs, again),
         n_new=pairs.join(stored, on=_PAIR, how="anti").height,
         max_grade=folder.rubric.max_grade,
         spent_usd=live.spent_usd,
@@ -176,6 +179,11 @@ def asked_again(stored: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
     return asked.select(*_PAIR, "old_grade", is_replayed=is_replayed)
 
 
+def _kept(stored: pl.DataFrame, pairs: pl.DataFrame, again: pl.DataFrame) -> pl.DataFrame:
+    grades = stored.select(*_PAIR, old_grade="grade").join(pairs, on=_PAIR, how="semi")
+    return grades.join(again, on=_PAIR, how="anti")
+
+
 def draw_sample(pairs: pl.DataFrame, n: int) -> pl.DataFrame:
     """`n` of `pairs`, in proportion to how often each old_grade occurs, at least 5 of each if `n` allows.
 
@@ -207,7 +215,7 @@ def unanswered(preview: GradePreview) -> list[str]:
 
     >>> asked = pl.DataFrame({"new_grade": [None, 1], "status": ["over_budget", "ok"],
     ...                       "status_reason": ["the budget is spent", None]})
-    >>> unanswered(GradePreview(asked, {}, 0, 0, 3, 0.0))
+    >>> unanswered(GradePreview(asked, {}, asked.clear(), 0, 3, 0.0))
     ['1 pair over_budget: the budget is spent']
     """
     without = preview.asked.filter(pl.col("new_grade").is_null())

@@ -7,11 +7,12 @@ What belongs here: wording and layout. What does not: the sample and its answers
 import math
 from typing import Any
 
+import rich.table
 from rich.markup import escape
 
 from relabel_assets.benchmark.drift.flips import Measured
 from relabel_assets.benchmark.drift.orders import MIN_QUERIES
-from relabel_assets.cli.console import ERR, OUT
+from relabel_assets.cli.console import ERR, OUT, is_plain
 from relabel_assets.cli.output_tables import print_table
 from relabel_assets.plural import counted
 from relabel_assets.running.preview_grades import GradePreview, unanswered
@@ -62,8 +63,8 @@ def print_preview(corpus: str, preview: GradePreview | None) -> None:
         _line("no grade", text)
     for notice in preview.notices:
         _line("notice", notice)
-    if preview.n_kept:
-        _line("kept", f"{counted(preview.n_kept, 'grade')} would not be asked again")
+    if n_kept := len(preview.kept):
+        _line("kept", f"{counted(n_kept, 'grade')} would not be asked again")
     if preview.n_new:
         _line("new", f"{counted(preview.n_new, 'pair')} without a grade so far would be asked too")
     _line("", "A run does not pay for these answers again. What it would still pay is in the plan:")
@@ -89,7 +90,7 @@ def preview_facts(preview: GradePreview | None) -> dict[str, Any]:
         "order_comparisons": n_comparisons,
         "order_queries": n_queries,
         "without_grade": unanswered(preview),
-        "kept": preview.n_kept,
+        "kept": len(preview.kept),
         "new": preview.n_new,
     }
 
@@ -133,7 +134,8 @@ def _ndcg(preview: GradePreview) -> str:
     if orders is None:
         return (
             f"{why}. Nor can changed orders be told: the sample compares documents of "
-            f"{counted(n_queries, 'query')}, and needs {MIN_QUERIES}. A larger --preview tells more"
+            f"{counted(n_queries, 'query')}, and needs {MIN_QUERIES}. A larger --preview may tell; one of "
+            f"all {preview.n_pairs:,} pairs tells NDCG"
         )
     return (
         f"{why}. Of two documents of a query with different grades, {orders.value:.1%} "
@@ -161,8 +163,16 @@ def _ends(measured: Measured | None) -> dict[str, float] | None:
 
 
 def _head(corpus: str, text: str) -> None:
-    OUT.print(f"[bold]{corpus}[/]: preview: {escape(text)}", highlight=False, soft_wrap=True)
+    OUT.print(f"[bold]{corpus}[/]: preview: {escape(text)}", highlight=False, soft_wrap=is_plain())
 
 
 def _line(label: str, text: str) -> None:
-    OUT.print(f"  {label:<10}{escape(text)}", highlight=False, soft_wrap=True)
+    """Print a labelled text: in a terminal with its further lines below its first, else as one line."""
+    if is_plain():
+        OUT.print(f"  {label:<10}{escape(text)}", highlight=False, soft_wrap=True)
+        return
+    line = rich.table.Table.grid(padding=(0, 0))
+    line.add_column(width=12)
+    line.add_column(overflow="fold")
+    line.add_row(f"  {label}", escape(text))
+    OUT.print(line, highlight=False)
