@@ -14,6 +14,7 @@ SHARED_NAMES = {
     "folder.py": "a corpus on disk; a student on disk",
     "prompt.py": "a prompt file and its placeholders; the prompt of a decoder student",
     "report.py": "the benchmark's report; the ledger's report",
+    "rounds.py": "the rounds of a batch; the rounds in which a cascade asks",
     "store.py": "the store of documents' vectors; the store of people's reviews",
 }
 

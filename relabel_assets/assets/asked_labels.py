@@ -5,9 +5,9 @@ import polars as pl
 from relabel_assets.graph.forecast import Changes, Forecast, Trial, cost_note
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
-from relabel_assets.labeling.final_labels import people_grades
-from relabel_assets.labeling.label_queries import PairTexts, pairs_to_ask
-from relabel_assets.labeling.label_teacher import LabelTeacher
+from relabel_assets.labeling.final.label_queries import PairTexts, pairs_to_ask
+from relabel_assets.labeling.final.label_teacher import LabelTeacher
+from relabel_assets.labeling.final.precedence import people_grades
 from relabel_assets.plural import counted
 from relabel_assets.tables.vocabulary import FINISHED_STATUSES
 

@@ -8,9 +8,9 @@ from relabel_assets.benchmark.pool.people_gate import refuse_failed, replacement
 from relabel_assets.graph.forecast import Changes, Forecast, Trial
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
-from relabel_assets.labeling.final_labels import final_labels as all_labels
-from relabel_assets.labeling.final_labels import grades_knowing, known_grades, people_grades
-from relabel_assets.labeling.label_queries import PairTexts
+from relabel_assets.labeling.final.label_queries import PairTexts
+from relabel_assets.labeling.final.precedence import final_labels as all_labels
+from relabel_assets.labeling.final.precedence import grades_knowing, known_grades, people_grades
 
 _PAIR = ["query_id", "doc_id"]
 

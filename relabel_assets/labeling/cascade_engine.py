@@ -18,7 +18,7 @@ import polars as pl
 from relabel_assets.labeling.asked_teacher import AskedTeacher
 from relabel_assets.labeling.bucket_questions import AskingPlan, BucketQuestions
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, gradable, labels_of, write_labels
-from relabel_assets.labeling.people import PeoplesGrades
+from relabel_assets.labeling.people_known import PeoplesGrades
 from relabel_assets.progress import Progress, silent
 
 if TYPE_CHECKING:  # it loads torch

@@ -19,9 +19,9 @@ from relabel_assets.labeling.asked_teacher import asked_teacher
 from relabel_assets.labeling.bucket_questions import AskingPlan
 from relabel_assets.labeling.cascade_engine import asking
 from relabel_assets.labeling.chunk import GradeChunks, Texts, in_process
-from relabel_assets.labeling.final_labels import people_grades
+from relabel_assets.labeling.final.precedence import people_grades
 from relabel_assets.labeling.label_file import label_file
-from relabel_assets.labeling.people import PeoplesGrades
+from relabel_assets.labeling.people_known import PeoplesGrades
 from relabel_assets.labeling.ray_engine import on_ray
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.vectors.store import VectorStore

@@ -7,7 +7,7 @@ What belongs here: reading the pairs for estimates and exports. What does not: c
 import polars as pl
 
 from relabel_assets.corpus.pairs import of_other_queries, with_texts
-from relabel_assets.labeling.label_queries import PairTexts
+from relabel_assets.labeling.final.label_queries import PairTexts
 from relabel_assets.warehouse.warehouse import Warehouse
 
 _PAIR = ["query_id", "doc_id"]

@@ -10,7 +10,7 @@ from relabel_assets.labeling.asked_teacher import LiveTeacher
 from relabel_assets.labeling.bucket_questions import AskingPlan
 from relabel_assets.labeling.cascade_engine import asking
 from relabel_assets.labeling.label_file import label_file
-from relabel_assets.labeling.people import PeoplesGrades
+from relabel_assets.labeling.people_known import PeoplesGrades
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, write_corpus
 from relabel_assets_tests.faults.batch_server import BatchServer

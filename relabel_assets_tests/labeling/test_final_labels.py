@@ -6,13 +6,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.labeling.final_labels import (
+from relabel_assets.labeling.final.label_queries import PairTexts
+from relabel_assets.labeling.final.precedence import (
     final_labels,
     grades_knowing,
     known_grades,
     people_grades,
 )
-from relabel_assets.labeling.label_queries import PairTexts
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.grading.grading import label_frame
 from relabel_assets_tests.builders import crossed_pairs

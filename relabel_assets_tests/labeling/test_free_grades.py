@@ -8,7 +8,7 @@ import pytest
 
 from relabel_assets.labeling import PAID_BEFORE
 from relabel_assets.labeling.chunk import Texts
-from relabel_assets.labeling.people import PeoplesGrades
+from relabel_assets.labeling.people_known import PeoplesGrades
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets_tests.builders import KEY
 from relabel_assets_tests.faults.teacher_server import TeacherServer

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from relabel_assets.labeling.label_queries import PairTexts, missing, pairs_to_ask, shares
+from relabel_assets.labeling.final.label_queries import PairTexts, missing, pairs_to_ask, shares
 from relabel_assets_tests.builders import crossed_pairs
 from relabel_assets_tests.labeling.graders import HashScorer
 
@@ -102,7 +102,7 @@ def test_more_answers_than_wanted_leave_nothing_to_ask() -> None:
 
 
 def test_chunks_have_whole_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relabel_assets.labeling.label_queries._PAIRS_AT_ONCE", 25)
+    monkeypatch.setattr("relabel_assets.labeling.final.label_queries._PAIRS_AT_ONCE", 25)
     chunks = list(TEXTS.in_chunks())
     assert [chunk.height for chunk in chunks] == [20, 20, 20]
     assert pl.concat(chunks).select(PAIR).equals(TEXTS.pairs)

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.labeling.label_queries import PairTexts
-from relabel_assets.labeling.label_teacher import LabelTeacher
+from relabel_assets.labeling.final.label_queries import PairTexts
+from relabel_assets.labeling.final.label_teacher import LabelTeacher
 from relabel_assets.teacher.teacher import Teacher
 from relabel_assets_tests.builders import IMPATIENT, crossed_pairs, jsonl, make_config
 from relabel_assets_tests.faults.teacher_server import TeacherServer

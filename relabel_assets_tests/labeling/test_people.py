@@ -5,7 +5,7 @@ import pytest
 
 from relabel_assets.labeling import pairs_file
 from relabel_assets.labeling.chunk import with_texts
-from relabel_assets.labeling.people import PeoplesGrades
+from relabel_assets.labeling.people_known import PeoplesGrades
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 

@@ -28,7 +28,7 @@ def test_a_partition_is_replaced_and_its_neighbours_are_kept(warehouse: Warehous
 
 def test_columns_are_stored_by_name_and_not_by_position(warehouse: Warehouse) -> None:
     frame = labels("q1").select(
-        "model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id"
+        "latency_s", "model_id", "grade_probs", "doc_id", "expected_grade", "grade", "query_id"
     )
     warehouse.replace("student_labels", "c", frame, input_hash=HASH)
     assert warehouse.read("student_labels", "c").row(0, named=True)["model_id"] == "m"

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+# In `tiny` no query only gets labels, and no person was asked for grades.
+NOBODY_ASKED = ("asked_labels", "review_samples")
 MAY_BE_EMPTY = ("status <> 'ok'", "relevant_documents = 0", "rank is null", "not in (select")
 
 
@@ -39,7 +41,7 @@ def test_the_copies_equal_the_warehouse(finished_home: Path) -> None:
     warehouse = Warehouse.at(finished_home / "warehouse.duckdb")
     for table in TABLES:
         rows = warehouse.query(f"select * from {table} order by all")
-        assert rows.height
+        assert rows.height or table in NOBODY_ASKED
         assert warehouse.read_replica(f"select * from {table} order by all").equals(rows)
         files = pl.read_parquet(
             finished_home / PARQUET / table / "**" / "*.parquet", hive_partitioning=True

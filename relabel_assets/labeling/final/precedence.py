@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import median_grades
-from relabel_assets.labeling.label_queries import PairTexts
+from relabel_assets.labeling.final.label_queries import PairTexts
 from relabel_assets.progress import Progress, silent
 
 if TYPE_CHECKING:  # it loads torch

@@ -12,7 +12,7 @@ import polars as pl
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.pairs import with_texts
 from relabel_assets.labeling.asked_teacher import LiveTeacher
-from relabel_assets.labeling.label_queries import PairTexts, missing, shares
+from relabel_assets.labeling.final.label_queries import PairTexts, missing, shares
 from relabel_assets.progress import Progress, renamed, silent
 from relabel_assets.teacher.estimate import Estimate
 from relabel_assets.teacher.grading.grading import label_frame

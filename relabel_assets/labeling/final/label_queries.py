@@ -2,7 +2,7 @@
 
 What belongs here: the share of each query, what the ledger answers for free, and the student's choice.
 What does not: choosing among the pairs of one query (student/cascade/), asking (teacher/), and what all
-grades become (final_labels.py).
+grades become (precedence.py).
 
 The share of a query is what is known of it in the end. Grades of people, and those that the ledger has,
 count toward it. So a student that was trained again chooses other pairs, and still nothing is paid again.
