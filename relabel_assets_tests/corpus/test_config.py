@@ -131,7 +131,7 @@ def test_an_unknown_key_names_the_nearest_one_of_its_section(text: str, hint: st
 def test_an_unknown_key_without_a_similar_one_lists_the_allowed_keys() -> None:
     with pytest.raises(ConfigError) as refused:
         parse_corpus_config("gate: {zzz: 1}", file="c.yaml")
-    allowed = "ndcg_margin, pairwise_margin, min_queries, min_pairs"
+    allowed = "ndcg_margin, pairwise_margin, agreement_margin, blocking, min_queries, min_pairs"
     assert str(refused.value) == f"c.yaml:1: gate.zzz is not a setting. Allowed here: {allowed}."
 
 
