@@ -15,7 +15,7 @@ from relabel_assets.student.architectures import architecture
 from relabel_assets.student.base import weights_identity
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
-RECIPE_VERSION = 9  # counts up when the same pairs and settings would train another student
+RECIPE_VERSION = 10  # counts up when the same pairs and settings would train another student
 _COLUMNS = ("query_id", "doc_id", "text", *DOCUMENT_COLUMNS, "grade", "split")
 
 
