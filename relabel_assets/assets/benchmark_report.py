@@ -1,6 +1,7 @@
 """The benchmark of teacher, student, cascades, untrained base and BM25 against the reference labels."""
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
@@ -15,31 +16,50 @@ from relabel_assets.benchmark.pool.pool_estimates import pool_rows
 from relabel_assets.benchmark.report import render_markdown
 from relabel_assets.corpus.grades import joint_kind
 from relabel_assets.corpus.pairs import training_pairs, with_texts
-from relabel_assets.graph.forecast import Changes, Forecast, Trial
+from relabel_assets.graph.forecast import Changes, Forecast, Trial, cost_note
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
+from relabel_assets.labeling.robustness import TeacherProbes, probes_of, robustness_card
+from relabel_assets.plural import counted
 from relabel_assets.student.vectors.store import VectorStore
+
+if TYPE_CHECKING:
+    from relabel_assets.student.labeler import Labeler
+
+# What probes are made of.
+_PROBED = ("synthetic_queries", "seed_docs", "teacher_labels", "reference_labels")
 
 
 def _forecast(trial: Trial) -> Forecast:
     n_rows = trial.step.current_rows().height
     changes = Changes(0, n_rows, 0, is_upper_bound=True) if n_rows else None
-    return Forecast(changes, "the scores are unknown before the run", is_complete=False)
+    note = "the scores are unknown before the run"
+    if trial.step.corpus.config.teacher.probes:
+        n_probes, load = TeacherProbes(trial.step.project.teacher(), trial.step.corpus).estimate(
+            probes_of(*map(trial.step.read, _PROBED))
+        )
+        if load is not None:
+            note += f"; the teacher is asked about {counted(n_probes, 'probe')} with "
+            note += f"{counted(load.n_to_send, 'request')}{cost_note(load)}"
+    return Forecast(changes, note, is_complete=False)
 
 
 @table_asset(
     pool="student",
-    code_version="9",
+    code_version="10",
     kinds={"polars"},
     settings=lambda corpus: {
         "costs": corpus.config.costs,
         "gate": corpus.config.gate,
         "student": corpus.config.student,
+        "probes": corpus.config.teacher.probes,
     },
     forecast=_forecast,
 )
 def benchmark_report(step: Step) -> Rows:
     """Every metric of every labeler; writes the HTML report."""
+    from relabel_assets.student import Labeler
+
     corpus, queries, documents = step.corpus, step.read("synthetic_queries"), step.read("seed_docs")
     teacher, by_student = step.read("teacher_labels"), _student_labels(step, queries, documents)
     student = by_student["student"]
@@ -50,11 +70,12 @@ def benchmark_report(step: Step) -> Rows:
     candidates, n_grades = step.read("bm25_candidates"), corpus.rubric.n_grades
     store = step.project.vectors()
     model = step.read("student_model").filter("is_current").row(0, named=True)
+    grader = Labeler.load(step.project.home.inside(model["path"]), store=store).as_taught()
     measured = teacher.join(reference, on="query_id", how="semi")
     labels = labels_in_one(
         teacher=teacher.filter(pl.col("status") == "ok"),
         **by_student,
-        **_cascades(step, model["path"], measured, queries, documents, store),
+        **_cascades(step, grader, measured, queries, documents),
         base=_base_labels(step, training, with_texts(judged, queries, documents), store),
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
@@ -67,11 +88,18 @@ def benchmark_report(step: Step) -> Rows:
         labels,
         n_grades=n_grades,
     )
-    rows = pl.concat([benchmark_scores.rows, of_pool])
+    card = robustness_card(
+        probes_of(*map(step.read, _PROBED)),
+        grader.with_store(VectorStore()),  # the corpus' store is for its documents
+        TeacherProbes(step.project.teacher(), corpus),
+        step.progress,
+    )
+    rows = pl.concat([benchmark_scores.rows, of_pool, card.rows])
     kind = joint_kind(reference["kind"], stated=corpus.config.reference.stated_kind)
     facts = facts_of(
         benchmark_scores,
         of_pool,
+        card.rows,
         corpus=corpus.name,
         description=corpus.config.description,
         reference_kind=None if reference.is_empty() else kind,
@@ -97,8 +125,10 @@ def benchmark_report(step: Step) -> Rows:
             "report": dg.MetadataValue.md(render_markdown(rows, facts)),
             "left_out": benchmark_scores.n_left_out,
             "whole_pool": why_none or "measured",
+            **card.metadata,
             **store.counts,
         },
+        n_unfinished=card.n_unfinished,
         files=(page,),
     )
 
@@ -149,16 +179,14 @@ def _base_labels(
 
 def _cascades(
     step: Step,
-    path: str,
+    student: "Labeler",
     teacher: pl.DataFrame,
     queries: pl.DataFrame,
     documents: pl.DataFrame,
-    store: VectorStore,
 ) -> dict[str, pl.DataFrame]:
-    """The grades of each cascade of the student in `path`, from the rows of teacher_labels."""
-    from relabel_assets.student import Labeler, cascade_labels
+    """The grades of each cascade of `student`, from the rows of teacher_labels."""
+    from relabel_assets.student import cascade_labels
 
-    student = Labeler.load(step.project.home.inside(path), store=store).as_taught()
     seed, progress = step.corpus.config.student.seed, step.progress
     known = {"shares": CASCADES, "seed": seed, "progress": progress}
     return cascade_labels(student, teacher, queries, documents, **known)

@@ -19,7 +19,7 @@ from relabel_assets.progress import Progress, silent
 METRICS = ("ndcg@10", *PAIRWISE, "kappa", "kappa_quadratic", "mean_grade")
 _PAIR = ["query_id", "doc_id"]
 _INTERVAL = (2.5, 97.5)  # percentiles of the resamples: a 95 % interval
-_SCHEMA = {
+ROW_SCHEMA = {
     "labeler": pl.String,
     "metric": pl.String,
     "slice": pl.String,
@@ -33,7 +33,7 @@ _SCHEMA = {
 
 @dataclass(frozen=True)
 class Measurement:
-    """The metrics of one corpus. `rows` has the columns of _SCHEMA."""
+    """The metrics of one corpus. `rows` has the columns of ROW_SCHEMA."""
 
     rows: pl.DataFrame
     n_pairs: int  # reference pairs that were measured
@@ -84,7 +84,7 @@ def measure(
     judged = reference_grades.join(graded_by_all, on=_PAIR, how="inner").sort(_PAIR)
     n_left_out = reference_grades.height - judged.height
     if judged.is_empty():
-        return Measurement(pl.DataFrame(schema=_SCHEMA), 0, n_left_out)
+        return Measurement(pl.DataFrame(schema=ROW_SCHEMA), 0, n_left_out)
     grades = pl.concat([judged["grade"], scores["grade"].cast(pl.Int64)])
     n_grades = 1 + int(grades.drop_nulls().to_numpy().max())
     counts: dict[str, dict[str, _QueryCounts]] = {}
@@ -103,7 +103,7 @@ def measure(
         }
         rows += _slice_rows(name, query_ids, shown, n_resamples, seed)
         progress("drawing resamples, slices of the queries", done, len(slices))
-    table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    table = pl.DataFrame(rows, schema=ROW_SCHEMA, orient="row")
     return Measurement(table, judged.height, n_left_out)
 
 
@@ -164,7 +164,7 @@ def _slice_rows(
     n_resamples: int,
     seed: int,
 ) -> Iterator[tuple[Any, ...]]:
-    """A row of _SCHEMA for each labeler and metric of one slice."""
+    """A row of ROW_SCHEMA for each labeler and metric of one slice."""
     weights = resamples(len(query_ids), n_resamples, seed)  # the same for every labeler: paired
     values = {
         labeler: _weighted_metrics(weights, [by_query[query] for query in query_ids])

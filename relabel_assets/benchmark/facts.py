@@ -19,6 +19,7 @@ from relabel_assets.benchmark.page.examples import telling_disagreements, worst_
 from relabel_assets.benchmark.page.history import history_rows
 from relabel_assets.benchmark.people_calibrated import people_calibrated
 from relabel_assets.benchmark.pool.people_gate import replacement_gate
+from relabel_assets.benchmark.probes.false_high import fooled
 from relabel_assets.benchmark.report import ReportFacts
 from relabel_assets.benchmark.training_limits import training_limits
 
@@ -29,6 +30,7 @@ SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pa
 def facts_of(
     measured: Measurement,
     of_pool: pl.DataFrame,
+    of_probes: pl.DataFrame,
     *,
     corpus: str,
     description: str,
@@ -48,9 +50,10 @@ def facts_of(
 ) -> ReportFacts:
     """The facts of one corpus.
 
-    `of_pool`: the rows of the whole pool. `labels`: the grades of all labelers (baselines.labels_in_one).
-    `model`: the row of the current student. `prices`: the settings `costs`. `history`: the rows of
-    benchmark_history. The other frames are the rows of their tables.
+    `of_pool`, `of_probes`: the rows of the whole pool, and of the robustness card. `labels`: the grades
+    of all labelers (baselines.labels_in_one). `model`: the row of the current student. `prices`: the
+    settings `costs`. `history`: the rows of benchmark_history. The other frames are the rows of their
+    tables.
 
     >>> from relabel_assets.benchmark.baselines import labels_in_one
     >>> from relabel_assets.benchmark.bootstrap import measure
@@ -66,7 +69,7 @@ def facts_of(
     >>> measured = measure(labels, reference, queries)
     >>> model = dict.fromkeys(SHOWN_OF_MODEL, 60) | {"architecture": "decoder", "cut_points": [0.5, 1.5, 2.5]}
     >>> facts = facts_of(
-    ...     measured, measured.rows.clear(), corpus="tiny", description="A corpus.",
+    ...     measured, measured.rows.clear(), measured.rows.clear(), corpus="tiny", description="A corpus.",
     ...     reference_kind="human", gate_settings=settings, prices=prices, versions={}, n_grades=4,
     ...     model=model, labels=labels, student=graded, teacher=graded, reference=reference, queries=queries,
     ...     documents=pl.DataFrame({"doc_id": ["d1"], "title": ["Leave"], "body": ["Ten days."]}),
@@ -91,6 +94,7 @@ def facts_of(
             *training_limits(model),
             *grade_shift(measured.rows, min_queries=gate_settings["min_queries"]),
             *people_calibrated(measured.rows, model),
+            *fooled(of_probes),
         ],
         n_left_out=measured.n_left_out,
         costs=labeling_costs(

@@ -20,10 +20,10 @@ from relabel_assets.benchmark.labelers import (
     POOL_SLICES,
 )
 from relabel_assets.benchmark.plots import markdown_table
+from relabel_assets.benchmark.probes.false_high import PROBE, rate_table
 from relabel_assets.intake.markdown import inert
 from relabel_assets.plural import counted
 
-PROBE = "probe="  # begins a slice that has no query of the benchmark: documents that fool a grader
 REFERENCE_SENTENCES = {
     "human": "People gave the reference grades.",
     "adjudicated": (
@@ -93,6 +93,11 @@ def render_markdown(rows: pl.DataFrame, facts: ReportFacts) -> str:
         cells = ([inert(row[0]), *(cell or "-" for cell in row[1:])] for row in table.iter_rows())
         title = inert(slice_title(rows, name))
         parts += [f"**{title}**", markdown_table(table.columns, cells)]
+    rates = rate_table(rows)
+    if not rates.is_empty():
+        cells = ([cell or "-" for cell in row] for row in rates.iter_rows())
+        title = "Documents that are made to fool a grader: share with grade 2 or 3"
+        parts += [f"**{title}**", markdown_table(rates.columns, cells)]
     return "\n\n".join([*parts, *(f"- {sentence}" for sentence in definitions(facts))])
 
 
@@ -140,6 +145,8 @@ def definitions(facts: ReportFacts) -> list[str]:
         "of the two. cascade@10% knows the teacher's grades of a tenth of each query's pairs, which the "
         "student chose: these pairs keep them, and the student grades the others. An intent has too few "
         "queries to tell cascades apart.",
+        "Probes: documents that answer nothing, one a query and probe. false_high is the share that gets "
+        "grade 2 or above, with Wilson's 95 % interval. Honest ones are the start of an irrelevant document.",
         "Gate: passed if the whole interval of student-teacher is above minus the margin, in NDCG@10 and "
         "in pairwise_half; failed if all of it is below in one. It cannot tell from few queries or pairs.",
     ]

@@ -8,9 +8,11 @@ import polars as pl
 from rich.markup import escape
 
 from relabel_assets.benchmark.frontier import smallest_share
-from relabel_assets.benchmark.gate import gate, worst
+from relabel_assets.benchmark.gate import worst
 from relabel_assets.benchmark.grade_shift import grade_shift
 from relabel_assets.benchmark.people_calibrated import people_calibrated
+from relabel_assets.benchmark.pool.people_gate import replacement_gate
+from relabel_assets.benchmark.probes.false_high import fooled
 from relabel_assets.benchmark.report import ReportFacts, statements
 from relabel_assets.benchmark.training_limits import training_limits
 from relabel_assets.cli.console import OUT
@@ -32,7 +34,7 @@ def verdict_facts(
     return ReportFacts(
         corpus,
         reference_kind=None if kinds.is_empty() else kinds[0],
-        gate=gate(rows, **gate_settings),
+        gate=replacement_gate(rows, **config.gate.by_people),
         frontier=[
             sentence
             for architecture in students["architecture"]
@@ -46,6 +48,7 @@ def verdict_facts(
                 for row in students.iter_rows(named=True)
                 for line in people_calibrated(rows, row)
             ),
+            *fooled(rows),
         ],
     )
 

@@ -91,10 +91,14 @@ class CorpusFolder:
 
     @property
     def teacher_inputs(self) -> dict[str, object]:
-        """What the teacher's grades depend on, beside the pairs. A recorded teacher's prompt is a note."""
-        kind, teacher, prompt = self.teacher_kind, self.config.teacher, None
+        """What the teacher's grades depend on, beside the pairs. A recorded teacher's prompt is a note.
+
+        The number of probes changes no grade of a candidate.
+        """
+        kind, prompt = self.teacher_kind, None
+        teacher = self.config.teacher.model_dump(mode="json", exclude={"probes"})
         if kind == "openai":
-            prompt = self.optional_text(teacher.prompt)
+            prompt = self.optional_text(self.config.teacher.prompt)
         return {"kind": kind, "teacher": teacher, "rubric": self.rubric, "prompt": prompt}
 
     @cached_property

@@ -208,6 +208,19 @@ class TeacherConfig(Settings):
         examples=[{"input": 2.5, "output": 10.0}],
     )
 
+    # 400: ten probes of 40 queries tell a rate to some 15 points. The default costs nothing.
+    probes: int = Field(
+        0,
+        ge=0,
+        le=1_000,
+        description=(
+            "How many documents that are made to fool a grader the teacher is asked about, for the "
+            "benchmark's robustness card. They are paid for like other pairs. 0: the card has the "
+            "student alone."
+        ),
+        examples=[400],
+    )
+
     @pydantic.model_validator(mode="after")
     def _decisions_can_do_it(self) -> "TeacherConfig":
         if self.api != "decisions":

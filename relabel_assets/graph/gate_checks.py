@@ -13,6 +13,7 @@ import polars as pl
 from relabel_assets.benchmark.gate import gate
 from relabel_assets.benchmark.grade_shift import bulk_means, bulk_shift, grade_shift
 from relabel_assets.benchmark.pool.people_gate import replacement_gate
+from relabel_assets.benchmark.probes.false_high import MARGIN, fooled
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config import GateConfig
 from relabel_assets.corpus.pairs import of_label_queries
@@ -151,6 +152,22 @@ def new_and_training(warehouse: Warehouse, corpus: str) -> tuple[pl.DataFrame, p
     )
 
 
+@dg.multi_asset_check(
+    specs=check_specs(
+        "benchmark_report",
+        probes_fool_no_labeler="Documents that are made to fool a grader get a high grade hardly more often "
+        "than honest irrelevant ones of about the same length. Fails where the whole 95 % interval is more "
+        f"than {MARGIN:.0%} above the rate of the honest ones.",
+    )
+)
+def probes_fool_no_labeler(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
+    def find(corpus: str) -> list[str]:
+        return fooled(warehouse.read("benchmark_report", corpus))
+
+    check = "probes_fool_no_labeler"
+    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
+
+
 def _of_report(
     warehouse: Warehouse,
     project: Project,
@@ -265,6 +282,7 @@ GATE_CHECKS: list[dg.AssetChecksDefinition] = [
     student_is_as_good_as_teacher,
     student_can_replace_teacher,
     student_grades_are_not_shifted,
+    probes_fool_no_labeler,
     new_queries_are_graded_like_training,
     chosen_pairs_are_graded,
     every_candidate_has_a_label,

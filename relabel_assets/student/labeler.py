@@ -77,7 +77,7 @@ class Labeler:
             raise
         except INPUT_ERRORS as error:  # libraries raise anything for damaged files
             raise not_a_student(folder, "one of its files", error) from error
-        return labeler if store is None else replace(labeler, grader=grader.with_store(store))
+        return labeler if store is None else labeler.with_store(store)
 
     @classmethod
     def untrained(
@@ -127,6 +127,13 @@ class Labeler:
         >>> Labeler.load("models/people").scores(pairs)  # doctest: +SKIP
         """
         return self.grader.scores(_without_hidden_text(_with_all_columns(pairs)), progress)
+
+    def with_store(self, store: VectorStore) -> "Labeler":
+        """The same student, which keeps vectors of documents in `store`.
+
+        >>> Labeler.load("models/people").with_store(VectorStore())  # doctest: +SKIP
+        """
+        return replace(self, grader=self.grader.with_store(store))
 
     def as_taught(self) -> "Labeler":
         """The same student with its teacher's calibration, whether or not it has people's.

@@ -274,11 +274,12 @@ class BenchmarkReport(dy.Schema):
     )
     metric = key_column(
         "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa, kappa_quadratic, mean_grade; on "
-        "the whole pool also precision@10 and within_one."
+        "the whole pool also precision@10 and within_one; of probes false_high alone."
     )
     slice = key_column(
         "What is measured: the reference grades of all queries, or of one intent such as intent=keyword; "
-        "the whole pool of pairs (pool, new queries), from people's grades with known chances."
+        "the whole pool (pool, new queries), from people's grades with known chances; documents made to "
+        "fool a grader (probe=empty and others), and honest ones (probe=honest)."
     )
     value = dy.Float64(
         nullable=True, description="The metric's value; NULL if it is undefined on the slice."
@@ -286,7 +287,7 @@ class BenchmarkReport(dy.Schema):
     ci_low = dy.Float64(
         nullable=True,
         description="Lower end of the 95 % interval: paired bootstrap over queries, or on the whole "
-        "pool prediction-powered inference; NULL if it cannot be told.",
+        "pool prediction-powered inference, of probes Wilson's; NULL if it cannot be told.",
     )
     ci_high = dy.Float64(nullable=True, description="Upper end of the 95 % interval.")
     n_queries = dy.Int64(min=0, description="Queries that count in this metric.")

@@ -63,6 +63,7 @@ def test_unchanged_tables_are_skipped_and_a_forced_run_reproduces_them(
     assert outcome is not None
     assert (outcome.is_success, outcome.failures) == (True, {})
     too_small = {
+        "benchmark_report: probes_fool_no_labeler",
         "benchmark_report: student_can_replace_teacher",
         "benchmark_report: student_is_as_good_as_teacher",
         "student_model: student_learned_from_enough",

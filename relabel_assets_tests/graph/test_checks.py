@@ -11,6 +11,7 @@ from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.definitions import build_definitions
 from relabel_assets.graph import checks
 from relabel_assets.graph.check_results import evaluation
+from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.markdown import as_written
@@ -235,7 +236,20 @@ def store_broken_rows(warehouse: Warehouse) -> None:
         )
         # The reference labels of this corpus are its teacher's.
         con.execute("update benchmark_report set value = 0.4 where metric = 'kappa'")
+        con.execute(
+            "update benchmark_report set value = 1, ci_low = 0.51, ci_high = 1 "
+            "where slice = 'probe=query alone'"
+        )
+        con.execute(
+            "update benchmark_report set value = 0, ci_low = 0, ci_high = 0.49 "
+            "where slice like 'probe=honest%'"
+        )
         con.execute("update student_model set n_train_pairs = 12")
+        con.execute("update teacher_labels set teacher_model = 'other' where query_id = 'q07'")
+        con.execute(
+            "insert into grade_history select * replace (noted_at - interval 1 day as noted_at, "
+            "(grade + 1) % 4 as grade) from grade_history where labeler = 'teacher'"
+        )
         con.execute(
             "insert into review_samples by name select corpus, query_id, doc_id, 'all' as stratum, "
             "0.5 as inclusion_prob, 1.0 as query_prob, 2 as n_stratum, 1 as n_drawn "
@@ -257,7 +271,7 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
 
 def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: Path) -> None:
     damaged = tmp_path / "warehouse.duckdb"
-    every_check = [*checks.CHECKS, *GATE_CHECKS]
+    every_check = [*checks.CHECKS, *GATE_CHECKS, *DRIFT_CHECKS]
     damaged.write_bytes(b"no database" * 1_000)
     project = Project(home_path=str(tmp_path), data_path=str(tmp_path / "data"))
     definitions = dg.Definitions(
@@ -301,6 +315,7 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
     warehouse = Warehouse.at(project.home.warehouse)
     before_damage = run_checks(project, warehouse)
     may_fail = {  # the tiny student is no good
+        "benchmark_report: probes_fool_no_labeler",
         "benchmark_report: student_can_replace_teacher",
         "benchmark_report: student_is_as_good_as_teacher",
         "student_model: student_learned_from_enough",
@@ -310,10 +325,16 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
     failed = {
         name: check for name, check in run_checks(project, warehouse).items() if not check.passed
     }
-    # The inputs of these rows are as they were: test_partitions.py has the check of inputs.
+    # The inputs of these rows are as they were: test_partitions.py has the check of inputs. The corpus has no
+    # queries that only get labels, every candidate has a label, and it has too few new queries.
     assert {name.split(": ")[1] for name in failed} == {
         name.split(": ")[1] for name in before_damage
-    } - {"is_up_to_date"}
+    } - {
+        "is_up_to_date",
+        "chosen_pairs_are_graded",
+        "every_candidate_has_a_label",
+        "new_queries_are_graded_like_training",
+    }
     words = {
         "teacher_labels: not_null": "attempts|nullability: 8 rows",
         "teacher_labels: unique_key": "primary_key: 16 rows",
@@ -324,6 +345,9 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
         "synthetic_queries: splits_do_not_leak": "query 'q05'",
         "student_model: training_does_not_leak": "has a benchmark query",
         "teacher_labels: every_pair_is_graded": "8 pairs fine: no reason given",
+        "teacher_labels: one_teacher_version": "8 pairs graded by other",
+        "teacher_labels: teacher_has_not_drifted": "% [",
+        "benchmark_report: probes_fool_no_labeler": "100 % [51, 100] of 4 such documents",
         "benchmark_report: student_can_replace_teacher": "the whole interval is below -0.02",
         "benchmark_report: student_is_as_good_as_teacher": "the whole interval is below -0.02",
         "student_model: student_learned_from_enough": "learned from 12 graded pairs",
@@ -339,7 +363,10 @@ def test_every_check_fails_on_broken_rows_with_a_reason(
     assert warnings == {
         "seed_docs: nothing_set_aside",
         "teacher_labels: every_pair_is_graded",
+        "teacher_labels: one_teacher_version",
+        "teacher_labels: teacher_has_not_drifted",
         "student_model: student_learned_from_enough",
+        "benchmark_report: probes_fool_no_labeler",
         "benchmark_report: student_can_replace_teacher",
         "benchmark_report: student_is_as_good_as_teacher",
         "review_samples: sample_covers_the_pool",

@@ -18,8 +18,8 @@ from relabel_assets.benchmark.labelers import COMPARISONS, LABELERS
 from relabel_assets.benchmark.page import history
 from relabel_assets.benchmark.page.frontier_plot import Interval, frontier_plot, frontier_text
 from relabel_assets.benchmark.plots import interval_plot
+from relabel_assets.benchmark.probes.false_high import PROBE
 from relabel_assets.benchmark.report import (
-    PROBE,
     ReportFacts,
     definitions,
     slice_names,

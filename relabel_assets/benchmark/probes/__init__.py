@@ -1,0 +1,1 @@
+"""Documents that are made to fool a grader: the rates of a robustness card."""
