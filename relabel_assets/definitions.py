@@ -20,6 +20,7 @@ from relabel_assets.assets.system_rankings import system_rankings
 from relabel_assets.assets.teacher_labels import teacher_labels
 from relabel_assets.graph.automation import BACKFILL_POLICIES, JOBS, schedules, sensors
 from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.partitions import corpus_folder, corpus_folders
 from relabel_assets.graph.project import Project
@@ -71,7 +72,7 @@ def build_definitions(
             corpus_folder,
             *(asset.with_attributes(backfill_policy=policy) for asset in ASSETS),
         ],
-        asset_checks=[*CHECKS, *GATE_CHECKS],
+        asset_checks=[*CHECKS, *GATE_CHECKS, *DRIFT_CHECKS],
         sensors=[corpus_folders, *sensors(automation)],
         schedules=schedules(automation),
         jobs=JOBS,

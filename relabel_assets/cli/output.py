@@ -19,6 +19,7 @@ from relabel_assets.cli.output_tables import print_table
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
 from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import cut, one_line
@@ -122,7 +123,9 @@ def print_outcome(outcome: Outcome) -> None:
 
 def check_meanings() -> dict[str, str]:
     """What each check asks for, by its table and name, as in `Outcome.findings`."""
-    specs = (spec for checks in (*CHECKS, *GATE_CHECKS) for spec in checks.check_specs)
+    specs = (
+        spec for checks in (*CHECKS, *GATE_CHECKS, *DRIFT_CHECKS) for spec in checks.check_specs
+    )
     return {
         f"{spec.asset_key.to_user_string()}: {spec.name}": spec.description or "" for spec in specs
     }

@@ -60,25 +60,27 @@ def flip_table(asked: pl.DataFrame, sizes: Mapping[int, int]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=floats)
 
 
-def wilson(n_moved: int, n_asked: int, n_pairs: int) -> tuple[float, float]:
+def wilson(n_moved: int, n_asked: int, n_pairs: int | None = None) -> tuple[float, float]:
     """The 95 % interval of the share of `n_pairs` that move, if `n_moved` of `n_asked` did.
 
     Wilson's score interval (Wilson 1927, "Probable Inference, the Law of Succession, and Statistical
     Inference"). A sample without replacement counts as a larger one: n (N - 1) / (N - n), from the finite
     population correction (Cochran 1977, Sampling Techniques, 2.6). With every pair asked nothing is open.
+    Without `n_pairs` it is of any pairs like these.
 
-    >>> [round(end, 3) for end in wilson(0, 10, 1_000_000)], wilson(3, 10, 10)
+    >>> [round(end, 3) for end in wilson(0, 10)], wilson(3, 10, n_pairs=10)
     ([0.0, 0.278], (0.3, 0.3))
     """
-    share = n_moved / n_asked
-    if n_asked >= n_pairs:
-        return share, share
-    n = n_asked * (n_pairs - 1) / (n_pairs - n_asked)
+    share, n, least, most = n_moved / n_asked, float(n_asked), 0.0, 1.0
+    if n_pairs is not None:
+        if n_asked >= n_pairs:
+            return share, share
+        n = n_asked * (n_pairs - 1) / (n_pairs - n_asked)
+        # The pairs that were asked are known, whatever the others do.
+        least, most = n_moved / n_pairs, 1 - (n_asked - n_moved) / n_pairs
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    # The pairs that were asked are known, whatever the others do.
-    most = 1 - (n_asked - n_moved) / n_pairs
-    return max(middle - half, n_moved / n_pairs), min(middle + half, most)
+    return max(middle - half, least), min(middle + half, most)
 
 
 def moved_share(table: pl.DataFrame) -> Measured | None:

@@ -1,0 +1,1 @@
+"""Checks on the versions of a teacher: whether they are mixed, and how far a new one moved the grades."""
