@@ -25,9 +25,9 @@ _MODULES = {
 __all__ = [
     "Labeler",
     "VectorStore",
+    "ask_in_rounds",
     "benchmark_labels",
     "calibrate_to_people",
-    "ask_in_rounds",
     "cascade_labels",
     "corpus_sample",
     "people_id",
