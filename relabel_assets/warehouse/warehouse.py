@@ -39,6 +39,7 @@ class Warehouse(DuckDBResource):
     >>> folder = tempfile.TemporaryDirectory()
     >>> warehouse = Warehouse.at(Path(folder.name) / "warehouse.duckdb")
     >>> pair = {"query_id": "q1", "doc_id": "d1", "assessor": "ana", "grade": 2, "kind": "human"}
+    >>> pair |= {"reviewed_at": None, "inclusion_prob": None}
     >>> grades = pl.DataFrame([pair])
     >>> warehouse.replace("reference_labels", "demo", grades, input_hash="0" * 64).n_rows
     1

@@ -107,7 +107,12 @@ def test_a_line_becomes_a_reference_grade_or_a_problem(text: str, is_beir: bool)
     )
     assert read.frame.height + len(problems) <= 1
     assert_sound(problems)
-    frame = read.frame.with_columns(corpus=pl.lit("c"), kind=pl.lit("human"))
+    frame = read.frame.with_columns(
+        corpus=pl.lit("c"),
+        kind=pl.lit("human"),
+        reviewed_at=pl.lit(None, pl.Datetime("us", "UTC")),
+        inclusion_prob=pl.lit(None, pl.Float64),
+    )
     TABLES["reference_labels"].validate(
         frame.select(TABLES["reference_labels"].schema.column_names())
     )

@@ -19,6 +19,7 @@ from dagster._cli import dev
 from relabel_assets.graph.partitions import folder_observation, up_to_date_events
 from relabel_assets.running import runner, web_server
 from relabel_assets.running.stale_marks import out_of_date
+from relabel_assets.tables.tables import TABLES
 from relabel_assets_tests.builders import make
 
 pytestmark = pytest.mark.slow
@@ -136,7 +137,7 @@ def a_run_of_the_command_is_in_the_timeline(server: Server) -> None:
 def the_graph_is_one_group(server: Server) -> None:
     """The UI opens a graph of several groups folded."""
     nodes = server.query("{assetNodes{groupName}}")["assetNodes"]
-    assert len(nodes) == 9 and len({node["groupName"] for node in nodes}) == 1
+    assert len(nodes) == 1 + len(TABLES) and len({node["groupName"] for node in nodes}) == 1
 
 
 def a_table_that_is_out_of_date_is_marked(server: Server) -> None:

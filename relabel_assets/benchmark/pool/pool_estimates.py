@@ -137,6 +137,18 @@ def measure_pool(pool: Pool, labels: pl.DataFrame) -> pl.DataFrame:
     `student-teacher` is the paired difference. Metrics: mean_grade (of people), precision@10 (grade 2 or
     above), ndcg@10, kappa, kappa_quadratic, within_one (share of pairs at most one grade apart). n_pairs
     are people's grades, n_queries the queries of the pool.
+
+    All 20 pairs of this pool are graded, so its share within one grade has no error:
+
+    >>> ids = {"query_id": "q", "doc_id": [f"d{number:02}" for number in range(20)]}
+    >>> grades = [number % 2 for number in range(20)]
+    >>> pairs = pl.DataFrame(ids | {"grade_probs": [[0.5, 0.5]] * 20})
+    >>> drawn = {"stratum": "all", "query_prob": 1.0, "inclusion_prob": 1.0, "grade": grades}
+    >>> pool = pool_with_sample(pairs, pl.DataFrame(ids | drawn), n_grades=2)
+    >>> labels = pl.DataFrame(ids | {"labeler": "student", "score": 0.5, "grade": grades})
+    >>> measure_pool(pool, labels).filter(metric="within_one", slice="pool").select(
+    ...     "value", "ci_low", "ci_high").row(0)
+    (1.0, 1.0, 1.0)
     """
     by_labeler = {
         str(name): pool.pairs.join(rows, on=_PAIR, how="left", maintain_order="left")
