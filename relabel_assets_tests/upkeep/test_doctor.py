@@ -70,9 +70,8 @@ def test_doctor_names_a_dagster_state_that_cannot_be_read(tmp_path: Path) -> Non
 
 def test_doctor_reports_a_missing_parquet_file_and_rewrites_it(tmp_path: Path) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
-    rows = pl.DataFrame(
-        {"query_id": ["q"], "doc_id": ["d"], "assessor": ["ana"], "grade": [2], "kind": ["human"]}
-    )
+    grade = {"query_id": "q", "doc_id": "d", "assessor": "ana", "grade": 2, "kind": "human"}
+    rows = pl.DataFrame([grade | {"reviewed_at": None, "inclusion_prob": None}])
     warehouse.replace("reference_labels", "tiny", rows, input_hash="0" * 64)
     (file,) = tmp_path.rglob("rows.parquet")
     file.unlink()
