@@ -13,8 +13,9 @@ VENV=.venv312" % (*v, sys.executable))
 demo: $(VENV)/.installed
 	@$(BIN)/relabel run --next-steps
 
+# Three workers on two cores: with two, a third of the time both waited for servers, processes and disks.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The unit tests alone, in half a minute.
 test-fast: $(VENV)/.installed-dev
