@@ -132,11 +132,12 @@ def test_code_server_daemon_and_command_share_postgres_and_one_home(
                 time.sleep(1)
             runs = instance.get_runs()
             assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
-            # A run of a sensor that only observes has no partition.
+            # A run of both corpora has their range in place of a partition, from "one" to "two".
             queued = {
-                run.tags.get("dagster/partition")
+                run.tags.get(name)
                 for run in runs
                 if "dagster/sensor_name" in run.tags
+                for name in ("dagster/partition", "dagster/asset_partition_range_start")
             }
             assert "one" in queued
         lines = [json.loads(line) for line in log_of("code").splitlines() if line.startswith("{")]
