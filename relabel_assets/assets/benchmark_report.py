@@ -97,9 +97,8 @@ def benchmark_report(step: Step) -> Rows:
     rows = pl.concat([benchmark_scores.rows, of_pool, card.rows])
     kind = joint_kind(reference["kind"], stated=corpus.config.reference.stated_kind)
     facts = facts_of(
-        benchmark_scores,
-        of_pool,
-        card.rows,
+        rows,
+        n_left_out=benchmark_scores.n_left_out,
         corpus=corpus.name,
         description=corpus.config.description,
         reference_kind=None if reference.is_empty() else kind,

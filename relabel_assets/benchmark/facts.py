@@ -5,12 +5,12 @@ and layout (report.py).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from relabel_assets.benchmark.baselines import confusions
-from relabel_assets.benchmark.bootstrap import Measurement
 from relabel_assets.benchmark.costs import labeling_costs
 from relabel_assets.benchmark.frontier import smallest_share
 from relabel_assets.benchmark.grade_shift import grade_shift
@@ -27,11 +27,50 @@ from relabel_assets.benchmark.training_limits import training_limits
 SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pairs", "best_epoch")
 
 
-def facts_of(
-    measured: Measurement,
-    of_pool: pl.DataFrame,
-    of_probes: pl.DataFrame,
+def verdict_of(
+    rows: pl.DataFrame,
+    model: Mapping[str, Any] | None,
     *,
+    corpus: str,
+    reference_kind: str | None,
+    gate_settings: Mapping[str, Any],
+) -> ReportFacts:
+    """What the page, the UI and the terminal say first: the gate, cascades, and the student's limits.
+
+    `rows` are those of benchmark_report, `model` the row of the current student if there is one.
+    `gate_settings`: margins and minima of the gate, with agreement_margin.
+
+    >>> from relabel_assets.benchmark.bootstrap import ROW_SCHEMA
+    >>> settings = {"ndcg_margin": 0.05, "pairwise_margin": 0.05, "min_queries": 30, "min_pairs": 100}
+    >>> rows = pl.DataFrame(schema=ROW_SCHEMA)
+    >>> facts = verdict_of(rows, None, corpus="tiny", reference_kind="human",
+    ...                    gate_settings=settings | {"agreement_margin": 0.05})
+    >>> [result.verdict for result in facts.gate], facts.frontier, facts.limits
+    (['not measured', 'not measured'], [], [])
+    """
+    by_reference = {**gate_settings}
+    agreement_margin = by_reference.pop("agreement_margin")
+    shift = grade_shift(rows, min_queries=gate_settings["min_queries"])
+    return ReportFacts(
+        corpus,
+        reference_kind=reference_kind,
+        gate=replacement_gate(rows, agreement_margin=agreement_margin, **by_reference),
+        frontier=smallest_share(rows, architecture=model["architecture"], **by_reference)
+        if model
+        else [],
+        limits=[
+            *(training_limits(model) if model else []),
+            *shift,
+            *(people_calibrated(rows, model) if model else []),
+            *fooled(rows),
+        ],
+    )
+
+
+def facts_of(
+    rows: pl.DataFrame,
+    *,
+    n_left_out: int,
     corpus: str,
     description: str,
     reference_kind: str | None,
@@ -50,10 +89,9 @@ def facts_of(
 ) -> ReportFacts:
     """The facts of one corpus.
 
-    `of_pool`, `of_probes`: the rows of the whole pool, and of the robustness card. `labels`: the grades
-    of all labelers (baselines.labels_in_one). `model`: the row of the current student. `prices`: the
-    settings `costs`. `history`: the rows of benchmark_history. The other frames are the rows of their
-    tables.
+    `rows`, `model` and `gate_settings` as in `verdict_of`. `labels`: the grades of all labelers
+    (baselines.labels_in_one). `prices`: the settings `costs`. `history`: the rows of benchmark_history.
+    The other frames are the rows of their tables.
 
     >>> from relabel_assets.benchmark.baselines import labels_in_one
     >>> from relabel_assets.benchmark.bootstrap import measure
@@ -69,7 +107,7 @@ def facts_of(
     >>> measured = measure(labels, reference, queries)
     >>> model = dict.fromkeys(SHOWN_OF_MODEL, 60) | {"architecture": "decoder", "cut_points": [0.5, 1.5, 2.5]}
     >>> facts = facts_of(
-    ...     measured, measured.rows.clear(), measured.rows.clear(), corpus="tiny", description="A corpus.",
+    ...     measured.rows, n_left_out=0, corpus="tiny", description="A corpus.",
     ...     reference_kind="human", gate_settings=settings, prices=prices, versions={}, n_grades=4,
     ...     model=model, labels=labels, student=graded, teacher=graded, reference=reference, queries=queries,
     ...     documents=pl.DataFrame({"doc_id": ["d1"], "title": ["Leave"], "body": ["Ten days."]}),
@@ -80,23 +118,12 @@ def facts_of(
     >>> facts.confusion["student"][3]
     [0, 0, 0, 1]
     """
-    by_reference = {
-        name: gate_settings[name] for name in gate_settings if name != "agreement_margin"
-    }
-    rows = pl.concat([measured.rows, of_pool])
-    return ReportFacts(
-        corpus=corpus,
+    return replace(
+        verdict_of(
+            rows, model, corpus=corpus, reference_kind=reference_kind, gate_settings=gate_settings
+        ),
         description=description,
-        reference_kind=reference_kind,
-        gate=replacement_gate(rows, **gate_settings),
-        frontier=smallest_share(measured.rows, architecture=model["architecture"], **by_reference),
-        limits=[
-            *training_limits(model),
-            *grade_shift(measured.rows, min_queries=gate_settings["min_queries"]),
-            *people_calibrated(measured.rows, model),
-            *fooled(of_probes),
-        ],
-        n_left_out=measured.n_left_out,
+        n_left_out=n_left_out,
         costs=labeling_costs(
             teacher, student, reference, labelers=labels["labeler"].unique(), **prices
         ),

@@ -21,7 +21,7 @@ def smallest_share(
 ) -> list[str]:
     """A sentence: with which share of the teacher's grades is the student not inferior to its teacher?
 
-    `rows` are those of `measure`. The gate decides on each share, with its margins and minimum sizes.
+    `rows` are those of benchmark_report. The gate decides on each share, with its margins and minimum sizes.
     Shares are tested from the largest down, until one does not pass: so testing several makes no wrong
     sentence likelier (fixed-sequence testing; Maurer, Hothorn & Lehmacher 1995).
 
@@ -34,6 +34,7 @@ def smallest_share(
     ['Cascade: none. A decoder student grades each pair alone, whatever is known of others; a
      late_interaction student can use known grades.']
     """
+    rows = rows.filter(pl.col("slice") == "all")  # probes are measured without reference labels too
     if rows.is_empty():
         return []
     if not rows["labeler"].cast(pl.String).is_in([*CASCADES]).any():

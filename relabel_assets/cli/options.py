@@ -24,6 +24,7 @@ CorpusOption = Annotated[
     list[str] | None,
     typer.Option("--corpus", "-c", help="A corpus, by name. Repeat for several. Default: all."),
 ]
+OneCorpusOption = Annotated[str, typer.Option("--corpus", "-c", help="The corpus.")]
 SelectOption = Annotated[
     str | None,
     typer.Option(

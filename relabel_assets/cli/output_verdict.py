@@ -7,14 +7,9 @@ verdict's rule and words (benchmark/), which the check and the report share.
 import polars as pl
 from rich.markup import escape
 
-from relabel_assets.benchmark.frontier import smallest_share
+from relabel_assets.benchmark.facts import verdict_of
 from relabel_assets.benchmark.gate import worst
-from relabel_assets.benchmark.grade_shift import grade_shift
-from relabel_assets.benchmark.people_calibrated import people_calibrated
-from relabel_assets.benchmark.pool.people_gate import replacement_gate
-from relabel_assets.benchmark.probes.false_high import fooled
 from relabel_assets.benchmark.report import ReportFacts, statements
-from relabel_assets.benchmark.training_limits import training_limits
 from relabel_assets.cli.console import OUT
 from relabel_assets.graph.project import Project
 from relabel_assets.warehouse.warehouse import Warehouse
@@ -29,27 +24,13 @@ def verdict_facts(
     """
     config = project.corpora().open(corpus).config
     students = warehouse.read("student_model", corpus).filter("is_current")
-    gate_settings = config.gate.by_reference
     kinds = rows.filter(pl.col("slice") == "all")["reference_kind"]
-    return ReportFacts(
-        corpus,
+    return verdict_of(
+        rows,
+        students.row(0, named=True) if students.height else None,
+        corpus=corpus,
         reference_kind=None if kinds.is_empty() else kinds[0],
-        gate=replacement_gate(rows, **config.gate.by_people),
-        frontier=[
-            sentence
-            for architecture in students["architecture"]
-            for sentence in smallest_share(rows, architecture=architecture, **gate_settings)
-        ],
-        limits=[
-            *(line for row in students.iter_rows(named=True) for line in training_limits(row)),
-            *grade_shift(rows, min_queries=config.gate.min_queries),
-            *(
-                line
-                for row in students.iter_rows(named=True)
-                for line in people_calibrated(rows, row)
-            ),
-            *fooled(rows),
-        ],
+        gate_settings=config.gate.by_people,
     )
 
 

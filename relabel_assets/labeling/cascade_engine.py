@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
+from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.labeling.asked_teacher import AskedTeacher
 from relabel_assets.labeling.bucket_questions import AskingPlan, BucketQuestions
 from relabel_assets.labeling.chunk import GradeChunks, PairChunk, gradable, labels_of, write_labels
@@ -89,8 +90,8 @@ def _of_people(
     if people is None:
         return pl.Series("known", [None] * keys.height, dtype=pl.Int64)
     by_row = _with_pair_ids(rows).select("row", *_PAIR).join(people.of(rows), on="row")
-    grades = by_row.group_by(_PAIR).agg(known=pl.col("grade").median().floor().cast(pl.Int64))
-    return keys.join(grades, on=_PAIR, how="left", maintain_order="left")["known"]
+    known = median_grades(by_row).rename({"grade": "known"})
+    return keys.join(known, on=_PAIR, how="left", maintain_order="left")["known"]
 
 
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:

@@ -95,6 +95,12 @@ def test_reference_labels_that_are_the_teachers_own_pass_no_share() -> None:
     assert "with none of" in sentences(pl.concat([rows, copied]))[0]
 
 
+def test_probes_are_no_measure_of_a_cascade() -> None:
+    """They are measured without reference labels too."""
+    by_student = rows_of(c5=GOOD).with_columns(labeler=pl.lit("student"))
+    assert sentences(by_student.with_columns(slice=pl.lit("probe=empty"))) == []
+
+
 def test_what_was_not_measured_is_not_spoken_of() -> None:
     rows = rows_of(c5=GOOD, c10=GOOD, c20=GOOD)
     assert sentences(rows.clear()) == []

@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import median_grades
+from relabel_assets.benchmark.bootstrap import ROW_SCHEMA, median_grades
 from relabel_assets.benchmark.labelers import DIFFERENCE, POOL_SLICES
 from relabel_assets.benchmark.pool.contributions import Ratio, linear_metrics
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample, Ints, merged
@@ -23,16 +23,6 @@ from relabel_assets.benchmark.pool.prediction_powered import MIN_GRADES, Estimat
 
 _PAIR = ["query_id", "doc_id"]
 _LABELERS = ("teacher", "student", "bm25")  # those that grade every pair
-_ROWS = {
-    "labeler": pl.String,
-    "metric": pl.String,
-    "slice": pl.String,
-    "value": pl.Float64,
-    "ci_low": pl.Float64,
-    "ci_high": pl.Float64,
-    "n_queries": pl.Int64,
-    "n_pairs": pl.Int64,
-}
 
 
 @dataclass(frozen=True)
@@ -81,14 +71,16 @@ def pool_rows(
     'No pairs were drawn for people: relabel review sample.'
     """
     if samples.is_empty():
-        return pl.DataFrame(schema=_ROWS), "No pairs were drawn for people: relabel review sample."
+        return pl.DataFrame(
+            schema=ROW_SCHEMA
+        ), "No pairs were drawn for people: relabel review sample."
     sampled = queries.join(samples, on="query_id", how="semi")
     splits = [str(split) for split in sampled["split"].unique()]
     of_pool = queries.filter(pl.col("split").cast(pl.String).is_in(splits)).select("query_id")
     pairs = student.join(of_pool, on="query_id", how="semi").select(*_PAIR, "grade_probs")
     pool = pool_with_sample(pairs, drawn_grades(samples, reference), n_grades=n_grades)
     if isinstance(pool, str):
-        return pl.DataFrame(schema=_ROWS), pool
+        return pl.DataFrame(schema=ROW_SCHEMA), pool
     rows = measure_pool(pool, labels.filter(pl.col("labeler").is_in(_LABELERS)))
     if {"train", "dev"} & set(splits):
         rows = rows.filter(pl.col("slice") == "pool")
@@ -173,7 +165,7 @@ def measure_pool(pool: Pool, labels: pl.DataFrame) -> pl.DataFrame:
         for (labeler, metric), terms in _with_differences(metrics)
         for row in _rows(labeler, metric, estimate(terms, pool.sample), pool.sample)
     ]
-    return pl.DataFrame(rows, schema=_ROWS, orient="row")
+    return pl.DataFrame(rows, schema=ROW_SCHEMA, orient="row")
 
 
 def rank_systems(pool: Pool, runs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -212,7 +204,7 @@ def rank_systems(pool: Pool, runs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         for row in _rows(system, other, estimate(terms, pool.sample), pool.sample):
             rows.append(row)
     schema = {"system": pl.String, "other": pl.String} | {
-        name: kind for name, kind in _ROWS.items() if name not in ("labeler", "metric")
+        name: kind for name, kind in ROW_SCHEMA.items() if name not in ("labeler", "metric")
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
 

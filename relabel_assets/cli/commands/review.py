@@ -7,7 +7,7 @@ import typer
 
 from relabel_assets.cli.commands.review_forms import export_forms, import_forms
 from relabel_assets.cli.commands.review_sample import sample
-from relabel_assets.cli.options import CorpusOption
+from relabel_assets.cli.options import CorpusOption, OneCorpusOption
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,13 +18,12 @@ app.command()(sample)
 app.command("export")(export_forms)
 app.command("import")(import_forms)
 
-_OneCorpus = Annotated[str, typer.Option("--corpus", "-c", help="The corpus.")]
 _PORT = 8765
 
 
 @app.command()
 def serve(
-    corpus: _OneCorpus,
+    corpus: OneCorpusOption,
     host: Annotated[
         str,
         typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-_OneCorpus = Annotated[str, typer.Option("--corpus", "-c", help="The corpus.")]
+from relabel_assets.cli.options import OneCorpusOption
 
 
 class Tool(StrEnum):
@@ -16,7 +16,7 @@ class Tool(StrEnum):
 
 
 def export_forms(
-    corpus: _OneCorpus,
+    corpus: OneCorpusOption,
     to: Annotated[
         Tool, typer.Option(help="The tool: csv (a spreadsheet), label_studio or argilla.")
     ],
@@ -73,7 +73,7 @@ def import_forms(
     file: Annotated[
         Path, typer.Argument(help="The file that the tool exported, or the filled CSV.")
     ],
-    corpus: _OneCorpus,
+    corpus: OneCorpusOption,
     origin: Annotated[Tool, typer.Option("--from", help="The tool: csv, label_studio or argilla.")],
     assessor: Annotated[
         str | None,

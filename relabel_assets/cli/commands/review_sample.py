@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from relabel_assets.cli.options import OneCorpusOption
+
 
 def sample(
-    corpus: Annotated[str, typer.Option("--corpus", "-c", help="The corpus.")],
+    corpus: OneCorpusOption,
     n: Annotated[
         int,
         typer.Option("-n", min=1, help="Pairs in the sample, those of earlier draws included."),

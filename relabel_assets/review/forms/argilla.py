@@ -13,7 +13,7 @@ from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import shown
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.review.forms.form import Answer, Question, choices, grade_in
-from relabel_assets.review.forms.json_array import json_array
+from relabel_assets.review.forms.json_array import answers_in_array
 
 _FIELDS = ("query", "title", "body", "metadata")
 _METADATA = ("query_id", "doc_id", "content_hash")
@@ -107,11 +107,7 @@ def read(file: BinaryIO, rubric: Rubric) -> Iterator[tuple[int, Answer | SetAsid
     >>> answer.grade, answer.assessor
     (2, 'u1')
     """
-    for line, record in json_array(file):
-        try:
-            yield from ((line, answer) for answer in _answers(line, record, rubric))
-        except SetAside as reason:
-            yield line, reason
+    return answers_in_array(file, lambda line, record: _answers(line, record, rubric))
 
 
 def _answers(line: int, record: Mapping[str, Any], rubric: Rubric) -> list[Answer]:

@@ -1,14 +1,16 @@
-"""The objects of a JSON array, each with the line where it begins.
+"""The objects of a JSON array and the answers in them, each with the line where it begins.
 
-What belongs here: splitting the array. What does not: what an object means (label_studio.py, argilla.py).
+What belongs here: splitting the array, and one bad object costs itself. What does not: what an object
+means (label_studio.py, argilla.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from relabel_assets.intake.input_limits import MAX_ROWS_FILE_BYTES
 from relabel_assets.intake.json_text import BadJson, checked, decoder
 from relabel_assets.intake.one_input import SetAside
+from relabel_assets.review.forms.form import Answer
 
 _SPACE = " \t\r\n"
 
@@ -55,6 +57,24 @@ def json_array(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
         yield line, value
         line += text.count("\n", start, place)
         is_first = False
+
+
+def answers_in_array(
+    file: BinaryIO, answers: Callable[[int, dict[str, Any]], Iterable[Answer]]
+) -> Iterator[tuple[int, Answer | SetAside]]:
+    """The `answers` of each object of the array with its line, or the SetAside that they raised.
+
+    >>> import io
+    >>> array = io.BytesIO(b'[{"grade": 2}]')
+    >>> answer = lambda line, row: [Answer(line, "pair-1", None, None, row["grade"])]
+    >>> [(line, answer.grade) for line, answer in answers_in_array(array, answer)]
+    [(1, 2)]
+    """
+    for line, row in json_array(file):
+        try:
+            yield from ((line, answer) for answer in answers(line, row))
+        except SetAside as reason:
+            yield line, reason
 
 
 def _broken(line: int, reason: str) -> SetAside:

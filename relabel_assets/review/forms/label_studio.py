@@ -15,7 +15,7 @@ from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.text import shown
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.review.forms.form import Answer, Question, choices, grade_in, time_in
-from relabel_assets.review.forms.json_array import json_array
+from relabel_assets.review.forms.json_array import answers_in_array
 
 
 def write(questions: Iterable[Question], rubric: Rubric) -> dict[str, bytes]:
@@ -72,11 +72,7 @@ def read(file: BinaryIO, rubric: Rubric) -> Iterator[tuple[int, Answer | SetAsid
     >>> answer.grade
     2
     """
-    for line, task in json_array(file):
-        try:
-            yield from ((line, answer) for answer in _answers(line, task, rubric))
-        except SetAside as reason:
-            yield line, reason
+    return answers_in_array(file, lambda line, task: _answers(line, task, rubric))
 
 
 def _answers(line: int, task: Mapping[str, Any], rubric: Rubric) -> list[Answer]:
