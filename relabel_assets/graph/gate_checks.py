@@ -4,13 +4,13 @@ What belongs here: the checks that tell a reader whether to trust a student and 
 not: checks of rows (checks.py), the gate's rule and the limits of a training (benchmark/).
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import dagster as dg
 import polars as pl
 
-from relabel_assets.benchmark.gate import gate
+from relabel_assets.benchmark.gate import GateResult, gate
 from relabel_assets.benchmark.grade_shift import bulk_means, bulk_shift, grade_shift
 from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.probes.false_high import MARGIN, fooled
@@ -47,66 +47,64 @@ def limits_of_student(warehouse: Warehouse, corpus: str) -> list[str]:
     return training_limits(students.row(0, named=True))
 
 
-@dg.multi_asset_check(
-    specs=check_specs(
-        "benchmark_report",
-        student_is_as_good_as_teacher="The student is as good as its teacher, within the margins in "
-        "corpus.yaml (non-inferiority), and this was measured on enough queries and pairs to tell.",
-    )
-)
-def student_is_as_good_as_teacher(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
-) -> Results:
-    find = partial(_of_report, warehouse, project, unproven_margins)
-    check = "student_is_as_good_as_teacher"
-    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
+def _report_check(
+    name: str, description: str, find: Callable[[pl.DataFrame, GateConfig], list[str]]
+) -> dg.AssetChecksDefinition:
+    """A check that warns of what `find` finds in benchmark_report, by the gate's settings."""
+
+    @dg.multi_asset_check(name=name, specs=check_specs("benchmark_report", **{name: description}))
+    def report_check(
+        context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
+    ) -> Results:
+        def of_corpus(corpus: str) -> list[str]:
+            settings = project.corpora().open(corpus).config.gate
+            return find(warehouse.read("benchmark_report", corpus), settings)
+
+        yield from check_results(context, "benchmark_report", name, of_corpus, severity=WARN)
+
+    return report_check
 
 
 def unproven_margins(report: pl.DataFrame, settings: GateConfig) -> list[str]:
     """A sentence for each metric in which the student did not pass, measured or not."""
-    results = gate(report, **settings.by_reference)
-    return [result.sentence for result in results if result.verdict != "passed"]
-
-
-@dg.multi_asset_check(
-    specs=check_specs(
-        "benchmark_report",
-        student_can_replace_teacher="By the sample that people graded, the student may replace its teacher, "
-        "within the margins in corpus.yaml. If it cannot be told: about how many more grades would tell. "
-        "Without a sample, by the reference labels.",
-    )
-)
-def student_can_replace_teacher(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
-) -> Results:
-    find = partial(_of_report, warehouse, project, unproven_replacement)
-    check = "student_can_replace_teacher"
-    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
+    return _not_passed(gate(report, **settings.by_reference))
 
 
 def unproven_replacement(report: pl.DataFrame, settings: GateConfig) -> list[str]:
     """A sentence for each metric in which the student was not shown to replace its teacher."""
-    results = replacement_gate(report, **settings.by_people)
+    return _not_passed(replacement_gate(report, **settings.by_people))
+
+
+def _not_passed(results: Sequence[GateResult]) -> list[str]:
     return [result.sentence for result in results if result.verdict != "passed"]
 
 
-@dg.multi_asset_check(
-    specs=check_specs(
-        "benchmark_report",
-        student_grades_are_not_shifted="On benchmark queries the student's mean grade is that of its "
-        "teacher, or at least not shown to be 0.1 of a grade off.",
-    )
+student_is_as_good_as_teacher = _report_check(
+    "student_is_as_good_as_teacher",
+    "The student is as good as its teacher, within the margins in corpus.yaml (non-inferiority), and this "
+    "was measured on enough queries and pairs to tell.",
+    unproven_margins,
 )
-def student_grades_are_not_shifted(
-    context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
-) -> Results:
-    find = partial(_of_report, warehouse, project, _shown_shift)
-    check = "student_grades_are_not_shifted"
-    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
-
-
-def _shown_shift(report: pl.DataFrame, settings: GateConfig) -> list[str]:
-    return grade_shift(report, min_queries=settings.min_queries)
+student_can_replace_teacher = _report_check(
+    "student_can_replace_teacher",
+    "By the sample that people graded, the student may replace its teacher, within the margins in "
+    "corpus.yaml. If it cannot be told: about how many more grades would tell. Without a sample, by the "
+    "reference labels.",
+    unproven_replacement,
+)
+student_grades_are_not_shifted = _report_check(
+    "student_grades_are_not_shifted",
+    "On benchmark queries the student's mean grade is that of its teacher, or at least not shown to be 0.1 "
+    "of a grade off.",
+    lambda report, settings: grade_shift(report, min_queries=settings.min_queries),
+)
+probes_fool_no_labeler = _report_check(
+    "probes_fool_no_labeler",
+    "Documents that are made to fool a grader get a high grade hardly more often than honest irrelevant "
+    "ones of about the same length. Fails where the whole 95 % interval is more than "
+    f"{MARGIN:.0%} above the rate of the honest ones.",
+    lambda report, settings: fooled(report),
+)
 
 
 @dg.multi_asset_check(
@@ -120,9 +118,11 @@ def _shown_shift(report: pl.DataFrame, settings: GateConfig) -> list[str]:
 def new_queries_are_graded_like_training(
     context: dg.AssetCheckExecutionContext, warehouse: Warehouse, project: Project
 ) -> Results:
+    pairs = cache(partial(new_and_training, warehouse))  # for the finding and for the note
+
     def find(corpus: str) -> list[str]:
         min_queries = project.corpora().open(corpus).config.gate.min_queries
-        return bulk_shift(*new_and_training(warehouse, corpus), min_queries=min_queries)
+        return bulk_shift(*pairs(corpus), min_queries=min_queries)
 
     yield from check_results(
         context,
@@ -130,7 +130,7 @@ def new_queries_are_graded_like_training(
         "new_queries_are_graded_like_training",
         find,
         severity=WARN,
-        note=lambda corpus: bulk_means(*new_and_training(warehouse, corpus)),
+        note=lambda corpus: bulk_means(*pairs(corpus)),
     )
 
 
@@ -150,33 +150,6 @@ def new_and_training(warehouse: Warehouse, corpus: str) -> tuple[pl.DataFrame, p
         labels.join(teach, on="query_id", how="anti"),
         labels.join(teach, on="query_id", how="semi"),
     )
-
-
-@dg.multi_asset_check(
-    specs=check_specs(
-        "benchmark_report",
-        probes_fool_no_labeler="Documents that are made to fool a grader get a high grade hardly more often "
-        "than honest irrelevant ones of about the same length. Fails where the whole 95 % interval is more "
-        f"than {MARGIN:.0%} above the rate of the honest ones.",
-    )
-)
-def probes_fool_no_labeler(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
-    def find(corpus: str) -> list[str]:
-        return fooled(warehouse.read("benchmark_report", corpus))
-
-    check = "probes_fool_no_labeler"
-    yield from check_results(context, "benchmark_report", check, find, severity=WARN)
-
-
-def _of_report(
-    warehouse: Warehouse,
-    project: Project,
-    find: Callable[[pl.DataFrame, GateConfig], list[str]],
-    corpus: str,
-) -> list[str]:
-    """What `find` finds in the benchmark of `corpus`, by the settings of its gate."""
-    settings = project.corpora().open(corpus).config.gate
-    return find(warehouse.read("benchmark_report", corpus), settings)
 
 
 @dg.multi_asset_check(
