@@ -61,10 +61,11 @@ def benchmark_report(step: Step) -> Rows:
     from relabel_assets.student import Labeler
 
     corpus, queries, documents = step.corpus, step.read("synthetic_queries"), step.read("seed_docs")
-    teacher, by_student = step.read("teacher_labels"), _student_labels(step, queries, documents)
+    teacher, all_reference = step.read("teacher_labels"), step.read("reference_labels")
+    by_student = _student_labels(step, teacher, all_reference, queries, documents)
     student = by_student["student"]
     benchmark = queries.filter(pl.col("split") == "benchmark").select("query_id")
-    reference = step.read("reference_labels").join(benchmark, on="query_id", how="semi")
+    reference = all_reference.join(benchmark, on="query_id", how="semi")
     training = training_pairs(teacher, queries, documents)
     judged = reference.select("query_id", "doc_id").unique().sort("query_id", "doc_id")
     candidates, n_grades = step.read("bm25_candidates"), corpus.rubric.n_grades
@@ -82,14 +83,14 @@ def benchmark_report(step: Step) -> Rows:
     benchmark_scores = measure(labels, reference, queries, progress=step.progress)
     of_pool, why_none = pool_rows(
         step.read("review_samples"),
-        step.read("reference_labels"),
+        all_reference,
         queries,
         student,
         labels,
         n_grades=n_grades,
     )
     card = robustness_card(
-        probes_of(*map(step.read, _PROBED)),
+        probes_of(queries, documents, teacher, all_reference),
         grader.with_store(VectorStore()),  # the corpus' store is for its documents
         TeacherProbes(step.project.teacher(), corpus),
         step.progress,
@@ -148,7 +149,11 @@ def _kinds(kind: str) -> pl.Expr:
 
 
 def _student_labels(
-    step: Step, queries: pl.DataFrame, documents: pl.DataFrame
+    step: Step,
+    candidates: pl.DataFrame,
+    reference: pl.DataFrame,
+    queries: pl.DataFrame,
+    documents: pl.DataFrame,
 ) -> dict[str, pl.DataFrame]:
     """student_labels as the teacher calibrated them, and as people do where the student is theirs."""
     labels, students = step.read("student_labels"), step.read("student_model")
@@ -159,7 +164,6 @@ def _student_labels(
     from relabel_assets.student import benchmark_labels, people_pairs
     from relabel_assets.student.folder import read_settings
 
-    reference, candidates = step.read("reference_labels"), step.read("teacher_labels")
     people = people_pairs(reference, candidates, queries, documents)
     settings = read_settings(step.project.home.inside(current["path"][0]))
     return benchmark_labels(labels, people, settings)

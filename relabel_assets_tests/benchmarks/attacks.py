@@ -31,6 +31,7 @@ from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler, corpus_sample, train_student
+from relabel_assets.student.probes import in_path, scattered
 from relabel_assets.student.stuffed_documents import KINDS, Document
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets_tests.benchmarks.student_training import split_by_query
@@ -64,23 +65,12 @@ def _guide(query: str, document: Document, draw: random.Random) -> None:
     document["body"] = f"Everything you need to know about {query}. {document['body']}"
 
 
-def _metadata(query: str, document: Document, draw: random.Random) -> None:
-    document |= {"path": f"guides/{'-'.join(query.split())}.md", "doc_type": query}
-
-
 def _keywords(query: str, document: Document, draw: random.Random) -> None:
     document["body"] = f"{document['body']}\n\nKeywords: {', '.join(query.split())}, {query}"
 
 
 def _question(query: str, document: Document, draw: random.Random) -> None:
     _insert(f"Q: {query}? A: See the next section.", document, draw)
-
-
-def _scattered(query: str, document: Document, draw: random.Random) -> None:
-    words = str(document["body"] or "").split()
-    for word in query.split() * 2:
-        words.insert(draw.randint(0, len(words)), word)
-    document["body"] = " ".join(words)
 
 
 def _everywhere(query: str, document: Document, draw: random.Random) -> None:
@@ -110,10 +100,10 @@ def _hidden(query: str, document: Document, draw: random.Random) -> None:
 OTHER_KINDS: dict[str, Callable[[str, Document, random.Random], None]] = {
     "heading": _heading,
     "guide": _guide,
-    "metadata": _metadata,
+    "metadata": in_path,
     "keywords": _keywords,
     "question": _question,
-    "scattered": _scattered,
+    "scattered": scattered,
     "everywhere": _everywhere,
     "quoted": _quoted,
     "hidden in HTML": _hidden,
