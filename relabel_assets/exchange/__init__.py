@@ -1,0 +1,1 @@
+"""Judgments out of the warehouse and back in: one file for each format."""
