@@ -12,6 +12,7 @@ import polars as pl
 
 from relabel_assets.errors import CorpusError, Problem, RelabelError, WarehouseError
 from relabel_assets.intake.input_limits import MAX_UNUSABLE_ROWS
+from relabel_assets.intake.set_aside import SetAside
 from relabel_assets.intake.text import one_line, printable
 
 _LONGEST_REASON = 200  # characters: a message stays a line or two
@@ -19,14 +20,6 @@ _REMEDY = "Correct it, or take it out."
 Result = TypeVar("Result")
 # Polars raises PanicException, which is no Exception, for some damaged files.
 INPUT_ERRORS: tuple[type[BaseException], ...] = (Exception, pl.exceptions.PanicException)
-
-
-class SetAside(Exception):
-    """This input cannot be used. The message names the culprit, the remedy what to do."""
-
-    def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message, self.remedy = message, remedy
 
 
 class costs_itself:

@@ -1,6 +1,6 @@
 """What a reader of one format finds in a file: the text, and what the format says about it.
 
-What belongs here: the value that all readers return. What does not: reading (one file a format), and what
+What belongs here: the values that all readers return. What does not: reading (one file a format), and what
 makes a text a document (corpus/documents.py).
 """
 
@@ -30,3 +30,16 @@ class FileText:
     inner_name: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A part of a file that holds several documents, and why it is none: the others are read.
+
+    >>> Unread("minutes/scan.pdf", "it has no text", "Run OCR on it.").inner_name
+    'minutes/scan.pdf'
+    """
+
+    inner_name: str
+    message: str
+    remedy: str
