@@ -16,7 +16,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import torch
@@ -65,16 +65,18 @@ class Decoder:
         n_grades: int,
         precision: str = "auto",
         *,
-        trains: bool = False,
+        trains: Literal["lora", "full"] | None = None,
     ) -> "Decoder":
         """The decoder in a folder or of a hub name.
 
-        With `trains` on a CPU, all weights are fp32. On a GPU the adapter's alone are, because peft
-        makes them so. Raises StudentError where there is no such model, its tokenizer has no token
-        for a grade, or the prompt leaves no room for a document.
+        `trains` is the method of training, None where the decoder only grades (`training_dtype`).
+        Raises StudentError where there is no such model, its tokenizer has no token for a grade, or the
+        prompt leaves no room for a document.
         """
         inference = InferenceCopy(precision)
-        dtype = torch.float32 if trains and not torch.cuda.is_available() else inference.dtype
+        dtype = inference.dtype
+        if trains:
+            dtype = training_dtype(trains, inference.dtype, has_gpu=torch.cuda.is_available())
         model, tokenizer, missing = load_model(AutoModelForCausalLM, path, dtype=dtype)
         if missing:
             raise StudentError(
@@ -199,6 +201,23 @@ class Decoder:
         return self.tokenizer(
             list(texts), add_special_tokens=False, truncation=False, verbose=False
         )["input_ids"]
+
+
+def training_dtype(
+    method: Literal["lora", "full"], inference: torch.dtype, *, has_gpu: bool
+) -> torch.dtype:
+    """The number format of the weights from which training starts; `inference` is that of grading.
+
+    Weights that are trained are fp32: bf16 keeps 8 bits of a number, and a step of AdamW changes a weight
+    by less than that (Micikevicius et al. 2018, section 3.1). With LoRA the base's weights stay as they are,
+    and peft makes the adapter fp32. On a CPU the base is fp32 too, whose products autocast rounds.
+
+    >>> training_dtype("lora", torch.bfloat16, has_gpu=True)
+    torch.bfloat16
+    >>> training_dtype("full", torch.bfloat16, has_gpu=True)
+    torch.float32
+    """
+    return inference if has_gpu and method == "lora" else torch.float32
 
 
 def expected_grades(digit_logits: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class DigitLearner(PairLearner):
             student_prompt(rubric, config.prompt),
             rubric.n_grades,
             config.precision,
-            trains=True,
+            trains=config.method,
         )
         model = decoder.model
         if config.method == "lora":
