@@ -42,7 +42,7 @@ def decoded_text(content: bytes) -> DecodedText:
     >>> decoded_text("café".encode("utf-16")).text
     'café'
     >>> decoded_text(b"caf\\xe9").notes
-    ("It is not UTF-8 and was read as cp1252. Save it as UTF-8 if letters are wrong.",)
+    ('It is not UTF-8 and was read as cp1252. Save it as UTF-8 if letters are wrong.',)
     """
     notes = []
     encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
