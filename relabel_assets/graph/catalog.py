@@ -131,8 +131,17 @@ def problem_list(problems: list[Problem]) -> dg.MetadataValue:
     lines = list_of(str(problem) for problem in problems[:_PROBLEMS_SHOWN])
     n_more = len(problems) - _PROBLEMS_SHOWN
     if n_more > 0:
-        lines += f"\n- and {n_more} more: `relabel corpora check` lists them all"
+        lines += f"\n- and {n_more:,} more: `set_aside` has them all"
     return dg.MetadataValue.md(lines)
+
+
+def set_aside_query(corpus: str, table: str) -> str:
+    """The SQL that shows every input that `table` was made without.
+
+    >>> set_aside_query("demo", "seed_docs")
+    "select * from set_aside where corpus = 'demo' and asset = 'seed_docs'"
+    """
+    return f"select * from set_aside where corpus = '{corpus}' and asset = '{table}'"
 
 
 def list_of(texts: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ import polars as pl
 from relabel_assets.benchmark.people_calibrated import calibrated_to
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
+from relabel_assets.graph.catalog import set_aside_query
 from relabel_assets.graph.check_results import Results, check_results, end_of_check, evaluation
 from relabel_assets.graph.failures import log_traceback, message_of
 from relabel_assets.graph.partitions import CORPORA, UP_TO_DATE
@@ -143,7 +144,8 @@ def set_aside_inputs(
     if not receipt or not receipt.n_set_aside:
         return []
     inputs = counted(receipt.n_set_aside, "input")
-    return [f"{inputs} set aside; `relabel corpora check {corpus}` lists them"]
+    query = set_aside_query(corpus, table)
+    return [f'{inputs} set aside; `relabel sql "{query}"` lists them']
 
 
 @dg.multi_asset_check(

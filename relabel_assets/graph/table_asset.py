@@ -212,7 +212,7 @@ class _Run:
             input_hash=inputs.hash,
             inputs=json.dumps(inputs.parts),
             n_unfinished=rows.n_unfinished,
-            n_set_aside=len(rows.problems),
+            problems=rows.problems,
             files=rows.files,
             run_id=self.context.run_id,
         )
@@ -230,6 +230,8 @@ class _Run:
         shown |= {"preview": preview(rows.frame, texts), "set_aside": len(rows.problems)}
         if rows.problems:
             shown["set_aside_because"] = catalog.problem_list(rows.problems)
+            query = catalog.set_aside_query(corpus.name, self.table.name)
+            shown["set_aside_all"] = f'relabel sql "{query}"'
         return receipt, self._metadata(receipt, shown | {"seconds": seconds})
 
     def _step(self, corpus: CorpusFolder, shown: Progress) -> Step:
@@ -261,3 +263,12 @@ class _Run:
             with suppress(*INPUT_ERRORS):
                 self.context.log.warning(f"set aside: {one_line(str(problem))}")
             PROGRESS.warning("  set aside: %s/%s", corpus, problem, extra=self._fields(corpus))
+        n_more = len(problems) - _PROBLEMS_SHOWN
+        if n_more > 0:
+            query = catalog.set_aside_query(corpus, self.table.name)
+            PROGRESS.warning(
+                '  set aside: %s more. All of them: relabel sql "%s"',
+                f"{n_more:,}",
+                query,
+                extra=self._fields(corpus),
+            )

@@ -1,4 +1,4 @@
-"""The columns of the tables that the warehouse fills itself: receipts, changes of grades, past benchmarks.
+"""The columns of the tables that the warehouse fills itself: receipts, histories, inputs set aside.
 
 What belongs here: their classes. What does not: the tables of the graph (schemas.py).
 """
@@ -40,6 +40,24 @@ class Materializations(dy.Schema):
     )
     run_id = dy.String(nullable=True, description="The Dagster run that wrote it.")
     written_at = dy.Datetime(time_zone="UTC", metadata=VOLATILE, description="When it was written.")
+
+
+class SetAsideInputs(dy.Schema):
+    """The inputs that could not be used."""
+
+    corpus = corpus_column()
+    asset = key_column("The table that was made without the input.")
+    number = dy.Int64(
+        primary_key=True,
+        min=1,
+        description="Counts the inputs of an asset from 1, as they were read.",
+    )
+    file = dy.String(nullable=False, description="The file, relative to the corpus folder.")
+    line = dy.Int64(
+        nullable=True, description="The line, from 1; NULL where it is about the whole file."
+    )
+    message = dy.String(nullable=False, description="Why the input could not be used.")
+    remedy = dy.String(nullable=False, description="What to do about it.")
 
 
 class GradeHistory(dy.Schema):

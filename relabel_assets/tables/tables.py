@@ -6,7 +6,12 @@ how a table is filled (assets/) and stored (warehouse/).
 
 from collections.abc import Iterator
 
-from relabel_assets.tables.bookkeeping import BenchmarkHistory, GradeHistory, Materializations
+from relabel_assets.tables.bookkeeping import (
+    BenchmarkHistory,
+    GradeHistory,
+    Materializations,
+    SetAsideInputs,
+)
 from relabel_assets.tables.people import ReferenceLabels, ReviewSamples
 from relabel_assets.tables.schemas import (
     AskedLabels,
@@ -249,7 +254,13 @@ BENCHMARK_HISTORY = Table(
     "The metrics of each benchmark that differs from the one before, over all queries.",
     BenchmarkHistory,
 )
-KEPT_BY_WAREHOUSE = (MATERIALIZATIONS, GRADE_HISTORY, BENCHMARK_HISTORY)
+SET_ASIDE = Table(
+    "set_aside",
+    "input that could not be used",
+    "Every input that a table was made without, with the reason and what to do. Replaced with its table.",
+    SetAsideInputs,
+)
+KEPT_BY_WAREHOUSE = (MATERIALIZATIONS, GRADE_HISTORY, BENCHMARK_HISTORY, SET_ASIDE)
 
 
 def upstream(names: set[str]) -> Iterator[str]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from relabel_assets.errors import WarehouseError
+from relabel_assets.errors import Problem, WarehouseError
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
+from relabel_assets.intake.text import printable
 from relabel_assets.tables.table import Table
-from relabel_assets.tables.tables import MATERIALIZATIONS, TABLES
+from relabel_assets.tables.tables import MATERIALIZATIONS, SET_ASIDE, TABLES
 from relabel_assets.warehouse.connection import REMEDY, first_line
 from relabel_assets.warehouse.receipt import Receipt
 
@@ -30,15 +31,20 @@ _LABELERS = {
 
 
 def replace_partition(
-    con: "duckdb.DuckDBPyConnection", table: Table, rows: pl.DataFrame, receipt: Receipt
+    con: "duckdb.DuckDBPyConnection",
+    table: Table,
+    rows: pl.DataFrame,
+    receipt: Receipt,
+    problems: Sequence[Problem] = (),
 ) -> None:
-    """Write rows, receipt and changed grades in one transaction.
+    """Write rows, receipt, changed grades and inputs that were set aside in one transaction.
 
     Raises WarehouseError after a failed write; the old rows are kept then.
     """
     import duckdb
 
     dtypes = {"files": pl.List(pl.String)}
+    set_aside = _set_aside_rows(receipt, problems)
     receipt_row = MATERIALIZATIONS.validate(pl.DataFrame([vars(receipt)], schema_overrides=dtypes))
     try:
         con.begin()
@@ -53,6 +59,10 @@ def replace_partition(
             [receipt.corpus, table.name],
         )
         _insert(con, "materializations", receipt_row)
+        con.execute(
+            "delete from set_aside where corpus = ? and asset = ?", [receipt.corpus, table.name]
+        )
+        _insert(con, "set_aside", set_aside)
         con.commit()
     except duckdb.Error as error:
         with suppress(duckdb.Error):  # a full disk or a damaged file ends the connection
@@ -105,6 +115,24 @@ def _record_benchmark(
         {"corpus": receipt.corpus, "run_id": receipt.run_id, "at": receipt.written_at},
     )
     con.unregister("incoming")
+
+
+def _set_aside_rows(receipt: Receipt, problems: Sequence[Problem]) -> pl.DataFrame:
+    """The rows of set_aside. Names and values of files may hold what no table can store."""
+    rows = [
+        {
+            "corpus": receipt.corpus,
+            "asset": receipt.table_name,
+            "number": number,
+            "file": printable(problem.file),
+            "line": problem.line,
+            "message": printable(problem.message),
+            "remedy": printable(problem.remedy),
+        }
+        for number, problem in enumerate(problems, start=1)
+    ]
+    dtypes = {name: column.dtype for name, column in SET_ASIDE.schema.columns().items()}
+    return SET_ASIDE.validate(pl.DataFrame(rows, schema=dtypes, orient="row"))
 
 
 def _insert(con: "duckdb.DuckDBPyConnection", table: str, rows: pl.DataFrame) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from dagster_duckdb import DuckDBResource
 
-from relabel_assets.errors import WarehouseError
+from relabel_assets.errors import Problem, WarehouseError
 from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
@@ -172,12 +172,13 @@ class Warehouse(DuckDBResource):
         input_hash: str,
         inputs: str | None = None,
         n_unfinished: int = 0,
-        n_set_aside: int = 0,
+        problems: Sequence[Problem] = (),
         files: tuple[str, ...] = (),
         run_id: str | None = None,
     ) -> Receipt:
         """Replace the partition by `frame` (the table's columns without corpus) in one transaction.
 
+        Its rows of set_aside become `problems`, the inputs that could not be used.
         Raises ContractError where the frame breaks the table's declaration. After that, and after
         any other failure, the old rows stay.
         """
@@ -189,14 +190,14 @@ class Warehouse(DuckDBResource):
             content_hash=content_hash(TABLES[table], rows),
             n_rows=rows.height,
             n_unfinished=n_unfinished,
-            n_set_aside=n_set_aside,
+            n_set_aside=len(problems),
             files=files,
             run_id=run_id,
             written_at=datetime.now(UTC),
             inputs=inputs,
         )
         with self._upgraded() as con:
-            replace_partition(con, TABLES[table], rows, receipt)
+            replace_partition(con, TABLES[table], rows, receipt, problems)
             self._copies.publish(con, [(receipt, rows.drop("corpus"))])
         return receipt
 

@@ -9,6 +9,7 @@ import pytest
 
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.definitions import build_definitions
+from relabel_assets.errors import Problem
 from relabel_assets.graph import checks
 from relabel_assets.graph.check_results import evaluation
 from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
@@ -169,9 +170,12 @@ def test_inputs_that_were_set_aside_are_counted(warehouse: Warehouse) -> None:
     assert checks.set_aside_inputs(warehouse.receipts(), "seed_docs", "tiny") == []
     assert checks.set_aside_inputs(warehouse.receipts(), "seed_docs", "never_made") == []
     frame = table_rows("seed_docs", document("d1"))
-    warehouse.replace("seed_docs", "tiny", frame, input_hash=HASH, n_set_aside=3)
+    problems = [Problem("documents.jsonl", line, "no body", "Give it one.") for line in (2, 3, 9)]
+    warehouse.replace("seed_docs", "tiny", frame, input_hash=HASH, problems=problems)
     (line,) = checks.set_aside_inputs(warehouse.receipts(), "seed_docs", "tiny")
-    assert line == "3 inputs set aside; `relabel corpora check tiny` lists them"
+    assert line.startswith("3 inputs set aside; `relabel sql ")
+    command = line.split('"')[1]
+    assert warehouse.query(command)["line"].to_list() == [2, 3, 9]
 
 
 def leaking_corpus(warehouse: Warehouse) -> None:

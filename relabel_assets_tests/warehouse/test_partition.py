@@ -11,7 +11,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from relabel_assets.errors import ContractError, WarehouseError
+from relabel_assets.errors import ContractError, Problem, WarehouseError
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import EARLIER, HASH, labels
 
@@ -68,6 +68,40 @@ def test_a_failure_between_delete_and_insert_keeps_rows_receipt_and_history(
     assert warehouse.receipt("student_labels", "c") == receipt
     assert warehouse.query("select query_id from grade_history").rows() == [("q1",)]
     assert warehouse.read_replica("select query_id from student_labels").rows() == [("q1",)]
+
+
+def test_inputs_that_were_set_aside_are_rows_that_are_replaced_with_their_table(
+    warehouse: Warehouse,
+) -> None:
+    first = [Problem("queries.jsonl", 3, "it has no text", "Add one."), Problem("a", None, "b", "")]
+    for corpus in ("one", "two"):
+        warehouse.replace("student_labels", corpus, labels("q1"), input_hash=HASH, problems=first)
+    odd = Problem("caf\udce9\0.md", None, "lone \ud800", "Rename it.")
+    receipt = warehouse.replace(
+        "student_labels", "one", labels("q1"), input_hash=HASH, problems=[odd]
+    )
+    assert receipt.n_set_aside == 1
+    rows = warehouse.read_replica("select * from set_aside order by corpus, number").rows()
+    assert rows == [
+        ("one", "student_labels", 1, r"caf\xe9\x00.md", None, r"lone \ud800", "Rename it."),
+        ("two", "student_labels", 1, "queries.jsonl", 3, "it has no text", "Add one."),
+        ("two", "student_labels", 2, "a", None, "b", ""),
+    ]
+    warehouse.replace("student_labels", "two", labels("q1"), input_hash=HASH)
+    assert warehouse.query("select distinct corpus from set_aside").rows() == [("one",)]
+
+
+def test_a_write_that_fails_keeps_what_was_set_aside_before(warehouse: Warehouse) -> None:
+    problem = Problem("a.md", None, "empty", "Fill it.")
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH, problems=[problem])
+    with duckdb.connect(warehouse.database) as con:
+        con.execute("create unique index one_input on set_aside (message)")
+    with pytest.raises(WarehouseError, match="old rows were kept"):
+        warehouse.replace(
+            "student_labels", "c", labels("q2"), input_hash=HASH, problems=[problem] * 2
+        )
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q1"]
+    assert warehouse.query("select count(*) from set_aside").item() == 1
 
 
 def test_a_killed_write_keeps_the_old_rows(warehouse: Warehouse, tmp_path: Path) -> None:
