@@ -53,6 +53,11 @@ class Home:
         return self.path / "vectors"
 
     @property
+    def caches(self) -> Path:
+        """The folder of what was found in files of corpora. It can be removed at any time."""
+        return self.path / "cache"
+
+    @property
     def dagster(self) -> Path:
         return self.path / "dagster"
 

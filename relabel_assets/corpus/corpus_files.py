@@ -4,7 +4,6 @@ What belongs here: which file holds what, and the error of a file that cannot be
 settings and rows (folder.py), and opening a file safely (intake/regular_files.py).
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from relabel_assets.corpus import documents
+from relabel_assets.corpus.caches.fingerprint import fingerprint
 from relabel_assets.corpus.rows import json_objects
 from relabel_assets.corpus.runs.run_files import is_run
 from relabel_assets.errors import ConfigError, CorpusError, Problem
@@ -23,7 +23,6 @@ from relabel_assets.intake.input_limits import (
     MAX_SETTINGS_BYTES,
     MAX_UNPACKED_IN_ANY_CASE,
     MAX_UNPACKED_TIMES,
-    MIB,
 )
 from relabel_assets.intake.one_input import SetAside, costs_itself, problem_of
 from relabel_assets.intake.parquet_rows import parquet_rows
@@ -50,6 +49,7 @@ class CorpusFiles:
 
     name: str
     path: Path
+    cache: Path | None = None  # the folder of what earlier looks found
 
     def document_sources(self) -> list[str]:
         """The folder and files that may hold the documents; a usable corpus has one."""
@@ -165,25 +165,7 @@ class CorpusFiles:
             "runs": lambda file: is_run(file) or file == "runs/systems.yaml",
             "everything": lambda file: True,
         }[part]
-        digest = hashlib.sha256()
-        for file, fault in walk(self.path):
-            if is_part(file):
-                inner = fault.message if fault else self._content_hash(file)
-                digest.update(os.fsencode(f"{file}\0{inner}\n"))
-        return digest.hexdigest()
-
-    def _content_hash(self, file: str) -> str:
-        """SHA-256 of a file's content; the reason for a file that cannot be read."""
-        try:
-            with open_regular(self.path, file, max_bytes=MAX_ROWS_FILE_BYTES) as content:
-                digest = hashlib.sha256()
-                while piece := content.read(MIB):
-                    digest.update(piece)
-                return digest.hexdigest()
-        except SetAside as error:
-            return error.message
-        except OSError as error:
-            return str(error.strerror)
+        return fingerprint(self.path, is_part, cache=self.cache)
 
 
 def is_beir(file: str) -> bool:

@@ -7,7 +7,7 @@ not: finding files (folder.py).
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,7 +16,6 @@ import polars as pl
 
 from relabel_assets.corpus.rows import (
     DuplicateCheck,
-    ReadRows,
     optional_text,
     required_id,
     required_text,
@@ -30,16 +29,16 @@ from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "content_hash")
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
-# The columns of a row: ours, and BEIR's names for them.
-ROW_COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "_id", "text")
 _FENCE = re.compile(r"-{3,}[ \t]*")  # the line before and after front matter
-_BEIR_NAMES = {"_id": "doc_id", "text": "body"}
+# Of one frame of documents: some 50 MB at most, whatever the corpus. Not measured.
+_BATCH_CHARACTERS, _BATCH_ROWS = 8_000_000, 5_000
+Document = dict[str, str | None]
 
 
 def document_from_row(row: Mapping[str, Any]) -> dict[str, str | None]:
     """The document in a row of JSON Lines, CSV or Parquet.
 
-    BEIR's `_id` and `text` are taken as doc_id and body. Hidden text is left out of title and body.
+    Hidden text is left out of title and body.
     Raises SetAside for a row without doc_id or body, or with a field that is not text.
     """
     named = {_BEIR_NAMES.get(name, name): value for name, value in row.items()}
@@ -121,35 +120,58 @@ def _heading(body: str) -> str | None:
 
 def documents_from_rows(
     rows: Iterable[tuple[int, Mapping[str, Any] | SetAside]], *, file: str, problems: list[Problem]
-) -> ReadRows:
+) -> Iterator[Document]:
     """Every document of one file of rows. An unusable row is added to `problems`."""
-    documents, ids = [], DuplicateCheck()
+    ids = DuplicateCheck()
     for line, row in rows:
         with costs_itself(problems, file, line):
             if isinstance(row, SetAside):
                 raise row
             document = document_from_row(row)
             ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", f"line {line}")
-            documents.append(document)
-    return ReadRows(frame_of(documents), problems)
+            yield document
 
 
 def documents_from_files(
     files: Iterable[tuple[str, bytes]], *, folder: str, problems: list[Problem]
-) -> ReadRows:
+) -> Iterator[Document]:
     """The document of each of `files` (path under `folder`, content). An unusable file is a problem."""
-    documents, ids = [], DuplicateCheck()
+    ids = DuplicateCheck()
     for name, content in files:
         with costs_itself(problems, f"{folder}/{name}"):
             document = document_from_file(name, content)
             ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", name)
-            documents.append(document)
-    return ReadRows(frame_of(documents), problems)
+            yield document
 
 
-def frame_of(documents: list[dict[str, str | None]]) -> pl.DataFrame:
-    """A frame of COLUMNS, all text, in doc_id order."""
-    return pl.DataFrame(documents, schema=dict.fromkeys(COLUMNS, pl.String)).sort("doc_id")
+def frames_of(
+    documents: Iterable[Document], *, characters: int = _BATCH_CHARACTERS
+) -> Iterator[pl.DataFrame]:
+    """Frames of COLUMNS, all text, of as many documents as have about `characters` in their bodies.
+
+    >>> rows = [document_from_row({"doc_id": f"d{n}", "body": "leave"}) for n in range(3)]
+    >>> [frame.height for frame in frames_of(rows, characters=10)]
+    [2, 1]
+    """
+    batch: list[Document] = []
+    n_characters = 0
+    for document in documents:
+        batch.append(document)
+        n_characters += len(document["body"] or "")
+        if n_characters >= characters or len(batch) >= _BATCH_ROWS:
+            yield _frame_of(batch)
+            batch, n_characters = [], 0
+    if batch:
+        yield _frame_of(batch)
+
+
+def empty_frame() -> pl.DataFrame:
+    """A frame of COLUMNS without a row."""
+    return _frame_of([])
+
+
+def _frame_of(documents: list[Document]) -> pl.DataFrame:
+    return pl.DataFrame(documents, schema=dict.fromkeys(COLUMNS, pl.String))
 
 
 def content_hash(fields: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ What belongs here: which rows a corpus has. What does not: all folders together 
 files (corpus_files.py), and parsing the rows of a file (documents.py, queries.py, grades.py).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,11 +43,12 @@ class CorpusFolder:
     name: str
     path: Path
     is_offline: bool = False  # sets teacher.mode to offline, whatever corpus.yaml says
+    cache: Path | None = None  # the folder of what earlier looks at its files found
 
     @property
     def files(self) -> CorpusFiles:
         """The files of the folder."""
-        return CorpusFiles(self.name, self.path)
+        return CorpusFiles(self.name, self.path, self.cache)
 
     @cached_property
     def config(self) -> CorpusConfig:
@@ -134,7 +136,19 @@ class CorpusFolder:
         return self.read_text(file) if file else None
 
     def documents(self, progress: Progress = silent) -> ReadRows:
-        """The documents: the columns of seed_docs without corpus.
+        """The documents: the columns of seed_docs without corpus, by doc_id. All are in memory.
+
+        Raises CorpusError as document_batches.
+        """
+        problems: list[Problem] = []
+        frames = self.document_batches(problems, progress)
+        frame = pl.concat([documents.empty_frame(), *frames], rechunk=True)
+        return ReadRows(frame.sort("doc_id"), problems)
+
+    def document_batches(
+        self, problems: list[Problem], progress: Progress = silent
+    ) -> Iterator[pl.DataFrame]:
+        """The documents in frames of some thousand, in the order of the files. Others are `problems`.
 
         Raises CorpusError for a folder with no source of documents, or with more than one.
         """
@@ -146,14 +160,17 @@ class CorpusFolder:
                 + ("Keep one of them." if sources else f"Put files in {self.name}/documents/.")
             )
         (source,) = sources
-        problems: list[Problem] = []
         if source == "documents":
             files = self.files.document_files(problems, progress)
-            return documents.documents_from_files(files, folder=source, problems=problems)
+            yield from documents.frames_of(
+                documents.documents_from_files(files, folder=source, problems=problems)
+            )
+            return
         with self.files.opened(source) as file:
             rows = self.files.table_rows(source, file, problems)
-            return documents.documents_from_rows(
-                self.files.reported(rows, file, progress), file=source, problems=problems
+            reported = self.files.reported(rows, file, progress)
+            yield from documents.frames_of(
+                documents.documents_from_rows(reported, file=source, problems=problems)
             )
 
     def queries(self) -> ReadRows:

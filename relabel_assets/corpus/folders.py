@@ -26,9 +26,10 @@ NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 @dataclass(frozen=True)
 class Corpora:
-    """The corpus folders under one data folder."""
+    """The corpus folders under one data folder. `caches` has a folder for each: see corpus/caches/."""
 
     root: Path
+    caches: Path | None = None
 
     def names(self) -> list[str]:
         """The names of all corpora, sorted: folders whose name can be a partition's."""
@@ -58,7 +59,9 @@ class Corpora:
                 f"there is no corpus {name!r} in {self.root}. {hint}Available: "
                 f"{', '.join(names) or 'none'}."
             )
-        folder = CorpusFolder(name, self.root / name)
+        folder = CorpusFolder(
+            name, self.root / name, cache=self.caches / name if self.caches else None
+        )
         if not any(folder.path.iterdir()):
             raise CorpusError(
                 f"corpus {name!r}: the folder is empty. Put documents in {name}/documents/ "

@@ -40,7 +40,7 @@ class Project(dg.ConfigurableResource):
         return Home(Path(self.home_path))
 
     def corpora(self) -> Corpora:
-        return Corpora(Path(self.data_path))
+        return Corpora(Path(self.data_path), self.home.caches)
 
     def vectors(self) -> VectorStore:
         """The store of document vectors, opened for one piece of work, whose reads it counts."""

@@ -13,6 +13,7 @@ from relabel_assets.corpus.documents import (
     document_from_row,
     documents_from_files,
     documents_from_rows,
+    frames_of,
 )
 from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import SetAside
@@ -123,24 +124,24 @@ def test_the_first_of_two_names_for_a_key_is_used() -> None:
     assert (document["updated_at"], document["doc_type"]) == ("2026-03-03", "a")
 
 
-def test_documents_are_sorted_by_id_and_the_first_duplicate_is_kept() -> None:
+def test_the_first_of_two_documents_with_an_id_is_kept() -> None:
     problems: list[Problem] = []
     rows = [
         (1, {"doc_id": "b", "body": "1"}),
         (2, {"doc_id": "a", "body": "2"}),
         (3, {"doc_id": "b", "body": "3"}),
     ]
-    documents = documents_from_rows(rows, file="f", problems=problems)
-    assert documents.frame.select("doc_id", "body").rows() == [("a", "2"), ("b", "1")]
-    assert documents.frame.columns == list(COLUMNS)
+    (documents,) = frames_of(documents_from_rows(rows, file="f", problems=problems))
+    assert documents.select("doc_id", "body").rows() == [("b", "1"), ("a", "2")]
+    assert documents.columns == list(COLUMNS)
     assert [(problem.line, "line 1" in problem.message) for problem in problems] == [(3, True)]
 
 
 def test_files_with_the_same_stem_have_the_same_id() -> None:
     problems: list[Problem] = []
     files = [("a.md", b"one"), ("a.txt", b"two")]
-    documents = documents_from_files(files, folder="documents", problems=problems)
-    assert documents.frame["body"].to_list() == ["one"]
+    documents = list(documents_from_files(files, folder="documents", problems=problems))
+    assert [document["body"] for document in documents] == ["one"]
     assert [problem.file for problem in problems] == ["documents/a.txt"]
 
 
