@@ -17,9 +17,14 @@ MAX_ROWS_FILE_BYTES = 8 * GIB  # documents.jsonl and other files of many rows
 # Texts of documents shrink to a tenth in a Parquet file. A file of 250 KB that holds 2 GB is an attack.
 MAX_UNPACKED_TIMES = 100
 MAX_UNPACKED_IN_ANY_CASE = 256 * MIB  # characters: a small file of a few equal documents is none
+# A JSON array is parsed whole. JSON Lines, which are not, hold as much as a file may have.
+MAX_ARRAY_BYTES = 512 * MIB
+# A spreadsheet is unpacked whole, too, in a process of its own.
+MAX_SHEET_FILE_BYTES = 256 * MIB
 # A row. Without a limit, a file without line breaks would fill the memory.
 MAX_LINE_BYTES = 32 * MIB
 MAX_FOLDER_DEPTH = 64
+MAX_LINKED_FILES = 100_000  # found through links to folders
 # Rows of one file that cannot be used. A file with more is of another kind, and may have billions.
 MAX_UNUSABLE_ROWS = 100_000
 
@@ -52,4 +57,12 @@ MAX_RESULT_BYTES = 2 * GIB
 
 # Parsers of binary formats, each in a process of its own
 PARSER_MEMORY_BYTES = 4 * GIB
-PARSER_IDLE_S = 60  # without a row
+PARSER_IDLE_S = 60  # without a row or a page
+PARSER_FILE_S = 600  # one document: at 20 pages a second, a PDF of 12,000 pages
+MAX_PARSED_FILE_BYTES = 128 * MIB  # HTML, PDF, DOCX, PPTX: most of a large one is pictures
+MAX_METADATA_CHARACTERS = 64 * KIB  # as JSON: what a file states beside title, author and date
+# Zip archives, DOCX and PPTX, which are zip archives too
+MAX_ARCHIVE_BYTES = 256 * MIB
+MAX_ARCHIVE_MEMBERS = 100_000
+MAX_ARCHIVE_UNPACKED_BYTES = 2 * GIB
+MAX_OFFICE_UNPACKED_BYTES = 512 * MIB

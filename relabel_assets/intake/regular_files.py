@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from relabel_assets.intake.input_limits import MAX_FOLDER_DEPTH, MAX_LINE_BYTES
+from relabel_assets.intake.input_limits import (
+    MAX_FOLDER_DEPTH,
+    MAX_LINE_BYTES,
+    MAX_LINKED_FILES,
+)
 from relabel_assets.intake.one_input import SetAside, reason_of
 
 _KINDS = {
@@ -91,17 +95,31 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             raw = file.readline(MAX_LINE_BYTES + 1)
 
 
-def walk(root: Path) -> Iterator[tuple[str, SetAside | None]]:
+def walk(root: Path, *, inside: Path | None = None) -> Iterator[tuple[str, SetAside | None]]:
     """Every file under `root`, as its path with forward slashes, sorted by its parts.
 
-    With it comes None, or the reason why it cannot be read: a link to a folder, an unreadable or too
-    deep folder. No link is followed to find files. Bytes of a name that are not UTF-8 are surrogates,
+    With it comes None, or the reason why it cannot be read: an unreadable or too deep folder, or a link to a
+    folder that is not followed. Links to folders are followed where they stay inside the folder `inside`
+    (default: `root`), and not to a folder around the link. Bytes of a name that are not UTF-8 are surrogates,
     as os.fsdecode gives them.
     """
     found: list[tuple[tuple[str, ...], SetAside | None]] = []
-    folders: list[tuple[str, ...]] = [()]
-    while folders:
-        parts = folders.pop()
+    # Each with its real path, so that a link to a folder around it is known.
+    folders: list[tuple[tuple[str, ...], Path]] = [((), root.resolve())]
+    links: list[tuple[tuple[str, ...], Path]] = []
+    limit = (inside or root).resolve()
+    n_own: int | None = None  # files that were found before the first link was followed
+    while folders or links:
+        if not folders:
+            n_own = len(found) if n_own is None else n_own
+            place, around = links.pop()
+            real = root.joinpath(*place).resolve()
+            if fault := _fault_of_link(real, around, limit, n_linked=len(found) - n_own):
+                found.append((place, fault))
+            else:
+                folders.append((place, real))
+            continue
+        parts, real = folders.pop()
         if len(parts) > MAX_FOLDER_DEPTH:
             found.append(
                 (parts, SetAside(f"it is more than {MAX_FOLDER_DEPTH} folders deep", "Move it up."))
@@ -112,22 +130,38 @@ def walk(root: Path) -> Iterator[tuple[str, SetAside | None]]:
                 for entry in entries:
                     place = (*parts, entry.name)
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(place)
+                        folders.append((place, real / entry.name))
+                    elif _is_link_to_folder(entry):
+                        links.append((place, real))
                     else:
-                        found.append((place, _fault_of_link(entry)))
+                        found.append((place, None))
         except OSError as error:
             reason = SetAside(f"its folder cannot be read: {reason_of(error)}", "Make it readable.")
             found.append((parts, reason))
-    for parts, fault in sorted(found, key=lambda place: place[0]):
-        yield "/".join(parts), fault
+    for parts, reason_or_none in sorted(found, key=lambda place: place[0]):
+        yield "/".join(parts), reason_or_none
 
 
-def _fault_of_link(entry: "os.DirEntry[str]") -> SetAside | None:
+def _is_link_to_folder(entry: "os.DirEntry[str]") -> bool:
     try:
-        is_folder = entry.is_symlink() and entry.is_dir()
+        return entry.is_symlink() and entry.is_dir()
     except OSError:  # a loop, or its target cannot be reached: opening it says so
-        return None
-    return SetAside("it is a link to a folder", "Copy the folder itself.") if is_folder else None
+        return False
+
+
+def _fault_of_link(real: Path, around: Path, limit: Path, *, n_linked: int) -> SetAside | None:
+    """Why a link to the folder `real` is not followed; None if it is.
+
+    `around`: the real path of the folder that holds the link. `n_linked`: files found through links so far.
+    """
+    if not real.is_relative_to(limit):
+        return SetAside("it is a link to a folder out of the corpus", "Copy the folder itself.")
+    if around.is_relative_to(real):
+        return SetAside("it is a link to a folder around it, a loop", "Take it out.")
+    if n_linked > MAX_LINKED_FILES:  # links to folders of links multiply
+        message = f"links to folders lead to more than {MAX_LINKED_FILES:,} files"
+        return SetAside(message, "Copy the folders that are needed.")
+    return None
 
 
 def _inside(root: Path, name: str) -> Path:

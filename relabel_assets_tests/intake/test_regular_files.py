@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from relabel_assets.intake import regular_files
 from relabel_assets.intake.input_limits import MAX_FOLDER_DEPTH, MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.regular_files import (
@@ -106,8 +107,52 @@ def test_walking_names_each_file_once_in_the_order_of_paths(tmp_path: Path) -> N
         ("a.md", None),
         ("b.md", None),
         ("gone.md", None),
-        ("loop", "it is a link to a folder"),
+        ("loop", "it is a link to a folder around it, a loop"),
     ]
+
+
+def found_in(root: Path, inside: Path) -> dict[str, str | None]:
+    return {name: fault and fault.message for name, fault in walk(root, inside=inside)}
+
+
+def test_a_link_to_a_folder_is_followed_inside_the_corpus_and_named_elsewhere(
+    tmp_path: Path,
+) -> None:
+    corpus, documents = tmp_path / "c", tmp_path / "c" / "documents"
+    for folder in (documents / "a", corpus / "shared" / "deep", tmp_path / "other"):
+        folder.mkdir(parents=True)
+        (folder / "x.md").write_text("x")
+    (documents / "shared").symlink_to("../shared")
+    (documents / "again").symlink_to("a")
+    (documents / "other").symlink_to(tmp_path / "other")
+    (corpus / "shared" / "deep" / "up").symlink_to("..")
+    (corpus / "shared" / "deep" / "all").symlink_to(corpus)
+    out, loop = (
+        "it is a link to a folder out of the corpus",
+        "it is a link to a folder around it, a loop",
+    )
+    assert found_in(documents, corpus) == {
+        "a/x.md": None,
+        "again/x.md": None,
+        "other": out,
+        "shared/deep/all": loop,
+        "shared/deep/up": loop,
+        "shared/deep/x.md": None,
+    }
+    assert found_in(documents, documents)["shared"] == out
+
+
+def test_links_that_multiply_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve folders with two links each to the next are 4,096 paths to the last."""
+    monkeypatch.setattr(regular_files, "MAX_LINKED_FILES", 50)
+    for n in range(12):
+        (tmp_path / f"d{n}").mkdir()
+        (tmp_path / f"d{n}" / "x.md").write_text("x")
+        for name in ("one", "two"):
+            (tmp_path / f"d{n}" / name).symlink_to(f"../d{n + 1}")
+    faults = [fault for fault in found_in(tmp_path, tmp_path).values() if fault]
+    assert any("more than 50 files" in fault for fault in faults)
+    assert len(faults) < 200
 
 
 def test_folders_are_walked_to_a_depth(tmp_path: Path) -> None:

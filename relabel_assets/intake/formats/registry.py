@@ -8,15 +8,23 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from relabel_assets.intake.formats.file_text import FileText, Unread
+from relabel_assets.intake.formats.mail import read_mailbox, read_message
+from relabel_assets.intake.formats.markdown_file import read_markdown
 from relabel_assets.intake.input_limits import MAX_DOCUMENT_FILE_BYTES
 from relabel_assets.intake.set_aside import SetAside
 
 # A reader gets the file's path under documents/ and its bytes.
 Reader = Callable[[str, bytes], Iterator[FileText | Unread]]
 
-# Formats that this process reads itself: text, which no parser can hang on. .md .markdown .txt .eml .mbox
-# belong here.
-TEXT_READERS: dict[str, Reader] = {}
+# Formats that this process reads itself: text, which no parser can hang on.
+TEXT_READERS: dict[str, Reader] = {
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".mdx": read_markdown,
+    ".txt": read_markdown,
+    ".eml": read_message,
+    ".mbox": read_mailbox,
+}
 
 
 def suffixes() -> tuple[str, ...]:

@@ -1,0 +1,50 @@
+"""Files of Markdown and text."""
+
+from relabel_assets.intake.formats.file_text import FileText
+from relabel_assets.intake.formats.markdown_file import read_markdown
+
+
+def read(page: str | bytes, name: str = "a.md") -> FileText:
+    content = page if isinstance(page, bytes) else page.encode()
+    (text,) = read_markdown(name, content)
+    assert isinstance(text, FileText)
+    return text
+
+
+def test_stated_fields_come_first_and_the_rest_is_metadata() -> None:
+    text = read(
+        "---\ntitle: T 🎉\nauthors: [{name: Ana}]\ndate: 2024-01-05\ntags: [a, No]\n---\n# H\nText."
+    )
+    assert (text.title, text.author, text.updated_at) == ("T 🎉", "Ana", "2024-01-05")
+    assert (text.body, text.metadata) == ("# H\nText.", {"tags": ["a", "No"]})
+
+
+def test_a_page_is_read_with_a_note_where_its_front_matter_cannot_be() -> None:
+    page = "---\ntitle: Q1: results\ntags: [\n---\n# Heading\nText."
+    text = read(page)
+    assert (text.title, text.body, text.metadata) == ("Q1: results", page, {})
+    assert "front matter cannot be read in line 2" in text.notes[0]
+
+
+def test_a_comment_of_unreadable_front_matter_is_no_title() -> None:
+    assert read("---\n# made by x\ntags: [\n---\n# Heading\nText.").title == "Heading"
+
+
+def test_hidden_text_is_no_title() -> None:
+    assert read("<!--\n# Hidden\n-->\n# Leave\nText.").title == "Leave"
+
+
+def test_an_encoding_that_was_guessed_is_a_note() -> None:
+    text = read("---\ntitle: Congé\n---\nÉté.".encode("cp1252"))
+    assert (text.title, text.body) == ("Congé", "Été.")
+    assert "cp1252" in text.notes[0]
+
+
+def test_a_text_file_that_is_a_mailbox_has_a_document_for_each_mail() -> None:
+    box = b"From ana at x.org  Mon Jan  5 10:00:00 2026\nSubject: One\n\nA.\n\nFrom b\nSubject: Two\n\nB.\n"
+    assert [text.title for text in read_markdown("2026-January.txt", box)] == ["One", "Two"]
+    assert len(list(read_markdown("a.md", box))) == 1
+
+
+def test_a_text_about_mail_is_no_mailbox() -> None:
+    assert read("From Ana\n\nDear all, ...", name="a.txt").body.startswith("From Ana")
