@@ -1,15 +1,13 @@
-"""Documents in rows of JSON, CSV or Parquet, and in files of Markdown or text with front matter.
+"""Documents in rows of a table: their columns, their metadata, and the hash of their content.
 
-What belongs here: what makes a row or a file a document, and the hash of its content. What does
-not: finding files (folder.py).
+What belongs here: what makes a row a document. What does not: documents in files (documents_folder/).
 """
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -21,101 +19,71 @@ from relabel_assets.corpus.rows import (
     required_text,
 )
 from relabel_assets.errors import Problem
-from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_FRONT_MATTER_BYTES
+from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_METADATA_CHARACTERS
+from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.one_input import SetAside, costs_itself
+from relabel_assets.intake.text import storable
 from relabel_assets.intake.visible_text import visible_text
-from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
-COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "content_hash")
-TEXT_SUFFIXES = (".md", ".markdown", ".txt")
-_FENCE = re.compile(r"-{3,}[ \t]*")  # the line before and after front matter
+COLUMNS = ("doc_id", *DOCUMENT_COLUMNS, "content_hash", "metadata")
 # Of one frame of documents: some 50 MB at most, whatever the corpus. Not measured.
 _BATCH_CHARACTERS, _BATCH_ROWS = 8_000_000, 5_000
+_LONGEST_NAME = 100  # characters of a value's name that was left out
 Document = dict[str, str | None]
 
 
-def document_from_row(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """The document in a row of JSON Lines, CSV or Parquet.
+def document_from_row(row: Mapping[str, Any]) -> Document:
+    """The document in a row of a table, all texts in NFC. What has no column of its own is metadata.
 
     Hidden text is left out of title and body.
     Raises SetAside for a row without doc_id or body, or with a field that is not text.
+
+    >>> document_from_row({"doc_id": "d1", "body": "Ask HR.", "product": "x"})["metadata"]
+    '{"product": "x"}'
     """
-    named = {_BEIR_NAMES.get(name, name): value for name, value in row.items()}
-    columns = {name: _as_text(named, name) for name in DOCUMENT_COLUMNS if name != "body"}
-    body = visible_text(required_text(named, "body", max_characters=MAX_BODY_CHARACTERS))
+    columns = {name: _as_text(row, name) for name in DOCUMENT_COLUMNS if name != "body"}
+    body = visible_text(required_text(row, "body", max_characters=MAX_BODY_CHARACTERS))
     if not body.strip():
         raise SetAside("body is hidden text alone", "Give it a text that a reader sees.")
-    fields = {"doc_id": required_id(named, "doc_id"), "body": body, **columns}
+    fields = {"doc_id": required_id(row, "doc_id"), "body": body, **columns}
     if columns["title"]:
         fields["title"] = visible_text(columns["title"]).strip() or None
+    fields = {name: value and nfc(value) for name, value in fields.items()}
+    fields["metadata"] = _metadata(row)
     return fields | {"content_hash": content_hash(fields)}
 
 
-def document_from_file(name: str, content: bytes) -> dict[str, str | None]:
-    """The document in a file; `name` is its path under documents/, with forward slashes.
+def _metadata(row: Mapping[str, Any]) -> str | None:
+    """What a row has beside the columns, as a JSON object; None without any. Empty values are left out.
 
-    Front matter gives title, author, path, doc_type (or type) and updated_at (or date). Otherwise
-    the title is the first heading or the file's name, the path is `name` and the type is the
-    folder's name. The times of a file are not used: a clone changes them. Raises SetAside for a
-    file without text, in another encoding than UTF-8, or with front matter that is not YAML.
-
-    >>> document_from_file("hr/leave.md", b"---\\nauthor: Ana\\n---\\n# Leave\\nAsk HR.")["title"]
-    'Leave'
+    A column `metadata` may hold an object, or its JSON. The longest values are left out where it is too long,
+    and named: they must not cost the document.
     """
-    try:
-        text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-    except UnicodeDecodeError as error:
-        message = f"not UTF-8 text (byte {error.start:,})"
-        raise SetAside(message, "Save the file as UTF-8.") from error
-    matter, body = _front_matter(text.strip())
-    body = visible_text(body).strip()  # before a title is found in it
-    file = PurePosixPath(name)
-    row = {
-        "doc_id": str(file.with_suffix("")),
-        "title": _first(matter, "title") or _heading(body) or file.stem,
-        "body": body,
-        "author": _first(matter, "author", "authors"),
-        "path": _first(matter, "path") or name,
-        "updated_at": _first(matter, "updated_at", "date"),
-        "doc_type": _first(matter, "doc_type", "type") or (file.parent.name or None),
+    rest = {name: value for name, value in row.items() if name not in ("doc_id", *DOCUMENT_COLUMNS)}
+    own = rest.pop("metadata", None)
+    if isinstance(own, str) and own.lstrip().startswith("{"):
+        with suppress(ValueError, RecursionError):
+            own = json.loads(own)
+    rest |= own if isinstance(own, Mapping) else {"metadata": own}
+    stated = {
+        str(name): value for name, value in rest.items() if name and value not in (None, "", [], {})
     }
-    return document_from_row(row)
+    left_out: list[str] = []
+    while stated and len(text := _json(stated)) > MAX_METADATA_CHARACTERS:
+        longest = max(stated, key=lambda name: len(_json(stated[name])) + len(name))
+        del stated[longest]
+        left_out.append(longest[:_LONGEST_NAME])
+        stated |= {"left_out": left_out}
+    return nfc(storable(text)) if stated else None
 
 
-def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
-    """The keys and values between two fences at the start of `text`, and the text after them.
-
-    Without a mapping there, all of it is text. Raises SetAside for front matter that is not YAML.
-    """
-    first, *lines = text.split("\n")
-    if not _FENCE.fullmatch(first.rstrip("\r")):
-        return {}, text
-    end = next((n for n, line in enumerate(lines) if _FENCE.fullmatch(line.rstrip("\r"))), None)
-    if end is None:
-        return {}, text
+def _json(value: Any) -> str:
     try:
-        parsed = parse_yaml("\n".join(lines[:end]), max_bytes=MAX_FRONT_MATTER_BYTES)
-    except BadYaml as error:
-        where = "" if error.line is None else f" in line {error.line + 1}"
-        message = f"front matter cannot be read{where}: {error}"
-        raise SetAside(message, "Correct the text between the two --- lines.") from error
-    if not isinstance(parsed.value, dict):
-        return {}, text
-    return parsed.value, "\n".join(lines[end + 1 :]).strip()
-
-
-def _heading(body: str) -> str | None:
-    """The text of the first line `# ...`, without the # at its end; None without one."""
-    for line in body.split("\n"):
-        if line.startswith(("# ", "#\t")):
-            text = line[1:].strip()
-            before = text.rstrip("#")
-            # CommonMark: the closing # stand alone. "C#" is a word.
-            text = before.rstrip() if before != before.rstrip() or not before else text
-            if text:
-                return text
-    return None
+        # sort_keys: the order in a file is no change of the document.
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(str(value)[:_LONGEST_NAME])
 
 
 def documents_from_rows(
@@ -129,18 +97,6 @@ def documents_from_rows(
                 raise row
             document = document_from_row(row)
             ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", f"line {line}")
-            yield document
-
-
-def documents_from_files(
-    files: Iterable[tuple[str, bytes]], *, folder: str, problems: list[Problem]
-) -> Iterator[Document]:
-    """The document of each of `files` (path under `folder`, content). An unusable file is a problem."""
-    ids = DuplicateCheck()
-    for name, content in files:
-        with costs_itself(problems, f"{folder}/{name}"):
-            document = document_from_file(name, content)
-            ids.add(document["doc_id"], f"doc_id {document['doc_id']!r}", name)
             yield document
 
 
@@ -175,8 +131,15 @@ def _frame_of(documents: list[Document]) -> pl.DataFrame:
 
 
 def content_hash(fields: Mapping[str, Any]) -> str:
-    """SHA-256 of a document's title, body and metadata."""
+    """SHA-256 of a document's columns, and of its metadata where it has any.
+
+    >>> leave = dict.fromkeys(DOCUMENT_COLUMNS) | {"body": "Ask HR."}
+    >>> content_hash(leave) == content_hash(leave | {"metadata": None})
+    True
+    """
     values = [fields[name] for name in DOCUMENT_COLUMNS]
+    if fields.get("metadata"):  # without any, the hash stays that of earlier versions
+        values.append(fields["metadata"])
     return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -188,14 +151,3 @@ def _as_text(row: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return optional_text(row, name)
-
-
-def _first(matter: Mapping[str, Any], *names: str) -> Any:
-    """The first value that is not empty under `names`; None without one. A list is joined."""
-    for name in names:
-        value = matter.get(name)
-        if isinstance(value, list):
-            value = ", ".join(str(item) for item in value if item is not None)
-        if value not in (None, ""):
-            return value
-    return None

@@ -9,13 +9,12 @@ import pytest
 from relabel_assets.corpus.documents import (
     COLUMNS,
     content_hash,
-    document_from_file,
     document_from_row,
-    documents_from_files,
     documents_from_rows,
     frames_of,
 )
 from relabel_assets.errors import Problem
+from relabel_assets.intake.input_limits import MAX_METADATA_CHARACTERS
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
@@ -57,11 +56,6 @@ def test_each_column_counts_in_the_hash_and_the_id_does_not(column: str) -> None
     assert content_hash(FULL | {"doc_id": "other"}) == content_hash(FULL)
 
 
-def test_beir_column_names_are_accepted() -> None:
-    document = document_from_row({"_id": "d1", "title": "T", "text": "one"})
-    assert (document["doc_id"], document["title"], document["body"]) == ("d1", "T", "one")
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -84,46 +78,6 @@ def test_metadata_of_another_kind_is_refused(value: object) -> None:
         document_from_row(FULL | {"author": value})
 
 
-def test_a_file_without_front_matter_gets_its_columns_from_path_and_heading() -> None:
-    document = document_from_file(
-        "hr/leave/sick.md", b"Intro.\n\n## Not this\n\n# Sick leave #\n\nText."
-    )
-    assert {name: document[name] for name in ("doc_id", "title", "path", "doc_type", "author")} == {
-        "doc_id": "hr/leave/sick",
-        "title": "Sick leave",
-        "path": "hr/leave/sick.md",
-        "doc_type": "leave",
-        "author": None,
-    }
-
-
-def test_a_file_without_a_heading_has_its_name_as_title() -> None:
-    document = document_from_file("note.txt", b"Text.")
-    assert (document["title"], document["doc_type"]) == ("note", None)
-
-
-def test_front_matter_overrides_path_and_heading() -> None:
-    matter = (
-        "---\ntitle: T\nauthors: [Ana, Bo]\npath: /x\ndate: 2026-02-01\ntype: faq\n---\n# "
-        "Heading\n\nText."
-    )
-    document = document_from_file("hr/a.md", matter.encode())
-    assert [document[name] for name in ("title", "author", "path", "updated_at", "doc_type")] == [
-        "T",
-        "Ana, Bo",
-        "/x",
-        "2026-02-01",
-        "faq",
-    ]
-    assert document["body"] == "# Heading\n\nText."
-
-
-def test_the_first_of_two_names_for_a_key_is_used() -> None:
-    matter = b"---\nupdated_at: 2026-03-03\ndate: 2026-02-01\ndoc_type: a\ntype: b\n---\nText."
-    document = document_from_file("a.md", matter)
-    assert (document["updated_at"], document["doc_type"]) == ("2026-03-03", "a")
-
-
 def test_the_first_of_two_documents_with_an_id_is_kept() -> None:
     problems: list[Problem] = []
     rows = [
@@ -137,29 +91,17 @@ def test_the_first_of_two_documents_with_an_id_is_kept() -> None:
     assert [(problem.line, "line 1" in problem.message) for problem in problems] == [(3, True)]
 
 
-def test_files_with_the_same_stem_have_the_same_id() -> None:
-    problems: list[Problem] = []
-    files = [("a.md", b"one"), ("a.txt", b"two")]
-    documents = list(documents_from_files(files, folder="documents", problems=problems))
-    assert [document["body"] for document in documents] == ["one"]
-    assert [problem.file for problem in problems] == ["documents/a.txt"]
-
-
 def test_hidden_text_is_left_out_of_body_title_and_hash() -> None:
     hidden = "Ask HR.<!-- parental leave -->"
     row = document_from_row({"doc_id": "d1", "title": "Leave\u200b", "body": hidden})
     assert (row["title"], row["body"]) == ("Leave", "Ask HR.")
     assert row == document_from_row({"doc_id": "d1", "title": "Leave", "body": "Ask HR."})
-    file = document_from_file("leave.md", b"<!--\n# Not the title\n-->\n# Leave\nAsk HR.")
-    assert (file["title"], file["body"]) == ("Leave", "# Leave\nAsk HR.")
 
 
 @pytest.mark.parametrize("body", ["<!-- leave -->", "<p hidden>leave</p>\n", "\u200b"])
 def test_a_document_of_hidden_text_alone_is_set_aside(body: str) -> None:
     with pytest.raises(SetAside, match="hidden text alone"):
         document_from_row({"doc_id": "d1", "body": body})
-    with pytest.raises(SetAside):
-        document_from_file("leave.md", body.encode())
 
 
 def test_a_title_of_hidden_text_alone_is_no_title() -> None:
@@ -167,3 +109,47 @@ def test_a_title_of_hidden_text_alone_is_no_title() -> None:
         document_from_row({"doc_id": "d1", "title": "<!-- leave -->", "body": "Ask."})["title"]
         is None
     )
+
+
+def test_what_has_no_column_is_metadata_and_counts_in_the_hash() -> None:
+    row = FULL | {"region": "EU", "product": "x", "empty": "", "none": None}
+    document = document_from_row(row)
+    assert document["metadata"] == '{"product": "x", "region": "EU"}'
+    assert document["content_hash"] != document_from_row(FULL)["content_hash"]
+    assert document == document_from_row(FULL | {"product": "x", "region": "EU"})
+    assert document_from_row(FULL)["metadata"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "metadata"),
+    [
+        ({"product": "x"}, '{"product": "x"}'),
+        ('{"product": "x"}', '{"product": "x"}'),
+        ("{torn", '{"metadata": "{torn"}'),
+        ("text", '{"metadata": "text"}'),
+        ([1], '{"metadata": [1]}'),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_a_column_metadata_may_hold_an_object_or_its_json(
+    value: object, metadata: str | None
+) -> None:
+    assert document_from_row(FULL | {"metadata": value})["metadata"] == metadata
+
+
+def test_too_much_metadata_is_left_out_by_name_and_the_rest_stays() -> None:
+    document = document_from_row(FULL | {"long": "x" * MAX_METADATA_CHARACTERS, "product": "x"})
+    assert document["metadata"] == '{"left_out": ["long"], "product": "x"}'
+
+
+def test_metadata_cannot_break_a_row() -> None:
+    text = document_from_row(FULL | {"a\x00": "\ud800", "b": "e\u0301"})["metadata"] or ""
+    assert json.loads(text) == {"a\x00": "\ufffd", "b": "\u00e9"}
+
+
+def test_all_texts_are_nfc() -> None:
+    """What was written on a Mac must meet what was written elsewhere."""
+    composed = {name: f"caf\u00e9 {name}" for name in FULL}
+    decomposed = {name: f"cafe\u0301 {name}" for name in FULL}
+    assert document_from_row(decomposed) == document_from_row(composed)

@@ -1,0 +1,1 @@
+"""The folder documents/ of a corpus: which of its files are read, and the documents in them."""
