@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
+from relabel_assets.corpus.documents_config import DocumentsConfig
 from relabel_assets.corpus.labels_config import CostsConfig, LabelsConfig
 from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 from relabel_assets.corpus.student_config import StudentConfig
@@ -239,6 +240,9 @@ class CorpusConfig(Settings):
             "Default: the project's rubric, 0 to 3."
         ),
         examples=["rubric.yaml"],
+    )
+    documents: DocumentsConfig = Field(
+        DocumentsConfig(), description="What is done to the texts of documents."
     )
     teacher: TeacherConfig = Field(TeacherConfig(), description="The large model that grades.")
     queries: QueriesConfig = Field(

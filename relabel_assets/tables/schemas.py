@@ -9,7 +9,6 @@ filled (assets/) and stored (warehouse/).
 import dataframely as dy
 import polars as pl
 
-from relabel_assets.benchmark.labelers import LABELERS
 from relabel_assets.tables.columns import (
     corpus_column,
     expected_grade_column,
@@ -20,6 +19,7 @@ from relabel_assets.tables.columns import (
 from relabel_assets.tables.vocabulary import (
     CALIBRATED_TO,
     CANDIDATE_SOURCES,
+    CARRIED,
     FINAL_LABELERS,
     INTENTS,
     PLACE,
@@ -48,6 +48,20 @@ class SeedDocs(dy.Schema):
     )
     content_hash = dy.String(
         min_length=64, max_length=64, description="SHA-256 of title, body and metadata."
+    )
+    metadata = dy.String(
+        nullable=True,
+        description="What else the document states of itself, as a JSON object: tags, product, thread of a "
+        "mail, properties of a file. NULL without any.",
+    )
+    language = dy.String(
+        nullable=True,
+        description="ISO 639-1 code of the text's language; NULL if it is short, or not sure.",
+    )
+    duplicate_of = dy.String(
+        nullable=True,
+        description="The first document with the same title and body, white space aside; NULL if none. "
+        "It is graded in this one's place.",
     )
 
 
@@ -150,6 +164,24 @@ class TeacherLabels(dy.Schema):
         metadata=VOLATILE,
         description="Pairs in the request that was answered: 1 if this pair was asked alone; the most of "
         "a panel's. NULL for a recorded teacher, a request that was not sent, or an earlier version.",
+    )
+    passages = dy.String(
+        nullable=True,
+        metadata=VOLATILE,
+        description="JSON: [start, end, hash] of each passage of seed_docs.body that the teacher saw, in "
+        "characters. NULL: the whole body, a recorded teacher, or an earlier version.",
+    )
+    document_hash = dy.String(
+        nullable=True,
+        metadata=VOLATILE,
+        description="The document's content_hash that the row was made from; NULL for a recorded teacher.",
+    )
+    carried = dy.Enum(
+        CARRIED,
+        nullable=True,
+        metadata=VOLATILE,
+        description="The grade, after its document last changed. kept: the teacher would see the same. "
+        "moved: the same, at other offsets. stale: something else, so it was asked again. NULL: unchanged.",
     )
 
     @dy.rule()
@@ -266,11 +298,9 @@ class FinalLabels(dy.Schema):
 
 class BenchmarkReport(dy.Schema):
     corpus = corpus_column()
-    labeler = dy.Enum(
-        LABELERS,
-        primary_key=True,
-        description="The labeler that is measured. cascade@10%: the student that knows 10 % of the "
-        "teacher's grades. student-teacher is the paired difference.",
+    labeler = key_column(
+        "The labeler that is measured. cascade@10%: the student that knows 10 % of the teacher's grades. "
+        "student-teacher is the paired difference. Imported ones by name."
     )
     metric = key_column(
         "ndcg@10, pairwise_strict, pairwise_half, pairwise_untied, kappa, kappa_quadratic, mean_grade; on "

@@ -6,6 +6,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import EARLIER, HASH
 
@@ -14,13 +15,12 @@ pytestmark = pytest.mark.slow
 
 def test_batches_are_the_table_in_order(warehouse: Warehouse) -> None:
     ids = [f"d{number}" for number in range(7)]
+    stated = {"doc_id": ids, "body": "text", "content_hash": HASH}
+    names = TABLES["seed_docs"].schema.column_names()
     empty = [
-        pl.lit(None, pl.String).alias(name)
-        for name in ("title", "author", "path", "updated_at", "doc_type")
+        pl.lit(None, pl.String).alias(name) for name in names if name not in ("corpus", *stated)
     ]
-    documents = pl.DataFrame({"doc_id": ids, "body": "text", "content_hash": HASH}).with_columns(
-        empty
-    )
+    documents = pl.DataFrame(stated).with_columns(empty)
     warehouse.replace("seed_docs", "c", documents, input_hash=HASH)
     batches = list(warehouse.read_batches("seed_docs", "c", size=3))
     assert [batch.height for batch in batches] == [3, 3, 1]

@@ -1,0 +1,1 @@
+"""What the documents of a corpus say about each other: duplicates, repeated paragraphs, languages."""
