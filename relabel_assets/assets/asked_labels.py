@@ -10,6 +10,7 @@ from relabel_assets.labeling.final.label_teacher import LabelTeacher
 from relabel_assets.labeling.final.precedence import people_grades
 from relabel_assets.plural import counted
 from relabel_assets.tables.vocabulary import FINISHED_STATUSES
+from relabel_assets.teacher.grading.carried import carried_counts, with_carried
 
 
 def _forecast(trial: Trial) -> Forecast:
@@ -34,7 +35,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="teacher",
-    code_version="1",
+    code_version="2",
     kinds={"openai", "polars"},
     settings=lambda corpus: (
         corpus.teacher_inputs | {"labels": corpus.config.labels, "seed": corpus.config.student.seed}
@@ -65,12 +66,14 @@ def asked_labels(step: Step) -> Rows:
     )
     asked = teacher.ask(texts, chosen, answered.spent_usd, step.progress)
     labels = pl.concat([answered.labels, asked])
+    labels = with_carried(labels, step.current_rows(), step.read("seed_docs"))
     statuses = dict(labels["status"].value_counts().sort("status").iter_rows())
     unfinished = {status: n for status, n in statuses.items() if status not in FINISHED_STATUSES}
     return Rows(
         labels,
         metadata={f"pairs_{status}": count for status, count in statuses.items()}
         | {"pairs_of_label_queries": texts.pairs.height, "asked_in_this_run": asked.height}
+        | carried_counts(labels)
         | {"cost_usd": labels["cost_usd"].sum()}
         | {"notices": "\n".join(step.project.teacher().notices) or "none"}
         | store.counts,

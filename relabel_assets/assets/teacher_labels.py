@@ -19,6 +19,7 @@ from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.plural import counted
 from relabel_assets.tables.vocabulary import FINISHED_STATUSES
+from relabel_assets.teacher.grading.carried import carried_counts, with_carried
 from relabel_assets.teacher.grading.recorded import grade_recorded
 from relabel_assets.teacher.questions import GradingQuestions
 
@@ -56,7 +57,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="teacher",
-    code_version="2",
+    code_version="3",
     kinds={"openai", "polars"},
     settings=lambda corpus: corpus.teacher_inputs,
     files=("teacher_labels",),
@@ -83,12 +84,14 @@ def teacher_labels(step: Step) -> Rows:
             progress=step.progress,
         )
         notices = teacher.notices
+    labels = with_carried(labels, step.current_rows(), documents)
     statuses = dict(labels["status"].value_counts().sort("status").iter_rows())
     grades = labels["grade"].drop_nulls().value_counts().sort("grade").iter_rows()
     chart = grade_distribution({str(grade): count for grade, count in grades})
     return Rows(
         labels,
         metadata={f"pairs_{status}": count for status, count in statuses.items()}
+        | carried_counts(labels)
         | {"cost_usd": labels["cost_usd"].sum(), "notices": "\n".join(notices) or "none"}
         | {"grades": dg.MetadataValue.md(chart)},
         problems=problems,

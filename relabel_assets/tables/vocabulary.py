@@ -10,6 +10,8 @@ QUERY_SOURCES = ("provided", "synthetic")
 CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
 TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
 FINISHED_STATUSES = ("ok", "not_recorded")  # the next run asks again about a pair of any other
+# Of a grade whose document changed: the teacher saw the same passages, at the same or other offsets; or not.
+CARRIED = ("kept", "moved", "stale")
 FINAL_LABELERS = ("people", "teacher", "student")
 REFERENCE_KINDS = ("human", "adjudicated", "not stated")
 CALIBRATED_TO = ("teacher", "people")

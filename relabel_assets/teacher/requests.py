@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+from relabel_assets.corpus.excerpts.excerpt import BYTES_PER_TOKEN
 from relabel_assets.corpus.teacher_config import TeacherConfig
 
 URL = "/v1/chat/completions"
 DECISIONS = "decisions"  # the name in the ledger of the only form of a Decisions request
-# Of UTF-8. It fits English prose. Code has a third more tokens; some languages have fewer.
-BYTES_PER_TOKEN = 4
 _MESSAGE_OVERHEAD_TOKENS = 4  # role and separators around each message, as OpenAI counts them
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]

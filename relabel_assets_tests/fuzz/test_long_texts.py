@@ -8,6 +8,7 @@ import pytest
 
 from relabel_assets.corpus.config_file import parse_corpus_config
 from relabel_assets.corpus.documents import document_from_file
+from relabel_assets.corpus.excerpts.excerpt import excerpt
 from relabel_assets.corpus.splits import compared
 from relabel_assets.errors import RelabelError
 from relabel_assets.intake.json_text import BadJson, parse_json
@@ -19,7 +20,6 @@ from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt
 from relabel_assets.student.windows import windows
 from relabel_assets.teacher.document_text import document_values
-from relabel_assets.teacher.excerpt import excerpt
 from relabel_assets.teacher.queries.query_filters import reason_to_reject
 from relabel_assets.teacher.replies import read_object
 from relabel_assets.teacher.reply_object import last_object, only_object, without_thoughts

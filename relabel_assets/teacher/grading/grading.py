@@ -16,7 +16,7 @@ from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.teacher.document_text import document_values, one_line
+from relabel_assets.teacher.document_text import document_values, one_line, shown_passages
 from relabel_assets.teacher.exchange import Exchange
 from relabel_assets.teacher.grading.consensus import consensus
 from relabel_assets.teacher.grading.grade_replies import GradeReply, grade_reply_schema
@@ -125,12 +125,12 @@ def teacher_label(
 ) -> dict[str, Any]:
     """The row of `pair` (LABEL_SCHEMA), from the exchanges of all its requests in order.
 
-    If more than half of the replies are readable, their consensus is the grade. Else the row has the
-    status of the first request without a grade.
+    `pair`: query_id, doc_id, text and body. If more than half of the replies are readable, their
+    consensus is the grade. Else the row has the status of the first request without a grade.
 
     >>> request = request_from_config(TeacherConfig(), [], schema_name="s", schema={})
     >>> failed = Exchange(0, request, "key", "failed", "HTTP 503 (5 attempts)", attempts=5, cost_usd=None)
-    >>> pair = {"query_id": "q", "doc_id": "d"}
+    >>> pair = {"query_id": "q", "doc_id": "d", "text": "leave", "body": "Ask HR."}
     >>> row = teacher_label(pair, [failed], TeacherConfig(), prompt_hash="h", n_grades=4)
     >>> row["grade"], row["status"], row["status_reason"]
     (None, 'failed', 'HTTP 503 (5 attempts)')
@@ -158,6 +158,7 @@ def teacher_label(
         "n_asked_together": max(
             (metadata.n_asked_together for metadata in responses), default=None
         ),
+        "passages": shown_passages(pair, config.max_document_tokens),
     }
     if 2 * len(replies) > len(exchanges):
         return row | {"status": "ok"} | asdict(consensus(replies, n_grades))

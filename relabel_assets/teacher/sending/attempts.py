@@ -9,12 +9,13 @@ import asyncio
 import random
 from dataclasses import dataclass, field, replace
 
+from relabel_assets.corpus.excerpts.excerpt import BYTES_PER_TOKEN
 from relabel_assets.progress import duration
 from relabel_assets.teacher.decision import Tries, decide
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus
 from relabel_assets.teacher.ledger.lines import Line, request_line, response_line
 from relabel_assets.teacher.ledger.writer import LedgerWriter
-from relabel_assets.teacher.requests import BYTES_PER_TOKEN, Outgoing
+from relabel_assets.teacher.requests import Outgoing
 from relabel_assets.teacher.sending.context import SendingContext
 from relabel_assets.teacher.sending.endpoint import Endpoint
 from relabel_assets.teacher.sending.limits import CircuitBreaker, RateLimiter, max_cost_usd
