@@ -119,3 +119,19 @@ def test_problems_of_reading_are_kept() -> None:
     labels = recorded(("q1", "gone"))
     labels.problems.append(reading_problem)
     assert with_one_known_pair(labels).problems[0] == reading_problem
+
+
+def test_a_document_written_with_its_ending_is_the_document_and_a_near_id_is_named() -> None:
+    labels = recorded(("q1", "hr/leave.md"), ("q1", "hr/leave"), ("q1", "hr/leve"))
+    known = with_known_pairs(labels, pl.Series(["q1"]), pl.Series(["hr/leave"]), file="f")
+    assert known.frame.select("query_id", "doc_id").rows() == [("q1", "hr/leave")]
+    twice, unknown = known.problems
+    assert twice.message.startswith("1 grade of a pair that is graded before")
+    assert unknown.remedy == "Did you mean 'hr/leave'? Add the document, or remove its grades."
+
+
+def test_an_id_that_is_known_with_its_ending_means_itself() -> None:
+    labels = recorded(("q1", "leave.pdf"), ("q1", "leave"))
+    known = with_known_pairs(labels, pl.Series(["q1"]), pl.Series(["leave", "leave.pdf"]), file="f")
+    assert known.frame["doc_id"].to_list() == ["leave.pdf", "leave"]
+    assert known.problems == []

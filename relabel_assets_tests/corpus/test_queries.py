@@ -25,7 +25,7 @@ def test_a_query_has_text_and_may_have_intent_seed_and_split() -> None:
             "seed_doc_id": "d1",
             "split": "train",
         },
-        {"_id": 2, "text": "pay", "persona": "ignored"},
+        {"query_id": 2, "text": "pay", "persona": "ignored"},
     )
     assert problems == []
     assert queries.frame.columns == list(COLUMNS)
@@ -66,18 +66,26 @@ def test_the_first_of_two_queries_with_one_id_is_used() -> None:
     assert "came before, in line 1" in problems[0].message
 
 
-def test_a_query_with_an_unknown_seed_document_is_left_out() -> None:
+def test_a_query_with_an_unknown_seed_document_loses_the_seed_and_stays() -> None:
     rows, _ = read(
-        {"query_id": "q1", "text": "a", "seed_doc_id": "d1"},
-        {"query_id": "q2", "text": "b", "seed_doc_id": "gone"},
+        {"query_id": "q1", "text": "a", "seed_doc_id": "hr/leave"},
+        {"query_id": "q2", "text": "b", "seed_doc_id": "hr/leve"},
         {"query_id": "q3", "text": "c"},
+        {"query_id": "q4", "text": "d", "seed_doc_id": "hr/leave.md"},
+        {"query_id": "q5", "text": "e", "seed_doc_id": "zzz"},
     )
-    known_seeds = with_known_seeds(rows, pl.Series(["d1"]), file="queries.jsonl")
-    assert known_seeds.frame["query_id"].to_list() == ["q1", "q3"]
-    assert [
-        "'q2'" in problem.message and "'gone'" in problem.message
-        for problem in known_seeds.problems
-    ] == [True]
+    known_seeds = with_known_seeds(rows, pl.Series(["hr/leave"]), file="queries.jsonl")
+    assert known_seeds.frame.select("query_id", "seed_doc_id").rows() == [
+        ("q1", "hr/leave"),
+        ("q2", None),
+        ("q3", None),
+        ("q4", "hr/leave"),
+        ("q5", None),
+    ]
+    near, far = known_seeds.problems
+    assert "'q2'" in near.message and "'hr/leve'" in near.message
+    assert near.remedy.startswith("Did you mean 'hr/leave'?")
+    assert far.remedy == "Correct seed_doc_id, or leave it out."
 
 
 def test_the_hash_covers_text_intent_persona_and_seed() -> None:

@@ -137,6 +137,18 @@ def test_unknown_queries_are_left_out_and_unknown_documents_keep_their_places() 
     ]
 
 
+def test_a_document_of_a_run_may_have_its_ending_and_counts_once(tmp_path: Path) -> None:
+    lines = "q1 Q0 leave 1 1 t\nq1 Q0 leave.md 2 3 t\nq1 Q0 cafe\u0301 3 2 t\nq1 Q0 leev 4 1 t\n"
+    runs = read(tmp_path, a__run=lines)
+    known = with_known_queries(runs, pl.Series(["q1"]), pl.Series(["leave", "caf\u00e9"]))
+    assert sorted(known.frame.select("doc_id", "score").rows()) == [
+        ("caf\u00e9", 2.0),
+        ("leave", 3.0),
+        ("leev", 1.0),
+    ]
+    assert "Did you mean 'leave'?" not in str(known.problems[0])  # too far to be a typing error
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

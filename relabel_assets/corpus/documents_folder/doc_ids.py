@@ -7,6 +7,8 @@ What does not: ids of rows, which are written in them (rows.py).
 from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 
+import polars as pl
+
 from relabel_assets.intake.formats.registry import suffixes
 from relabel_assets.intake.nfc import nfc
 
@@ -14,8 +16,8 @@ from relabel_assets.intake.nfc import nfc
 # added beside a page does not take the id that queries and grades use.
 _FIRST = (".md", ".markdown", ".mdx", ".txt")
 _PREFIXES = ("./", "/", "documents/")
-# 1,000,000 ids are compared in a second; a message is worth that, and not more.
-_MOST_COMPARED = 1_000_000
+# Twenty messages of a file compare this many ids in some seconds. A message is not worth more. Not measured.
+_MOST_COMPARED = 200_000
 _LEAST_LIKE = 70  # of 100: below, the nearest id is a guess that helps nobody
 
 
@@ -106,13 +108,28 @@ def meant_ids(written: Iterable[str], known: Collection[str]) -> dict[str, str]:
     return meant
 
 
+def with_meant_ids(frame: pl.DataFrame, column: str, known: pl.Series) -> pl.DataFrame:
+    """`frame` with the known id in place of one that means it, as in meant_ids.
+
+    >>> grades = pl.DataFrame({"doc_id": ["leave.md", "pay"]})
+    >>> with_meant_ids(grades, "doc_id", pl.Series(["leave"]))["doc_id"].to_list()
+    ['leave', 'pay']
+    """
+    written = frame[column].drop_nulls().unique()
+    unknown = written.filter(~written.is_in(known.implode()))
+    if unknown.is_empty():
+        return frame
+    meant = meant_ids(unknown, set(known))
+    return frame.with_columns(pl.col(column).replace(meant)) if meant else frame
+
+
 def nearest_id(written: str, known: Collection[str]) -> str | None:
     """The known id that is most like `written`; None without one that is alike.
 
     >>> nearest_id("policies/parental_leave", ["policies/parental-leave", "policies/pay"])
     'policies/parental-leave'
     """
-    if not known or len(known) > _MOST_COMPARED:
+    if len(known) == 0 or len(known) > _MOST_COMPARED:
         return None
     from rapidfuzz import fuzz, process
 

@@ -10,7 +10,12 @@ from pathlib import Path, PurePosixPath
 from relabel_assets.corpus.documents_folder.doc_ids import order_of_file
 from relabel_assets.errors import Problem
 from relabel_assets.intake.formats.mail import is_message
-from relabel_assets.intake.formats.registry import max_bytes, suffixes
+from relabel_assets.intake.formats.registry import (
+    is_passed_over,
+    max_bytes,
+    remedy_of,
+    suffixes,
+)
 from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.intake.regular_files import read_regular, walk
 from relabel_assets.intake.set_aside import SetAside
@@ -18,13 +23,6 @@ from relabel_assets.intake.text import is_storable, one_line
 from relabel_assets.progress import Progress, silent
 
 FOLDER = "documents"
-# Pictures, styles, scripts and fonts of web pages: they are passed over without a problem.
-_QUIET = """
-    .png .jpg .jpeg .gif .svg .webp .ico .bmp .tif .tiff .avif .heic .css .scss .sass .less .js .mjs .map
-    .woff .woff2 .ttf .otf .eot
-"""
-_QUIET_SUFFIXES = frozenset(_QUIET.split())
-_QUIET_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 _MAILDIR = ("cur", "new")
 _MOST_NAMED = 3  # files of an ending that is not read; more are counted
 
@@ -40,7 +38,7 @@ def document_files(
     unread: dict[str, list[str]] = {}
     for done, (name, fault) in enumerate(files, start=1):
         progress("reading, files", done, len(files))
-        if _is_quiet(PurePosixPath(name)):
+        if is_passed_over(name):
             continue
         path, read_as, content = f"{FOLDER}/{name}", name, None
         with costs_itself(problems, path):
@@ -62,11 +60,6 @@ def document_files(
     problems += _problems_of(unread)
 
 
-def _is_quiet(file: PurePosixPath) -> bool:
-    is_hidden = any(part.startswith((".", "~$")) for part in file.parts)
-    return is_hidden or file.suffix.lower() in _QUIET_SUFFIXES or file.name.lower() in _QUIET_NAMES
-
-
 def _is_mail_without_ending(corpus: Path, path: str) -> bool:
     """Whether a file is a mail of an archive that names its messages by number (`inbox/17.`, a Maildir)."""
     file = PurePosixPath(path)
@@ -78,15 +71,14 @@ def _is_mail_without_ending(corpus: Path, path: str) -> bool:
 
 def _problems_of(unread: dict[str, list[str]]) -> Iterator[Problem]:
     """A problem for each file with an ending that is not read, or one for all of them where they are many."""
-    formats = f"Formats: {', '.join(suffixes())}."
     for suffix, paths in unread.items():
-        ending = suffix or "no ending"
+        ending, remedy = suffix or "no ending", remedy_of(suffix)
         if len(paths) <= _MOST_NAMED:
             message = f"a file with {ending} is not read" if not suffix else f"{ending} is not read"
-            yield from (Problem(one_line(path), None, one_line(message), formats) for path in paths)
+            yield from (Problem(one_line(path), None, one_line(message), remedy) for path in paths)
         else:
             first = one_line(paths[0])
             message = (
                 f"{len(paths):,} files with {one_line(ending)} are not read; the first is {first}"
             )
-            yield Problem(FOLDER, None, message, formats)
+            yield Problem(FOLDER, None, message, remedy)

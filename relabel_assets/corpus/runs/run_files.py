@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import polars as pl
 
+from relabel_assets.corpus.documents_folder.doc_ids import hint, with_meant_ids
 from relabel_assets.errors import CorpusError, Problem
 from relabel_assets.intake.input_limits import (
     GIB,
@@ -23,6 +24,7 @@ from relabel_assets.intake.input_limits import (
     MAX_UNPACKED_IN_ANY_CASE,
     MAX_UNPACKED_TIMES,
 )
+from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.regular_files import open_regular
 from relabel_assets.intake.text import one_line, shown
@@ -142,7 +144,7 @@ def _unpacked(opened: BinaryIO, file: str) -> bytes:
 
 def _run(text: str, file: str, problems: list[Problem]) -> pl.DataFrame:
     """The usable rows of one run: query_id, doc_id, score. Others are added to `problems`."""
-    text = text.replace("\t", " ").replace("\r", " ")
+    text = nfc(text).replace("\t", " ").replace("\r", " ")
     while "  " in text:  # whole text at once: a regular expression a line takes five times as long
         text = text.replace("  ", " ")
     lines = pl.DataFrame({"text": text.split("\n")}).with_row_index("line", offset=1)
@@ -205,19 +207,24 @@ def _reason(row: dict[str, str]) -> tuple[str, str]:
 def with_known_queries(runs: Runs, query_ids: pl.Series, doc_ids: pl.Series) -> Runs:
     """`runs` without queries that the corpus does not have. Unknown documents stay, and are named.
 
-    They hold their places in the order, as in trec_eval, and nobody has graded them.
+    They hold their places in the order, as in trec_eval, and nobody has graded them. A document may be
+    written with the ending of its file.
     """
     problems, file = list(runs.problems), FOLDER
+    frame = with_meant_ids(runs.frame, "doc_id", doc_ids)
+    if frame is not runs.frame:  # with an ending and without: its better place counts
+        best = frame.sort("score", descending=True, maintain_order=True)
+        frame = best.unique(["system", "query_id", "doc_id"], keep="first", maintain_order=True)
     for thing, column, ids, effect in (
         ("unknown query", "query_id", query_ids, "Left out."),
         ("unknown document", "doc_id", doc_ids, "Kept in its place, without a grade."),
     ):
-        unknown = runs.frame.filter(~pl.col(column).is_in(ids.implode()))[column].unique().sort()
+        unknown = frame.filter(~pl.col(column).is_in(ids.implode()))[column].unique().sort()
         if unknown.is_empty():
             continue
         names = ", ".join(map(one_line, unknown.head(_MOST_LISTED)))
         more = ", ..." if unknown.len() > _MOST_LISTED else ""
         message = f"{counted(unknown.len(), thing)}, not in the corpus: {names}{more}"
-        problems.append(Problem(file, None, message, effect))
-    known = runs.frame.filter(pl.col("query_id").is_in(query_ids.implode()))
+        problems.append(Problem(file, None, message, f"{hint(unknown[0], ids)}{effect}"))
+    known = frame.filter(pl.col("query_id").is_in(query_ids.implode()))
     return Runs(known, problems)

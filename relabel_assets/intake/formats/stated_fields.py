@@ -19,6 +19,7 @@ FIELD_KEYS = {
     "updated_at": (
         "updated_at", "updated", "last_updated", "last_update", "lastmod", "last_modified",
         "last_modified_at", "last_modified_date", "modified", "date_modified", "date", "publish_date",
+        "published", "date_published", "date_approved",
     ),
     "doc_type": ("doc_type", "type"),
 }  # fmt: skip

@@ -25,7 +25,7 @@ def test_authors_are_texts_lists_or_mappings(key: str, value: object, author: st
 
 @pytest.mark.parametrize(
     "key", ["updated_at", "updated", "last_updated", "lastmod", "last-modified", "last_modified_at",
-            "date modified", "modified", "date", "Date", "publishDate"],
+            "date modified", "modified", "date", "Date", "publishDate", "date_approved"],
 )  # fmt: skip
 def test_dates_have_many_names(key: str) -> None:
     assert stated_fields({key: "2024-01-05"}) == ({"updated_at": "2024-01-05"}, {})
