@@ -7,17 +7,27 @@ files (corpus_files.py), and parsing the rows of a file (documents.py, queries.p
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
 from relabel_assets.corpus import documents, grades, queries
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.corpus.config_file import parse_corpus_config
-from relabel_assets.corpus.corpus_files import DOCUMENT_FILES, CorpusFiles, is_beir
+from relabel_assets.corpus.corpus_files import CorpusFiles, is_beir
+from relabel_assets.corpus.documents_folder.file_documents import documents_from_files
+from relabel_assets.corpus.parts import FILES, PLAIN_QRELS, SETTINGS, name_for_messages
+from relabel_assets.corpus.imported_files import imported_labels, imported_reference
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import ConfigError, CorpusError, Problem
+from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS
 from relabel_assets.intake.regular_files import numbered_lines
+from relabel_assets.intake.tables.kinds import (
+    DOCUMENTS,
+    QUERIES,
+    REFERENCE_LABELS,
+    TEACHER_LABELS,
+)
 from relabel_assets.intake.text import printable, shown
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
@@ -53,16 +63,23 @@ class CorpusFolder:
     @cached_property
     def config(self) -> CorpusConfig:
         """The settings of corpus.yaml. Raises ConfigError for a malformed one."""
-        text = self.files.text("corpus.yaml") if self.files.has("corpus.yaml") else ""
-        config = parse_corpus_config(text, file=f"{self.name}/corpus.yaml")
-        if config.name not in (None, self.name):
-            raise ConfigError(
-                f"{self.name}/corpus.yaml: name is {config.name!r}, and the folder is "
-                f"{self.name!r}. Rename one of them, or leave name out."
-            )
+        config = self._stated_config
         if self.is_offline:
             teacher = config.teacher.model_copy(update={"mode": "offline"})
             return config.model_copy(update={"teacher": teacher})
+        return config
+
+    @cached_property
+    def _stated_config(self) -> CorpusConfig:
+        """The settings of corpus.yaml, as they are written there."""
+        file = self.files.settings
+        text = self.files.text(file) if file else ""
+        config = parse_corpus_config(text, file=f"{self.name}/{file or SETTINGS[0]}")
+        if config.name not in (None, self.name):
+            raise ConfigError(
+                f"{self.name}/{file}: name is {config.name!r}, and the folder is "
+                f"{self.name!r}. Rename one of them, or leave name out."
+            )
         return config
 
     @cached_property
@@ -88,8 +105,25 @@ class CorpusFolder:
 
     @property
     def teacher_kind(self) -> str:
-        """recorded or openai. Default: recorded if there are recorded grades."""
-        return self.config.teacher.kind or ("recorded" if self.has_recorded_labels else "openai")
+        """none, recorded or openai. Default: recorded if there are recorded grades.
+
+        Without them it is openai where corpus.yaml has any setting of a teacher. Nothing is ever sent for
+        none.
+        """
+        teacher = self._stated_config.teacher
+        if teacher.kind or self.has_recorded_labels:
+            return teacher.kind or "recorded"
+        return "openai" if teacher.is_named else "none"
+
+    def require_teacher(self) -> None:
+        """Raises ConfigError where there is no teacher: nothing may be sent."""
+        if self.teacher_kind == "none":
+            raise ConfigError(
+                f"corpus {self.name!r} has no teacher, so nothing is sent. Name one in "
+                f"{self.name}/{self.files.settings or SETTINGS[0]}, such as "
+                "teacher: {kind: openai, model: gpt-4o-mini, budget_usd: 5}, or put grades in "
+                "teacher_labels.jsonl."
+            )
 
     @property
     def teacher_inputs(self) -> dict[str, object]:
@@ -107,12 +141,13 @@ class CorpusFolder:
     def has_queries(self) -> bool:
         """Whether the corpus provides the queries that teach and measure.
 
-        A queries.jsonl of label queries alone provides none. One with a row that cannot be used may.
+        A file of label queries alone provides none. One with a row that cannot be used may.
         """
-        if not self.files.has("queries.jsonl"):
+        file = self.files.holding("queries")
+        if file is None:
             return False
         problems, n_label = list[Problem](), 0
-        with self.files.json_rows("queries.jsonl", problems) as rows:
+        with self.files.table(file, QUERIES, problems, []) as rows:
             for _, row in rows:
                 if row.get("split") != "label":
                     return True
@@ -122,7 +157,11 @@ class CorpusFolder:
     @property
     def has_recorded_labels(self) -> bool:
         """Whether the corpus has grades of a recorded teacher."""
-        return self.files.has("teacher_labels.jsonl")
+        return any(map(self.files.has, FILES["teacher_labels"]))
+
+    def file_of(self, part: str) -> str:
+        """The file that messages about a part of parts.py name, whether it is there or not."""
+        return name_for_messages(part, self.files.holding(part))
 
     def read_text(self, file: str) -> str:
         """The text of a file that corpus.yaml names. Raises ConfigError if it cannot be read."""
@@ -141,46 +180,54 @@ class CorpusFolder:
         Raises CorpusError as document_batches.
         """
         problems: list[Problem] = []
-        frames = self.document_batches(problems, progress)
+        notes: list[str] = []
+        frames = self.document_batches(problems, progress, notes)
         frame = pl.concat([documents.empty_frame(), *frames], rechunk=True)
-        return ReadRows(frame.sort("doc_id"), problems)
+        return ReadRows(frame.sort("doc_id"), problems, notes)
 
     def document_batches(
-        self, problems: list[Problem], progress: Progress = silent
+        self,
+        problems: list[Problem],
+        progress: Progress = silent,
+        notes: list[str] | None = None,
     ) -> Iterator[pl.DataFrame]:
         """The documents in frames of some thousand, in the order of the files. Others are `problems`.
+
+        `notes` gets sentences on how a table was read.
 
         Raises CorpusError for a folder with no source of documents, or with more than one.
         """
         sources = self.files.document_sources()
         if len(sources) != 1:
             raise CorpusError(
-                f"corpus {self.name!r}: documents must be in one of documents/, "
-                f"{', '.join(DOCUMENT_FILES)}; it has {' and '.join(sources) or 'none'}. "
+                f"corpus {self.name!r}: documents must be in one of documents/, documents.jsonl, "
+                f"documents.csv and the like; it has {' and '.join(sources) or 'none'}. "
                 + ("Keep one of them." if sources else f"Put files in {self.name}/documents/.")
             )
         (source,) = sources
         if source == "documents":
             files = self.files.document_files(problems, progress)
             yield from documents.frames_of(
-                documents.documents_from_files(files, folder=source, problems=problems)
+                documents_from_files(files, folder=source, problems=problems)
             )
             return
-        with self.files.opened(source) as file:
-            rows = self.files.table_rows(source, file, problems)
-            reported = self.files.reported(rows, file, progress)
+        with self.files.table(
+            source, DOCUMENTS, problems, [] if notes is None else notes, progress
+        ) as rows:
             yield from documents.frames_of(
-                documents.documents_from_rows(reported, file=source, problems=problems)
+                documents.documents_from_rows(rows, file=source, problems=problems)
             )
 
     def queries(self) -> ReadRows:
         """The provided queries: query_id, text, intent, seed_doc_id and split. Empty without a file.
 
-        `split` is NULL where neither the file nor BEIR's qrels/ give it.
+        `split` is NULL where neither the file nor BEIR's qrels/ give it. Raises CorpusError for two files.
         """
-        problems: list[Problem] = []
-        with self.files.json_rows("queries.jsonl", problems) as rows:
-            provided = queries.queries_from_rows(rows, file="queries.jsonl", problems=problems)
+        problems, notes = list[Problem](), list[str]()
+        file = self.files.holding("queries")
+        with self.files.table(file, QUERIES, problems, notes) as rows:
+            provided = queries.queries_from_rows(rows, file=file or "", problems=problems)
+        provided.notes = notes
         if self.files.beir_qrels:
             judged = self._beir_benchmark_queries()
             is_benchmark = pl.col("split").is_null() & pl.col("query_id").is_in(judged)
@@ -192,24 +239,32 @@ class CorpusFolder:
         return provided
 
     def recorded_labels(self) -> ReadRows:
-        """Recorded grades: query_id, doc_id, grade, rationale and model. Empty without a file."""
-        problems: list[Problem] = []
-        file, max_grade = "teacher_labels.jsonl", self.rubric.max_grade
-        with self.files.json_rows(file, problems) as rows:
-            return grades.recorded_from_rows(
-                rows, file=file, max_grade=max_grade, problems=problems
+        """Recorded grades: query_id, doc_id, grade, rationale and model. Empty without a file.
+
+        Raises CorpusError for two files.
+        """
+        problems, notes = list[Problem](), list[str]()
+        file, max_grade = self.files.holding("teacher_labels"), self.rubric.max_grade
+        with self.files.table(file, TEACHER_LABELS, problems, notes) as rows:
+            recorded = grades.recorded_from_rows(
+                rows, file=file or "", max_grade=max_grade, problems=problems
             )
+        recorded.notes = notes
+        return recorded
 
     def reference_labels(self) -> ReadRows:
-        """Reference grades: query_id, doc_id, assessor and grade. Empty without a file."""
-        trec_file = "reference_labels.qrels"
-        files = [trec_file] if self.files.has(trec_file) else self.files.beir_qrels
-        problems: list[Problem] = []
+        """Reference grades: query_id, doc_id, assessor and grade. Empty without a file.
+
+        Raises CorpusError for two files.
+        """
+        file = self.files.holding("reference_labels")
+        files = [file] if file else self.files.beir_qrels
+        problems, notes = list[Problem](), list[str]()
         frames = [pl.DataFrame(schema=grades.REFERENCE)]
-        frames += [self._qrels(file, problems) for file in files]
+        frames += [self._qrels(file, problems, notes) for file in files]
         key = ["query_id", "doc_id", "assessor"]
         labels_once = pl.concat(frames).unique(key, keep="first", maintain_order=True)
-        return ReadRows(labels_once, problems)
+        return ReadRows(labels_once, problems, notes)
 
     def fingerprint(self, part: str) -> str:
         """SHA-256 of the names and contents of the files of one `part`."""
@@ -230,15 +285,28 @@ class CorpusFolder:
         """The queries with a grade in BEIR's test split, or in its first split without that."""
         files = self.files.beir_qrels
         file = "qrels/test.tsv" if "qrels/test.tsv" in files else files[0]
-        return self._qrels(file, [])["query_id"].unique().to_list()
+        return self._qrels(file, [], [])["query_id"].unique().to_list()
 
-    def _qrels(self, file: str, problems: list[Problem]) -> pl.DataFrame:
-        """The reference grades of one file."""
+    def _qrels(self, file: str, problems: list[Problem], notes: list[str]) -> pl.DataFrame:
+        """The reference grades of one file: a table, or lines of TREC or BEIR."""
+        max_grade, shown_name = self.rubric.max_grade, printable(file)
+        if not is_beir(file) and not self._is_plain_qrels(file):
+            with self.files.table(file, REFERENCE_LABELS, problems, notes) as rows:
+                return grades.reference_from_rows(
+                    rows, file=shown_name, max_grade=max_grade, problems=problems
+                ).frame
         with self.files.opened(file) as opened:
             return grades.reference_from_qrels(
                 numbered_lines(opened),
-                file=printable(file),
-                max_grade=self.rubric.max_grade,
+                file=shown_name,
+                max_grade=max_grade,
                 problems=problems,
                 is_beir=is_beir(file),
             ).frame
+
+    def _is_plain_qrels(self, file: str) -> bool:
+        """Whether a file is TREC's, by its ending; of qrels.tsv, by its first line."""
+        if not file.endswith(".tsv"):
+            return PurePosixPath(file).suffix in PLAIN_QRELS
+        with self.files.opened(file) as opened:
+            return grades.is_trec(opened.readline(MAX_FIELD_CHARACTERS))

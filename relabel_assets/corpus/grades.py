@@ -6,13 +6,16 @@ not: opening files (folder.py), and what a grade means (prompts/rubric.py).
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
+from relabel_assets.corpus.documents_folder.doc_ids import hint, with_meant_ids
 from relabel_assets.corpus.rows import (
     DuplicateCheck,
     ReadRows,
+    optional_id,
     optional_text,
     required_grade,
     required_id,
@@ -21,6 +24,7 @@ from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.text import shown
+from relabel_assets.plural import counted
 from relabel_assets.tables.vocabulary import REFERENCE_KINDS
 
 RECORDED = {
@@ -84,6 +88,39 @@ def reference_from_qrels(
     return ReadRows(pl.DataFrame(labels, schema=REFERENCE, orient="row"), problems)
 
 
+def reference_from_rows(
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    *,
+    file: str,
+    max_grade: int,
+    problems: list[Problem],
+) -> ReadRows:
+    """Every reference grade of a table. A row without an assessor is of assessor 0, as in BEIR's files."""
+    labels, pairs = [], DuplicateCheck()
+    for line, row in rows:
+        with costs_itself(problems, file, line):
+            query_id, doc_id = required_id(row, "query_id"), required_id(row, "doc_id")
+            assessor = optional_id(row, "assessor") or "0"
+            grade = required_grade(row.get("grade"), max_grade)
+            pairs.add(
+                (query_id, doc_id, assessor),
+                f"the pair ({query_id}, {doc_id}) of assessor {assessor}",
+                f"line {line}",
+            )
+            labels.append((query_id, doc_id, assessor, grade))
+    return ReadRows(pl.DataFrame(labels, schema=REFERENCE, orient="row"), problems)
+
+
+def is_trec(first_line: bytes) -> bool:
+    """Whether a file that begins with this line is TREC's: four fields, of which the last is a grade.
+
+    >>> is_trec(b"q1 0 d1 2\\n"), is_trec(b"query-id\\tcorpus-id\\tscore\\n")
+    (True, False)
+    """
+    fields = first_line.decode("utf-8", "replace").split()
+    return len(fields) == 4 and _is_whole(fields[3])
+
+
 def _is_whole(text: str) -> bool:
     """Whether `text` is a whole number of ASCII digits. str.isdigit also takes ², and int does not."""
     return re.fullmatch(r"-?[0-9]{1,9}", text) is not None
@@ -116,19 +153,21 @@ def with_known_pairs(
 ) -> ReadRows:
     """`rows` without the grades of queries and documents that the corpus does not have.
 
-    Each unknown id is one problem, with its number of grades. After 20, one problem counts the rest.
+    A document may be written with the ending of its file. Each unknown id is one problem, with its number of
+    grades and the nearest id. After 20, one problem counts the rest.
     """
-    problems = list(rows.problems)
+    frame, problems = _with_meant_documents(rows.frame, doc_ids, file)
+    problems = rows.problems + problems
     for thing, column, ids in (("query", "query_id", query_ids), ("document", "doc_id", doc_ids)):
         is_unknown = ~pl.col(column).is_in(ids.implode())
-        unknown = rows.frame.filter(is_unknown).group_by(column).len().sort(column)
+        unknown = frame.filter(is_unknown).group_by(column).len().sort(column)
         problems += [
             Problem(
                 file,
                 None,
                 f"{thing} {name!r} has {count} {'grade' if count == 1 else 'grades'} "
                 "and is not in the corpus.",
-                f"Add the {thing}, or remove its grades.",
+                f"{hint(name, ids)}Add the {thing}, or remove its grades.",
             )
             for name, count in unknown.head(_MOST_LISTED).iter_rows()
         ]
@@ -139,7 +178,23 @@ def with_known_pairs(
             problems.append(Problem(file, None, message, "Add them, or remove their grades."))
     has_query = pl.col("query_id").is_in(query_ids.implode())
     has_document = pl.col("doc_id").is_in(doc_ids.implode())
-    return ReadRows(rows.frame.filter(has_query & has_document), problems)
+    return replace(rows, frame=frame.filter(has_query & has_document), problems=problems)
+
+
+def _with_meant_documents(
+    frame: pl.DataFrame, doc_ids: pl.Series, file: str
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """`frame` with the corpus' ids of its documents; of two grades that are of one pair then, the first."""
+    meant = with_meant_ids(frame, "doc_id", doc_ids)
+    if meant is frame:
+        return frame, []
+    key = [name for name in ("labeler", *REFERENCE) if name in frame.columns and name != "grade"]
+    once = meant.unique(key, keep="first", maintain_order=True)
+    if once.height == meant.height:
+        return once, []
+    message = f"{counted(meant.height - once.height, 'grade')} of a pair that is graded before: its document "
+    message += "is written with an ending in one place and without in another."
+    return once, [Problem(file, None, message, "The first one is used. Remove one of them.")]
 
 
 def joint_kind(kinds: Iterable[str], *, stated: str) -> str:

@@ -1,4 +1,4 @@
-"""Provided queries: the rows of queries.jsonl, and a query's content hash.
+"""Provided queries: the rows of their file, and a query's content hash.
 
 What belongs here: when a row is a query. What does not: the split that it gets (splits.py), and
 writing queries (teacher/queries/).
@@ -7,10 +7,12 @@ writing queries (teacher/queries/).
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
+from relabel_assets.corpus.documents_folder.doc_ids import hint, with_meant_ids
 from relabel_assets.corpus.rows import (
     DuplicateCheck,
     ReadRows,
@@ -25,8 +27,8 @@ from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.tables.vocabulary import INTENTS
 
 COLUMNS = ("query_id", "text", "intent", "seed_doc_id", "split")
+_MOST_HINTS = 20  # a nearest id is searched for among all documents
 PROVIDED_SPLITS = ("train", "benchmark", "label")  # dev is drawn from train
-_BEIR_NAMES = {"_id": "query_id"}
 
 
 def queries_from_rows(
@@ -36,15 +38,14 @@ def queries_from_rows(
     queries, ids = [], DuplicateCheck()
     for line, row in rows:
         with costs_itself(problems, file, line):
-            named = {_BEIR_NAMES.get(name, name): value for name, value in row.items()}
-            query_id = required_id(named, "query_id")
-            text = required_text(named, "text", max_characters=MAX_QUERY_CHARACTERS)
+            query_id = required_id(row, "query_id")
+            text = required_text(row, "text", max_characters=MAX_QUERY_CHARACTERS)
             query = {
                 "query_id": query_id,
                 "text": text.strip(),
-                "intent": optional_choice(named, "intent", INTENTS),
-                "seed_doc_id": optional_id(named, "seed_doc_id"),
-                "split": optional_choice(named, "split", PROVIDED_SPLITS),
+                "intent": optional_choice(row, "intent", INTENTS),
+                "seed_doc_id": optional_id(row, "seed_doc_id"),
+                "split": optional_choice(row, "split", PROVIDED_SPLITS),
             }
             ids.add(query_id, f"query_id {query_id!r}", f"line {line}")
             queries.append(query)
@@ -60,17 +61,24 @@ def content_hash(
 
 
 def with_known_seeds(rows: ReadRows, doc_ids: pl.Series, *, file: str) -> ReadRows:
-    """`rows` without the queries whose seed document is not in `doc_ids`; each is a problem."""
+    """`rows` without seed documents that are not in `doc_ids`: each is a problem, and its query stays.
+
+    A seed document may be written with the ending of its file.
+    """
+    frame = with_meant_ids(rows.frame, "seed_doc_id", doc_ids)
     seed_doc_id = pl.col("seed_doc_id")
     is_dangling = seed_doc_id.is_not_null() & ~seed_doc_id.is_in(doc_ids.implode())
-    dangling = rows.frame.filter(is_dangling)
+    dangling = frame.filter(is_dangling).select("query_id", "seed_doc_id")
     problems = [
         Problem(
             file,
             None,
-            f"query {query!r} has seed document {seed!r}, which is not in the corpus.",
-            "Correct seed_doc_id, or leave it out.",
+            f"query {query!r} has seed document {seed!r}, which is not in the corpus; the query is used "
+            "without it.",
+            f"{hint(seed, doc_ids) if n < _MOST_HINTS else ''}Correct seed_doc_id, or leave it out.",
         )
-        for query, seed in dangling.select("query_id", "seed_doc_id").iter_rows()
+        for n, (query, seed) in enumerate(dangling.iter_rows())
     ]
-    return ReadRows(rows.frame.filter(~is_dangling), rows.problems + problems)
+    known = pl.when(~is_dangling).then(seed_doc_id)
+    frame = frame.with_columns(seed_doc_id=known)
+    return replace(rows, frame=frame, problems=rows.problems + problems)

@@ -12,17 +12,23 @@ import polars as pl
 
 from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS, MAX_ID_CHARACTERS
-from relabel_assets.intake.json_rows import json_rows
+from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.one_input import SetAside, costs_itself
+from relabel_assets.intake.tables.json_lines import json_rows
+from relabel_assets.intake.tables.table import NumberedRow
 from relabel_assets.intake.text import is_storable, printable, shown
 
 
 @dataclass
 class ReadRows:
-    """The usable rows of a file, and a problem for each of the others."""
+    """The usable rows of a file, and a problem for each of the others.
+
+    `notes`: sentences on how the file was read, where that was not plain.
+    """
 
     frame: pl.DataFrame
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def json_objects(
@@ -32,7 +38,14 @@ def json_objects(
 
     Any other line is added to `problems`.
     """
-    for number, row in json_rows(lines):
+    return usable_rows(json_rows(lines), file=file, problems=problems)
+
+
+def usable_rows(
+    rows: Iterable[NumberedRow], *, file: str, problems: list[Problem]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The `rows` of a table that can be used. Any other is added to `problems`."""
+    for number, row in rows:
         if not isinstance(row, SetAside):
             yield number, row
             continue
@@ -49,14 +62,14 @@ def required_id(row: Mapping[str, Any], name: str) -> str:
 
 
 def optional_id(row: Mapping[str, Any], name: str) -> str | None:
-    """The id under `name`; None where it is missing. It is one line of printable text."""
+    """The id under `name`; None where it is missing. It is one line of printable text, in NFC."""
     value = row.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = optional_text(row, name, max_characters=MAX_ID_CHARACTERS)
     if text is None:
         return None
-    text = text.strip()
+    text = nfc(text).strip()
     if "\n" in text or "\t" in text or printable(text) != text:
         raise SetAside(f"{name} is {shown(text)}, with control characters", "Remove them.")
     return text

@@ -9,6 +9,7 @@ from typing import Literal
 import pydantic
 from pydantic import Field
 
+from relabel_assets.corpus.redaction_config import RedactionConfig
 from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 from relabel_assets.intake.input_limits import MAX_REPLY_BYTES, MIB
 
@@ -22,15 +23,16 @@ class PriceSetting(Settings):
     )
 
 
-class TeacherConfig(Settings):
+class TeacherConfig(RedactionConfig):
     """Who grades, and within which limits."""
 
-    kind: Literal["recorded", "openai"] | None = Field(
+    kind: Literal["none", "recorded", "openai"] | None = Field(
         None,
         description=(
-            "recorded: grades are read from teacher_labels.jsonl. openai: grades are asked of an "
-            "endpoint that speaks OpenAI's protocol. Default: recorded if teacher_labels.jsonl "
-            "exists, else openai."
+            "none: there is no teacher, and nothing is sent. recorded: grades are read from "
+            "teacher_labels.jsonl. openai: grades are asked of an endpoint that speaks OpenAI's "
+            "protocol. Default: recorded if teacher_labels.jsonl exists; else openai if any other "
+            "setting of teacher is given; else none."
         ),
         examples=["openai"],
     )
@@ -239,6 +241,11 @@ class TeacherConfig(Settings):
         if self.is_logprobs:
             raise ValueError("api decisions returns probabilities by itself. Leave is_logprobs out")
         return self
+
+    @property
+    def is_named(self) -> bool:
+        """Whether any setting but `kind` is given: whoever sets a model or a budget means a live teacher."""
+        return bool(self.model_fields_set - {"kind", *RedactionConfig.model_fields})
 
     @property
     def max_reply_bytes(self) -> int:

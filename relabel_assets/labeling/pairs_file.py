@@ -1,4 +1,4 @@
-"""The reader of a pairs file, in chunks of bounded memory: Parquet, CSV or JSON Lines.
+"""The reader of a pairs file, in chunks of bounded memory: any table that is read for a corpus, too.
 
 What belongs here: rows of text, and errors that name the line. What does not: grading (label_file.py).
 
@@ -7,34 +7,31 @@ readers take 560 to 690 MB on 400,000 rows of 1.3 kB, with or without a memory l
 also accepts a CSV line with too many fields, and then returns no rows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
 
 from relabel_assets.errors import ConfigError
-from relabel_assets.intake.csv_rows import csv_rows
 from relabel_assets.intake.input_limits import (
     MAX_BODY_CHARACTERS,
     MAX_FIELD_CHARACTERS,
     MAX_QUERY_CHARACTERS,
     MAX_ROWS_FILE_BYTES,
 )
-from relabel_assets.intake.json_rows import json_rows
 from relabel_assets.intake.one_input import SetAside, problem_of
-from relabel_assets.intake.parquet_rows import parquet_rows
-from relabel_assets.intake.regular_files import numbered_lines, open_regular, open_text
-from relabel_assets.intake.text import shown
+from relabel_assets.intake.regular_files import open_regular, open_text
+from relabel_assets.intake.tables.kinds import PAIRS
+from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, SUFFIXES, read_table
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 QUERY, DOCUMENT = "query", "body"
 COLUMNS = ("query_id", QUERY, "doc_id", *DOCUMENT_COLUMNS)
-FORMATS = (".parquet", ".csv", ".jsonl", ".json")
+FORMATS = SUFFIXES
 # Bounds the memory of a chunk whose bodies are megabytes long. Typical rows reach the row limit first.
 CHARACTERS_PER_CHUNK = 16_000_000
 _MAX_CHARACTERS = {QUERY: MAX_QUERY_CHARACTERS, DOCUMENT: MAX_BODY_CHARACTERS}
-_ID_OR_TEXT = (("query_id", QUERY), ("doc_id", DOCUMENT))
 Row = dict[str, str | None]
 
 
@@ -72,15 +69,31 @@ def chunks(file: Path, size: int) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String))
 
 
+def taken(file: Path) -> str:
+    """What was decided to read `file`: delimiter, encoding, sheet and columns; nothing where that is plain.
+
+    Raises ConfigError for a file that cannot be used.
+    """
+    try:
+        with _opened(file) as opened:
+            return read_table(opened, file.suffix.lower(), PAIRS).taken
+    except (SetAside, OSError, RuntimeError) as error:
+        raise ConfigError(str(problem_of(error, str(file)))) from error
+
+
 def _rows(file: Path) -> Iterator[Row]:
     """The rows of `file`, read in the format of its ending. Raises ConfigError with file and line."""
     line: int | None = None
     try:
         with _opened(file) as opened:
-            for number, row in _numbered_rows(opened, file.suffix.lower()):
+            is_first = True
+            for number, row in read_table(opened, file.suffix.lower(), PAIRS).rows:
                 line = number
                 if isinstance(row, SetAside):
                     raise row
+                if is_first:  # objects of JSON have no header that was checked
+                    PAIRS.check(row, list(row))
+                    is_first = False
                 yield {name: _text(row[name], name) for name in COLUMNS if name in row}
                 line = None
     except (SetAside, OSError, RuntimeError) as error:  # RuntimeError: links in a circle
@@ -90,21 +103,12 @@ def _rows(file: Path) -> Iterator[Row]:
 def _opened(file: Path) -> BinaryIO:
     """The file that a user named, through any links. Raises SetAside if it cannot be read."""
     path = file.resolve()
-    opener = open_regular if file.suffix.lower() == ".parquet" else open_text
+    opener = open_regular if file.suffix.lower() in PACKED_SUFFIXES else open_text
     opened = opener(path.parent, path.name, max_bytes=MAX_ROWS_FILE_BYTES)
     if not opened.peek(1):  # type: ignore[attr-defined]
         opened.close()
         raise SetAside("it is empty", "Put a row in it for each pair.")
     return opened
-
-
-def _numbered_rows(opened: BinaryIO, suffix: str) -> Iterable[tuple[int | None, Any]]:
-    """Each row of the file with its line or row number."""
-    if suffix == ".parquet":
-        return parquet_rows(opened, COLUMNS, _require_columns)
-    if suffix == ".csv":
-        return csv_rows(opened, _require_columns)
-    return json_rows(numbered_lines(opened), _require_columns)
 
 
 def _text(value: Any, name: str) -> str | None:
@@ -121,13 +125,3 @@ def _text(value: Any, name: str) -> str | None:
     if len(value) > limit:
         raise SetAside(f"{name} is too long", f"At most {limit:,} characters are read.")
     return value
-
-
-def _require_columns(names: Sequence[str]) -> None:
-    """Raises SetAside where `names` lack both the id and the text of query or document."""
-    for id_column, text_column in _ID_OR_TEXT:
-        if not {id_column, text_column} & set(names):
-            raise SetAside(
-                f"it has neither {id_column} nor {text_column}",
-                f"Its columns: {shown(', '.join(names)) if names else 'none'}.",
-            )

@@ -20,9 +20,9 @@ from relabel_assets.corpus.rows import DuplicateCheck, optional_text, required_i
 from relabel_assets.errors import CorpusError, Problem
 from relabel_assets.files import whole
 from relabel_assets.intake.input_limits import MAX_ROWS_FILE_BYTES
-from relabel_assets.intake.json_rows import JsonRow, json_rows
 from relabel_assets.intake.one_input import INPUT_ERRORS, SetAside, problem_of
 from relabel_assets.intake.regular_files import numbered_lines, open_text
+from relabel_assets.intake.tables.json_lines import JsonRow, json_rows
 from relabel_assets.intake.text import shown
 
 FOLDER = "samples"  # under reviews/

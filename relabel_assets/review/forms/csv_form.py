@@ -5,17 +5,22 @@ What belongs here: columns and cells. What does not: what an answer means (form.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from relabel_assets.corpus.rows import optional_id, optional_text
-from relabel_assets.intake.csv_rows import csv_rows
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.text import shown
+from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.delimited import delimited_table
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.review.forms.form import Answer, Question, choices, grade_in, time_in
 
 _COLUMNS = ("pair_id", "query_id", "doc_id", "query", "title", "body", "metadata")
+# Spreadsheets save the form with other delimiters and encodings.
+_ANSWERS = Columns(
+    dict.fromkeys(("pair_id", "query_id", "doc_id", "grade", "note", "assessor"), ()),
+    (("grade",), ("pair_id", "query_id"), ("pair_id", "doc_id")),
+)
 # A cell that begins with one of these is a formula to a spreadsheet, or looks like a neutralised one.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
@@ -49,7 +54,7 @@ def read(file: BinaryIO, rubric: Rubric) -> Iterator[tuple[int, Answer | SetAsid
     >>> answer.grade, answer.line
     (2, 2)
     """
-    for line, row in csv_rows(file, _check_columns):
+    for line, row in delimited_table(file, _ANSWERS).rows:
         if isinstance(row, SetAside):
             yield line, row
             continue
@@ -89,10 +94,3 @@ def original(cell: str) -> str:
     ('=1+1', "it's")
     """
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA_STARTS) else cell
-
-
-def _check_columns(names: Sequence[str]) -> None:
-    has_pair = "pair_id" in names or {"query_id", "doc_id"} <= set(names)
-    if "grade" not in names or not has_pair:
-        message = f"its columns are {shown(', '.join(names))}"
-        raise SetAside(message, "Needed: grade, and pair_id or both query_id and doc_id.")

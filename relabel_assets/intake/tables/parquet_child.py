@@ -1,18 +1,18 @@
 """A program that reads a Parquet file from stdin and writes its rows to stdout as JSON lines.
 
 What belongs here: reading, in a process of its own: a damaged file may crash its parser or fill the
-memory. What does not: starting and watching this process (parquet_rows.py), and its limits
+memory. What does not: starting and watching this process (limited_rows.py), and its limits
 (limited_child.py). It imports nothing of this project, so that it starts quickly.
 
-    stdin: the file. arguments: characters of a cell, the columns that are wanted.
-    stdout: {"columns": [[name, type, is_text], ...]}; then a line [cell, ...] for each row, where a cell that
+    stdin: the file. arguments: the number of the pipe with answers, characters of a cell.
+    stdout: {"columns": [[name, type, is_text], ...]}; the answer is the list of the names that are read;
+    then a line [cell, ...] for each row, where a cell that
     Python cannot hold is {"unreadable": reason}; then {"rows": n}. Or {"error": message}.
 """
 
 import json
 import resource
 import sys
-from collections import Counter
 
 # Bytes of rows that are decoded at once, and their number. Not measured: small beside the limit.
 _BATCH_BYTES = 8_000_000
@@ -22,9 +22,9 @@ _LONGEST_TYPE = 100  # characters: a message names it, and a type may have a tho
 
 
 def main() -> None:
-    max_characters, *wanted = sys.argv[1:]
+    answers, max_characters = map(int, sys.argv[1:])
     try:
-        _write_rows(wanted, int(max_characters))
+        _write_rows(answers, max_characters)
     except BrokenPipeError:
         return  # the reader has seen enough
     except MemoryError:
@@ -36,7 +36,7 @@ def main() -> None:
     sys.stdout.flush()
 
 
-def _write_rows(wanted: list[str], max_characters: int) -> None:
+def _write_rows(answers: int, max_characters: int) -> None:
     import pyarrow.parquet as pq
 
     # Without this buffer a whole row group, perhaps the whole file, is read at once.
@@ -46,10 +46,9 @@ def _write_rows(wanted: list[str], max_characters: int) -> None:
             [field.name, str(field.type)[:_LONGEST_TYPE], _is_text(field.type)] for field in schema
         ]
         _write({"columns": fields})
-        times = Counter(schema.names)  # schema.names is a new list each time that it is asked for
-        names = [name for name in wanted if times[name] == 1 and _is_text(schema.field(name).type)]
-        if len(names) < len(set(wanted) & set(times)):
-            return  # the reader refuses the file for its columns
+        sys.stdout.flush()
+        with open(answers) as chosen:
+            names = json.loads(chosen.readline())
         n_rows = 0
         for batch in file.iter_batches(
             _rows_per_batch(file.metadata), columns=names, use_threads=False

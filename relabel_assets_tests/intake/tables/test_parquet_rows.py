@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from relabel_assets.intake import parquet_rows as module
-from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.parquet_rows import parquet_rows
+from relabel_assets.intake.set_aside import SetAside
+from relabel_assets.intake.tables import limited_rows as module
+from relabel_assets.intake.tables import parquet_rows as parquet
+from relabel_assets.intake.tables.parquet_rows import parquet_rows
 
 
 def read(
@@ -28,7 +29,7 @@ def read(
     else:
         pq.write_table(table, file)
     with file.open("rb") as opened:
-        rows = list(parquet_rows(opened, wanted, lambda names: None))
+        rows = list(parquet_rows(opened, lambda names: [name for name in wanted if name in names]))
     assert [number for number, _ in rows] == list(range(1, len(rows) + 1))
     return [row.message if isinstance(row, SetAside) else row for _, row in rows]
 
@@ -123,7 +124,7 @@ def test_a_parser_that_is_idle_or_crashes_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = tmp_path / "child.py"
-    monkeypatch.setattr(module, "_CHILD", child)
+    monkeypatch.setattr(parquet, "_CHILD", child)
     monkeypatch.setattr(module, "PARSER_IDLE_S", 0.3)
     child.write_text("import time; time.sleep(600)")
     started = time.monotonic()
@@ -140,10 +141,10 @@ def test_reading_only_the_first_rows_ends_the_process(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"id": ["x" * 100] * 100_000}), file)
     with file.open("rb") as opened:
-        rows = parquet_rows(opened, ("id",), lambda names: None)
+        rows = parquet_rows(opened, lambda names: ["id"])
         assert next(rows)[0] == 1
         rows.close()
-        assert len(list(parquet_rows(opened, ("id",), lambda names: None))) == 100_000
+        assert len(list(parquet_rows(opened, lambda names: ["id"]))) == 100_000
 
 
 def test_nothing_of_the_environment_is_imported_by_the_process(

@@ -1,0 +1,1 @@
+"""Tables of rows in any format: one strict reader for documents, queries, grades and pairs."""
