@@ -22,19 +22,19 @@ def test_text_is_read_pictures_are_passed_over_and_others_are_named(tmp_path: Pa
         ".git/a.md",
         "~$a.md",
         "Thumbs.db",
-        "x.rtf",
+        "x.xyz",
     )
     write(tmp_path, {f"documents/{name}": "x" for name in files})
     names, (problem,) = read(tmp_path)
     assert names == ["a/x.MD", "a/x.txt", "b.md"]
-    assert (problem.file, problem.message) == ("documents/x.rtf", ".rtf is not read")
+    assert (problem.file, problem.message) == ("documents/x.xyz", ".xyz is not read")
     assert ".md" in problem.remedy
 
 
 def test_many_files_of_an_ending_that_is_not_read_are_one_problem(tmp_path: Path) -> None:
-    write(tmp_path, {f"documents/{n}.rtf": "x" for n in range(4)} | {"documents/Makefile": "x"})
+    write(tmp_path, {f"documents/{n}.xyz": "x" for n in range(4)} | {"documents/Makefile": "x"})
     assert sorted(problem.message for problem in read(tmp_path)[1]) == [
-        "4 files with .rtf are not read; the first is documents/0.rtf",
+        "4 files with .xyz are not read; the first is documents/0.xyz",
         "a file with no ending is not read",
     ]
 
