@@ -5,6 +5,7 @@ declarations (tables/), the validation before a write (warehouse/), and the chec
 student learned and is worth (gate_checks.py).
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
@@ -65,8 +66,12 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
     def contract(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Results:
         @cache
         def broken(corpus: str) -> dict[str, dict[str, int]]:
-            rows = warehouse.read(table.name, corpus)
-            return broken_rules(table, rows.with_columns(corpus=pl.lit(corpus)))
+            counts: dict[str, Counter[str]] = {}
+            for rows in warehouse.frames(table.name, corpus):
+                found = broken_rules(table, rows.with_columns(corpus=pl.lit(corpus)))
+                for check, rules in found.items():
+                    counts.setdefault(check, Counter()).update(rules)
+            return {check: dict(rules) for check, rules in counts.items()}
 
         for name in CONTRACT_CHECKS:
             find: Callable[[str], list[str]] = partial(_broken_lines, broken, name)

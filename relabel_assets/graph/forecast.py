@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.step import Rows, Step, row_hashes
 from relabel_assets.tables.table import Table
 from relabel_assets.teacher.estimate import Estimate
 
@@ -66,7 +66,7 @@ class Trial:
 
     def compute(self) -> Changes:
         """Compute the table in the copy and count its changes. The teacher answers from its ledger."""
-        step, before = self.step, self.step.current_rows()
+        step, before = self.step, self.step.current_hashes()
         rows = self.function(replace(step, corpus=replace(step.corpus, is_offline=True)))
         step.warehouse.replace(
             step.table.name,
@@ -75,7 +75,7 @@ class Trial:
             input_hash=self.input_hash,
             n_unfinished=rows.n_unfinished,
         )
-        return changes_between(step.table, before, step.current_rows())
+        return changes_of(step.table, before, step.current_hashes())
 
 
 def computed_forecast(trial: Trial) -> Forecast:
@@ -88,13 +88,13 @@ def computed_forecast(trial: Trial) -> Forecast:
 
 def changes_between(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Changes:
     """The differences between two versions of a partition, in the table's stable columns."""
+    return changes_of(table, row_hashes(table, before), row_hashes(table, after))
+
+
+def changes_of(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Changes:
+    """As changes_between, by the hashes of the rows (step.row_hashes)."""
     key = [name for name in table.key if name != "corpus"]
-    columns = [name for name in table.stable_columns if name != "corpus"]
-
-    def hashed(rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.select(*key, content=rows.select(columns).hash_rows(seed=7))  # any fixed seed
-
-    both = hashed(before).join(hashed(after), on=key, how="inner", suffix="_after")
+    both = before.join(after, on=key, how="inner", suffix="_after")
     n_changed = both.filter(pl.col("content") != pl.col("content_after")).height
     return Changes(after.height - both.height, n_changed, before.height - both.height)
 

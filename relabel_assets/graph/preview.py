@@ -19,7 +19,7 @@ from relabel_assets.warehouse.warehouse import Warehouse
 # not measured: five rows and six columns of short cells fit the UI's column of metadata.
 _ROWS, _COLUMNS, _CHARACTERS = 5, 6, 80
 # not measured: enough rows to find full ones, and quick to sort in the largest table.
-_OF_FIRST = 1_000
+PREVIEWED = 1_000
 # The UI shows longer Markdown behind a link.
 _INLINE_CHARACTERS = 1_000
 # What a reader looks for, in this order. Other columns follow, and ids come last.
@@ -70,7 +70,7 @@ def texts_from(warehouse: Warehouse, table: Table, corpus: str) -> AddTexts:
 
 def _chosen_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """The fullest of the first thousand rows, of each kind one before another of the same kind."""
-    some = frame.head(_OF_FIRST)
+    some = frame.head(PREVIEWED)
     order = [pl.sum_horizontal(pl.all().is_null())]
     spread = next((name for name in _SPREAD if name in some.columns), None)
     if spread:

@@ -15,6 +15,7 @@ from relabel_assets.errors import Problem
 from relabel_assets.graph.project import Project
 from relabel_assets.progress import Progress
 from relabel_assets.tables.table import Table
+from relabel_assets.warehouse.spool import Spool
 from relabel_assets.warehouse.warehouse import Warehouse
 
 
@@ -39,7 +40,7 @@ class Step:
         return self.warehouse.read(table, self.corpus.name, columns=[column])[column]
 
     def read_batches(self, table: str) -> Iterator[pl.DataFrame]:
-        """The rows of `read`, 20,000 at a time."""
+        """The rows of `read`, some thousand at a time."""
         self._check(table)
         return self.warehouse.read_batches(table, self.corpus.name)
 
@@ -47,20 +48,39 @@ class Step:
         """The corpus' rows of the step's own table, before the step replaces them."""
         return self.warehouse.read(self.table.name, self.corpus.name)
 
+    def current_hashes(self) -> pl.DataFrame:
+        """The key of each of `current_rows`, and a hash of its stable columns."""
+        frames = self.warehouse.frames(self.table.name, self.corpus.name)
+        return pl.concat(row_hashes(self.table, rows) for rows in frames)
+
+    def spool(self) -> Spool:
+        """A spool for rows of the step's table that do not fit in memory."""
+        (key,) = (name for name in self.table.key if name != "corpus")
+        return Spool(self.project.home.scratch, key)
+
     def _check(self, table: str) -> None:
         if table not in self.table.reads:
             raise ValueError(f"{self.table.name} reads {table}, which tables.py does not declare")
+
+
+def row_hashes(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """The key of each row of `table` without corpus, and a hash of its stable columns as `content`."""
+    key = [name for name in table.key if name != "corpus"]
+    columns = [name for name in table.stable_columns if name != "corpus"]
+    return rows.select(*key, content=rows.select(columns).hash_rows(seed=7))  # any fixed seed
 
 
 @dataclass(frozen=True)
 class Rows:
     """The result of a table's function: the new partition, its metadata, and its problems.
 
-    The next run repeats `n_unfinished` pieces of work. `files` are relative to RELABEL_HOME.
+    The next run repeats `n_unfinished` pieces of work. `files` are relative to RELABEL_HOME. `notices` are
+    sentences for the terminal: what a reader should know of rows that are all usable.
     """
 
-    frame: pl.DataFrame
+    frame: pl.DataFrame | Spool
     metadata: Mapping[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     n_unfinished: int = 0
     files: tuple[str, ...] = ()
+    notices: list[str] = field(default_factory=list)

@@ -24,7 +24,7 @@ from relabel_assets.graph.failures import as_dagster_error, joint_error, log_tra
 from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast
 from relabel_assets.graph.inputs import Inputs
 from relabel_assets.graph.partitions import CORPORA, FOLDER, GROUP
-from relabel_assets.graph.preview import preview, texts_from
+from relabel_assets.graph.preview import PREVIEWED, preview, texts_from
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
@@ -225,9 +225,14 @@ class _Run:
             seconds=round(seconds, 3),
         )
         self._log_problems(corpus.name, rows.problems)
+        for notice in rows.notices:
+            PROGRESS.warning("  %s", one_line(notice), extra=self._fields(corpus.name))
         shown = dict(rows.metadata)
         texts = texts_from(self.warehouse, self.table, corpus.name)
-        shown |= {"preview": preview(rows.frame, texts), "set_aside": len(rows.problems)}
+        shown |= {
+            "preview": preview(rows.frame.head(PREVIEWED), texts),
+            "set_aside": len(rows.problems),
+        }
         if rows.problems:
             shown["set_aside_because"] = catalog.problem_list(rows.problems)
             query = catalog.set_aside_query(corpus.name, self.table.name)

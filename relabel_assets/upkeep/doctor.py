@@ -26,7 +26,7 @@ from relabel_assets.student.vectors.store import stored_files
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
-from relabel_assets.warehouse.receipt import Receipt, content_hash
+from relabel_assets.warehouse.receipt import Receipt, RowsDigest
 from relabel_assets.warehouse.warehouse import Warehouse
 
 # A demo's home takes about 0.6 GB: below 1 GB the next run of a small corpus may fail.
@@ -124,13 +124,13 @@ def _partition(
 ) -> Iterator[Finding]:
     """A finding for a partition with changed rows or missing files."""
     corpus, table = receipt.corpus, receipt.table_name
-    rows = warehouse.read(table, corpus).select(pl.lit(corpus).alias("corpus"), pl.all())
     command = f"Compute it again: relabel run -c {corpus} -s {table}"
-    if _content(table, rows) != receipt.content_hash:
+    if _content(warehouse, receipt) != receipt.content_hash:
         yield Finding(subject, f"its rows were changed after a run wrote them. {command} --force")
     missing = [file for file in receipt.files if not (home.path / file).exists()]
     if table == "student_model" and not missing:
-        students = [f"{path}/student.json" for path in rows.filter("is_current")["path"]]
+        current = warehouse.read(table, corpus).filter("is_current")
+        students = [f"{path}/student.json" for path in current["path"]]
         missing = [file for file in students if not (home.path / file).is_file()]
     if missing:
         # Without --force a run would keep a student whose folder exists.
@@ -139,12 +139,16 @@ def _partition(
         yield Finding(subject, f"missing: {', '.join(missing)}. {command}+{force}")
 
 
-def _content(table: str, rows: pl.DataFrame) -> str | None:
+def _content(warehouse: Warehouse, receipt: Receipt) -> str | None:
     """The content hash of stored rows; None where they break their table's declaration."""
-    try:
-        return content_hash(TABLES[table], TABLES[table].validate(rows))
-    except INPUT_ERRORS:  # Polars panics at dates that Python lacks
-        return None
+    table = TABLES[receipt.table_name]
+    digest, corpus = RowsDigest(table), pl.lit(receipt.corpus).alias("corpus")
+    for rows in warehouse.frames(table.name, receipt.corpus):
+        try:
+            digest.add(table.validate(rows.select(corpus, pl.all())).sort(table.key))
+        except INPUT_ERRORS:  # Polars panics at dates that Python lacks
+            return None
+    return digest.hexdigest()
 
 
 def _copies(

@@ -4,7 +4,7 @@ What belongs here: statements on an open connection. What does not: opening it (
 the copies for readers after a write (replica.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -33,12 +33,13 @@ _LABELERS = {
 def replace_partition(
     con: "duckdb.DuckDBPyConnection",
     table: Table,
-    rows: pl.DataFrame,
+    frames: Iterable[pl.DataFrame],
     receipt: Receipt,
     problems: Sequence[Problem] = (),
 ) -> None:
     """Write rows, receipt, changed grades and inputs that were set aside in one transaction.
 
+    The rows may come in several `frames`, which are gone through twice; a benchmark comes in one.
     Raises WarehouseError after a failed write; the old rows are kept then.
     """
     import duckdb
@@ -48,12 +49,14 @@ def replace_partition(
     receipt_row = MATERIALIZATIONS.validate(pl.DataFrame([vars(receipt)], schema_overrides=dtypes))
     try:
         con.begin()
-        if table.name in _LABELERS:
-            _record_changed_grades(con, table.name, rows, receipt)
-        if table.name == "benchmark_report":
-            _record_benchmark(con, rows, receipt)
+        for rows in frames:
+            if table.name in _LABELERS:
+                _record_changed_grades(con, table.name, rows, receipt)
+            if table.name == "benchmark_report":
+                _record_benchmark(con, rows, receipt)
         con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
-        _insert(con, table.name, rows)
+        for rows in frames:
+            _insert(con, table.name, rows)
         con.execute(
             "delete from materializations where corpus = ? and table_name = ?",
             [receipt.corpus, table.name],

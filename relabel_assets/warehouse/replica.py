@@ -29,6 +29,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from datetime import UTC
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ class ReaderCopies:
     def publish(
         self,
         con: "duckdb.DuckDBPyConnection",
-        partitions: Iterable[tuple[Receipt, pl.DataFrame]] = (),
+        partitions: Iterable[tuple[Receipt, Iterable[pl.DataFrame]]] = (),
     ) -> None:
         """Copy the warehouse file to the replica, then these committed partitions to Parquet.
 
@@ -73,9 +74,9 @@ class ReaderCopies:
             with whole(self.replica) as scratch:
                 copy_file(self.database, scratch)
                 _keep_length(self.replica, scratch)
-            for receipt, rows in partitions:
+            for receipt, frames in partitions:
                 with whole(self._parquet_file(receipt)) as scratch:
-                    rows.write_parquet(scratch, metadata={_WRITTEN_AT: _timestamp(receipt)})
+                    _write_parquet(scratch, frames, {_WRITTEN_AT: _timestamp(receipt)})
         except (OSError, pl.exceptions.PolarsError, duckdb.Error) as error:
             LOG.warning("%s and %s are behind the warehouse: %s", self.replica, self.parquet, error)
 
@@ -92,6 +93,22 @@ class ReaderCopies:
 
     def _parquet_file(self, receipt: Receipt) -> Path:
         return self.parquet / receipt.table_name / f"corpus={receipt.corpus}" / "rows.parquet"
+
+
+def _write_parquet(path: Path, frames: Iterable[pl.DataFrame], metadata: dict[str, str]) -> None:
+    """Write `frames`, at least one, as the row groups of one Parquet file."""
+    import pyarrow.parquet as pq
+
+    rest = iter(frames)
+    first, second = next(rest), next(rest, None)
+    if second is None:
+        first.write_parquet(path, metadata=metadata)
+        return
+    schema = first.to_arrow().schema
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for frame in chain((first, second), rest):
+            writer.write_table(frame.to_arrow().cast(schema))
+        writer.add_key_value_metadata(metadata)
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -18,12 +18,21 @@ from relabel_assets.errors import Problem, WarehouseError
 from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
+from relabel_assets.warehouse.frames import (
+    BATCH_ROWS,
+    key_of,
+    key_ranges,
+    partition_frames,
+    range_rows,
+    validated,
+)
 from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
 from relabel_assets.warehouse.query import read_only
 from relabel_assets.warehouse.reading import read_labels
-from relabel_assets.warehouse.receipt import Receipt, content_hash
+from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.replica import ReaderCopies, copy_file
 from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
+from relabel_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,27 +93,31 @@ class Warehouse(DuckDBResource):
             return partition_rows(con, table, corpus, columns)
 
     def read_batches(
-        self, table: str, corpus: str, *, size: int = 20_000
+        self, table: str, corpus: str, *, size: int = BATCH_ROWS
     ) -> Iterator[pl.DataFrame]:
-        """The rows of `read`, `size` at a time. No connection is held between two batches.
+        """The rows of `read`, at most `size` at a time. No connection is held between two batches.
 
-        The table has one key column beside corpus. The default of 20,000 documents is not measured:
-        tens of megabytes, and few queries for a large corpus.
+        The table has one key column beside corpus.
         """
-        (key,) = (name for name in TABLES[table].key if name != "corpus")
-        columns = [name for name in TABLES[table].schema.column_names() if name != "corpus"]
-        query = (
-            f"select {', '.join(columns)} from {table} "
-            f"where corpus = $corpus and {key} > $after order by {key} limit {size}"
-        )
-        after = ""
-        while True:
+        with self._upgraded() as con:
+            ranges = key_ranges(con, table, corpus, size)
+        for first, last in ranges:
             with self._upgraded() as con:
-                batch = con.sql(query, params={"corpus": corpus, "after": after}).pl()
-            if batch.is_empty():
-                return
+                batch = range_rows(con, table, corpus, first, last)
+            if not batch.is_empty():  # another run may have replaced the partition meanwhile
+                yield batch
+
+    def frames(self, table: str, corpus: str) -> Iterator[pl.DataFrame]:
+        """The rows of `read` in at least one frame; a table with one key column comes in batches."""
+        if key_of(table) is None:
+            yield self.read(table, corpus)
+            return
+        is_empty = True
+        for batch in self.read_batches(table, corpus):
+            is_empty = False
             yield batch
-            after = batch[key][-1]
+        if is_empty:
+            yield self.read(table, corpus)
 
     def past_benchmarks(self, corpus: str) -> pl.DataFrame:
         """The rows of benchmark_history of `corpus`, without the corpus column, the oldest first."""
@@ -167,7 +180,7 @@ class Warehouse(DuckDBResource):
         self,
         table: str,
         corpus: str,
-        frame: pl.DataFrame,
+        frame: pl.DataFrame | Spool,
         *,
         input_hash: str,
         inputs: str | None = None,
@@ -178,17 +191,18 @@ class Warehouse(DuckDBResource):
     ) -> Receipt:
         """Replace the partition by `frame` (the table's columns without corpus) in one transaction.
 
-        Its rows of set_aside become `problems`, the inputs that could not be used.
+        A Spool holds rows that do not fit in memory. The partition's rows of set_aside become `problems`,
+        the inputs that could not be used.
         Raises ContractError where the frame breaks the table's declaration. After that, and after
         any other failure, the old rows stay.
         """
-        rows = TABLES[table].validate(frame.select(pl.lit(corpus).alias("corpus"), pl.all()))
+        frames, digest, n_rows = validated(TABLES[table], corpus, frame)
         receipt = Receipt(
             corpus=corpus,
             table_name=table,
             input_hash=input_hash,
-            content_hash=content_hash(TABLES[table], rows),
-            n_rows=rows.height,
+            content_hash=digest,
+            n_rows=n_rows,
             n_unfinished=n_unfinished,
             n_set_aside=len(problems),
             files=files,
@@ -197,8 +211,9 @@ class Warehouse(DuckDBResource):
             inputs=inputs,
         )
         with self._upgraded() as con:
-            replace_partition(con, TABLES[table], rows, receipt, problems)
-            self._copies.publish(con, [(receipt, rows.drop("corpus"))])
+            replace_partition(con, TABLES[table], frames, receipt, problems)
+            without_corpus = (rows.drop("corpus") for rows in frames)
+            self._copies.publish(con, [(receipt, without_corpus)])
         return receipt
 
     def copy_to(self, path: Path) -> None:
@@ -241,7 +256,7 @@ class Warehouse(DuckDBResource):
             self._copies.publish(
                 con,
                 (
-                    (receipt, partition_rows(con, receipt.table_name, receipt.corpus))
+                    (receipt, partition_frames(con, receipt.table_name, receipt.corpus))
                     for receipt in all_receipts(con)
                     if keys is None or (receipt.corpus, receipt.table_name) in keys
                 ),

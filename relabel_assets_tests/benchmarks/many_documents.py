@@ -5,7 +5,8 @@
 
 Each command runs in a process of its own. Its memory is the largest sum of resident bytes of the process
 and its children, looked at 20 times a second. The rival is another checkout of this project, such as the
-commit before: both run each command on the same files, one after the other, and the ratio is printed.
+commit before: both run each command on the same files, one after the other, and the ratio is printed. CPU
+seconds tell more than seconds where other work runs on the machine.
 
     git archive COMMIT | tar x -C /tmp/before
 """
@@ -74,15 +75,17 @@ def write_corpus(folder: Path, form: str, count: int, words: int) -> None:
             file.write(json.dumps(query) + "\n")
 
 
-def run(code: Path, home: Path, data: Path, command: Sequence[str]) -> tuple[float, float, str]:
-    """The seconds and the MB of one command, and the last line that it printed."""
+def run(
+    code: Path, home: Path, data: Path, command: Sequence[str]
+) -> tuple[float, float, float, str]:
+    """Seconds, CPU seconds and MB of one command, and the last line that it printed."""
     environment = os.environ | {
         "RELABEL_HOME": str(home),
         "RELABEL_DATA": str(data),
         "PYTHONPATH": str(code),
     }
     with tempfile.TemporaryFile("w+") as output:
-        started, peak = time.perf_counter(), 0
+        started, peak, before = time.perf_counter(), 0, os.times()
         process = subprocess.Popen(
             [sys.executable, "-c", _RELABEL, *command], env=environment, cwd=code,
             stdout=output, stderr=output,
@@ -90,10 +93,12 @@ def run(code: Path, home: Path, data: Path, command: Sequence[str]) -> tuple[flo
         while process.poll() is None:
             peak = max(peak, _resident_bytes(process.pid))
             time.sleep(0.05)
-        seconds = time.perf_counter() - started
+        seconds, after = time.perf_counter() - started, os.times()
         output.seek(0)
         lines = output.read().strip().splitlines()
-    return seconds, peak / 1e6, lines[-1] if lines else ""
+    cpu = after.children_user + after.children_system
+    cpu -= before.children_user + before.children_system
+    return seconds, cpu, peak / 1e6, lines[-1] if lines else ""
 
 
 def _resident_bytes(pid: int) -> int:
@@ -156,12 +161,13 @@ def _measure(form: str, data: Path, folder: Path, codes: dict[str, Path], *, is_
             prepare(data / "many")
         measured = {code: run(path, homes[code], data, command) for code, path in codes.items()}
         line = f"{form:8} {name:12}"
-        for code, (seconds, megabytes, _) in measured.items():
-            line += f"  {code}: {seconds:6.1f} s {megabytes:6.0f} MB"
+        for code, (seconds, cpu, megabytes, _) in measured.items():
+            line += f"  {code}: {seconds:.1f} s, {cpu:.1f} CPU s, {megabytes:.0f} MB"
         if "rival" in measured:
             now, rival = measured["now"], measured["rival"]
-            line += f"  ratio: {rival[0] / now[0]:.2f} in time, {rival[1] / now[1]:.2f} in memory"
-        print(f"{line}  ({measured['now'][2][:60]})", flush=True)
+            cpu, memory = rival[1] / now[1], rival[2] / now[2]
+            line += f"  rival/now: {cpu:.2f} in CPU seconds, {memory:.2f} in memory"
+        print(f"{line}  ({measured['now'][3][:60]})", flush=True)
 
 
 def _change_one(corpus: Path) -> None:
