@@ -33,7 +33,7 @@ _START = re.compile(r"<!--|<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9-]*)")
 # no more than its length.
 _MAX_TAG_CHARACTERS = 1000
 _ATTRIBUTES = re.compile(r"""(?:[^<>"']|"[^"]*"|'[^']*')*+>""")
-_NEVER_SHOWN = frozenset({"script", "style", "template", "head", "noscript"})
+NEVER_SHOWN = frozenset({"script", "style", "template", "head", "noscript"})
 # They have no content.
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr")
@@ -62,10 +62,28 @@ def visible_text(text: str) -> str:
     >>> visible_text("Write `<!-- a comment -->` so.")
     'Write `<!-- a comment -->` so.'
     """
-    text = _INVISIBLE.sub("", text)
+    text = without_invisible(text)
     if "]:" in text:
         text = _without(text, (match.span() for match in _MARKDOWN_COMMENT.finditer(text)))
     return _without(text, _hidden_spans(text)) if "<" in text else text
+
+
+def without_invisible(text: str) -> str:
+    """`text` without the characters that have no width, but with joiners.
+
+    >>> without_invisible("pa\u200bid")
+    'paid'
+    """
+    return _INVISIBLE.sub("", text)
+
+
+def is_hiding_style(style: str) -> bool:
+    """Whether the value of a `style` attribute hides its element.
+
+    >>> is_hiding_style("color: red; display: none"), is_hiding_style("font-size: 12px")
+    (True, False)
+    """
+    return _HIDING_STYLE.search(style) is not None
 
 
 def _hidden_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -92,10 +110,10 @@ def _hidden_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _hides(name: str, attributes: str) -> bool:
     """Whether a tag hides its element."""
-    if name in _NEVER_SHOWN or _HIDDEN_ATTRIBUTE.search(_QUOTED.sub("", attributes)):
+    if name in NEVER_SHOWN or _HIDDEN_ATTRIBUTE.search(_QUOTED.sub("", attributes)):
         return True
     style = _STYLE.search(attributes)
-    return bool(style and _HIDING_STYLE.search(html.unescape(style[1].strip("\"'"))))
+    return bool(style and is_hiding_style(html.unescape(style[1].strip("\"'"))))
 
 
 def _end_of_element(text: str, name: str, position: int) -> int:
