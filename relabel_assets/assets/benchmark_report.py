@@ -1,4 +1,4 @@
-"""The benchmark of teacher, student, cascades, untrained base and BM25 against the reference labels."""
+"""The benchmark of teacher, student, cascades, base, BM25 and imported labelers against the reference."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from relabel_assets import files
 from relabel_assets.benchmark.baselines import bm25_labels, labels_in_one
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.facts import facts_of
+from relabel_assets.benchmark.imported import imported_rows
 from relabel_assets.benchmark.labelers import CASCADES, POOL_SLICES
 from relabel_assets.benchmark.page.page import render_html
 from relabel_assets.benchmark.pool.pool_estimates import pool_rows
@@ -81,6 +82,9 @@ def benchmark_report(step: Step) -> Rows:
         bm25=bm25_labels(candidates, training, n_grades=n_grades),
     )
     benchmark_scores = measure(labels, reference, queries, progress=step.progress)
+    imported = imported_rows(
+        labels, step.read("imported_labels"), reference, queries, progress=step.progress
+    )
     of_pool, why_none = pool_rows(
         step.read("review_samples"),
         all_reference,
@@ -95,7 +99,7 @@ def benchmark_report(step: Step) -> Rows:
         TeacherProbes(step.project.teacher(), corpus),
         step.progress,
     )
-    rows = pl.concat([benchmark_scores.rows, of_pool, card.rows])
+    rows = pl.concat([benchmark_scores.rows, imported, of_pool, card.rows])
     kind = joint_kind(reference["kind"], stated=corpus.config.reference.stated_kind)
     facts = facts_of(
         rows,

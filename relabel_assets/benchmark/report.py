@@ -15,9 +15,9 @@ from relabel_assets.benchmark.costs import LabelingCost, cost_sentences
 from relabel_assets.benchmark.gate import VERDICTS, GateResult, worst
 from relabel_assets.benchmark.labelers import (
     COMPARISONS,
-    LABELERS,
     POOL_METRICS,
     POOL_SLICES,
+    in_order,
 )
 from relabel_assets.benchmark.plots import markdown_table
 from relabel_assets.benchmark.probes.false_high import PROBE, rate_table
@@ -67,8 +67,7 @@ def summary(rows: pl.DataFrame, slice_name: str = "all") -> pl.DataFrame:
     """
     of_slice = rows.filter(pl.col("slice") == slice_name)
     cells = {(row["labeler"], row["metric"]): _cell(row) for row in of_slice.iter_rows(named=True)}
-    measured = set(of_slice["labeler"].cast(pl.String))
-    labelers = [labeler for labeler in LABELERS if labeler in measured]
+    labelers = in_order(of_slice["labeler"].cast(pl.String))
     metrics = POOL_METRICS if slice_name in POOL_SLICES else METRICS
     columns = {metric: [cells.get((labeler, metric)) for labeler in labelers] for metric in metrics}
     return pl.DataFrame(

@@ -16,6 +16,7 @@ from relabel_assets.cli.commands import (
     corpora,
     estimate,
     evaluate,
+    export,
     label,
     ledger,
     metrics,
@@ -63,6 +64,8 @@ app.command()(run.report)
 app.command()(sql.sql)
 app.command()(label.label)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
+app.command("import")(export.import_judgments)
 app.add_typer(corpora.app, name="corpora")
 app.command()(estimate.estimate)
 app.command()(ledger.ledger)

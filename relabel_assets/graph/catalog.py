@@ -42,6 +42,8 @@ _ADVICE = {
     "pair without a grade has a status and a reason, and is asked about again by the next run.",
     "final_labels": "The labels to use: `labeler` says who graded, `n_known` how many grades of the query "
     'the student knew. `relabel sql "select labeler, count(*) from final_labels group by all"`.',
+    "imported_labels": "`relabel import FILE -c CORPUS --as NAME` brings the grades of a labeler from "
+    "elsewhere. The benchmark measures it beside the others.",
     "benchmark_report": "[The report of each corpus](/reports/) is a page with plots. `relabel report` "
     "prints its figures.",
     "system_rankings": "Put TREC run files in `runs/` of the corpus folder: `NAME.run`. `relabel evaluate` "

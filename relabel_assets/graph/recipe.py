@@ -37,8 +37,16 @@ class Recipe:
     def inputs(
         self, table: Table, corpus: CorpusFolder, receipts: Mapping[tuple[str, str], Receipt]
     ) -> Inputs:
-        """All inputs of the rows of `table`; the hash of an upstream table without rows is None."""
+        """All inputs of the rows of `table`; the hash of an upstream table without rows is None.
+
+        An optional upstream table without rows is no input.
+        """
         upstream = {name: receipts.get((corpus.name, name)) for name in table.reads}
+        upstream = {
+            name: receipt
+            for name, receipt in upstream.items()
+            if name not in table.optional or (receipt and receipt.n_rows)
+        }
         return Inputs(
             {
                 "code": self.code_version,

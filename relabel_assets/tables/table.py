@@ -30,6 +30,9 @@ class Table:
     description: str
     schema: type[dy.Schema]
     reads: tuple[str, ...] = ()  # upstream tables
+    # Those of `reads` that are inputs only where they have rows: a table that came later changes nothing
+    # for a corpus that does not use it.
+    optional: frozenset[str] = frozenset()
     references: tuple[Reference, ...] = ()
     # (computed columns, the table.column names that they are computed from)
     derived: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()

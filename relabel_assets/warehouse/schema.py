@@ -78,8 +78,9 @@ def upgrade_schema(con: "duckdb.DuckDBPyConnection", database: str) -> bool:
         for statement in statements:
             con.execute(statement)
         statements_run += len(statements)
-        enums = _enum_values(table).items()
-        if any(allowed.get((table.name, column), values) != values for column, values in enums):
+        enums = _enum_values(table)
+        checked = {column: values for (of, column), values in allowed.items() if of == table.name}
+        if any(enums.get(column) != values for column, values in checked.items()):
             _recreate_with_checks(con, table, database)
             statements_run += 1
     # After the tables, which the views read.

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from relabel_assets.benchmark.bootstrap import METRICS
 from relabel_assets.benchmark.costs import seconds_text, usd_text
 from relabel_assets.benchmark.gate import worst
-from relabel_assets.benchmark.labelers import COMPARISONS, LABELERS
+from relabel_assets.benchmark.labelers import COMPARISONS, in_order
 from relabel_assets.benchmark.page import history
 from relabel_assets.benchmark.page.frontier_plot import Interval, frontier_plot, frontier_text
 from relabel_assets.benchmark.plots import interval_plot
@@ -66,14 +66,13 @@ def render_html(rows: pl.DataFrame, facts: ReportFacts) -> str:
 
 
 def _intervals(rows: pl.DataFrame, metric: str) -> list[Interval]:
-    """(labeler, value, ci_low, ci_high) of a metric over all queries, in the order of LABELERS."""
+    """(labeler, value, ci_low, ci_high) of a metric over all queries, in the report's order."""
     of_metric = rows.filter(
         pl.col("metric") == metric, pl.col("slice") == "all", pl.col("value").is_not_null()
     )
     columns = of_metric.select(pl.col("labeler").cast(pl.String), "value", "ci_low", "ci_high")
     by_labeler = {row[0]: row for row in columns.iter_rows()}
-    order = [labeler for labeler in LABELERS if labeler not in COMPARISONS]
-    return [by_labeler[labeler] for labeler in order if labeler in by_labeler]
+    return [by_labeler[name] for name in in_order(by_labeler) if name not in COMPARISONS]
 
 
 def _known_costs(facts: ReportFacts) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
--- All grades of teacher, student and reference, and the final ones, with the texts of query and title.
+-- All grades: of teacher, student, reference, imported labelers and the final ones, with query and title.
 with answers as (
     select * from teacher_labels
     union all by name
@@ -24,6 +24,11 @@ final_grade as (
     from final_labels
 ),
 
+imported as (
+    select corpus, query_id, doc_id, labeler, grade, expected_grade, model
+    from imported_labels
+),
+
 reference as (
     select
         corpus, query_id, doc_id, 'reference' as labeler,
@@ -47,6 +52,8 @@ grades as (
     select * from reference
     union all by name
     select * from final_grade
+    union all by name
+    select * from imported
 ),
 
 final as (

@@ -1,0 +1,1 @@
+"""One file for each format of judgments, and the list of them."""
