@@ -10,6 +10,7 @@ from relabel_assets.assets.asked_labels import asked_labels
 from relabel_assets.assets.benchmark_report import benchmark_report
 from relabel_assets.assets.bm25_candidates import bm25_candidates
 from relabel_assets.assets.final_labels import final_labels
+from relabel_assets.assets.imported_labels import imported_labels
 from relabel_assets.assets.reference_labels import reference_labels
 from relabel_assets.assets.review_samples import review_samples
 from relabel_assets.assets.seed_docs import seed_docs
@@ -37,6 +38,7 @@ ASSETS = [
     student_model,
     asked_labels,
     student_labels,
+    imported_labels,
     benchmark_report,
     final_labels,
     system_rankings,

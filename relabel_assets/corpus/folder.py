@@ -255,16 +255,24 @@ class CorpusFolder:
     def reference_labels(self) -> ReadRows:
         """Reference grades: query_id, doc_id, assessor and grade. Empty without a file.
 
-        Raises CorpusError for two files.
+        Of the corpus' own file, and of what `relabel import` wrote into reference_labels/. Raises CorpusError
+        for two files of its own.
         """
         file = self.files.holding("reference_labels")
         files = [file] if file else self.files.beir_qrels
         problems, notes = list[Problem](), list[str]()
         frames = [pl.DataFrame(schema=grades.REFERENCE)]
         frames += [self._qrels(file, problems, notes) for file in files]
+        imported = imported_reference(self.files, max_grade=self.rubric.max_grade)
+        frames.append(imported.frame)
+        problems += imported.problems
         key = ["query_id", "doc_id", "assessor"]
         labels_once = pl.concat(frames).unique(key, keep="first", maintain_order=True)
         return ReadRows(labels_once, problems, notes)
+
+    def imported_labels(self) -> ReadRows:
+        """The grades of imported labelers, with the columns of IMPORTED. Empty without a file."""
+        return imported_labels(self.files, max_grade=self.rubric.max_grade)
 
     def fingerprint(self, part: str) -> str:
         """SHA-256 of the names and contents of the files of one `part`."""

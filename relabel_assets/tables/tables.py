@@ -12,6 +12,7 @@ from relabel_assets.tables.bookkeeping import (
     Materializations,
     SetAsideInputs,
 )
+from relabel_assets.tables.imported import ImportedLabels
 from relabel_assets.tables.people import ReferenceLabels, ReviewSamples
 from relabel_assets.tables.schemas import (
     AskedLabels,
@@ -141,10 +142,18 @@ TABLES: dict[str, Table] = {
             ),
         ),
         Table(
+            "imported_labels",
+            "query, document and labeler",
+            "The grades of labelers from elsewhere, which `relabel import` brought.",
+            ImportedLabels,
+            reads=("seed_docs", "synthetic_queries"),
+            references=(_DOC, _QUERY),
+        ),
+        Table(
             "benchmark_report",
             "labeler, metric and slice",
-            "Teacher, student, cascades, the untrained base and BM25, measured against the reference "
-            "labels, with 95 % intervals.",
+            "Teacher, student, cascades, the untrained base, BM25 and imported labelers, measured against "
+            "the reference labels, with 95 % intervals.",
             BenchmarkReport,
             reads=(
                 "seed_docs",
@@ -155,7 +164,9 @@ TABLES: dict[str, Table] = {
                 "teacher_labels",
                 "student_model",
                 "student_labels",
+                "imported_labels",
             ),
+            optional=frozenset({"imported_labels"}),
             derived=(
                 (
                     ("value", "ci_low", "ci_high"),
@@ -164,6 +175,7 @@ TABLES: dict[str, Table] = {
                         "teacher_labels.grade",
                         "student_labels.expected_grade",
                         "student_labels.grade",
+                        "imported_labels.grade",
                         "bm25_candidates.bm25_score",
                         "review_samples.inclusion_prob",
                     ),
