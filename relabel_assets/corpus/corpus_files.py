@@ -27,6 +27,7 @@ from relabel_assets.intake.regular_files import (
     open_regular,
     open_text,
     read_regular,
+    walk,
 )
 from relabel_assets.intake.tables.columns import Columns
 from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, read_table
@@ -63,6 +64,10 @@ class CorpusFiles:
                 "Copy the folder into the corpus."
             )
         return folder_files.document_files(self.path, problems, progress)
+
+    def document_names(self) -> list[str]:
+        """The paths under documents/ of all files there, of any kind."""
+        return [name for name, _ in walk(self.path / folder_files.FOLDER, inside=self.path)]
 
     def has(self, file: str) -> bool:
         """Whether the corpus has `file`, usable or not. A pipe in its place must not look like none."""

@@ -4,6 +4,7 @@ What belongs here: which rows a corpus has. What does not: all folders together 
 files (corpus_files.py), and parsing the rows of a file (documents.py, queries.py, grades.py).
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +16,17 @@ from relabel_assets.corpus import documents, grades, queries
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.corpus.config_file import parse_corpus_config
 from relabel_assets.corpus.corpus_files import CorpusFiles, is_beir
+from relabel_assets.corpus.documents import Document
 from relabel_assets.corpus.documents_folder.file_documents import documents_from_files
+from relabel_assets.corpus.documents_folder.git_dates import LastChange, last_changes
+from relabel_assets.corpus.hygiene.shown_metadata import with_shown_metadata
 from relabel_assets.corpus.parts import FILES, PLAIN_QRELS, SETTINGS, name_for_messages
 from relabel_assets.corpus.imported_files import imported_labels, imported_reference
 from relabel_assets.corpus.rows import ReadRows
+from relabel_assets.corpus.sources.source import Source, source_of
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS
+from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.intake.regular_files import numbered_lines
 from relabel_assets.intake.tables.kinds import (
     DOCUMENTS,
@@ -54,6 +60,11 @@ class CorpusFolder:
     path: Path
     is_offline: bool = False  # sets teacher.mode to offline, whatever corpus.yaml says
     cache: Path | None = None  # the folder of what earlier looks at its files found
+
+    @property
+    def source(self) -> Source | None:
+        """Where the documents live, if corpus.yaml says so; None for documents in the folder."""
+        return source_of(self.name, self.path, self.config.documents, self.cache)
 
     @property
     def files(self) -> CorpusFiles:
@@ -198,6 +209,7 @@ class CorpusFolder:
         Raises CorpusError for a folder with no source of documents, or with more than one.
         """
         sources = self.files.document_sources()
+        sources += [self.config.documents.source] if self.config.documents.source else []
         if len(sources) != 1:
             raise CorpusError(
                 f"corpus {self.name!r}: documents must be in one of documents/, documents.jsonl, "
@@ -205,18 +217,34 @@ class CorpusFolder:
                 + ("Keep one of them." if sources else f"Put files in {self.name}/documents/.")
             )
         (source,) = sources
+        notes = [] if notes is None else notes
+        rows = self._documents(source, problems, notes, progress)
+        shown = self.config.documents.show
+        yield from with_shown_metadata(documents.frames_of(rows), shown, notes)
+
+    def _documents(
+        self, source: str, problems: list[Problem], notes: list[str], progress: Progress
+    ) -> Iterator[Document]:
+        """The documents of the folder documents/, of a file of rows, or of where corpus.yaml says."""
+        if self.source is not None:
+            yield from self.source.documents(problems, notes, progress)
+            return
         if source == "documents":
             files = self.files.document_files(problems, progress)
-            yield from documents.frames_of(
-                documents_from_files(files, folder=source, problems=problems)
+            changes = self._last_changes(problems)
+            yield from documents_from_files(
+                files, folder=source, problems=problems, changes=changes
             )
             return
-        with self.files.table(
-            source, DOCUMENTS, problems, [] if notes is None else notes, progress
-        ) as rows:
-            yield from documents.frames_of(
-                documents.documents_from_rows(rows, file=source, problems=problems)
-            )
+        with self.files.table(source, DOCUMENTS, problems, notes, progress) as rows:
+            yield from documents.documents_from_rows(rows, file=source, problems=problems)
+
+    def _last_changes(self, problems: list[Problem]) -> dict[str, LastChange]:
+        """The last change of each file of documents/ by git, where documents.git_dates is on."""
+        if self.config.documents.git_dates:
+            with costs_itself(problems, "corpus.yaml"):
+                return last_changes(self.path / "documents", self.files.document_names())
+        return {}
 
     def queries(self) -> ReadRows:
         """The provided queries: query_id, text, intent, seed_doc_id and split. Empty without a file.
@@ -275,8 +303,14 @@ class CorpusFolder:
         return imported_labels(self.files, max_grade=self.rubric.max_grade)
 
     def fingerprint(self, part: str) -> str:
-        """SHA-256 of the names and contents of the files of one `part`."""
-        return self.files.fingerprint(part)
+        """SHA-256 of the names and contents of the files of one `part`, and of dates that git gives them."""
+        if part == "documents" and self.source is not None:
+            return self.source.fingerprint()
+        of_files = self.files.fingerprint(part)
+        if part not in ("documents", "everything") or not self.config.documents.git_dates:
+            return of_files
+        changes = sorted(self._last_changes([]).items())
+        return hashlib.sha256(f"{of_files} {changes}".encode("utf-8", "replace")).hexdigest()
 
     def summary(self) -> Counts:
         """The number of usable rows of each kind."""

@@ -69,7 +69,7 @@ def optional_id(row: Mapping[str, Any], name: str) -> str | None:
     text = optional_text(row, name, max_characters=MAX_ID_CHARACTERS)
     if text is None:
         return None
-    text = nfc(text).strip()
+    text = text.strip()
     if "\n" in text or "\t" in text or printable(text) != text:
         raise SetAside(f"{name} is {shown(text)}, with control characters", "Remove them.")
     return text
@@ -88,7 +88,7 @@ def required_text(
 def optional_text(
     row: Mapping[str, Any], name: str, *, max_characters: int = MAX_FIELD_CHARACTERS
 ) -> str | None:
-    """The text under `name`; None where it is missing, null or blank."""
+    """The text under `name` in NFC; None where it is missing, null or blank."""
     value = row.get(name)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -100,7 +100,7 @@ def optional_text(
     if not is_storable(value):
         message = f"{name} holds characters that are not text (NUL or a lone surrogate)"
         raise SetAside(message, "Remove them.")
-    return value
+    return nfc(value)
 
 
 def optional_choice(row: Mapping[str, Any], name: str, allowed: Sequence[str]) -> str | None:

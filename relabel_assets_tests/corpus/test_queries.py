@@ -99,3 +99,9 @@ def test_the_hash_covers_text_intent_persona_and_seed() -> None:
         ("parental leave", "keyword", None, None),
     ]
     assert len({content_hash(*values) for values in [base, *variants]}) == 5
+
+
+def test_texts_and_ids_are_nfc() -> None:
+    decomposed = {"query_id": "cafe\u0301", "text": "cafe\u0301", "seed_doc_id": "cafe\u0301"}
+    row = read(decomposed)[0].frame.row(0, named=True)
+    assert (row["query_id"], row["text"], row["seed_doc_id"]) == ("caf\u00e9",) * 3

@@ -4,11 +4,14 @@ What belongs here: which text of a file is which column of a document, and what 
 What does not: reading a format (intake/formats/), finding files (folder_files.py), rows (documents.py).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from relabel_assets.corpus.documents import Document, document_from_row
 from relabel_assets.corpus.documents_folder.doc_ids import DocIds
+from relabel_assets.corpus.documents_folder.git_dates import LastChange
 from relabel_assets.errors import Problem
 from relabel_assets.intake.formats.file_text import FileText, Unread
 from relabel_assets.intake.formats.headings import first_heading
@@ -23,9 +26,15 @@ _MOST_NAMED = 5  # files with the same note: thousands of slides have pictures w
 
 
 def documents_from_files(
-    files: Iterable[tuple[str, bytes]], *, folder: str, problems: list[Problem]
+    files: Iterable[tuple[str, bytes]],
+    *,
+    folder: str,
+    problems: list[Problem],
+    changes: Mapping[str, LastChange] = MappingProxyType({}),
 ) -> Iterator[Document]:
     """The documents of `files` (path under `folder`, content), which are sorted by order_of_file.
+
+    `changes`: the last change of files, for a file of one document that states no date or author itself.
 
     An unusable file, or an unusable part of one, is a problem. So is a reader's note, and the document is
     read all the same.
@@ -40,8 +49,12 @@ def documents_from_files(
                 with costs_itself(problems, place):
                     if isinstance(text, Unread):
                         raise SetAside(text.message, text.remedy)
-                    doc_id = own_id if inner is None else ids.of_part(name, inner)
-                    document = document_of(text, name=name, doc_id=doc_id)
+                    if inner is None:
+                        document = document_of(
+                            _dated(text, changes.get(name)), name=name, doc_id=own_id
+                        )
+                    else:
+                        document = document_of(text, name=name, doc_id=ids.of_part(name, inner))
                     for note in text.notes:
                         notes.setdefault(note, []).append(place)
                     yield document
@@ -94,6 +107,14 @@ def document_from_file(name: str, content: bytes) -> Document:
             return document_of(text, name=name, doc_id=DocIds().of_file(name))
         raise SetAside(text.message, text.remedy)
     raise SetAside("it has no text", "Take it out.")
+
+
+def _dated(text: FileText, change: LastChange | None) -> FileText:
+    """`text` with the date and author of its last change, where it has none of its own."""
+    if change is None:
+        return text
+    updated_at, author = text.updated_at or change.date, text.author or change.author
+    return replace(text, updated_at=updated_at, author=author)
 
 
 def _folder_of(name: str, inner: str | None) -> str | None:
