@@ -22,14 +22,15 @@ from relabel_assets.tables.vocabulary import FINISHED_STATUSES
 from relabel_assets.teacher.grading.carried import carried_counts, with_carried
 from relabel_assets.teacher.grading.recorded import grade_recorded
 from relabel_assets.teacher.questions import GradingQuestions
+from relabel_assets.teacher.redaction.redaction import redaction_note
 
-_FILE = "teacher_labels.jsonl"
 _PAIR = ["query_id", "doc_id"]
 
 
 def _forecast(trial: Trial) -> Forecast:
     """The changes by the ledger's answers, and the number and cost of pairs without an answer."""
     step, corpus = trial.step, trial.step.corpus
+    corpus.require_teacher()
     before, from_ledger = step.current_rows(), computed_forecast(trial)
     after = step.current_rows()
     # The copy was computed offline, so exactly the pairs without an answer in the ledger are `failed`.
@@ -43,6 +44,8 @@ def _forecast(trial: Trial) -> Forecast:
         f"the teacher is asked about {counted(asked.height, 'pair')} "
         f"with {counted(load.n_to_send, 'request')}{cost_note(load)}"
     )
+    if redacted := redaction_note(questions.redaction.counts):
+        note += f"; {redacted}"
     if trial.unknown:
         return Forecast(None, f"at least {note}; {from_ledger.note}", is_complete=False)
     # The row of an asked pair changes with any answer: its request, its attempts or its status.
@@ -64,13 +67,17 @@ def _forecast(trial: Trial) -> Forecast:
     forecast=_forecast,
 )
 def teacher_labels(step: Step) -> Rows:
-    """The teacher's grade of each candidate, or the status and reason of a missing grade."""
+    """The teacher's grade of each candidate, or the status and reason of a missing grade.
+
+    Raises ConfigError for a corpus without a teacher: nothing is sent.
+    """
     corpus, queries, documents = step.corpus, step.read("synthetic_queries"), step.read("seed_docs")
+    corpus.require_teacher()
     candidates = of_other_queries(step.read("bm25_candidates").select(_PAIR), queries)
-    problems, notices = list[Problem](), list[str]()
+    problems, notices, redacted = list[Problem](), list[str](), dict[str, int]()
     if corpus.teacher_kind == "recorded":
         query_ids, doc_ids = queries["query_id"], documents["doc_id"]
-        reading = with_known_pairs(corpus.recorded_labels(), query_ids, doc_ids, file=_FILE)
+        reading = with_known_pairs(corpus.recorded_labels(), query_ids, doc_ids, file=corpus.file_of("teacher_labels"))
         labels = grade_recorded(candidates, reading.frame, corpus.rubric)
         problems = reading.problems
     else:
@@ -83,7 +90,7 @@ def teacher_labels(step: Step) -> Rows:
             prompt=corpus.grading_prompt,
             progress=step.progress,
         )
-        notices = teacher.notices
+        notices, redacted = teacher.notices, teacher.redacted
     labels = with_carried(labels, step.current_rows(), documents)
     statuses = dict(labels["status"].value_counts().sort("status").iter_rows())
     grades = labels["grade"].drop_nulls().value_counts().sort("grade").iter_rows()
@@ -92,6 +99,7 @@ def teacher_labels(step: Step) -> Rows:
         labels,
         metadata={f"pairs_{status}": count for status, count in statuses.items()}
         | carried_counts(labels)
+        | {f"redacted_{kind}": n for kind, n in redacted.items()}
         | {"cost_usd": labels["cost_usd"].sum(), "notices": "\n".join(notices) or "none"}
         | {"grades": dg.MetadataValue.md(chart)},
         problems=problems,

@@ -29,8 +29,14 @@ _LEDGER_COLUMNS = ["corpus", "purpose", "model", "requests", "responses", "answe
 _LEDGER_COLUMNS += ["prompt_tokens", "completion_tokens", "spent", "unpriced"]
 
 
-def print_recorded(corpus: str) -> None:
-    OUT.print(f"[bold]{corpus}[/]: recorded teacher, no requests, no costs")
+def print_unpaid(corpus: str, kind: str) -> None:
+    """Print that nothing is sent, because of the `kind` of teacher: recorded or none."""
+    which = {
+        "recorded": "recorded teacher, no requests, no costs",
+        "none": "no teacher, so nothing is sent. Name one in corpus.yaml to see what it would cost, such "
+        "as teacher: {kind: openai, model: gpt-4o-mini}",
+    }
+    OUT.print(f"[bold]{corpus}[/]: {escape(which[kind])}", highlight=False, soft_wrap=True)
 
 
 def print_estimate(
@@ -229,7 +235,9 @@ def _cells(group: Group) -> list[str]:
     ]
 
 
-def print_export(corpus: str, files: Sequence[tuple[Path, int]]) -> None:
+def print_export(corpus: str, files: Sequence[tuple[Path, int]], redacted: str = "") -> None:
+    if redacted:
+        OUT.print(f"[bold]{corpus}[/]: {escape(redacted)}", highlight=False, soft_wrap=True)
     if not files:
         OUT.print(f"[bold]{corpus}[/]: nothing to export: the ledger answers every pair")
     for path, n_requests in files:

@@ -36,6 +36,7 @@ from relabel_assets.teacher.queries.query_requests import (
     seed_documents,
     wanted_queries,
 )
+from relabel_assets.teacher.redaction.redaction import Redaction
 from relabel_assets.teacher.replies import ParsedReply
 from relabel_assets.teacher.requests import TeacherRequest
 
@@ -81,6 +82,9 @@ class GradingQuestions:
     ) -> None:
         self.config, self.rubric, self.prompt = config, rubric, prompt
         self._is_decisions = config.api == "decisions"
+        # All that asks about pairs passes here: run, estimate, export, probes and `relabel label --ask`.
+        self.redaction = Redaction(config)
+        pairs = self.redaction.frame(pairs)
         order = order_of_inputs(pairs, prompt) if self._is_decisions else None
         self.positions: Sequence[int] = range(pairs.height) if order is None else order.to_list()
         self.pairs = pairs if order is None else pairs[order]
@@ -91,7 +95,11 @@ class GradingQuestions:
 
     @classmethod
     def for_corpus(cls, folder: CorpusFolder, pairs: pl.DataFrame) -> "GradingQuestions":
-        """Questions with the corpus' settings, rubric and prompt. Raises ConfigError for a bad one."""
+        """Questions with the corpus' settings, rubric and prompt. Raises ConfigError for a bad one.
+
+        Raises it too for a corpus without a teacher.
+        """
+        folder.require_teacher()
         return cls(pairs, folder.config.teacher, folder.rubric, folder.grading_prompt)
 
     def __iter__(self) -> Iterator[TeacherRequest]:
@@ -122,12 +130,18 @@ class QueryQuestions:
         self.config, self.prompt = config, prompt
         self.models: tuple[str, ...] = (config.model,)
         self.assumed_completion_tokens = queries.per_document * _ASSUMED_TOKENS_A_QUERY
-        self.seeds = seed_documents(documents, queries).to_dicts()
+        self.redaction = Redaction(config)
+        seeds = seed_documents(documents, queries)
+        self.seeds = self.redaction.frame(seeds).to_dicts()
         self.wanted = [wanted_queries(seed["doc_id"], queries) for seed in self.seeds]
 
     @classmethod
     def for_corpus(cls, folder: CorpusFolder, documents: pl.DataFrame) -> "QueryQuestions":
-        """Questions with the corpus' settings and prompt. Raises ConfigError for a bad one."""
+        """Questions with the corpus' settings and prompt. Raises ConfigError for a bad one.
+
+        Raises it too for a corpus without a teacher.
+        """
+        folder.require_teacher()
         config = folder.config
         return cls(documents, config.query_writer, config.queries, folder.queries_prompt)
 
@@ -178,7 +192,7 @@ class AssumedPairs:
 def _n_queries(folder: CorpusFolder, n_provided: int, n_documents: int) -> tuple[int, str]:
     """The number of queries that teach or measure, provided or to be written, and their source in words."""
     if folder.has_queries:
-        return n_provided, f"{n_provided:,} queries of queries.jsonl"
+        return n_provided, f"{n_provided:,} queries of {folder.file_of('queries')}"
     settings = folder.config.queries
     n_seeds = min(settings.seed_documents, n_documents)
     source = f"{n_seeds:,} seed documents x {settings.per_document} queries"

@@ -28,6 +28,7 @@ from relabel_assets.teacher.grading.grading import label_frame, teacher_label
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.ledger.report import observed_usage
 from relabel_assets.teacher.questions import GradingQuestions, Questions
+from relabel_assets.teacher.redaction.redaction import redaction_note
 from relabel_assets.teacher.requests import Outgoing
 from relabel_assets.teacher.sender import Sender
 from relabel_assets.teacher.sending.endpoint import endpoint_name
@@ -40,8 +41,8 @@ _SECONDS_BETWEEN_REPORTS = 1.0  # a person cannot read them faster
 class Teacher:
     """Grades pairs. Holds no API key: the endpoint's client reads it when something is sent.
 
-    `notices` has the last call's messages for people, such as an unknown price or an early stop, and
-    `spent_usd` what grading spent in it.
+    `notices` has the last call's messages for people, such as an unknown price or an early stop,
+    `spent_usd` what grading spent in it, and `redacted` how many values of each kind it replaced.
     """
 
     def __init__(self, ledger_dir: Path, *, retry_settings: RetrySettings | None = None) -> None:
@@ -49,6 +50,7 @@ class Teacher:
         self.retry_settings = retry_settings or RetrySettings()
         self.notices: list[str] = []
         self.spent_usd = 0.0
+        self.redacted: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"Teacher({str(self.ledger.folder)!r})"
@@ -79,6 +81,9 @@ class Teacher:
             sender.send(questions, questions.read, labels.take)
         finally:
             self.spent_usd = sender.budget.spent_usd
+            self.redacted = dict(questions.redaction.counts)
+            if note := redaction_note(questions.redaction.counts):
+                self.notices.append(note)
             labels.report()
         return label_frame([row for row in labels.rows if row is not None])
 

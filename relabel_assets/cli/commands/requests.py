@@ -31,11 +31,13 @@ def requests_export(
     from relabel_assets.running import runner
     from relabel_assets.running.candidate_pairs import candidate_pairs, pairs_without_answer
     from relabel_assets.teacher.questions import GradingQuestions
+    from relabel_assets.teacher.redaction.redaction import redaction_note
 
     project, warehouse = runner.from_environment()
     corpora = project.corpora()
     (name,) = chosen_corpora([corpus], project.data_path, corpora.names())
     folder = corpora.open(name)
+    folder.require_teacher()
     if folder.teacher_kind == "recorded":
         raise CorpusError(
             f"corpus {name!r} has a recorded teacher, which receives no requests. "
@@ -50,7 +52,8 @@ def requests_export(
     asked = pairs_without_answer(warehouse, name)
     questions = GradingQuestions.for_corpus(folder, pl.concat([pairs, asked]))
     written = project.teacher().export(questions, corpus=name, out=out)
-    output_teacher.print_export(name, written)
+    redacted = redaction_note(questions.redaction.counts)
+    output_teacher.print_export(name, written, redacted)
 
 
 @app.command("import")
