@@ -58,17 +58,20 @@ def synthetic_queries(step: Step) -> Rows:
         )
     if step.corpus.has_queries:
         return _provided(step)
+    kind = {"none": "there is no teacher to write any", "recorded": "a recorded teacher writes none"}
     raise CorpusError(
-        f"corpus {step.corpus.name!r} has no {_FILE} with queries to learn from, and a recorded teacher "
-        "writes none. Add queries, or set teacher.kind to openai."
+        f"corpus {step.corpus.name!r} has no {_FILE} with queries to learn from, and "
+        f"{kind[step.corpus.teacher_kind]}. Add {_FILE} (or .csv, .xlsx, ...), or name a teacher in "
+        f"{step.corpus.name}/corpus.yaml, such as "
+        "teacher: {kind: openai, model: gpt-4o-mini, budget_usd: 5}. Nothing was sent."
     )
 
 
 def _provided(step: Step) -> Rows:
     """The rows of the queries in the corpus folder."""
-    doc_ids = step.read_column("seed_docs", "doc_id")
-    reading = with_known_seeds(step.corpus.queries(), doc_ids, file=_FILE)
-    queries, leaking = assign_splits(reading.frame, config=step.corpus.config.queries, file=_FILE)
+    doc_ids, file = step.read_column("seed_docs", "doc_id"), step.corpus.file_of("queries")
+    reading = with_known_seeds(step.corpus.queries(), doc_ids, file=file)
+    queries, leaking = assign_splits(reading.frame, config=step.corpus.config.queries, file=file)
     only_written = ("persona", "teacher_model", "prompt_hash")  # NULL for a provided query
     texts = queries.select("text", "intent", "seed_doc_id").iter_rows()
     hashes = [content_hash(text, intent, None, seed) for text, intent, seed in texts]

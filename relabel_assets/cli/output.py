@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from relabel_assets.cli.console import ERR, OUT, is_debugging
 from relabel_assets.cli.output_tables import print_table
+from relabel_assets.corpus.check import Checked
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.checks import CHECKS
@@ -39,12 +40,20 @@ def print_problems(problems: Sequence[Problem]) -> None:
         ERR.print(f"  [yellow]{escape(one_line(str(problem)))}[/]", highlight=False)
 
 
-def print_check(corpus: str, problems: Sequence[Problem]) -> None:
+def print_check(corpus: str, checked: Checked) -> None:
+    problems = checked.problems
     OUT.print(
         f"[bold]{corpus}[/]: "
         f"{counted(len(problems), 'problem') if problems else '[green]no problems[/]'}"
     )
+    print_notes(checked.notes)
     print_problems(problems)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print how files were read."""
+    for note in notes:
+        ERR.print(f"  read {escape(one_line(note))}", highlight=False, soft_wrap=True)
 
 
 def print_plan(corpus: str, planned: Sequence[Planned]) -> None:
@@ -112,6 +121,10 @@ def print_outcome(outcome: Outcome) -> None:
         ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
         if is_debugging() and step in outcome.tracebacks:
             ERR.print(escape(outcome.tracebacks[step]), highlight=False, soft_wrap=True)
+    if outcome.set_aside:
+        counts = ", ".join(f"{n:,} of {table}" for table, n in outcome.set_aside.items())
+        line = f"{outcome.corpus}: set aside {counts}. Why: relabel corpora check {outcome.corpus}"
+        ERR.print(f"[yellow]{line}[/]", highlight=False, soft_wrap=True)
     meanings = check_meanings()
     for check, finding in outcome.findings.items():
         lines = [f"[yellow]{outcome.corpus} / check {check} did not pass[/]"]

@@ -18,6 +18,7 @@ import polars as pl
 from relabel_assets.benchmark.gate import worst
 from relabel_assets.cli.output_report import report_page, spend_of
 from relabel_assets.cli.output_verdict import verdict_facts
+from relabel_assets.corpus.check import Checked
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import Problem, RelabelError
 from relabel_assets.graph.project import Project
@@ -57,6 +58,7 @@ def of_outcome(outcome: Outcome | None) -> dict[str, Any]:
         "run_id": outcome.run_id,
         "failed_steps": outcome.failures,
         "failed_checks": outcome.findings,
+        "set_aside": outcome.set_aside,
     }
 
 
@@ -114,8 +116,13 @@ def of_corpus(folder: CorpusFolder) -> dict[str, Any]:
     }
 
 
+def of_check(checked: Checked) -> dict[str, Any]:
+    """The problems of a corpus folder, and how its files were read."""
+    return of_problems(checked.problems) | {"notes": checked.notes}
+
+
 def of_problems(problems: Sequence[Problem]) -> dict[str, Any]:
-    """The problems of a corpus folder. `line` is null for a whole file."""
+    """Inputs that cannot be used. `line` is null for a whole file."""
     return {"problems": [asdict(problem) for problem in problems]}
 
 

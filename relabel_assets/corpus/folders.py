@@ -6,17 +6,13 @@ What belongs here: which folders are corpora. What does not: what one of them ho
 import difflib
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from relabel_assets.corpus import grades, queries
+from relabel_assets.corpus.check import check_folder
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.rows import ReadRows
-from relabel_assets.corpus.runs.run_files import FOLDER, with_known_queries
-from relabel_assets.corpus.runs.system_files import systems_of_corpus
 from relabel_assets.errors import CorpusError, Problem
-from relabel_assets.intake.one_input import costs_itself, reason_of
+from relabel_assets.intake.one_input import reason_of
 from relabel_assets.intake.text import one_line
 from relabel_assets.progress import Progress, silent
 
@@ -71,58 +67,11 @@ class Corpora:
         return folder
 
     def check(self, name: str, progress: Progress = silent) -> list[Problem]:
-        """A problem for every row and file that cannot be used, and for what only a person can state.
+        """A problem for all that a run of the corpus `name` would set aside, and for what nobody reads.
 
         Raises CorpusError or ConfigError for a corpus that cannot be opened.
         """
-        folder = self.open(name)
-        problems: list[Problem] = []
-
-        def read(kind: str, rows: Callable[[], ReadRows]) -> ReadRows | None:
-            with costs_itself(problems, kind):
-                return rows()
-            return None
-
-        documents = read("documents", lambda: folder.documents(progress))
-        provided = read("queries.jsonl", folder.queries)
-        recorded = read("teacher_labels.jsonl", folder.recorded_labels)
-        reference = read("reference_labels.qrels", folder.reference_labels)
-        if documents is not None and documents.frame.is_empty():
-            problems.append(
-                Problem("documents", None, "no document can be used.", "Correct or add some.")
-            )
-        if documents is not None and provided is not None:
-            doc_ids = documents.frame["doc_id"]
-            provided = queries.with_known_seeds(provided, doc_ids, file="queries.jsonl")
-            ids = (provided.frame["query_id"], doc_ids)
-            if recorded is not None:
-                file = "teacher_labels.jsonl"
-                recorded = grades.with_known_pairs(recorded, *ids, file=file)
-            if reference is not None:
-                file = "reference_labels.qrels"
-                reference = grades.with_known_pairs(reference, *ids, file=file)
-        with costs_itself(problems, FOLDER):
-            runs = systems_of_corpus(folder, progress).runs
-            if documents is not None and provided is not None and folder.has_queries:
-                runs = with_known_queries(runs, *ids)
-            problems += runs.problems
-        for rows in (documents, provided, recorded, reference):
-            problems += [] if rows is None else rows.problems
-        if (
-            reference is not None
-            and reference.frame.height
-            and folder.config.reference.kind is None
-        ):
-            message = "it does not state who gave the reference grades"
-            remedy = "State reference.kind in corpus.yaml: human or adjudicated."
-            problems.append(Problem("corpus.yaml", None, message, remedy))
-        for prompt in ("grading_prompt", "queries_prompt"):
-            with costs_itself(problems, "corpus.yaml"):
-                getattr(folder, prompt)
-        if not folder.has_queries and folder.teacher_kind == "openai":
-            with costs_itself(problems, "corpus.yaml"):
-                _ = folder.config.query_writer
-        return list(dict.fromkeys(problems))  # queries and grades may both read BEIR's qrels
+        return check_folder(self.open(name), progress).problems
 
     def _folders(self) -> list[str]:
         """The names of the folders under the data folder, links to folders too."""

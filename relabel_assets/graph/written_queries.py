@@ -13,6 +13,7 @@ from relabel_assets.candidates.choose import retrievable
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.errors import TeacherError
+from relabel_assets.graph.candidates.rankings import language_of
 from relabel_assets.graph.forecast import Changes, Forecast, Trial, computed_forecast, cost_note
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.plural import counted
@@ -26,10 +27,11 @@ _ROUND_TRIP_DEPTH = 10  # documents: one page of results, because few people loo
 
 def settings_of(corpus: CorpusFolder) -> dict[str, Any]:
     """The settings of written queries, beside the settings of all queries."""
+    language = corpus.config.candidates.language
     return {
         "endpoint": corpus.config.teacher,
         "prompt": corpus.optional_text(corpus.config.queries.prompt),
-    }
+    } | ({"language": language} if language else {})
 
 
 def write(step: Step) -> Rows:
@@ -52,13 +54,21 @@ def write(step: Step) -> Rows:
     config = corpus.config.queries
     queries, leaking = assign_splits(written.queries, config=config, file="the written queries")
     batches, scratch = step.read_batches("seed_docs"), step.project.home.scratch
-    is_found = retrievable(batches, queries, depth=_ROUND_TRIP_DEPTH, scratch=scratch)
-    rows = queries.with_columns(is_found, source=pl.lit("synthetic"))
+    is_found = retrievable(
+        batches, queries, depth=_ROUND_TRIP_DEPTH, scratch=scratch, language=language_of(step)
+    )
+    rows = queries.with_columns(
+        is_found,
+        source=pl.lit("synthetic"),
+        weight=pl.lit(None, pl.Float64),
+        stratum=pl.lit(None, pl.String),
+    )
     return Rows(
         rows,
         metadata=_metadata(written, rows),
         problems=leaking,
         n_unfinished=written.failed.total(),
+        notices=_notices(written),
     )
 
 
@@ -91,6 +101,17 @@ def _metadata(written: "WrittenQueries", rows: pl.DataFrame) -> dict[str, Any]:
             "notices": "\n".join(written.notices) or "none",
         }
     )
+
+
+def _notices(written: "WrittenQueries") -> list[str]:
+    """What became of the queries that are not used, and of the documents without any."""
+    notices = []
+    if n_rejected := written.rejected.total():
+        reasons = ", ".join(f"{n:,} {why}" for why, n in written.rejected.most_common())
+        notices.append(f"{counted(n_rejected, 'written query')} rejected: {reasons}")
+    if n_failed := written.failed.total():
+        notices.append(f"no queries of {counted(n_failed, 'document')}: {_failures(written)}")
+    return notices
 
 
 def _failures(written: "WrittenQueries") -> str:

@@ -75,6 +75,7 @@ class LiveTeacher:
     def __init__(
         self, teacher: Teacher, folder: CorpusFolder, budget_usd: float | None = None
     ) -> None:
+        folder.require_teacher()
         self.name, self._teacher, self._folder = folder.config.teacher.model, teacher, folder
         budgets = (budget_usd, folder.config.teacher.run_budget_usd)
         self._limit_usd = min((usd for usd in budgets if usd is not None), default=None)
@@ -164,8 +165,9 @@ def asked_teacher(
 ) -> LiveTeacher | RecordedTeacher:
     """The teacher of the corpus `folder`. `budget_usd` limits the spend of this command.
 
-    Raises ConfigError for a budget where nothing is paid.
+    Raises ConfigError for a budget where nothing is paid, and without a teacher.
     """
+    folder.require_teacher()
     if folder.teacher_kind != "recorded":
         return LiveTeacher(teacher, folder, budget_usd)
     if budget_usd is not None:

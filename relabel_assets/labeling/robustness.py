@@ -50,7 +50,7 @@ class TeacherProbes:
 
     def chosen(self, probes: pl.DataFrame) -> pl.DataFrame:
         """The pairs that the teacher is asked about; none where its grades are recorded."""
-        is_recorded = self.folder.teacher_kind == "recorded"
+        is_recorded = self.folder.teacher_kind != "openai"
         return probes.head(0 if is_recorded else self.folder.config.teacher.probes)
 
     def estimate(self, probes: pl.DataFrame) -> tuple[int, Estimate | None]:

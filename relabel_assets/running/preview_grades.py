@@ -105,6 +105,7 @@ def preview_grades(
     TeacherError if the teacher cannot be asked.
     """
     folder = project.corpora().open(corpus)
+    folder.require_teacher()
     if folder.teacher_kind == "recorded":
         return None
     _check(project, warehouse, folder)

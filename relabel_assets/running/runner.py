@@ -72,6 +72,8 @@ _LEAST_FREE_BYTES = 50_000_000
 class Outcome:
     """The outcome of a corpus' run: messages of failed steps, and findings of failed checks.
 
+    `set_aside`: the inputs that could not be used, and the written queries that were rejected, by table.
+
     `tracebacks` are of the failed steps too, for people who debug.
     """
 
@@ -81,6 +83,7 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
     tracebacks: dict[str, str] = field(default_factory=dict)
+    set_aside: dict[str, int] = field(default_factory=dict)
 
 
 def from_environment() -> tuple[Project, Warehouse]:
@@ -219,4 +222,21 @@ def _outcome(corpus: str, result: dg.ExecuteInProcessResult) -> Outcome:
             findings[f"{check.asset_key.to_user_string()}: {check.check_name}"] = as_written(
                 str(first.value) if first else ""
             )
-    return Outcome(corpus, result.success, result.run_id, failures, findings, tracebacks)
+    set_aside = _set_aside(result)
+    return Outcome(corpus, result.success, result.run_id, failures, findings, tracebacks, set_aside)
+
+
+def _set_aside(result: dg.ExecuteInProcessResult) -> dict[str, int]:
+    """The number of inputs that each table set aside in this run. A table that was kept set none aside."""
+    counts = dict[str, int]()
+    for event in result.all_events:
+        if event.is_step_materialization and event.asset_key:
+            metadata = event.step_materialization_data.materialization.metadata
+            n_aside = sum(
+                int(str(value.value))
+                for name, value in metadata.items()
+                if name == "set_aside" or name.startswith("rejected: ")
+            )
+            if n_aside and "unchanged_since" not in metadata:
+                counts[event.asset_key.to_user_string()] = n_aside
+    return counts

@@ -11,7 +11,7 @@ from relabel_assets.cli import output_json
 from relabel_assets.running.runner import Outcome
 from relabel_assets_tests.builders import relabel, write_corpus
 
-RUN_KEYS = {"corpus", "error", "status", "run_id", "failed_steps", "failed_checks"}
+RUN_KEYS = {"corpus", "error", "status", "run_id", "failed_steps", "failed_checks", "set_aside"}
 
 
 def objects(*arguments: str, code: int = 0) -> list[dict[str, Any]]:

@@ -89,7 +89,8 @@ def test_a_wrong_prompt_names_the_corpus_and_the_file(tmp_path: Path) -> None:
 
 def test_assumed_pairs_follow_from_the_queries_to_write(tmp_path: Path) -> None:
     queries, candidates = {"seed_documents": 10, "per_document": 3}, {"bm25_top_k": 5, "random": 1}
-    folder = corpus(tmp_path, 40, queries=queries, candidates=candidates)
+    teacher = {"model": "gpt-4o"}
+    folder = corpus(tmp_path, 40, teacher=teacher, queries=queries, candidates=candidates)
     assumed = AssumedPairs.for_corpus(folder)
     assert assumed.n_pairs == 10 * 3 * (5 + 1 + 1)  # BM25, the seed document, a random one
     assert assumed.assumption.startswith("10 seed documents x 3 queries x 7 candidates")

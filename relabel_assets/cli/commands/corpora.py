@@ -52,12 +52,16 @@ def corpora_check(
 ) -> None:
     """Print every problem of a corpus folder with its file, line and remedy. Exits with 3 if there is one.
 
+    A problem is all that a run would set aside, and every file that nobody reads. Notes say how tables were
+    read: delimiter, encoding, sheet and columns.
+
     - `relabel corpora check -c support_desk`: one corpus
 
     - `relabel corpora check --format json | jq '.problems[].message'`
     """
     from relabel_assets.cli import output, output_json
     from relabel_assets.cli.progress_display import show_progress
+    from relabel_assets.corpus.check import Checked, check_folder
     from relabel_assets.intake.one_input import for_each_corpus
     from relabel_assets.progress import working_on
     from relabel_assets.running import runner
@@ -69,24 +73,26 @@ def corpora_check(
     problems = list(corpora.refused())
     output.print_problems(problems)
 
-    def report(name: str, found: list[Problem]) -> None:
+    def report(name: str, found: Checked) -> None:
         if is_json:
-            output_json.print_json(name, output_json.of_problems(found))
+            output_json.print_json(name, output_json.of_check(found))
         else:
             output.print_check(name, found)
-        problems.extend(found)
+        problems.extend(found.problems)
 
     def on_failure(name: str, error: RelabelError) -> None:
-        report(name, [Problem(name, None, str(error), "")])
+        report(name, Checked([Problem(name, None, str(error), "")]))
 
     chosen = [*(named or []), *(corpus or [])]
     names = chosen_corpora(chosen, project.data_path, corpora.names())
     show_progress()
 
-    def check(name: str) -> list[Problem]:
+    def check(name: str) -> Checked:
+        folder = corpora.open(name)
         with working_on(name) as progress:
-            found = corpora.check(name, progress)
-        return [*found, *review_problems(warehouse, corpora.open(name))]
+            found = check_folder(folder, progress)
+        found.problems += review_problems(warehouse, folder)
+        return found
 
     for name, found in for_each_corpus(names, check, on_failure):
         report(name, found)

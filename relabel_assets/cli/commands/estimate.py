@@ -44,8 +44,8 @@ def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> N
     from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
 
     folder = project.corpora().open(name)
-    if folder.teacher_kind == "recorded":
-        output_teacher.print_recorded(name)
+    if folder.teacher_kind != "openai":
+        output_teacher.print_unpaid(name, folder.teacher_kind)
         return
     teacher, pairs = project.teacher(), candidate_pairs(warehouse, name)
     if not folder.has_queries:

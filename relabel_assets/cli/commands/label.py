@@ -121,6 +121,7 @@ def label(
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.errors import ConfigError
+    from relabel_assets.labeling import pairs_file
     from relabel_assets.labeling.current_student import Asking, label_with_current_student
     from relabel_assets.progress import working_on
     from relabel_assets.running import runner
@@ -139,6 +140,8 @@ def label(
         teacher, folder = project.teacher(), project.corpora().open(name)
         announce = output_teacher.print_asking
         cascade = Asking(ask, teacher, folder, budget_usd, announce, people, rounds)
+    if taken := pairs_file.taken(pairs):
+        output.print_notes([f"{pairs.name}: {taken}"])
     with working_on(f"{name} / {out.name}") as progress:
         counts = label_with_current_student(
             pairs,

@@ -18,6 +18,8 @@ from relabel_assets.intake.input_limits import (
     MAX_PARSED_FILE_BYTES,
 )
 from relabel_assets.intake.set_aside import SetAside
+from relabel_assets.intake.tables.reader import SUFFIXES as TABLE_SUFFIXES
+from relabel_assets.intake.tables.table_documents import table_documents
 
 # A reader gets the file's path under documents/ and its bytes.
 Reader = Callable[[str, bytes], Iterator[FileText | Unread]]
@@ -30,6 +32,7 @@ TEXT_READERS: dict[str, Reader] = {
     ".txt": read_markdown,
     ".eml": read_message,
     ".mbox": read_mailbox,
+    **dict.fromkeys(TABLE_SUFFIXES, table_documents),
 }
 
 
@@ -80,8 +83,8 @@ def max_bytes(name: str) -> int:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ARCHIVE:
         return MAX_ARCHIVE_BYTES
-    # A mailbox holds the mails of years.
-    is_large = suffix in PARSED or suffix == ".mbox"
+    # A mailbox holds the mails of years, and a table the documents of a wiki.
+    is_large = suffix in PARSED or suffix == ".mbox" or suffix in TABLE_SUFFIXES
     return MAX_PARSED_FILE_BYTES if is_large else MAX_DOCUMENT_FILE_BYTES
 
 

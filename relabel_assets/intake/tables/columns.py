@@ -17,6 +17,10 @@ from relabel_assets.intake.text import is_storable, shown
 _NOT_IN_WORDS = re.compile(r"[\W_]+")
 
 
+class MissingColumn(SetAside):
+    """A table has not the columns of its kind: it is perhaps a table of something else."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """The columns of one kind of table. Other columns keep the names that the file gives them.
@@ -64,7 +68,7 @@ class Columns:
         return own
 
     def check(self, own: Iterable[str], header: Sequence[str]) -> None:
-        """Raises SetAside where a needed column is missing. `own` are our names of `header`."""
+        """Raises MissingColumn where a needed column is missing. `own` are our names of `header`."""
         present = set(own)
         for group in self.needed:
             if present.isdisjoint(group):
@@ -74,7 +78,7 @@ class Columns:
                 names = shown(", ".join(header)) if header else "none"
                 also = ", ".join(dict.fromkeys(n for name in group for n in self.names[name]))
                 remedy = f"Name one of them {' or '.join(group)}"
-                raise SetAside(
+                raise MissingColumn(
                     f"it has {which}; its columns: {names}",
                     f"{remedy}. Also read: {also}." if also else f"{remedy}.",
                 )

@@ -33,9 +33,12 @@ QUERIES = Columns(
         "intent": (),
         "seed_doc_id": (),
         "split": (),
+        "weight": (),
+        "stratum": (),
     },
     needed=(("query_id",), ("text",)),
     ids=frozenset({"query_id", "seed_doc_id"}),
+    numbers=frozenset({"weight"}),
     headerless=("query_id", "text"),
 )
 _GRADE = ("relevance", "rel", "label", "score")

@@ -6,8 +6,8 @@ the memory. What does not: starting and watching this process (limited_rows.py),
 
     stdin: the file. arguments: the number of the pipe with answers, characters of a cell.
     stdout: for each sheet {"sheet": name, "row": number of its first row, "header": [cell, ...]}; the answer
-    is true for the sheet that is read. Then a line [number, cell, ...] for each of its rows, and
-    {"rows": n}. {"sheets": n} where no sheet is left. Or {"error": message}.
+    is true for a sheet that is read. Then a line [number, cell, ...] for each of its rows, and
+    {"rows": n}. {"sheets": n} after the last sheet. Or {"error": message}.
 """
 
 import json
@@ -53,7 +53,6 @@ def _write_rows(answers: int, max_characters: int) -> None:
                     _write([number, *(_cell(cell, max_characters) for cell in row)])
                     n_rows += 1
                 _write({"rows": n_rows})
-                return
     _write({"sheets": len(book.sheet_names)})
 
 

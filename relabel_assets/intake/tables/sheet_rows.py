@@ -6,13 +6,14 @@ and the process (limited_rows.py).
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_SHEET_FILE_BYTES, MIB
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.columns import Columns, MissingColumn
 from relabel_assets.intake.tables.limited_rows import Parser, parsed_by
 from relabel_assets.intake.tables.table import NumberedRow
 from relabel_assets.intake.text import shown
@@ -29,20 +30,7 @@ def sheet_rows(file: BinaryIO, columns: Columns) -> Iterator[tuple[list[str], st
     ISO 8601. Raises SetAside for a file that is no spreadsheet, has a password, is damaged or too large, and
     where no sheet has the columns.
     """
-    n_bytes = os.fstat(file.fileno()).st_size
-    if n_bytes > MAX_SHEET_FILE_BYTES:
-        message = (
-            f"it has {n_bytes:,} bytes; of a spreadsheet at most {MAX_SHEET_FILE_BYTES // MIB} MiB"
-        )
-        raise SetAside(f"{message} are read", "Save it as CSV.")
-    with parsed_by(
-        _CHILD,
-        file,
-        kind="a spreadsheet",
-        when_slow="Save it as CSV.",
-        remedy="Save it again as .xlsx, without a password.",
-        arguments=(str(MAX_BODY_CHARACTERS),),
-    ) as parser:
+    with _parser(file) as parser:
         header, name = _chosen(parser, columns)
         yield header, name
         own = columns.renamed(header)
@@ -63,6 +51,33 @@ def _text(cell: Any) -> str | None:
     return None if cell is None else str(cell)
 
 
+def _parser(file: BinaryIO) -> AbstractContextManager[Parser]:
+    n_bytes = os.fstat(file.fileno()).st_size
+    if n_bytes > MAX_SHEET_FILE_BYTES:
+        message = (
+            f"it has {n_bytes:,} bytes; of a spreadsheet at most {MAX_SHEET_FILE_BYTES // MIB} MiB"
+        )
+        raise SetAside(f"{message} are read", "Save it as CSV.")
+    return parsed_by(
+        _CHILD,
+        file,
+        kind="a spreadsheet",
+        when_slow="Save it as CSV.",
+        remedy="Save it again as .xlsx, without a password.",
+        arguments=(str(MAX_BODY_CHARACTERS),),
+    )
+
+
+def sheet_cells(file: BinaryIO) -> Iterator[tuple[str, list[Any]]]:
+    """(name of its sheet, cells) of each row of all sheets, headers among them. Raises SetAside as above."""
+    with _parser(file) as parser:
+        while "sheet" in (value := parser.next()):
+            parser.answer(True)
+            yield value["sheet"], value["header"]
+            for _, *cells in parser.rows():
+                yield value["sheet"], [_text(cell) for cell in cells]
+
+
 def _chosen(parser: Parser, columns: Columns) -> tuple[list[str], str]:
     """(header, name) of the first sheet that has the columns."""
     faults = list[tuple[str, SetAside]]()
@@ -79,6 +94,7 @@ def _chosen(parser: Parser, columns: Columns) -> tuple[list[str], str]:
         raise SetAside("it has no sheet", "Put the rows in a sheet, with names in its first row.")
     if len(faults) == 1:
         raise faults[0][1]
+    kind = MissingColumn if all(isinstance(f, MissingColumn) for _, f in faults) else SetAside
     listed = "; ".join(f"{shown(name)}: {fault.message}" for name, fault in faults[:_MOST_LISTED])
     more = f"; and {len(faults) - _MOST_LISTED} more" if len(faults) > _MOST_LISTED else ""
-    raise SetAside(f"none of its sheets can be used ({listed}{more})", faults[0][1].remedy)
+    raise kind(f"none of its sheets can be used ({listed}{more})", faults[0][1].remedy)

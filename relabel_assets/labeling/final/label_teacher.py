@@ -62,7 +62,8 @@ class LabelTeacher:
 
     @property
     def _is_recorded(self) -> bool:
-        return self.folder.teacher_kind == "recorded"
+        """Whether nobody is asked. Without a teacher there is no recorded grade either."""
+        return self.folder.teacher_kind != "openai"
 
     @cached_property
     def _recorded(self) -> pl.DataFrame:
