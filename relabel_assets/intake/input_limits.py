@@ -54,6 +54,7 @@ MAX_ARCHIVE_FILES = 1_000_000
 QUERY_MEMORY_BYTES = 4 * GIB  # of DuckDB, which then writes to the disk
 QUERY_DISK_BYTES = 16 * GIB
 MAX_RESULT_BYTES = 2 * GIB
+QUERY_IDLE_S = 600  # without a row, of a query that gives documents
 
 # Parsers of binary formats, each in a process of its own
 PARSER_MEMORY_BYTES = 4 * GIB

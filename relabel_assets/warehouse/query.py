@@ -30,16 +30,15 @@ from relabel_assets.warehouse.connection import CLOSED, READ_ONLY, opening_error
 if TYPE_CHECKING:
     import polars as pl
 
-_CHILD = Path(__file__).with_name("query_child.py")
-_SETTINGS = {
-    **CLOSED,
-    **READ_ONLY,
+CHILD = Path(__file__).with_name("query_child.py")
+LIMITS = {
     "memory_limit": f"{QUERY_MEMORY_BYTES}B",
     "max_temp_directory_size": f"{QUERY_DISK_BYTES}B",
     "threads": min(os.cpu_count() or 1, 16),  # a thread takes some 100 MB of addresses
 }
+_SETTINGS = {**CLOSED, **READ_ONLY, **LIMITS}
 # Beside DuckDB's own memory: its program, its threads' stacks, and the batch that is written.
-_CHILD_BYTES = QUERY_MEMORY_BYTES + 4 * GIB
+CHILD_BYTES = QUERY_MEMORY_BYTES + 4 * GIB
 # How DuckDB's errors about a damaged file begin.
 _OF_THE_FILE = ("IO Error", "Serialization Error", "INTERNAL Error", "FATAL Error", "Corrupt")
 _CAST = "Cast it to varchar."
@@ -62,9 +61,9 @@ def read_only(path: Path, sql: str, *, remedy: str) -> "pl.DataFrame":
     """
     require_file(path, remedy)
     with limited_process(
-        _CHILD,
+        CHILD,
         (str(path), json.dumps(_SETTINGS)),
-        max_memory=_CHILD_BYTES,
+        max_memory=CHILD_BYTES,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -73,7 +72,7 @@ def read_only(path: Path, sql: str, *, remedy: str) -> "pl.DataFrame":
         error = child.stderr.read() if child.stderr else b""
         code = child.wait()
     if code:
-        raise _error(path, code, error, remedy)
+        raise error_of(path, code, error, remedy)
     _require_dates(frame)
     return frame
 
@@ -106,19 +105,22 @@ def _result(child: "subprocess.Popen[bytes]", sql: str) -> "pl.DataFrame":
     return frame
 
 
-def _error(path: Path, code: int, stderr: bytes, remedy: str) -> WarehouseError:
-    """The error for a child that ended with `code`."""
+def error_of(
+    path: Path, code: int, stderr: bytes, remedy: str, hint: str = ""
+) -> WarehouseError:
+    """The error for a child that ended with `code`. `hint` says what a query may do."""
     try:
         written = json.loads(stderr)
         kind, message = written["error"], written["message"].strip()
     except (ValueError, KeyError, TypeError):
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return WarehouseError(f"{path}: DuckDB crashed on this query ({name}). {remedy}")
-    hint = (
+    hint = hint or (
         "`relabel sql` can only read the labels; --out FILE writes a result. "
         f"For anything else, open {path} in DuckDB."
     )
-    if kind == "opening" or message.startswith(_OF_THE_FILE):
+    is_about_file = message.startswith(_OF_THE_FILE) and path.exists()
+    if kind == "opening" or (is_about_file and "No files found" not in message):
         return opening_error(path, message, remedy)
     if kind == "statement":
         what = f"the statement is {message}" if message else "it has no statement"

@@ -4,7 +4,8 @@ What belongs here: the query, in a process of its own: it may crash DuckDB, fill
 end. What does not: starting and watching this process (query.py), and its limits
 (intake/limited_child.py). It imports nothing of this project, so that it starts quickly.
 
-    arguments: the file, its DuckDB settings in JSON. stdin: the query, in UTF-8.
+    arguments: the file, its DuckDB settings in JSON, folders whose files the query may read too.
+    stdin: the query, in UTF-8.
     stdout: the result. Or stderr: {"error": kind, "message": text}.
 """
 
@@ -27,10 +28,10 @@ class _Refused(Exception):
 
 
 def main() -> None:
-    path, settings = sys.argv[1:]
+    path, settings, *folders = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, even inside DuckDB
     try:
-        _write_result(path, json.loads(settings), sys.stdin.buffer.read().decode())
+        _write_result(path, json.loads(settings), folders, sys.stdin.buffer.read().decode())
     except BrokenPipeError:
         return  # the reader has seen enough
     except MemoryError:
@@ -46,12 +47,12 @@ def _end(kind: str, message: str) -> None:
     sys.exit(1)
 
 
-def _write_result(path: str, settings: dict[str, Any], sql: str) -> None:
+def _write_result(path: str, settings: dict[str, Any], folders: list[str], sql: str) -> None:
     import duckdb
     import pyarrow as pa
 
     try:
-        con = duckdb.connect(path, config=settings)
+        con = _opened(path, settings, folders)
     except duckdb.Error as error:
         raise _Refused("opening", str(error)) from error
     try:
@@ -72,6 +73,24 @@ def _write_result(path: str, settings: dict[str, Any], sql: str) -> None:
         raise
     except OSError as error:  # Arrow's error for a batch that is too large
         raise _Refused("size", str(error)) from error
+
+
+def _opened(path: str, settings: dict[str, Any], folders: list[str]) -> Any:
+    """A connection with these settings, whose SQL can read the files in `folders` and no others."""
+    import duckdb
+
+    if not folders:
+        return duckdb.connect(path, config=settings)
+    # DuckDB takes the folders after it was started, and before it is closed to other files.
+    last = ("enable_external_access", "lock_configuration")
+    con = duckdb.connect(
+        path, config={name: value for name, value in settings.items() if name not in last}
+    )
+    quoted = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
+    con.execute(f"set allowed_directories = [{quoted}]")
+    for name in last:
+        con.execute(f"set {name} = {settings[name]}")
+    return con
 
 
 def _relation(con: Any, sql: str) -> Any:

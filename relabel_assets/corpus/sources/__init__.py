@@ -1,0 +1,1 @@
+"""Documents that live elsewhere: what a query gives, and files at an address."""
