@@ -4,6 +4,7 @@ What belongs here: which pairs count, slices and the bootstrap. What does not: t
 metric (metrics.py), the gate (gate.py) and the report (report.py).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,12 +62,12 @@ def measure(
     """Every metric of every labeler, over all queries and by intent, with 95 % intervals.
 
     `scores`: labeler, query_id, doc_id, score (to rank by) and grade. `reference`: query_id, doc_id,
-    assessor and grade; several assessors count as their median (median_grades). `queries`: query_id
-    and intent. All labelers are measured on the same pairs: the reference pairs that all of them
-    graded. Intervals are percentiles of a paired bootstrap over queries (Sakai 2006): each resample
-    draws the same queries for every labeler. 2,000 resamples put 50 beyond either end of an interval.
-    Cascades and student@people are measured over all queries alone: an intent has too few to tell them
-    apart.
+    assessor and grade; several assessors count as their median (median_grades). `queries`: query_id,
+    intent, and perhaps weight and stratum. All labelers are measured on the same pairs: the reference
+    pairs that all of them graded. Intervals are percentiles of a paired bootstrap over queries (Sakai
+    2006): each resample draws the same queries for every labeler. 2,000 resamples put 50 beyond either end.
+    A query counts by its `weight`, where `queries` has that column: NULL is 1. Cascades and student@people
+    are measured over all queries alone: an intent has too few to tell them apart.
 
     >>> pairs = {"query_id": ["q"] * 2, "doc_id": ["d1", "d2"]}
     >>> reference = pl.DataFrame(pairs | {"assessor": ["ana"] * 2, "grade": [0, 3]})
@@ -94,6 +95,7 @@ def measure(
         counts[labeler] = _by_query(judged.join(labels, on=_PAIR), n_grades)
         progress("measuring labelers", done, len(labelers))
     slices, rows = _slices(judged, queries), list[tuple[Any, ...]]()
+    weight_of = query_weights(queries)
     for done, (name, query_ids) in enumerate(slices.items(), start=1):
         is_all = name == "all"
         shown = {
@@ -101,7 +103,8 @@ def measure(
             for labeler in counts
             if is_all or labeler not in (*CASCADES, PEOPLE)
         }
-        rows += _slice_rows(name, query_ids, shown, n_resamples, seed)
+        weights = np.array([weight_of[query] for query in query_ids])
+        rows += _slice_rows(name, query_ids, shown, weights, n_resamples, seed)
         progress("drawing resamples, slices of the queries", done, len(slices))
     table = pl.DataFrame(rows, schema=ROW_SCHEMA, orient="row")
     return Measurement(table, judged.height, n_left_out)
@@ -130,16 +133,33 @@ def resamples(n_queries: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
     return np.vstack([np.ones(n_queries, dtype=np.int64), counts])
 
 
+def query_weights(queries: pl.DataFrame) -> defaultdict[str, float]:
+    """The weight of each query in a mean over queries; 1 for one without a weight.
+
+    >>> queries = pl.DataFrame({"query_id": ["q1", "q2"], "weight": [40.0, None]})
+    >>> weights = query_weights(queries)
+    >>> weights["q1"], weights["q2"], weights["another"]
+    (40.0, 1.0, 1.0)
+    """
+    weights = defaultdict[str, float](lambda: 1.0)
+    if "weight" in queries.columns:
+        weighted = queries.select("query_id", "weight").drop_nulls()
+        weights.update(dict(weighted.iter_rows()))
+    return weights
+
+
 def _slices(judged: pl.DataFrame, queries: pl.DataFrame) -> dict[str, list[str]]:
-    """The query ids of each slice: of all queries, and of each intent."""
-    intent_of = dict(queries.select("query_id", "intent").iter_rows())
+    """The query ids of each slice: of all queries, of each intent, and of each stratum of a log."""
     query_ids = judged["query_id"].unique(maintain_order=True).to_list()
     slices = {"all": query_ids}
-    intents = {intent for query in query_ids if (intent := intent_of.get(query))}
-    for intent in sorted(intents):
-        slices[f"intent={intent}"] = [
-            query for query in query_ids if intent_of.get(query) == intent
-        ]
+    for column in ("intent", "stratum"):
+        if column not in queries.columns:
+            continue
+        value_of = dict(queries.select("query_id", column).iter_rows())
+        for value in sorted({value for query in query_ids if (value := value_of.get(query))}):
+            slices[f"{column}={value}"] = [
+                query for query in query_ids if value_of.get(query) == value
+            ]
     return slices
 
 
@@ -161,11 +181,13 @@ def _slice_rows(
     name: str,
     query_ids: Sequence[str],
     counts: Mapping[str, Mapping[str, _QueryCounts]],
+    weights_of_queries: NDArray,  # (Q,)
     n_resamples: int,
     seed: int,
 ) -> Iterator[tuple[Any, ...]]:
     """A row of ROW_SCHEMA for each labeler and metric of one slice."""
-    weights = resamples(len(query_ids), n_resamples, seed)  # the same for every labeler: paired
+    # The same for every labeler: paired.
+    weights = resamples(len(query_ids), n_resamples, seed) * weights_of_queries
     values = {
         labeler: _weighted_metrics(weights, [by_query[query] for query in query_ids])
         for labeler, by_query in counts.items()

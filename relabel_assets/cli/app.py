@@ -20,6 +20,8 @@ from relabel_assets.cli.commands import (
     label,
     ledger,
     metrics,
+    push,
+    queries,
     requests,
     review,
     run,
@@ -66,7 +68,9 @@ app.command()(label.label)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command("import")(export.import_judgments)
+app.command()(push.push)
 app.add_typer(corpora.app, name="corpora")
+app.add_typer(queries.app, name="queries")
 app.command()(estimate.estimate)
 app.command()(ledger.ledger)
 app.add_typer(requests.app, name="requests")

@@ -6,6 +6,7 @@ writing queries (teacher/queries/).
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,15 +19,20 @@ from relabel_assets.corpus.rows import (
     ReadRows,
     optional_choice,
     optional_id,
+    optional_text,
     required_id,
     required_text,
 )
 from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_QUERY_CHARACTERS
 from relabel_assets.intake.one_input import costs_itself
+from relabel_assets.intake.set_aside import SetAside
+from relabel_assets.intake.text import shown
 from relabel_assets.tables.vocabulary import INTENTS
 
-COLUMNS = ("query_id", "text", "intent", "seed_doc_id", "split")
+COLUMNS = ("query_id", "text", "intent", "seed_doc_id", "split", "weight", "stratum")
+_SCHEMA = dict.fromkeys(COLUMNS, pl.String) | {"weight": pl.Float64}
+_MAX_STRATUM_CHARACTERS = 60
 _MOST_HINTS = 20  # a nearest id is searched for among all documents
 PROVIDED_SPLITS = ("train", "benchmark", "label")  # dev is drawn from train
 
@@ -46,10 +52,22 @@ def queries_from_rows(
                 "intent": optional_choice(row, "intent", INTENTS),
                 "seed_doc_id": optional_id(row, "seed_doc_id"),
                 "split": optional_choice(row, "split", PROVIDED_SPLITS),
+                "weight": _weight(row.get("weight")),
+                "stratum": optional_text(row, "stratum", max_characters=_MAX_STRATUM_CHARACTERS),
             }
             ids.add(query_id, f"query_id {query_id!r}", f"line {line}")
             queries.append(query)
-    return ReadRows(pl.DataFrame(queries, schema=dict.fromkeys(COLUMNS, pl.String)), problems)
+    return ReadRows(pl.DataFrame(queries, schema=_SCHEMA), problems)
+
+
+def _weight(value: Any) -> float | None:
+    """The weight of a query; None without one. Raises SetAside unless it is a number above 0."""
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value < math.inf:
+        raise SetAside(f"weight is {shown(value)}", "It is a number above 0, or left out.")
+    return float(value)
 
 
 def content_hash(

@@ -101,6 +101,16 @@ class SyntheticQueries(dy.Schema):
         max_length=64,
         description="SHA-256 of text, intent, persona and seed document.",
     )
+    weight = dy.Float64(
+        nullable=True,
+        min_exclusive=0,
+        description="The searches that the query stands for, where it was drawn from a log. Metrics over "
+        "queries weigh by it; NULL counts as 1.",
+    )
+    stratum = dy.String(
+        nullable=True,
+        description="The part of the log that the query was drawn from, such as head, torso or tail.",
+    )
 
 
 class Bm25Candidates(dy.Schema):
@@ -110,12 +120,25 @@ class Bm25Candidates(dy.Schema):
     rank = dy.Int32(
         nullable=True,
         min=1,
-        description="Rank in BM25's ranking, from 1; NULL for a document below the top bm25_top_k.",
+        description="Rank in BM25's ranking, from 1; NULL for a document below the ones that were searched "
+        "for: bm25_top_k, or with fused_top_k 100 or more.",
     )
     bm25_score = dy.Float64(min=0, description="BM25 score; 0 if no word matches.")
     source = dy.Enum(
         CANDIDATE_SOURCES,
-        description="Why the pair is a candidate: the first that applies of bm25, seed, judged, random.",
+        description="Why the pair is a candidate: the first that applies of bm25, dense, seed, run, judged, "
+        "random. With fused_top_k, bm25 or dense: the list that ranks the document higher.",
+    )
+    dense_rank = dy.Int32(
+        nullable=True,
+        min=1,
+        description="Rank among the documents with the nearest vectors, from 1; NULL for one below the ones "
+        "that were searched for, or without dense candidates.",
+    )
+    dense_score = dy.Float64(
+        nullable=True,
+        min=0,
+        description="Cosine of the query and the document's nearest window; NULL where dense_rank is.",
     )
 
 

@@ -30,8 +30,8 @@ def test_a_query_has_text_and_may_have_intent_seed_and_split() -> None:
     assert problems == []
     assert queries.frame.columns == list(COLUMNS)
     assert queries.frame.rows() == [
-        ("q1", "leave", "keyword", "d1", "train"),
-        ("2", "pay", None, None, None),
+        ("q1", "leave", "keyword", "d1", "train", None, None),
+        ("2", "pay", None, None, None, None, None),
     ]
 
 
