@@ -44,7 +44,7 @@ def check_folder(folder: CorpusFolder, progress: Progress = silent) -> Checked:
             return found
         return None
 
-    documents = read("documents", lambda: folder.documents(progress))
+    documents = read("documents", lambda: folder.document_ids(progress))
     provided = read("queries", folder.queries)
     recorded = read("teacher_labels", folder.recorded_labels)
     reference = read("reference_labels", folder.reference_labels)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from relabel_assets.corpus import documents, grades, queries
+from relabel_assets.corpus.caches.parsed_files import parsed_files
 from relabel_assets.corpus.config import CorpusConfig
 from relabel_assets.corpus.config_file import parse_corpus_config
 from relabel_assets.corpus.corpus_files import CorpusFiles, is_beir
@@ -20,8 +21,8 @@ from relabel_assets.corpus.documents import Document
 from relabel_assets.corpus.documents_folder.file_documents import documents_from_files
 from relabel_assets.corpus.documents_folder.git_dates import LastChange, last_changes
 from relabel_assets.corpus.hygiene.shown_metadata import with_shown_metadata
-from relabel_assets.corpus.parts import FILES, PLAIN_QRELS, SETTINGS, name_for_messages
 from relabel_assets.corpus.imported_files import imported_labels, imported_reference
+from relabel_assets.corpus.parts import FILES, PLAIN_QRELS, SETTINGS, name_for_messages
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.corpus.sources.source import Source, source_of
 from relabel_assets.errors import ConfigError, CorpusError, Problem
@@ -196,6 +197,15 @@ class CorpusFolder:
         frame = pl.concat([documents.empty_frame(), *frames], rechunk=True)
         return ReadRows(frame.sort("doc_id"), problems, notes)
 
+    def document_ids(self, progress: Progress = silent) -> ReadRows:
+        """The doc_id of each of `documents`, for who needs no texts: there may be more than fit in memory."""
+        problems, notes = list[Problem](), list[str]()
+        frames = [
+            frame.select("doc_id") for frame in self.document_batches(problems, progress, notes)
+        ]
+        frame = pl.concat([documents.empty_frame().select("doc_id"), *frames])
+        return ReadRows(frame.sort("doc_id"), problems, notes)
+
     def document_batches(
         self,
         problems: list[Problem],
@@ -232,9 +242,10 @@ class CorpusFolder:
         if source == "documents":
             files = self.files.document_files(problems, progress)
             changes = self._last_changes(problems)
-            yield from documents_from_files(
-                files, folder=source, problems=problems, changes=changes
-            )
+            with parsed_files(self.cache) as read:
+                yield from documents_from_files(
+                    files, folder=source, problems=problems, changes=changes, read=read
+                )
             return
         with self.files.table(source, DOCUMENTS, problems, notes, progress) as rows:
             yield from documents.documents_from_rows(rows, file=source, problems=problems)
@@ -316,7 +327,7 @@ class CorpusFolder:
         """The number of usable rows of each kind."""
         queries = self.queries().frame
         return Counts(
-            n_documents=self.documents().frame.height,
+            n_documents=self.document_ids().frame.height,
             n_queries=queries.height,
             n_label_queries=queries.filter(pl.col("split") == "label").height,
             n_recorded_labels=self.recorded_labels().frame.height,

@@ -56,8 +56,12 @@ def unread_files(folder: CorpusFolder) -> list[Problem]:
         if name in (_FOLDERS if is_folder else _READ):
             continue
         if PurePosixPath(name).suffix.lower() not in _QUIET_SUFFIXES:
+            nearest = _nearest(name, is_folder)
+            if folder.config.documents.sql and nearest is None:  # the query may read it
+                continue
             shown = one_line(name) + ("/" if is_folder else "")
-            problems.append(Problem(shown, None, "nobody reads it", _remedy(name, is_folder)))
+            remedy = _remedy(name, is_folder, nearest)
+            problems.append(Problem(shown, None, "nobody reads it", remedy))
     return problems
 
 
@@ -68,11 +72,16 @@ def _named_in_settings(folder: CorpusFolder) -> set[str]:
     return {PurePosixPath(file).parts[0] for file in files if file and PurePosixPath(file).parts}
 
 
-def _remedy(name: str, is_folder: bool) -> str:
+def _nearest(name: str, is_folder: bool) -> str | None:
+    """The name that is read and was perhaps meant; None without one."""
     names = _FOLDERS if is_folder else sorted(_READ)
     nearest = difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAR)
+    return nearest[0] if nearest else None
+
+
+def _remedy(name: str, is_folder: bool, nearest: str | None) -> str:
     if nearest:
-        return f"Did you mean {nearest[0]}{'/' if is_folder else ''}?"
+        return f"Did you mean {nearest}{'/' if is_folder else ''}?"
     if is_folder or PurePosixPath(name).suffix.lower() in suffixes():
         return "Move it into documents/ if it is a document, or take it out."
     return "Take it out, or give it one of the names in docs/corpus.md."

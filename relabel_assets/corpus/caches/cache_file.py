@@ -20,12 +20,12 @@ from relabel_assets.files import make_private
 from relabel_assets.intake.one_input import reason_of
 
 _NAME = "files.sqlite"
-_VERSION = 1  # of the tables. A file of another version is begun again.
+_VERSION = 2  # of the tables. A file of another version is begun again.
 _TABLES = """
 create table hashes (
     path blob primary key, size integer, modified integer, changed integer, inode integer, sha256 text
 ) without rowid;
-create table parsed (key text primary key, content blob, is_used integer) without rowid;
+create table parsed (key text primary key, content blob, used_at integer);
 create table facts (name text primary key, value text) without rowid;
 """
 # Another process holds the file for one commit.

@@ -15,7 +15,7 @@ from relabel_assets.corpus.documents_folder.git_dates import LastChange
 from relabel_assets.errors import Problem
 from relabel_assets.intake.formats.file_text import FileText, Unread
 from relabel_assets.intake.formats.headings import first_heading
-from relabel_assets.intake.formats.registry import read_file
+from relabel_assets.intake.formats.registry import Reader, read_file
 from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS
 from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.one_input import costs_itself
@@ -31,8 +31,11 @@ def documents_from_files(
     folder: str,
     problems: list[Problem],
     changes: Mapping[str, LastChange] = MappingProxyType({}),
+    read: Reader = read_file,
 ) -> Iterator[Document]:
     """The documents of `files` (path under `folder`, content), which are sorted by order_of_file.
+
+    `read`: the reader of a file, such as one that knows what was found in it before.
 
     `changes`: the last change of files, for a file of one document that states no date or author itself.
 
@@ -43,7 +46,7 @@ def documents_from_files(
     for name, content in files:
         with costs_itself(problems, f"{folder}/{name}"):
             own_id = ids.of_file(name)
-            for text in read_file(name, content):
+            for text in read(name, content):
                 inner = text.inner_name
                 place = f"{folder}/{name}" if inner is None else f"{folder}/{name}/{inner}"
                 with costs_itself(problems, place):

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from relabel_assets.corpus.caches.parsed_files import parsed_files
 from relabel_assets.corpus.documents import Document
 from relabel_assets.corpus.documents_folder.doc_ids import order_of_file
 from relabel_assets.corpus.documents_folder.file_documents import documents_from_files
@@ -52,7 +53,10 @@ class UrlSource:
         """
         remote, files = self._listed()
         contents = self._contents(remote, files, problems, progress)
-        yield from documents_from_files(contents, folder=remote.shown, problems=problems)
+        with parsed_files(self.cache) as read:
+            yield from documents_from_files(
+                contents, folder=remote.shown, problems=problems, read=read
+            )
 
     def fingerprint(self) -> str:
         """A digest of the names and versions of the files; of the reason where they cannot be listed."""
