@@ -132,6 +132,15 @@ def test_a_difference_is_paired_and_its_interval_is_narrower_than_a_value_apart(
     assert b["ci_low"] < 0.8 < b["ci_high"] and b["n_queries"] == 40
 
 
+def test_queries_count_by_their_weight() -> None:
+    runs, labels = two_systems(40, gap=0.2)  # b misses 8 queries, which now weigh as much as 24
+    weights = {f"q{number:03}": 3.0 for number in range(8)}
+    rows = rank_systems(runs, {"student": labels}, query_weights=weights).rows
+    a, b = rows.to_dicts()
+    assert a["value"] == pytest.approx(1.0)
+    assert b["value"] == pytest.approx(32 / 56)
+
+
 @pytest.mark.parametrize(("gap", "last"), [(0.05, 2), (0.5, 1)])
 def test_ranks_of_systems_that_cannot_be_told_apart_overlap(gap: float, last: int) -> None:
     runs, labels = two_systems(40, gap)

@@ -5,7 +5,7 @@ loop over measures and labelers, and kinship (rankings.py).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -77,6 +77,7 @@ class Comparison:
     gain: Gain
     n_resamples: int
     seed: int
+    query_weights: Mapping[str, float] | None = None
 
     def gain_of(self, labels: pl.DataFrame) -> Gain:
         """The gain that the measure can use with these labels."""
@@ -85,10 +86,18 @@ class Comparison:
         return "expected_grade" if is_expected and has_expected else "grade"
 
     def values(self, labeler: str, labels: pl.DataFrame) -> SystemValues:
+        """The values of each query, multiplied by its weight over the mean weight.
+
+        So every mean over the queries is a weighted mean.
+        """
         is_expected = self.gain_of(labels) == "expected_grade"
-        return system_values(
+        values = system_values(
             self.ranked, labels, self.measure, systems=self.systems, is_expected=is_expected
         )
+        if not self.query_weights or not values.query_ids:
+            return values
+        weights = np.array([self.query_weights.get(query, 1.0) for query in values.query_ids])
+        return replace(values, values=values.values * weights / weights.mean())
 
     def beside_people(self, labeler: str) -> tuple[NDArray, NDArray] | None:
         """The (S, Q) values by the labeler and by the reference, on the pairs that both graded.

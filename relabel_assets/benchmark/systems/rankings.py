@@ -44,6 +44,7 @@ def rank_systems(
     kin: Mapping[str, Mapping[str, str]] | None = None,
     gain: Gain = "expected_grade",
     pool: Pool | None = None,
+    query_weights: Mapping[str, float] | None = None,
     n_resamples: int = 2000,
     seed: int = 13,
     progress: Progress = silent,
@@ -53,7 +54,7 @@ def rank_systems(
     `runs`: system, query_id, doc_id, score. `labels`, by labeler: query_id, doc_id, grade and perhaps
     expected_grade and is_filled. `kin`, by labeler: why a system is related to it. `gain` is for measures
     that take expected grades (nDCG); the others use whole grades. Intervals are percentiles of a paired
-    bootstrap over queries (Sakai 2006).
+    bootstrap over queries (Sakai 2006). Queries weigh by `query_weights`; one that is not there weighs 1.
 
     With a `pool`, whose sample people graded with known chances, nDCG@10 is estimated from it too, as that
     of the labeler people_ppi.
@@ -75,7 +76,9 @@ def rank_systems(
     n_done, n_all = 0, len(measures) * len(labels)
     for name in measures:
         measure = parse_measure(name)
-        comparison = Comparison(ranked, labels, measure, names, gain, n_resamples, seed)
+        comparison = Comparison(
+            ranked, labels, measure, names, gain, n_resamples, seed, query_weights
+        )
         leads = _leads(comparison, related)
         for labeler in SYSTEM_LABELERS:
             if labeler not in labels:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import median_grades
+from relabel_assets.benchmark.bootstrap import median_grades, query_weights
 from relabel_assets.benchmark.pool.pool_estimates import Pool, drawn_grades, pool_with_sample
 from relabel_assets.benchmark.systems.comparison import Gain
 from relabel_assets.benchmark.systems.kinship import declared_kin
@@ -109,9 +109,10 @@ def evaluate_systems(
     `filled` has the student's grades of holes: they are labels of student and final, marked is_filled.
     Raises ConfigError for an unknown measure, and for a system in `related` without a run.
     """
+    queries = read("synthetic_queries")
     known = with_known_queries(
         systems.runs,
-        read("synthetic_queries")["query_id"],
+        queries["query_id"],
         read("seed_docs")["doc_id"],
     )
     if unknown := sorted(set(related) - set(systems.runs.systems)):
@@ -133,6 +134,7 @@ def evaluate_systems(
             kin=kin_of(read, systems.origins, related, teacher_models),
             gain=gain,
             pool=pool_of(read, n_grades),
+            query_weights=query_weights(queries),
             progress=progress,
         )
     except UnknownMeasureError as error:
