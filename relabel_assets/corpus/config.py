@@ -110,6 +110,42 @@ class CandidatesConfig(Settings):
     bm25_top_k: int = Field(
         10, ge=0, le=1000, description="BM25's best documents for each query. 0: none."
     )
+    dense_top_k: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description=(
+            "The documents whose vectors are nearest to each query's, by the student's base model: they may "
+            "share no word with the query. 0: none, and no document is read by the model."
+        ),
+    )
+    fused_top_k: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description=(
+            "The best documents of BM25's and the dense list together (reciprocal rank fusion). They take "
+            "the place of bm25_top_k and dense_top_k. 0: the lists are not fused."
+        ),
+    )
+    runs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description=(
+            "The best documents of each run in runs/ (TREC format): a search engine's results, or the "
+            "documents of a search log. 0: none."
+        ),
+    )
+    language: str | None = Field(
+        None,
+        pattern="^[a-z]{2}$",
+        description=(
+            "ISO 639-1 code of the language that words are stemmed in for BM25. Default: that of most "
+            "documents, else English."
+        ),
+        examples=["de"],
+    )
     include_seed: bool = Field(
         True,
         description=(
@@ -220,6 +256,8 @@ class GateConfig(Settings):
 
 class CorpusConfig(Settings):
     """A whole corpus.yaml. Every key is optional."""
+
+    LATER = ("documents",)
 
     # The pattern is that of a partition's name (folders.py) and of the column corpus (schemas.py).
     name: str | None = Field(

@@ -91,6 +91,11 @@ class ReaderCopies:
             return False
         return metadata.get(_WRITTEN_AT) == _timestamp(receipt)
 
+    def remove(self, corpus: str) -> None:
+        """Remove the Parquet files of a corpus that has no rows any more."""
+        for folder in self.parquet.glob(f"*/corpus={corpus}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def _parquet_file(self, receipt: Receipt) -> Path:
         return self.parquet / receipt.table_name / f"corpus={receipt.corpus}" / "rows.parquet"
 

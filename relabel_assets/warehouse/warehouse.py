@@ -30,6 +30,7 @@ from relabel_assets.warehouse.partition import all_receipts, partition_rows, rep
 from relabel_assets.warehouse.query import read_only
 from relabel_assets.warehouse.reading import read_labels
 from relabel_assets.warehouse.receipt import Receipt
+from relabel_assets.warehouse.removal import corpus_rows, remove_corpus_rows
 from relabel_assets.warehouse.replica import ReaderCopies, copy_file
 from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
 from relabel_assets.warehouse.spool import Spool
@@ -215,6 +216,23 @@ class Warehouse(DuckDBResource):
             without_corpus = (rows.drop("corpus") for rows in frames)
             self._copies.publish(con, [(receipt, without_corpus)])
         return receipt
+
+    def rows_of(self, corpus: str) -> dict[str, int]:
+        """The number of rows of `corpus` in each table that has any, of the warehouse's own too."""
+        if not Path(self.database).exists():
+            return {}
+        with self._upgraded() as con:
+            return corpus_rows(con, corpus)
+
+    def remove(self, corpus: str) -> None:
+        """Remove every row of `corpus`, in one transaction, and its copies for readers.
+
+        Raises WarehouseError after a failed write; then every row is kept.
+        """
+        with self._upgraded() as con:
+            remove_corpus_rows(con, corpus)
+            self._copies.publish(con)
+            self._copies.remove(corpus)
 
     def copy_to(self, path: Path) -> None:
         """Make a consistent copy of the whole file, between two writes."""

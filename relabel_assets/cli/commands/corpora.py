@@ -1,9 +1,13 @@
-"""Listing and checking corpus folders: `relabel corpora list`, `relabel corpora check`."""
+"""Listing and checking corpus folders: `relabel corpora list`, `relabel corpora check`.
+
+What does not belong here: removing one (corpora_remove.py).
+"""
 
 from typing import Annotated
 
 import typer
 
+from relabel_assets.cli.commands.corpora_remove import corpora_remove
 from relabel_assets.cli.options import (
     CorpusOption,
     FormatOption,
@@ -12,7 +16,9 @@ from relabel_assets.cli.options import (
 )
 from relabel_assets.errors import Problem, RelabelError
 
-app = typer.Typer(no_args_is_help=True, help="List the corpora, and check their folders.")
+app = typer.Typer(
+    no_args_is_help=True, help="List the corpora, check their folders, and remove one that is gone."
+)
 
 
 @app.command("list")
@@ -98,3 +104,6 @@ def corpora_check(
         report(name, found)
     if problems:
         raise typer.Exit(3)
+
+
+app.command("remove")(corpora_remove)
