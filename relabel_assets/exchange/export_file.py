@@ -119,7 +119,7 @@ def _write(judgments: Judgments, form: Format, out: Path, beside: Path | None) -
     """Write both scratch files before either takes its name, the export's own last."""
     provenance = flat(judgments.frame.select(PROVENANCE))
     if form.is_folder:
-        with _whole_folder(out) as scratch:
+        with whole_folder(out) as scratch:
             form.write(judgments, scratch)
             provenance.write_ndjson(provenance_file(scratch, form))
     elif beside is None:
@@ -133,8 +133,16 @@ def _write(judgments: Judgments, form: Format, out: Path, beside: Path | None) -
 
 
 @contextmanager
-def _whole_folder(path: Path) -> Iterator[Path]:
-    """A scratch folder that becomes `path`, where nothing is, when the block ends without an error."""
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A scratch folder that becomes `path`, where nothing is, when the block ends without an error.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     with whole_folder(Path(name) / "out") as scratch:
+    ...         _ = (scratch / "a.txt").write_text("a")
+    ...     (Path(name) / "out" / "a.txt").exists()
+    True
+    """
     scratch = path.with_name(f".{path.name}.half")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)

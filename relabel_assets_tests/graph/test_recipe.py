@@ -98,6 +98,25 @@ def test_the_input_hash_depends_on_code_settings_files_and_upstream_rows(tmp_pat
     assert len({first, *changed}) == 1 + len(changed)
 
 
+def test_an_optional_table_without_rows_is_no_input(tmp_path: Path) -> None:
+    """A table that came later must not make everybody's reports again."""
+    folder = CorpusFolder("tiny", tmp_path)
+    table = replace(TABLES["reference_labels"], optional=frozenset({"seed_docs"}))
+
+    def hash_of(**n_rows: int) -> str:
+        receipts = {
+            ("tiny", name): replace(RECEIPT, table_name=name, n_rows=count)
+            for name, count in n_rows.items()
+        }
+        return recipe().inputs(table, folder, receipts).hash
+
+    without = replace(table, reads=("synthetic_queries",))
+    receipt = {("tiny", "synthetic_queries"): replace(RECEIPT, n_rows=1)}
+    before = recipe().inputs(without, folder, receipt).hash
+    assert hash_of(synthetic_queries=1) == hash_of(synthetic_queries=1, seed_docs=0) == before
+    assert hash_of(synthetic_queries=1, seed_docs=1) != before
+
+
 def test_a_step_reads_declared_tables_only(project: Project, tmp_path: Path) -> None:
     warehouse = Warehouse.at(tmp_path / "warehouse.duckdb")
     folder = CorpusFolder("tiny", tmp_path)
