@@ -27,4 +27,4 @@ def seed_docs(step: Step) -> Rows:
         )
     for frame in documents:
         completed.add(facts.completed(frame))
-    return Rows(completed, metadata=facts.metadata(), problems=problems)
+    return Rows(completed, metadata=facts.metadata(), problems=problems, notices=facts.notes())

@@ -21,8 +21,10 @@ from relabel_assets.student import (
     people_id,
     rubric_read,
     student_id,
+    text_read,
     training_set_hash,
 )
+from relabel_assets.student.kept_students import are_saved, removable
 
 if TYPE_CHECKING:
     from relabel_assets.student.train import TrainedStudent
@@ -94,6 +96,7 @@ def _forecast(trial: Trial) -> Forecast:
     settings=lambda corpus: {
         "student": corpus.config.student,
         "rubric": rubric_read(corpus.config.student, corpus.rubric),
+        **({"text": text} if (text := text_read(corpus.config.student)) else {}),
     },
     forecast=_forecast,
 )
@@ -120,7 +123,15 @@ def student_model(step: Step) -> Rows:
     )
     # A row of an earlier version does not say: its student was calibrated to its teacher.
     rows = rows.with_columns(pl.col("calibrated_to").fill_null("teacher"), is_current=is_current)
-    return Rows(rows, metadata=metadata, files=(_folder(step, wanted.model_id),))
+    home = step.project.home.path
+    obsolete = removable(rows, home, step.corpus.config.student.keep)
+    metadata["students_removed"] = len(obsolete)
+    return Rows(
+        rows.with_columns(are_saved(rows, home, obsolete)),
+        metadata=metadata,
+        files=(_folder(step, wanted.model_id),),
+        obsolete=tuple(obsolete),
+    )
 
 
 def _wanted(step: Step) -> _Wanted:

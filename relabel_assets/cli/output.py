@@ -30,7 +30,7 @@ from relabel_assets.review.people_grades import count_grades
 from relabel_assets.review.store import FOLDER as REVIEWS
 from relabel_assets.running.plan import Planned
 from relabel_assets.running.runner import Outcome
-from relabel_assets.upkeep.doctor import Finding
+from relabel_assets.upkeep.findings import Finding
 
 _DESCRIPTION_CHARACTERS = 200  # of a corpus, in a table of all corpora
 

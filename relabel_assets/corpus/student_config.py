@@ -45,6 +45,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 class StudentConfig(Settings):
     """What is trained, from which model, and how long."""
 
+    LATER = ("keep",)
+
     preset: Literal[tuple(PRESETS)] | None = Field(  # type: ignore[valid-type]
         None,
         description=(
@@ -128,6 +130,17 @@ class StudentConfig(Settings):
             "probabilities. benchmark_report measures that as student@people, with people's grades of "
             "other queries."
         ),
+    )
+    # 2: one to go back to, and one that a command may be reading while the next is trained.
+    keep: int = Field(
+        2,
+        ge=0,
+        le=100_000,
+        description=(
+            "How many earlier students keep their files (180 MB each for MiniLM), beside the current one. "
+            "The newest are kept. The rows of all stay in student_model."
+        ),
+        examples=[0],
     )
     seed: int = Field(
         13, ge=0, le=MAX_SEED, description="Seed of training: fresh weights and the order of pairs."

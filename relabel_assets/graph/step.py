@@ -74,8 +74,9 @@ def row_hashes(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
 class Rows:
     """The result of a table's function: the new partition, its metadata, and its problems.
 
-    The next run repeats `n_unfinished` pieces of work. `files` are relative to RELABEL_HOME. `notices` are
-    sentences for the terminal: what a reader should know of rows that are all usable.
+    The next run repeats `n_unfinished` pieces of work. `files` are relative to RELABEL_HOME, and so are
+    `obsolete`: folders that are removed once the rows are stored. `notices` are sentences for the
+    terminal: what a reader should know of rows that are all usable.
     """
 
     frame: pl.DataFrame | Spool
@@ -83,4 +84,5 @@ class Rows:
     problems: list[Problem] = field(default_factory=list)
     n_unfinished: int = 0
     files: tuple[str, ...] = ()
+    obsolete: tuple[str, ...] = ()
     notices: list[str] = field(default_factory=list)

@@ -7,6 +7,7 @@ freshness (recipe.py), the metadata in the UI (catalog.py), and the rows of a ta
 import hashlib
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -216,6 +217,9 @@ class _Run:
             files=rows.files,
             run_id=self.context.run_id,
         )
+        # After the rows: a failed write keeps the files that the old rows name.
+        for place in rows.obsolete:
+            shutil.rmtree(self.project.home.inside(place), ignore_errors=True)
         seconds = time.monotonic() - started
         set_aside = f", {len(rows.problems)} set aside" if rows.problems else ""
         self._log(

@@ -53,6 +53,15 @@ def rubric_read(config: StudentConfig, rubric: Rubric) -> str | int:
     return rubric.content_hash if reads_rubric else rubric.n_grades
 
 
+def text_read(config: StudentConfig) -> list[str]:
+    """Which text of a long document the student reads; empty for one that reads it whole.
+
+    >>> text_read(StudentConfig()), text_read(StudentConfig(architecture="cross_encoder"))
+    ([], ['excerpts'])
+    """
+    return ["excerpts"] if architecture(config.architecture).reads_excerpts else []
+
+
 def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
     """A short name that changes with training set, settings, base weights and recipe.
 
@@ -64,7 +73,7 @@ def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
     >>> [len(ids), len(ids.pop())]
     [2, 16]
     """
-    unread = {"calibrate"}
+    unread = {"calibrate", "keep"}
     if not architecture(config.architecture).reads_rubric:
         unread.add("prompt")
     parts = [
@@ -73,6 +82,7 @@ def student_id(set_hash: str, config: StudentConfig, rubric: Rubric) -> str:
         rubric_read(config, rubric),
         weights_identity(config.base_model),
         RECIPE_VERSION,
+        *text_read(config),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

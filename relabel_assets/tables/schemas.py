@@ -272,6 +272,12 @@ class StudentModel(dy.Schema):
         nullable=True, min=0, description="Pairs that people graded, of these queries."
     )
     train_s = dy.Float64(min=0, metadata=VOLATILE, description="Seconds of training.")
+    is_saved = dy.Bool(
+        nullable=True,
+        metadata=VOLATILE,
+        description="Whether its files are in `path`: `student: {keep: 2}` removes those of old students. "
+        "NULL in a row of an earlier version.",
+    )
     is_current = dy.Bool(description="Whether this student grades the corpus now; one does.")
 
 

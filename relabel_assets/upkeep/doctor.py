@@ -9,7 +9,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +25,8 @@ from relabel_assets.student.vectors.store import stored_files
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
+from relabel_assets.upkeep.findings import Finding
+from relabel_assets.upkeep.space import space_to_free
 from relabel_assets.warehouse.receipt import Receipt, RowsDigest
 from relabel_assets.warehouse.warehouse import Warehouse
 
@@ -35,19 +36,6 @@ _OTHERS = 0o007  # the permissions of users that are neither owner nor group
 _REMEDY = "Correct it, or move it away."
 # A run writes its scratch files all the time, so a file untouched for an hour belongs to no run.
 _LEFTOVER_AGE_S = 3600
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check. `problem` is None if the subject is in order.
-
-    `is_fixed`: the problem was repaired. `note` needs no action.
-    """
-
-    subject: str
-    problem: str | None = None
-    is_fixed: bool = False
-    note: str = ""
 
 
 def examine(
@@ -68,6 +56,7 @@ def examine(
         yield from _guarded("Dagster's state", lambda: _dead_runs(home, is_fixing))
     yield from _guarded("ledger", lambda: _ledger(project))
     yield from _guarded("vectors", lambda: _vectors(project, is_fixing))
+    yield from _guarded("corpora", lambda: space_to_free(project, warehouse))
 
 
 def _guarded(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -42,8 +42,8 @@ def removal_of(project: Project, warehouse: Warehouse, corpus: str) -> Removal:
             f"{shown(corpus)} is no corpus: names are lower case letters, digits and _, at most 64."
         )
     home = project.home
-    files = {place: _n_bytes(home.path / place) for place in _places(home, corpus)}
-    ledger = {place: _n_bytes(home.path / place) for place in _ledger_places(home, corpus)}
+    files = {place: n_bytes(home.path / place) for place in _places(home, corpus)}
+    ledger = {place: n_bytes(home.path / place) for place in _ledger_places(home, corpus)}
     removal = Removal(corpus, warehouse.rows_of(corpus), files, ledger, corpus in _partitions(home))
     if removal.is_empty:
         others = ", ".join(sorted({name for name, _ in warehouse.receipts()})) or "none"
@@ -101,7 +101,8 @@ def _ledger_places(home: Home, corpus: str) -> list[str]:
     return [str(path.relative_to(home.path)) for path in paths if path.exists()]
 
 
-def _n_bytes(path: Path) -> int:
+def n_bytes(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.lstat().st_size for file in files if file.is_file())
 
