@@ -93,7 +93,7 @@ def label(
 
         {"query": "parental leave", "body": "Parents may take 480 days."}
 
-        {"query_id": "q17", "doc_id": "policies/leave.md"}
+        {"query_id": "q17", "doc_id": "policies/leave"}
 
     The output has one row per pair, in the order of the input: row (from 0), query_id, doc_id, status,
     status_reason, grade, expected_grade, grade_probs, model_id, model_hash.
