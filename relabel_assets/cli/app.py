@@ -17,6 +17,7 @@ from relabel_assets.cli.commands import (
     estimate,
     evaluate,
     export,
+    init,
     label,
     ledger,
     metrics,
@@ -60,6 +61,7 @@ A corpus that fails does not stop the others. `run` then exits with 1. `plan`, `
 exit with the code of the failure if one corpus failed, and with 1 if several did.
 """,
 )
+app.command()(init.init)
 app.command()(run.run)
 app.command()(run.plan)
 app.command()(run.report)

@@ -1,0 +1,1 @@
+"""A corpus folder made out of whatever a user has."""
