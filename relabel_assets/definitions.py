@@ -20,6 +20,7 @@ from relabel_assets.assets.synthetic_queries import synthetic_queries
 from relabel_assets.assets.system_rankings import system_rankings
 from relabel_assets.assets.teacher_labels import teacher_labels
 from relabel_assets.graph.automation import BACKFILL_POLICIES, JOBS, schedules, sensors
+from relabel_assets.graph.candidates.candidate_checks import CANDIDATE_CHECKS
 from relabel_assets.graph.checks import CHECKS
 from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
 from relabel_assets.graph.gate_checks import GATE_CHECKS
@@ -74,7 +75,7 @@ def build_definitions(
             corpus_folder,
             *(asset.with_attributes(backfill_policy=policy) for asset in ASSETS),
         ],
-        asset_checks=[*CHECKS, *GATE_CHECKS, *DRIFT_CHECKS],
+        asset_checks=[*CHECKS, *CANDIDATE_CHECKS, *GATE_CHECKS, *DRIFT_CHECKS],
         sensors=[corpus_folders, *sensors(automation)],
         schedules=schedules(automation),
         jobs=JOBS,

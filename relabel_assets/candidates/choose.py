@@ -1,19 +1,24 @@
 """Candidates: the documents that are graded for each query, each with the reason.
 
-What belongs here: the choice of pairs. What does not: the index (bm25.py), and grading (teacher/).
+What belongs here: the choice of pairs. What does not: the index (bm25.py), other rankings (rankings.py),
+and grading (teacher/).
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from relabel_assets.candidates.analyzer import ENGLISH
 from relabel_assets.candidates.bm25 import Bm25, bm25_index
+from relabel_assets.candidates.random_draw import RandomDraw
+from relabel_assets.candidates.rankings import (
+    OtherRankings,
+    fused_depth,
+    reciprocal_rank_fusion,
+)
 from relabel_assets.corpus.config import CandidatesConfig
 from relabel_assets.progress import Progress, silent
 
@@ -22,9 +27,12 @@ _SCHEMA = {
     "doc_id": pl.String,
     "rank": pl.Int32,
     "bm25_score": pl.Float64,
+    "dense_rank": pl.Int32,
+    "dense_score": pl.Float64,
     "source": pl.String,
 }
-_Row = tuple[str, str, int | None, float, str]  # a row of _SCHEMA
+# A row of _SCHEMA.
+_Row = tuple[str, str, int | None, float, int | None, float | None, str]
 
 
 def find_candidates(
@@ -35,34 +43,52 @@ def find_candidates(
     config: CandidatesConfig,
     scratch: Path,
     reviewed: pl.DataFrame | None = None,
+    others: OtherRankings | None = None,
+    language: str = ENGLISH,
     progress: Progress = silent,
 ) -> pl.DataFrame:
-    """The pairs to grade: query_id, doc_id, rank, bm25_score, source.
+    """The pairs to grade: query_id, doc_id, rank, bm25_score, dense_rank, dense_score, source.
 
     `documents`: frames of seed_docs rows. `queries`: query_id, text and seed_doc_id. `judged`: the
     pairs (query_id, doc_id) that have a reference grade. A query gets the `bm25_top_k` best
-    documents (with their rank, from 1), its seed document, its judged ones, and `random` others. Then come
-    the pairs of `reviewed` that are none of these. A review changes no random choice: people are asked about
-    candidates, and a candidate that they graded must not bring another.
+    documents (with their rank, from 1), those of `others`, its seed document, its judged ones, and `random`
+    others. With `fused_top_k` the best of BM25's and the dense list together are taken in their place. Then
+    come the pairs of `reviewed` that are none of these. A review changes no random choice: people are asked
+    about candidates, and a candidate that they graded must not bring another.
+
+    Texts are stemmed in `language` (analyzer.py).
     """
     judged_of, reviewed_of = _documents_of(judged), _documents_of(reviewed)
+    others = others or OtherRankings()
     rows: list[_Row] = []
-    with bm25_index(documents, scratch=scratch, progress=progress) as bm25:
+    with bm25_index(documents, scratch=scratch, language=language, progress=progress) as bm25:
         draw = RandomDraw.of(bm25.doc_ids)
         for done, query in enumerate(queries.sort("query_id").iter_rows(named=True), start=1):
-            known = judged_of[query["query_id"]], reviewed_of[query["query_id"]]
-            rows += _candidates_of(query, *known, bm25, draw, config)
+            query_id = query["query_id"]
+            known = _Known(
+                query["seed_doc_id"] if config.include_seed else None,
+                others.runs.get(query_id, ()),
+                judged_of[query_id],
+                reviewed_of[query_id],
+            )
+            dense = others.dense.get(query_id, [])
+            rows += _candidates_of(query_id, query["text"], known, dense, bm25, draw, config)
             progress("searching candidates, queries", done, queries.height)
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
 def retrievable(
-    documents: Iterable[pl.DataFrame], queries: pl.DataFrame, *, depth: int, scratch: Path
+    documents: Iterable[pl.DataFrame],
+    queries: pl.DataFrame,
+    *,
+    depth: int,
+    scratch: Path,
+    language: str = ENGLISH,
 ) -> pl.Series:
     """Whether each query's seed document is among BM25's `depth` best: the query's round trip."""
-    with bm25_index(documents, scratch=scratch) as bm25:
+    with bm25_index(documents, scratch=scratch, language=language) as bm25:
         is_round_trip = [
-            seed in {doc_id for doc_id, _ in bm25.top(text, depth)}
+            bm25.first_of.get(seed, seed) in {doc_id for doc_id, _ in bm25.top(text, depth)}
             for text, seed in queries.select("text", "seed_doc_id").iter_rows()
         ]
     return pl.Series("is_round_trip", is_round_trip, dtype=pl.Boolean)
@@ -78,66 +104,65 @@ def _documents_of(pairs: pl.DataFrame | None) -> dict[str, list[str]]:
     return documents
 
 
+class _Known(NamedTuple):
+    """The documents of one query that no search of ours found."""
+
+    seed: str | None
+    runs: Sequence[str]
+    judged: Sequence[str]
+    reviewed: Sequence[str]
+
+
 def _candidates_of(
-    query: Mapping[str, str | None],
-    judged: Sequence[str],
-    reviewed: Sequence[str],
+    query_id: str,
+    text: str,
+    known: _Known,
+    dense: Sequence[tuple[str, float]],
     bm25: Bm25,
-    draw: "RandomDraw",
+    draw: RandomDraw,
     config: CandidatesConfig,
 ) -> list[_Row]:
-    """The rows of one query. A document's source is the first reason: bm25, seed, judged, random."""
-    query_id, text, seed = str(query["query_id"]), str(query["text"]), query["seed_doc_id"]
-    best = bm25.top(text, config.bm25_top_k)
-    sources = {doc_id: "bm25" for doc_id, _ in best}
-    if seed is not None and config.include_seed:
-        sources.setdefault(seed, "seed")
-    for doc_id in judged:
-        sources.setdefault(doc_id, "judged")
+    """The rows of one query. A document's source is the first reason of these, from above."""
+    best = bm25.top(text, fused_depth(config) or config.bm25_top_k)
+    ranks = {doc_id: rank for rank, (doc_id, _) in enumerate(best, start=1)}
+    dense_ranks = {doc_id: rank for rank, (doc_id, _) in enumerate(dense, start=1)}
+    sources = _searched(ranks, dense_ranks, config)
+    if known.seed is not None:
+        sources.setdefault(known.seed, "seed")
+    for source, doc_ids in (("run", known.runs), ("judged", known.judged)):
+        for doc_id in doc_ids:
+            sources.setdefault(doc_id, source)
     for doc_id in draw.take(config.random, besides=set(sources), salt=f"{config.seed}:{query_id}"):
         sources[doc_id] = "random"
-    for doc_id in reviewed:
+    for doc_id in known.reviewed:
         sources.setdefault(doc_id, "judged")
-    ranks = {doc_id: rank for rank, (doc_id, _) in enumerate(best, start=1)}
     scores = bm25.scores(text, set(sources) - set(ranks)) | dict(best)
+    dense_scores = dict(dense)
     return [
-        (query_id, doc_id, ranks.get(doc_id), scores[doc_id], source)
+        (
+            query_id,
+            doc_id,
+            ranks.get(doc_id),
+            scores[doc_id],
+            dense_ranks.get(doc_id),
+            dense_scores.get(doc_id),
+            source,
+        )
         for doc_id, source in sources.items()
     ]
 
 
-@dataclass(frozen=True)
-class RandomDraw:
-    """Documents drawn at random for a query (rendezvous hashing, Thaler and Ravishankar 1998).
-
-    A draw takes the documents with the lowest hashes of salt and id. So a document that is added or
-    removed changes few draws.
-    """
-
-    doc_ids: Sequence[str]
-    hashes: NDArray[np.uint64]  # (documents,)
-
-    @classmethod
-    def of(cls, doc_ids: Sequence[str]) -> "RandomDraw":
-        return cls(doc_ids, np.array([_hash(doc_id) for doc_id in doc_ids], dtype=np.uint64))
-
-    def take(self, count: int, *, besides: set[str], salt: str) -> list[str]:
-        """`count` documents that are not in `besides`, or all of those if there are fewer."""
-        n_lowest = min(count + len(besides), len(self.doc_ids)) if count else 0
-        if not n_lowest:
-            return []
-        order = _mixed(self.hashes ^ np.uint64(_hash(salt)))
-        lowest = np.argpartition(order, n_lowest - 1)[:n_lowest]
-        drawn = (self.doc_ids[index] for index in lowest[np.argsort(order[lowest])])
-        return [doc_id for doc_id in drawn if doc_id not in besides][:count]
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Each 64-bit value scrambled: the finalizer of SplitMix64 (Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+def _searched(
+    ranks: Mapping[str, int], dense_ranks: Mapping[str, int], config: CandidatesConfig
+) -> dict[str, str]:
+    """The documents that BM25 and vectors bring, with the source that ranks each higher; BM25 at a tie."""
+    if not config.fused_top_k:
+        found = dict.fromkeys(ranks, "bm25")
+        return found | {doc_id: "dense" for doc_id in dense_ranks if doc_id not in found}
+    fused = reciprocal_rank_fusion([list(ranks), list(dense_ranks)])[: config.fused_top_k]
+    below_all = len(ranks) + len(dense_ranks) + 1
+    is_bm25 = {
+        doc_id: ranks.get(doc_id, below_all) <= dense_ranks.get(doc_id, below_all)
+        for doc_id in fused
+    }
+    return {doc_id: "bm25" if is_bm25[doc_id] else "dense" for doc_id in fused}

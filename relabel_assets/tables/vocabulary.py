@@ -7,7 +7,7 @@ INTENTS = ("keyword", "navigational", "question", "metadata", "ambiguous", "mess
 # label: queries that only get labels. They teach nobody and measure nobody.
 SPLITS = ("train", "dev", "benchmark", "label")
 QUERY_SOURCES = ("provided", "synthetic")
-CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged")
+CANDIDATE_SOURCES = ("bm25", "seed", "random", "judged", "dense", "run")
 TEACHER_STATUSES = ("ok", "refused", "unparseable", "failed", "over_budget", "not_recorded")
 FINISHED_STATUSES = ("ok", "not_recorded")  # the next run asks again about a pair of any other
 # Of a grade whose document changed: the teacher saw the same passages, at the same or other offsets; or not.

@@ -37,10 +37,9 @@ NONE_JUDGED = pl.DataFrame(schema={"query_id": pl.String, "doc_id": pl.String})
 
 
 def bm25_by_hand(query: str, body: str) -> float:
-    """Robertson & Zaragoza 2009, Lucene's idf; with fillers there are 5 documents and 14 words."""
+    """Robertson & Zaragoza 2009, with Lucene's idf."""
     words = {doc_id: text.split() for doc_id, text in BODIES.items()}
-    assert sum(map(len, words.values())) == 13
-    n_documents, mean = 5, 14 / 5
+    n_documents, mean = 4, 13 / 4
     counts, total = Counter(body.split()), 0.0
     for term in query.split():
         holding = sum(term in text for text in words.values())
@@ -175,7 +174,9 @@ def test_a_corpus_of_one_document_has_one_pair_and_leaves_no_scratch_files(tmp_p
         config=CandidatesConfig(),
         scratch=tmp_path,
     )
-    assert pairs.rows() == [("q", "only", 1, pytest.approx(pairs["bm25_score"][0]), "bm25")]
+    assert pairs.rows() == [
+        ("q", "only", 1, pytest.approx(pairs["bm25_score"][0]), None, None, "bm25")
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,24 +212,13 @@ def candidates(bodies: dict[str, str], tmp_path: Path) -> pl.DataFrame:
     )
 
 
-def test_a_longer_document_changes_no_pair_of_a_query_without_its_words(tmp_path: Path) -> None:
-    before = candidates(MANY, tmp_path)
-    after = candidates(MANY | {"d00": MANY["d00"] + " zebra giraffe"}, tmp_path)
-    # d00 is about cats: it is longer now, and its score for that query is another.
-    untouched = (pl.col("query_id") != "q0") & (pl.col("doc_id") != "d00")
-    assert before.filter(untouched).equals(after.filter(untouched))
-    assert not before.equals(after)
-
-
-def test_a_new_document_replaces_few_random_ones_and_changes_no_score(
+def test_a_new_document_replaces_few_random_ones(
     tmp_path: Path,
 ) -> None:
     before, after = (
         candidates(MANY, tmp_path),
         candidates(MANY | {"new": "zebra giraffe"}, tmp_path),
     )
-    shared_pairs = before.join(after, on=["query_id", "doc_id"], suffix="_after")
-    assert shared_pairs["bm25_score"].equals(shared_pairs["bm25_score_after"].alias("bm25_score"))
     gone = before.join(after, on=["query_id", "doc_id"], how="anti")
     assert gone.height <= 3
     assert set(gone["source"]) <= {"random"}
@@ -248,10 +238,19 @@ def test_random_documents_are_drawn_evenly(tmp_path: Path) -> None:
     assert 50 < counts.min() <= counts.max() < 150  # type: ignore[operator]
 
 
-def test_a_filler_is_never_a_candidate(tmp_path: Path) -> None:
-    one_query = queries(("q", "\U00010900 cat", None))
-    config = CandidatesConfig(random=10)
-    pairs = find_candidates(
-        [documents(BODIES)], one_query, NONE_JUDGED, config=config, scratch=tmp_path
-    )
-    assert set(pairs["doc_id"]) == set(BODIES)
+def test_a_document_that_repeats_another_is_found_as_the_first(tmp_path: Path) -> None:
+    frame = documents({"d1": "cat", "d2": "cat", "d3": "dog"})
+    repeated = frame.with_columns(duplicate_of=pl.Series([None, "d1", None], dtype=pl.String))
+    two_queries = queries(("q1", "cat", "d2"), ("q2", "dog", None))
+    config = CandidatesConfig(random=5)
+    pairs = find_candidates([repeated], two_queries, NONE_JUDGED, config=config, scratch=tmp_path)
+    assert set(pairs.select("query_id", "doc_id", "source").rows()) == {
+        ("q1", "d1", "bm25"),
+        ("q1", "d2", "seed"),
+        ("q1", "d3", "random"),
+        ("q2", "d3", "bm25"),
+        ("q2", "d1", "random"),
+    }
+    scores = dict(pairs.filter(pl.col("query_id") == "q1").select("doc_id", "bm25_score").rows())
+    assert scores["d2"] == scores["d1"] > 0
+    assert retrievable([repeated], two_queries[:1], depth=1, scratch=tmp_path).all()

@@ -6,12 +6,14 @@ metadata, which are always shown, and the limits of teacher and student.
 A body that fits is shown whole. Of a longer one, the first passage is kept. The others are ranked by the
 query's words in them and in the heading above them. A word counts floor(log2(passages / passages with
 it)): nothing if more than half of the passages have it. They are kept in that order, earlier ones first at
-a tie, up to the first that does not fit. Where all that have a word of the query fit, their neighbours
-follow, those of the nearest first. The excerpt shows them in the document's order, with a line [...] for
-each gap.
+a tie, up to the first that does not fit. Where all that have a word of the query fit, the passages before
+and after each follow, those of the nearest first. Without a word of the query in it, a body is shown from
+its beginning. The excerpt has the passages in the document's order, with a line [...] for each gap.
 
 So an edit changes an excerpt if it is in a passage that is shown, or if it changes which are nearest. The
-whole steps of a word's count keep a distant edit from moving the ranks.
+whole steps of a word's count keep a distant edit from moving the ranks. Room that is left stays empty:
+filling it with the neighbours of neighbours costs half of the grades that an edit keeps, and shows hardly
+more of what a model finds nearest (docs/experiments.md).
 """
 
 import hashlib
@@ -26,6 +28,7 @@ from threading import Lock
 from cachetools import LRUCache, cached
 
 from relabel_assets.corpus.excerpts.passages import PASSAGE_BYTES, Passage, n_bytes, passages
+from relabel_assets.intake.words import separated
 
 GAP = "[...]"
 # Of UTF-8. It fits English prose. Code has a third more tokens; some languages have fewer.
@@ -38,8 +41,6 @@ _CACHED_CHARACTERS = (
     16_000_000  # some 4 of the longest bodies, or 1,000 of 16 KB; twice that in memory
 )
 _WORD = re.compile(r"[^\W_]+")
-# Kana, Han and Hangul: many words, with no space between them.
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,10 @@ def _kept(body: str, split: _SplitBody, query: str, max_bytes: int) -> set[int]:
                 return {*kept}
             kept[position] = None
             bytes_left -= cost
-    queue = [*list(kept)[1:], 0]
-    for position in queue:  # it grows in the loop: the neighbours, their neighbours, ...
+    nearest = [*list(kept)[1:], 0]
+    # Without a word of the query, the beginning is shown: each passage is the neighbour of the last.
+    nearest = nearest if len(nearest) > 1 else list(range(len(split.passages)))
+    for position in nearest:
         for neighbour in (position + 1, position - 1):
             if neighbour in kept or not 0 <= neighbour < len(split.passages):
                 continue
@@ -127,7 +130,6 @@ def _kept(body: str, split: _SplitBody, query: str, max_bytes: int) -> set[int]:
                 return {*kept}
             kept[neighbour] = None
             bytes_left -= cost
-            queue.append(neighbour)
     return {*kept}
 
 
@@ -177,15 +179,14 @@ def _shown(body: str, kept: Sequence[Passage]) -> Excerpt:
 
 
 def _words(text: str) -> list[str]:
-    """Lower-cased words without a plural s. Text without spaces gives pairs of characters."""
-    words: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        if _UNSPACED.search(word):
-            words.extend(word[start : start + 2] for start in range(max(1, len(word) - 1)))
-        else:
-            # Up to three letters, the s is part of the word: "gas", "bus".
-            words.append(word[:-1] if len(word) > 3 and word.endswith("s") else word)
-    return words
+    """Lower-cased words without a plural s, and those of scripts without spaces."""
+    spaced, unspaced = separated(text)
+    # Up to three letters, the s is part of the word: "gas", "bus".
+    words = [
+        word[:-1] if len(word) > 3 and word.endswith("s") else word
+        for word in _WORD.findall(spaced.lower())
+    ]
+    return words + unspaced
 
 
 def _short_hash(text: str) -> str:

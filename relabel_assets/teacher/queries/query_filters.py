@@ -15,6 +15,7 @@ from rapidfuzz import fuzz
 
 from relabel_assets.corpus.queries import content_hash
 from relabel_assets.corpus.splits import compared, near_duplicates, normalised
+from relabel_assets.intake.words import count_words, has_unspaced
 from relabel_assets.teacher.queries.query_requests import (
     QueryItem,
     UnreadableQuery,
@@ -45,25 +46,38 @@ def reason_to_reject(text: str, document: Mapping[str, Any]) -> str | None:
     >>> reason_to_reject("parental leave policy?", document)
     'copies the title'
     """
-    words = normalised(text).split()
+    words = normalised(text)
     if not words:
         return "empty"
-    if len(words) > _MAX_WORDS or len(text) > _MAX_CHARACTERS:
+    if count_words(words) > _MAX_WORDS or len(text) > _MAX_CHARACTERS:
         return "too long"
     if _SPEAKS_OF_DOCUMENT.search(text.casefold()):
         return "speaks of the document"
     title = normalised(str(document.get("title") or ""))
-    if fuzz.ratio(" ".join(words), title) >= _TITLE_LIKENESS:
+    if fuzz.ratio(words, title) >= _TITLE_LIKENESS:
         return "copies the title"
     if _shares_a_run(words, normalised(document["body"]), _MAX_SHARED_WORDS + 1):
         return "copies the body"
     return None
 
 
-def _shares_a_run(words: Sequence[str], body: str, n_words: int) -> bool:
-    """Whether `body` has `n_words` of `words` in a row."""
-    runs = (words[start : start + n_words] for start in range(len(words) - n_words + 1))
-    return any(f" {' '.join(run)} " in f" {body} " for run in runs)
+def _shares_a_run(text: str, body: str, n_words: int) -> bool:
+    """Whether `body` has `n_words` words of `text` in a row; both are normalised.
+
+    >>> _shares_a_run("how to book a trip", "we know how to book", 3)
+    True
+    >>> _shares_a_run("育児休暇の期間", "育児休暇の日数", 3), _shares_a_run("育児休暇の期間", "育児休業", 3)
+    (False, False)
+    """
+    if has_unspaced(text):
+        # Two characters are about a word, and words begin anywhere.
+        characters, spaceless = text.replace(" ", ""), body.replace(" ", "")
+        length = 2 * n_words
+        runs = (characters[at : at + length] for at in range(len(characters) - length + 1))
+        return any(run in spaceless for run in runs)
+    words = text.split()
+    runs = (" ".join(words[at : at + n_words]) for at in range(len(words) - n_words + 1))
+    return any(f" {run} " in f" {body} " for run in runs)
 
 
 def kept_queries(

@@ -18,6 +18,7 @@ import polars as pl
 
 from relabel_assets.corpus.config import QueriesConfig
 from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.intake.words import count_words, has_unspaced
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.tables.vocabulary import INTENTS
 from relabel_assets.teacher.document_text import document_values, one_line
@@ -70,7 +71,9 @@ def seed_documents(documents: pl.DataFrame, config: QueriesConfig) -> pl.DataFra
     >>> seed_documents(documents, QueriesConfig())["doc_id"].to_list()
     ['b']
     """
-    long_enough = documents.filter(pl.col("body").str.split(" ").list.len() >= _MIN_BODY_WORDS)
+    long_enough = documents.filter(
+        pl.Series([_is_long_enough(body) for body in documents["body"]], dtype=pl.Boolean)
+    )
     by_group: dict[tuple[str, str], list[str]] = {}
     for doc_id, path, doc_type in long_enough.select("doc_id", "path", "doc_type").iter_rows():
         folder = str(path).rpartition("/")[0]
@@ -82,6 +85,11 @@ def seed_documents(documents: pl.DataFrame, config: QueriesConfig) -> pl.DataFra
     in_turn = [doc_id for doc_id in chain.from_iterable(zip_longest(*lists)) if doc_id is not None]
     chosen = in_turn[: config.seed_documents]
     return long_enough.filter(pl.col("doc_id").is_in(chosen)).sort("doc_id")
+
+
+def _is_long_enough(body: str) -> bool:
+    n_words = count_words(body) if has_unspaced(body) else body.count(" ") + 1
+    return n_words >= _MIN_BODY_WORDS
 
 
 def wanted_queries(doc_id: str, config: QueriesConfig) -> list[WantedQuery]:
