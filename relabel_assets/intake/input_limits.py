@@ -59,7 +59,8 @@ QUERY_IDLE_S = 600  # without a row, of a query that gives documents
 # Parsers of binary formats, each in a process of its own
 PARSER_MEMORY_BYTES = 4 * GIB
 PARSER_IDLE_S = 60  # without a row or a page
-PARSER_FILE_S = 600  # one document: at 20 pages a second, a PDF of 12,000 pages
+PARSER_FILE_S = 600  # one document: at 20 pages a second, more than MAX_PDF_PAGES
+MAX_PDF_PAGES = 5_000  # MAX_BODY_CHARACTERS are some 1,500 pages of text
 MAX_PARSED_FILE_BYTES = 128 * MIB  # HTML, PDF, DOCX, PPTX: most of a large one is pictures
 MAX_METADATA_CHARACTERS = 64 * KIB  # as JSON: what a file states beside title, author and date
 # Zip archives, DOCX and PPTX, which are zip archives too

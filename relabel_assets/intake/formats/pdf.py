@@ -20,7 +20,7 @@ from relabel_assets.intake.formats.parsing.properties import (
     title_of,
 )
 from relabel_assets.intake.formats.parsing.signatures import kind_of, refuse_others
-from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS
+from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_PDF_PAGES
 from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.set_aside import SetAside
 from relabel_assets.intake.text import storable
@@ -82,6 +82,9 @@ def _opened(content: bytes) -> Any:
 
 def _page_texts(reader: Any, on_page: Callable[[int], None]) -> tuple[list[str], list[int]]:
     """The text of each page, and the numbers of those that cannot be read. Raises SetAside for too much."""
+    if len(reader.pages) > MAX_PDF_PAGES:
+        message = f"it has {len(reader.pages):,} pages; at most {MAX_PDF_PAGES:,} are read"
+        raise SetAside(message, "Split it.")
     texts, unread, n_characters = [], [], 0
     for number, page in enumerate(reader.pages, start=1):
         try:

@@ -63,9 +63,10 @@ def read_archive(
         _check_size(members, len(content), max_bytes)
         for info in members:
             member = _name_of(info)
-            if is_passed_over(member):
-                continue
             try:
+                _check_path(member)
+                if is_passed_over(member):
+                    continue
                 _check_member(info, member, seen, max_bytes)
                 inner = list(read_inner(member, _unpacked(archive, info)))
             except SetAside as error:
@@ -103,15 +104,19 @@ def _name_of(info: zipfile.ZipInfo) -> str:
     return nfc(name)
 
 
-def _check_member(
-    info: zipfile.ZipInfo, member: str, seen: set[str], max_bytes: Callable[[str], int]
-) -> None:
-    """Raise SetAside for a member that must not or cannot be read."""
+def _check_path(member: str) -> None:
+    """Raise SetAside for a name that is no path inside the archive, or cannot be shown."""
     parts = member.replace("\\", "/").split("/")
     if member.startswith("/") or "\\" in member or ".." in parts or _DRIVE.match(member):
         raise SetAside("its path leads out of the archive", "Pack it again without such paths.")
     if not is_storable(member) or len(member) > MAX_ID_CHARACTERS or not member.isprintable():
         raise SetAside("its name cannot be a document's", "Rename it.")
+
+
+def _check_member(
+    info: zipfile.ZipInfo, member: str, seen: set[str], max_bytes: Callable[[str], int]
+) -> None:
+    """Raise SetAside for a member that must not or cannot be read."""
     if stat.S_ISLNK(info.external_attr >> 16):
         raise SetAside("it is a link", "Pack the file itself.")
     if info.flag_bits & _ENCRYPTED:

@@ -86,11 +86,17 @@ def _parse(format_name: str, name: str, content: bytes, out: Any) -> dict[str, s
     except RecursionError:
         return {"error": "its parts are too deep inside each other", "remedy": "Save it again."}
     except Exception as error:
-        lines = str(error).splitlines()
-        kind = PurePosixPath(name).suffix
-        reason = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-        return {"error": f"it cannot be read as {kind}: {reason[:200]}", "remedy": "Save it again."}
+        return {"error": _damage(error, PurePosixPath(name).suffix), "remedy": "Save it again."}
     return None
+
+
+def _damage(error: Exception, suffix: str) -> str:
+    """The reason for an error of a parser. Errors of Python's own say nothing about the file."""
+    lines = str(error).splitlines()
+    is_own = type(error).__module__ != "builtins"
+    return f"it is damaged and cannot be read as {suffix}" + (
+        f": {lines[0][:200]}" if is_own and lines else ""
+    )
 
 
 def _within_limits(text: dict[str, Any]) -> dict[str, Any]:

@@ -46,12 +46,12 @@ def _found_text(tree: Any, n_words: int) -> str:
     found = _found(tree)
     if found is None:
         return ""
-    guess = text_of(found)
     container = _container(tree, found)
-    if container is not None:
-        text = text_of(container)
-        if _n_words(guess) >= _LEAST_OF_GUESS * _n_words(text):
-            guess = text
+    if container is None:
+        return ""  # where trafilatura gives up, it makes one paragraph of the page
+    guess, text = text_of(found), text_of(container)
+    if _n_words(guess) >= _LEAST_OF_GUESS * _n_words(text):
+        guess = text
     return guess if _n_words(guess) >= max(1, _LEAST_OF_GUESS * n_words) else ""
 
 

@@ -106,8 +106,7 @@ def remove_boilerplate(tree: Any) -> None:
 
 def _is_hidden(element: Any) -> bool:
     if not isinstance(element.tag, str) or element.tag in _NEVER_SHOWN or element.tag in _NO_TEXT:
-        # A dialog is shown only with `open`.
-        return not (element.tag == "dialog" and "open" in element.attrib)
+        return True
     return "hidden" in element.attrib or is_hiding_style(element.get("style", ""))
 
 
@@ -115,7 +114,7 @@ def _is_boilerplate(element: Any, n_titles: int) -> bool:
     tag = element.tag
     if tag == "a" and (element.text or "").strip() in _LINK_MARKS and not len(element):
         return True
-    if tag in ("nav", "dialog") or (element.get("role") or "").lower() in _ROLES:
+    if tag == "nav" or (element.get("role") or "").lower() in _ROLES:
         return True
     if tag in ("header", "footer", "aside"):
         if any(parent.tag in _MAIN_PARTS for parent in element.iterancestors()):

@@ -71,8 +71,7 @@ def core_properties(content: bytes) -> dict[str, Any]:
     if values.get("description", "").startswith(_OF_LIBRARY):
         # The author of a library's template is not that of the document.
         values["description"] = ""
-        if _LIBRARY_AUTHOR in (values.get("creator"), values.get("lastModifiedBy")):
-            values["creator"] = values["lastModifiedBy"] = ""
+        values = {name: text for name, text in values.items() if text != _LIBRARY_AUTHOR}
     changed, created = date_of(values.get("modified")), date_of(values.get("created"))
     metadata = {
         name: values.get(name)

@@ -28,6 +28,7 @@ _NO_AUTHOR = re.compile(
     r"|microsoft office user|(?:windows|office) user|benutzer|utilisateur|usuario)[ _-]*\d*|https?://.*",
     re.I | re.S,
 )
+_NO_VALUES = ("unspecified", "anonymous", "untitled")
 # Fixed, so that a text read again another year is the same: 1601, 1970 and 1904 are zeros of clocks.
 _FIRST_YEAR, _YEAR_AFTER_LAST = 1980, 2050
 # The templates of python-docx and python-pptx: nobody changed a document then.
@@ -89,7 +90,7 @@ def metadata_of(values: Mapping[str, Any]) -> dict[str, Any]:
         kept = date_of(value) if isinstance(value, date) else value
         if isinstance(kept, str):
             kept = one_space(storable(kept))
-        if kept:
+        if kept and kept not in _NO_VALUES:
             found[name] = kept
     return found
 
