@@ -5,6 +5,7 @@ What belongs here: what of a message's parts becomes the body. What does not: it
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from email.message import Message
@@ -138,14 +139,21 @@ def _text_of_html(html: str, name: str) -> str:
 def _filename(part: Message) -> str | None:
     try:
         filename = part.get_filename()
-        filename = str(make_header(decode_header(filename))) if filename else None
     except Exception:  # malformed parameters; email raises many kinds
         return "an attachment without a readable name"
-    return one_line(filename)[:200] if filename else None
+    return _words(filename) if filename else None
 
 
 def _name_of_unnamed(part: Message, kind: str) -> str:
     inner = part.get_payload()
-    if kind == "message/rfc822" and isinstance(inner, list) and inner:
-        return f"a forwarded message ({one_line(str(inner[0].get('subject', 'no subject')))[:200]})"
+    first = inner[0] if isinstance(inner, list) and inner else None
+    if kind == "message/rfc822" and isinstance(first, Message):
+        return f"a forwarded message ({_words(str(first.get('subject', 'no subject')))})"
     return f"an attachment ({one_line(kind)[:100]})"
+
+
+def _words(raw: str) -> str:
+    """One line of text of a header, with its encoded words decoded where they can be."""
+    with suppress(Exception):  # an unknown charset, a broken word; email raises many kinds
+        raw = str(make_header(decode_header(raw)))
+    return one_line(raw)[:200]

@@ -35,5 +35,6 @@ def read_markdown(name: str, content: bytes) -> Iterator[FileText | Unread]:
     text = with_stated(body, matter.values, notes=notes)
     if matter.note:  # its lines are in the text: one by one they are no metadata
         text = replace(text, metadata={})
-    title = text.title or first_heading(visible_text(matter.text[matter.n_before :]))
+    below = visible_text(matter.text[matter.n_before :]) if matter.n_before else body
+    title = text.title or first_heading(below)
     yield replace(text, title=title)

@@ -32,7 +32,8 @@ def test_text_is_read_pictures_are_passed_over_and_others_are_named(tmp_path: Pa
 
 
 def test_many_files_of_an_ending_that_is_not_read_are_one_problem(tmp_path: Path) -> None:
-    write(tmp_path, {f"documents/{n}.xyz": "x" for n in range(4)} | {"documents/Makefile": "x"})
+    names = (*(f"{n}.xyz" for n in range(4)), "Makefile")
+    write(tmp_path, {f"documents/{name}": "x" for name in names})
     assert sorted(problem.message for problem in read(tmp_path)[1]) == [
         "4 files with .xyz are not read; the first is documents/0.xyz",
         "a file with no ending is not read",

@@ -46,11 +46,11 @@ def test_attachments_are_named_and_not_read() -> None:
     mail.set_content("See the form.")
     mail.add_attachment(b"%PDF secret", maintype="application", subtype="pdf", filename="för m.pdf")
     mail.add_attachment("a,b", subtype="csv", filename="days.csv")
-    inner = message(Subject="The old mail")
+    inner = message(Subject="The old måil")
     inner.set_content("old text")
     mail.add_attachment(inner)
     text = one(mail.as_bytes())
-    names = ["för m.pdf", "days.csv", "a forwarded message (The old mail)"]
+    names = ["för m.pdf", "days.csv", "a forwarded message (The old måil)"]
     assert text.metadata["attachments"] == names
     assert text.body == f"See the form.\n\nAttachments: {', '.join(names)}"
 
