@@ -49,6 +49,7 @@ GENERATED = (config_reference.PAGE.name,)
 # Commands by how they begin, each with the reason why no test runs it.
 NOT_RUN = {
     "relabel push -c support_desk --to hub:": "sends to the Hugging Face hub",
+    "relabel corpora remove old_name": "needs a corpus whose folder is gone (upkeep/test_remove_corpus.py)",
     "relabel ui": "starts a server and does not end",
     "relabel review serve": "starts a server and does not end",
     "relabel run -c trec_dl": "needs a corpus that is not shipped",

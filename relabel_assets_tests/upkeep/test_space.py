@@ -35,7 +35,11 @@ def put_students(project: Project, *names: str) -> None:
         folder.mkdir(parents=True)
         (folder / "student.json").write_text("x" * 500_000)
         os.utime(folder / "student.json", (age, age))
-        row = {"model_id": name, "base_model": "b", "architecture": "late_interaction"}
+        row: dict[str, Any] = {
+            "model_id": name,
+            "base_model": "b",
+            "architecture": "late_interaction",
+        }
         row |= {"method": "lora", "path": f"models/tiny/{name}", "n_train_pairs": 1}
         row |= {"n_dev_pairs": 0, "training_set_hash": HASH, "cut_points": [0.5, 1.5, 2.5]}
         row |= {"best_epoch": 0, "train_s": 1.0, "is_current": name == names[-1]}

@@ -5,7 +5,7 @@ anywhere to find out whether a secret is in use.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,6 @@ def _plugins() -> "tuple[BasePlugin, ...]":
     """The detectors of detect-secrets, in the order of their names."""
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
-    classes = get_mapping_from_secret_type_to_class().values()
+    classes: Iterable[type[BasePlugin]] = get_mapping_from_secret_type_to_class().values()
     used = [plugin for plugin in classes if plugin.__name__ not in _NOT_USED]
     return tuple(plugin() for plugin in sorted(used, key=lambda plugin: plugin.__name__))
