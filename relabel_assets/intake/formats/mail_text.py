@@ -34,7 +34,7 @@ class MailText:
 
 
 def text_of_message(message: Message, name: str) -> MailText:
-    """The text of a message of the file `name`. Quoted mail stays, the signature is left out.
+    """The text of a message of the file `name`. Quoted and forwarded mail stays, the signature is left out.
 
     Plain text is taken where there is any, else the HTML. The names of attachments end the body.
 
@@ -73,8 +73,10 @@ def _texts(part: Message, name: str, attachments: list[str], depth: int) -> Iter
     """The texts of a part, in order. Names of attachments are added to `attachments`."""
     kind, filename = part.get_content_type(), _filename(part)
     is_attached = part.get_content_disposition() == "attachment" or bool(filename)
-    if depth > _MOST_PARTS_DEEP or (is_attached and depth) or kind == "message/rfc822":
-        attachments.append(filename or _name_of_unnamed(part, kind))
+    if depth > _MOST_PARTS_DEEP or (is_attached and depth and kind != "message/rfc822"):
+        attachments.append(filename or _name_of_unnamed(kind))
+    elif kind == "message/rfc822":
+        yield from _forwarded(part, name, attachments, depth)
     elif part.is_multipart():
         parts = [each for each in part.get_payload() if isinstance(each, Message)]
         if kind == "multipart/alternative":
@@ -87,7 +89,15 @@ def _texts(part: Message, name: str, attachments: list[str], depth: int) -> Iter
     elif part.get_content_maintype() in ("text", "multipart"):  # a multipart without parts is text
         yield without_signature(_decoded(part))
     else:
-        attachments.append(_name_of_unnamed(part, kind))
+        attachments.append(_name_of_unnamed(kind))
+
+
+def _forwarded(part: Message, name: str, attachments: list[str], depth: int) -> Iterator[str]:
+    """The text of a forwarded message, or of one of a digest, below a line that names it."""
+    for each in part.get_payload() if part.is_multipart() else []:
+        if isinstance(each, Message):
+            yield f"Forwarded message: {_words(str(each.get('subject', 'no subject')))}"
+            yield from _texts(each, name, attachments, depth + 1)
 
 
 def _best(parts: list[Message], name: str, attachments: list[str], depth: int) -> Iterator[str]:
@@ -144,11 +154,7 @@ def _filename(part: Message) -> str | None:
     return _words(filename) if filename else None
 
 
-def _name_of_unnamed(part: Message, kind: str) -> str:
-    inner = part.get_payload()
-    first = inner[0] if isinstance(inner, list) and inner else None
-    if kind == "message/rfc822" and isinstance(first, Message):
-        return f"a forwarded message ({_words(str(first.get('subject', 'no subject')))})"
+def _name_of_unnamed(kind: str) -> str:
     return f"an attachment ({one_line(kind)[:100]})"
 
 
