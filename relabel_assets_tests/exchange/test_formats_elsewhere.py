@@ -14,6 +14,7 @@ from sklearn.datasets import load_svmlight_file
 
 from relabel_assets.exchange.export_file import export_file
 from relabel_assets.exchange.formats.registry import FORMATS
+from relabel_assets_tests.exchange.documented_forms import SCHEMAS
 from relabel_assets_tests.exchange.frames import DOCUMENTS, MAX_GRADE, ROWS, judgments, row
 
 RUN = pl.DataFrame(
@@ -134,123 +135,6 @@ def test_quepids_case_and_book_have_its_own_columns(tmp_path: Path) -> None:
     (tmp_path / "book").mkdir()
     with exported("quepid-book", tmp_path / "book", rows).open(newline="") as file:
         assert next(csv.reader(file)) == ["query", "docid", "final"]
-
-
-_TEXT, _TEXTS = {"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}
-
-
-def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
-    properties = required | (optional or {})
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _list(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": items}
-
-
-SCHEMAS = {
-    # https://docs.opensearch.org/latest/search-plugins/search-relevance/judgments/: ratings are texts that
-    # hold a number; TextValidationUtil.java limits the name and the description.
-    "opensearch": _object(
-        {
-            "name": {"type": "string", "maxLength": 50, "pattern": r'^[^"\\<>]+$'},
-            "description": {"type": "string", "maxLength": 250, "pattern": r'^[^"\\<>]+$'},
-            "type": {"const": "IMPORT_JUDGMENT"},
-            "judgmentRatings": _list(
-                _object(
-                    {
-                        "query": _TEXT,
-                        "ratings": _list(
-                            _object(
-                                {
-                                    "docId": _TEXT,
-                                    "rating": {"type": "string", "pattern": r"^\d+(\.\d+)?$"},
-                                }
-                            )
-                        ),
-                    }
-                )
-            ),
-        }
-    ),
-    # https://www.elastic.co/guide/en/elasticsearch/reference/current/search-rank-eval.html
-    "rank-eval": _object(
-        {
-            "templates": _list(
-                _object({"id": _TEXT, "template": _object({"inline": {"type": "object"}})})
-            ),
-            "requests": _list(
-                _object(
-                    {
-                        "id": _TEXT,
-                        "template_id": _TEXT,
-                        "params": {"type": "object", "minProperties": 1},
-                        "ratings": _list(
-                            _object({"_index": _TEXT, "_id": _TEXT, "rating": {"type": "integer"}})
-                        ),
-                    }
-                )
-            ),
-            "metric": _object(
-                {"dcg": _object({"k": {"type": "integer"}, "normalize": {"type": "boolean"}})}
-            ),
-        }
-    ),
-    # https://github.com/SeaseLtd/rated-ranking-evaluator/wiki, and Engine.java: documents by their gain.
-    "rre": _object(
-        {
-            "index": _TEXT,
-            "corpora_file": _TEXT,
-            "id_field": _TEXT,
-            "query_placeholder": {"const": "$query"},
-            "topics": _list(
-                _object(
-                    {
-                        "description": _TEXT,
-                        "query_groups": _list(
-                            _object(
-                                {
-                                    "name": _TEXT,
-                                    "queries": _list(
-                                        _object(
-                                            {
-                                                "template": _TEXT,
-                                                "placeholders": _object({"$query": _TEXT}),
-                                            }
-                                        )
-                                    ),
-                                    "relevant_documents": {
-                                        "type": "object",
-                                        "propertyNames": {"pattern": "^[0-9]$"},
-                                        "additionalProperties": _TEXTS,
-                                    },
-                                }
-                            )
-                        ),
-                    }
-                )
-            ),
-        }
-    ),
-    # https://vespa-engine.github.io/pyvespa/api/vespa/evaluation.html: validate_qrels takes 0 to 1.
-    "vespa": _object(
-        {
-            "queries": {"type": "object", "additionalProperties": _TEXT},
-            "relevant_docs": {
-                "type": "object",
-                "additionalProperties": {
-                    "type": "object",
-                    "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
-                },
-            },
-        }
-    ),
-}
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

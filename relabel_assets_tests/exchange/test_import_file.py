@@ -179,3 +179,23 @@ def test_a_spreadsheet_of_another_delimiter_is_read(tmp_path: Path) -> None:
 def test_one_of_beirs_qrels_files_is_enough(tmp_path: Path) -> None:
     text = "query-id\tcorpus-id\tscore\nq1\tpolicies/leave\t2\n"
     assert done(tmp_path, text, beir.FORMAT).n_grades == 1
+
+
+def test_provenance_beside_the_file_counts_where_the_grade_is_the_same(tmp_path: Path) -> None:
+    """Somebody may have changed a grade since the export: then the model did not give it."""
+    lines = [
+        {"query_id": "q1", "doc_id": doc_id, "grade": 2, "model": "gpt-4o", "expected_grade": 1.75}
+        for doc_id in DOCUMENTS
+    ]
+    beside = tmp_path / "grades.qrels.provenance.jsonl"
+    beside.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    kept, changed = rows(done(tmp_path, GOOD + "q1 0 policies/travel 1\n"))
+    assert (kept["model"], kept["expected_grade"]) == ("gpt-4o", 1.75)
+    assert changed == {"query_id": "q1", "doc_id": "policies/travel", "grade": 1}
+
+
+def test_damaged_provenance_costs_itself(tmp_path: Path) -> None:
+    (tmp_path / "grades.qrels.provenance.jsonl").write_bytes(b"\x00{")
+    assert rows(done(tmp_path, GOOD)) == [
+        {"query_id": "q1", "doc_id": "policies/leave", "grade": 2}
+    ]

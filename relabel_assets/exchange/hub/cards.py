@@ -67,6 +67,7 @@ def model_card(
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
     own = ModelCard(existing)
+    metadata = own.data.to_dict()
     name = f"{facts.corpus}-student"
     results = [
         EvalResult(
@@ -83,8 +84,8 @@ def model_card(
     base = student["base_model"]
     data = ModelCardData(
         **licence_data(facts.licence),
-        library_name=own.data.library_name,
-        tags=own.data.tags,
+        library_name=metadata.get("library_name"),
+        tags=metadata.get("tags"),
         pipeline_tag="text-ranking",
         base_model="sentence-transformers/all-MiniLM-L6-v2" if base == "embedded" else base,
         model_name=name if results else None,
@@ -143,7 +144,7 @@ def dataset_card(facts: Facts, labels: pl.DataFrame, files: Sequence[str]) -> st
     return _card(data, [part for part in parts if part])
 
 
-def licence_data(licence: str) -> dict[str, str]:
+def licence_data(licence: str) -> dict[str, Any]:
     """The hub's metadata of a licence; none where none is stated.
 
     >>> licence_data("CC-BY-4.0"), licence_data("Internal use only"), licence_data("")
