@@ -14,6 +14,13 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "corpus.md"
     ("stated", "limit"),
     [
         ("| a file of `documents/` | 16 MiB |", limits.MAX_DOCUMENT_FILE_BYTES / MIB / 16),
+        ("PowerPoint file | 128 MiB |", limits.MAX_PARSED_FILE_BYTES / MIB / 128),
+        ("| a zip archive | 256 MiB,", limits.MAX_ARCHIVE_BYTES / MIB / 256),
+        ("256 MiB, 100,000 files", limits.MAX_ARCHIVE_MEMBERS / 100_000),
+        ("2 GiB unpacked", limits.MAX_ARCHIVE_UNPACKED_BYTES / GIB / 2),
+        ("file, unpacked | 512 MiB |", limits.MAX_OFFICE_UNPACKED_BYTES / MIB / 512),
+        ("| a PDF | 5,000 pages |", limits.MAX_PDF_PAGES / 5_000),
+        ("| 65,536 characters |", limits.MAX_METADATA_CHARACTERS / 65_536),
         ("`queries.jsonl`, ...) | 8 GiB |", limits.MAX_ROWS_FILE_BYTES / GIB / 8),
         ("| a row | 32 MiB |", limits.MAX_LINE_BYTES / MIB / 32),
         ("| 4,000,000 characters |", limits.MAX_BODY_CHARACTERS / 4_000_000),

@@ -94,7 +94,9 @@ class _Text:
 
         base = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
         try:
-            return parse_xml(self._part.part_related_by(f"{base}/{kind}").blob)
+            part = self._part.part_related_by(f"{base}/{kind}")
+            # Styles and numbering are parsed already; footnotes are bytes.
+            return part.element if hasattr(part, "element") else parse_xml(part.blob)
         except (KeyError, ValueError, XMLSyntaxError):
             return None
 
