@@ -19,6 +19,7 @@ _MODULES = {
     "people_pairs": "people.people_labels",
     "rubric_read": "identity",
     "student_id": "identity",
+    "text_read": "identity",
     "train_student": "train",
     "training_set_hash": "identity",
 }
@@ -34,6 +35,7 @@ __all__ = [
     "people_pairs",
     "rubric_read",
     "student_id",
+    "text_read",
     "train_student",
     "training_set_hash",
 ]

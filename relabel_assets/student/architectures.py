@@ -25,11 +25,13 @@ class Architecture(Protocol):
 
     `files` describes the student's folder in the model card. `uses_corpus`: a score depends on the
     documents of the corpus beside the pair. `reads_rubric`: the model's input has the rubric.
+    `reads_excerpts`: of a body over max_length, it reads the passages nearest the query.
     """
 
     files: str
     uses_corpus: bool
     reads_rubric: bool
+    reads_excerpts: bool
 
     def load(self, folder: Path, settings: "Settings") -> Grader:
         """The student saved in `folder`. Raises StudentError where it is damaged."""
@@ -53,6 +55,7 @@ class _LateInteraction:
     )
     uses_corpus = True
     reads_rubric = False
+    reads_excerpts = False
 
     def load(self, folder: Path, settings: "Settings") -> Grader:
         from relabel_assets.student.late_interaction.student import LateInteraction
@@ -77,6 +80,7 @@ class _CrossEncoder:
     )
     uses_corpus = False
     reads_rubric = False
+    reads_excerpts = True
 
     def load(self, folder: Path, settings: "Settings") -> Grader:
         from relabel_assets.student.cross_encoder import CrossEncoder
@@ -108,6 +112,7 @@ class _Decoder:
     files = "this folder loads as a causal language model; its prompt is in `student.json`."
     uses_corpus = False
     reads_rubric = True
+    reads_excerpts = True
 
     def load(self, folder: Path, settings: "Settings") -> Grader:
         from relabel_assets.student.decoder.decoder import Decoder

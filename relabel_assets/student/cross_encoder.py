@@ -81,7 +81,7 @@ class CrossEncoder:
         """The token row of each pair. Where a pair is over max_length, its longer text is cut."""
         fields = self.tokenizer(
             [pair["text"] for pair in pairs],
-            [document_text(pair) for pair in pairs],
+            [document_text(pair, self.max_length) for pair in pairs],
             truncation="longest_first",
             max_length=self.max_length,
         )

@@ -25,6 +25,7 @@ from relabel_assets.student.cascade.cascade import Cascade
 from relabel_assets.student.cascade.known_grades import ScoredPairs, rows_by_query
 from relabel_assets.student.folder import not_a_student, read_settings
 from relabel_assets.student.grader import EvidenceGrader, Grader
+from relabel_assets.student.long_documents import with_nearest_passages
 from relabel_assets.student.people.people_calibration import PeopleCalibration, ToPeople
 from relabel_assets.student.vectors.store import VectorStore
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
@@ -96,7 +97,7 @@ class Labeler:
         pairs = _with_all_columns(pairs)
         grader = architecture(config.architecture).untrained(config, rubric)
         grader = grader if store is None else grader.with_store(store)
-        scores = grader.scores(pairs, progress)
+        scores = grader.scores(with_nearest_passages(pairs), progress)
         return cls(grader, *calibrate(scores, pairs["grade"].to_numpy(), rubric.n_grades))
 
     def grade(self, pairs: pl.DataFrame, *, progress: Progress = silent) -> pl.DataFrame:
@@ -126,7 +127,8 @@ class Labeler:
 
         >>> Labeler.load("models/people").scores(pairs)  # doctest: +SKIP
         """
-        return self.grader.scores(_without_hidden_text(_with_all_columns(pairs)), progress)
+        pairs = _without_hidden_text(_with_all_columns(pairs))
+        return self.grader.scores(with_nearest_passages(pairs), progress)
 
     def with_store(self, store: VectorStore) -> "Labeler":
         """The same student, which keeps vectors of documents in `store`.
@@ -151,7 +153,7 @@ class Labeler:
         """
         grader, cascade = self.stages()
         pairs = _without_hidden_text(_with_all_columns(pairs))
-        scores, evidence = grader.scores_and_evidence(pairs, progress)
+        scores, evidence = grader.scores_and_evidence(with_nearest_passages(pairs), progress)
         return ScoredPairs(
             keys=pairs.select("query_id", "doc_id"),
             rows=rows_by_query(pairs["query_id"]),

@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from relabel_assets.corpus.excerpts.excerpt import BYTES_PER_TOKEN, excerpt
+from relabel_assets.corpus.excerpts.passages import n_bytes
 from relabel_assets.progress import Progress, renamed, silent
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.runtime.batches import batches_by_length, max_batch_tokens, prefetched
@@ -31,6 +33,8 @@ _ROWS_PER_FORWARD = 8
 _THRESHOLD_RATE = 2e-2
 # A cut point from fewer pairs of a grade would be mostly noise. Not measured.
 _MIN_PAIRS_OF_GRADE = 10
+# Of a body, whatever the header and the query leave. Not measured: a sentence or two.
+_MIN_BODY_BYTES = 240
 
 # A tokenizer's fields of one pair; `input_ids` is its list of token ids.
 TokenRow = Mapping[str, Any]
@@ -54,13 +58,20 @@ class PairReader(Grader, Protocol):
         ...
 
 
-def document_text(document: Mapping[str, Any]) -> str:
-    """The header and then the body of a document, uncut: the model's limit cuts the end.
+def document_text(pair: Mapping[str, Any], max_tokens: int) -> str:
+    """The header and then the body of the pair's document, for a model that reads `max_tokens` a pair.
 
-    >>> document_text({"title": "Leave", "author": "Ana", "body": "Parents may take ..."})
-    'Leave | Ana\\nParents may take ...'
+    A body that is too long is cut to the passages nearest the query (corpus/excerpts/), as for the
+    teacher. `max_tokens` are estimated from bytes: the tokenizer may cut the end.
+
+    >>> document_text({"text": "leave", "title": "Leave", "author": "Ana", "body": "Parents may ..."}, 192)
+    'Leave | Ana\\nParents may ...'
     """
-    return f"{header(document)}\n{document.get('body') or ''}".strip()
+    line, query = header(pair), pair["text"]
+    most = max_tokens * BYTES_PER_TOKEN
+    room = most - n_bytes(line) - min(n_bytes(query), most // 2)
+    body = excerpt(pair.get("body") or "", query, max(_MIN_BODY_BYTES, room)).text
+    return f"{line}\n{body}".strip()
 
 
 def score_pairs(

@@ -37,6 +37,7 @@ from relabel_assets.student.folder import SETTINGS, Settings, model_card, read_s
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
 from relabel_assets.student.identity import people_id, student_id, training_set_hash
 from relabel_assets.student.labeler import Labeler, calibrate
+from relabel_assets.student.long_documents import with_nearest_passages
 from relabel_assets.student.people.people_calibration import PeopleGrades, fit_to_people
 from relabel_assets.student.sample import corpus_sample
 from relabel_assets.student.stuffed_documents import stuffed_pairs
@@ -178,6 +179,7 @@ def _train(
     progress: Progress,
 ) -> TrainedGrader:
     """Train the grader that `config` describes on the train pairs."""
+    pairs = with_nearest_passages(pairs)
     dev = pairs.filter(~is_train)
 
     def dev_metric(scores: NDArray) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 WINDOW_WORDS = 80
 _HEADER_FIELDS = ("title", "author", "path", "doc_type", "updated_at")
 # About 80 pages, whose token vectors take 70 MB. Without a limit, one huge file could fill the memory.
+# Of a longer body, the passages nearest the query are read (long_documents.py).
 BODY_CHARACTERS = 200_000
 # Every window starts with the header: a title of a thousand words would push the body past max_length.
 _HEADER_CHARACTERS = 300

@@ -57,7 +57,7 @@ def test_a_cross_encoder_is_trained_saved_and_reloaded_with_the_same_scores(
     row = pairs().row(5, named=True)
     inputs = words(
         row["text"],
-        document_text(row),
+        document_text(row, 64),
         truncation="longest_first",
         max_length=64,
         return_tensors="pt",
@@ -78,7 +78,7 @@ def test_a_cross_encoder_grades_the_same_in_sentence_transformers(tmp_path: Path
     )
     train_student(pairs(), config=config, rubric=RUBRIC, folder=tmp_path / "s")
     scores = Labeler.load(tmp_path / "s").grader.scores(pairs())
-    texts = [(row["text"], document_text(row)) for row in pairs().to_dicts()]
+    texts = [(row["text"], document_text(row, 64)) for row in pairs().to_dicts()]
     assert np.allclose(
         sentence_transformers.CrossEncoder(str(tmp_path / "s")).predict(texts), scores, atol=1e-5
     )

@@ -22,9 +22,19 @@ from relabel_assets.student.training.losses import ranking_loss
 
 def test_a_document_is_its_header_and_its_body() -> None:
     document = {"title": "Leave", "author": None, "updated_at": "2026-01-01", "body": "Rules."}
-    assert document_text(document) == "Leave | 2026-01-01\nRules."
-    assert document_text({"title": None, "body": "Rules."}) == "Rules."
-    assert document_text({"title": "Leave", "body": None}) == "Leave"
+    assert document_text({"text": "q"} | document, 64) == "Leave | 2026-01-01\nRules."
+    assert document_text({"text": "q", "title": None, "body": "Rules."}, 64) == "Rules."
+    assert document_text({"text": "q", "title": "Leave", "body": None}, 64) == "Leave"
+
+
+def test_a_long_body_is_cut_to_the_passages_nearest_the_query() -> None:
+    parts = [f"Part {n} is about subject{n}. " + "Filler words. " * 10 for n in range(40)]
+    pair = {"text": "subject30", "title": "Leave", "body": "\n\n".join(parts)}
+    text = document_text(pair, 192)
+    assert text.startswith("Leave\nPart 0 ") and "about subject30." in text
+    assert len(text) <= 192 * 4 - len("subject30")
+    crowded = pair | {"text": "subject30 " * 200, "title": "t" * 300}
+    assert "about subject30." in document_text(crowded, 64)  # 240 bytes are left to the body
 
 
 def tokenize(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:

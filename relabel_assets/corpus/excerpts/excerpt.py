@@ -18,7 +18,6 @@ more of what a model finds nearest (docs/experiments.md).
 
 import hashlib
 import json
-import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from threading import Lock
 from cachetools import LRUCache, cached
 
 from relabel_assets.corpus.excerpts.passages import PASSAGE_BYTES, Passage, n_bytes, passages
-from relabel_assets.intake.words import separated
+from relabel_assets.intake.words import lower_words, separated
 
 GAP = "[...]"
 # Of UTF-8. It fits English prose. Code has a third more tokens; some languages have fewer.
@@ -37,10 +36,8 @@ _SEPARATOR = "\n\n"
 _GAP_BYTES = len(_SEPARATOR + GAP + _SEPARATOR)
 # Not measured: with fewer, a short excerpt would have room for the first passage alone.
 _PASSAGES_THAT_FIT = 3
-_CACHED_CHARACTERS = (
-    16_000_000  # some 4 of the longest bodies, or 1,000 of 16 KB; twice that in memory
-)
-_WORD = re.compile(r"[^\W_]+")
+# Four of the longest bodies, or 1,000 of 16 KB. Their words take some twice as many bytes.
+_CACHED_CHARACTERS = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -69,11 +66,11 @@ class Excerpt:
 def excerpt(body: str, query: str, max_bytes: int) -> Excerpt:
     """`body` in at most `max_bytes` of UTF-8 (60 or more). Equal arguments give equal excerpts.
 
-    >>> body = "All about leave.\\n\\n" + "Other things. " * 9 + "\\n\\nSick leave needs a note."
+    >>> body = "All about leave.\\n\\n" + "Other things.\\n\\n" * 9 + "Sick leave needs a note."
     >>> excerpt(body, "sick leave", 75).text
     'All about leave.\\n\\n[...]\\n\\nSick leave needs a note.'
     >>> excerpt(body, "sick leave", 75).spans
-    ((0, 16), (146, 170))
+    ((0, 16), (153, 177))
     """
     stripped = body.strip()
     if n_bytes(stripped) <= max_bytes:
@@ -179,14 +176,12 @@ def _shown(body: str, kept: Sequence[Passage]) -> Excerpt:
 
 
 def _words(text: str) -> list[str]:
-    """Lower-cased words without a plural s, and those of scripts without spaces."""
-    spaced, unspaced = separated(text)
+    """Lower-cased words without a plural s. Text without spaces gives pairs of characters."""
+    spaced, words = separated(text)
     # Up to three letters, the s is part of the word: "gas", "bus".
-    words = [
-        word[:-1] if len(word) > 3 and word.endswith("s") else word
-        for word in _WORD.findall(spaced.lower())
+    return words + [
+        word[:-1] if len(word) > 3 and word.endswith("s") else word for word in lower_words(spaced)
     ]
-    return words + unspaced
 
 
 def _short_hash(text: str) -> str:

@@ -104,7 +104,7 @@ class Decoder:
         """
         queries = self._cut([pair["text"] for pair in pairs], [self.max_length // 2] * len(pairs))
         rooms = [self.max_length - length for _, length in queries]
-        documents = self._cut([document_text(pair) for pair in pairs], rooms)
+        documents = self._cut([document_text(pair, self.max_length) for pair in pairs], rooms)
         prompts = [
             self._prompt_text(query, document)
             for (query, _), (document, _) in zip(queries, documents, strict=True)

@@ -71,9 +71,22 @@ def test_no_gap_at_the_end_where_the_end_is_shown() -> None:
     assert not shown(BODY, "subject29", 1300).endswith(GAP)
 
 
-def test_neighbours_fill_the_room_that_the_querys_passages_leave() -> None:
-    numbers = paragraphs_of(shown(BODY, "subject20", 2700))
-    assert numbers == [0, 1, None, 19, 20, 21, 22, None]
+def test_the_passages_before_and_after_follow_and_no_more() -> None:
+    assert paragraphs_of(shown(BODY, "subject20", 9000)) == [0, 1, None, 19, 20, 21, None]
+
+
+def test_where_the_room_ends_the_neighbours_of_the_nearest_come_first() -> None:
+    body = BODY.replace("subject20.", "subject20 and subject12.")  # 20 has both words, 12 has one
+    assert paragraphs_of(shown(body, "subject20 subject12", 2300)) == [
+        0,
+        None,
+        12,
+        None,
+        19,
+        20,
+        21,
+        None,
+    ]
 
 
 def test_without_a_word_of_the_query_the_beginning_is_shown() -> None:
