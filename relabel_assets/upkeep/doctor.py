@@ -26,6 +26,7 @@ from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
 from relabel_assets.upkeep.findings import Finding
+from relabel_assets.upkeep.remove_corpus import n_bytes
 from relabel_assets.upkeep.space import space_to_free
 from relabel_assets.warehouse.receipt import Receipt, RowsDigest
 from relabel_assets.warehouse.warehouse import Warehouse
@@ -56,6 +57,7 @@ def examine(
         yield from _guarded("Dagster's state", lambda: _dead_runs(home, is_fixing))
     yield from _guarded("ledger", lambda: _ledger(project))
     yield from _guarded("vectors", lambda: _vectors(project, is_fixing))
+    yield from _guarded("cache", lambda: iter([_caches(home)]))
     yield from _guarded("corpora", lambda: space_to_free(project, warehouse))
 
 
@@ -215,6 +217,11 @@ def _vectors(project: Project, is_fixing: bool) -> Iterator[Finding]:
             yield Finding(str(file.path.relative_to(project.home.path)), problem, is_fixing)
     size = f"{n_bytes / 1e9:.2f} of at most {project.vectors_gb:g} GB"
     yield Finding("vectors", note=f"{counted(n_documents, 'document')}, {size}")
+
+
+def _caches(home: Home) -> Finding:
+    """The size of what was found in files of corpora. A damaged file is begun again when it is used."""
+    return Finding("cache", note=f"{n_bytes(home.caches) / 1e6:,.1f} MB, none of it needed")
 
 
 def _dead_runs(home: Home, is_fixing: bool) -> Iterator[Finding]:

@@ -105,9 +105,7 @@ def _result(child: "subprocess.Popen[bytes]", sql: str) -> "pl.DataFrame":
     return frame
 
 
-def error_of(
-    path: Path, code: int, stderr: bytes, remedy: str, hint: str = ""
-) -> WarehouseError:
+def error_of(path: Path, code: int, stderr: bytes, remedy: str, hint: str = "") -> WarehouseError:
     """The error for a child that ended with `code`. `hint` says what a query may do."""
     try:
         written = json.loads(stderr)
