@@ -7,7 +7,7 @@ import polars as pl
 
 from relabel_assets.benchmark.agreement import agreement
 from relabel_assets.corpus.grades import with_known_pairs
-from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.step import Rows, Step, read_as
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.review.people_grades import joined_grades, people_grades
 from relabel_assets.review.store import FOLDER
@@ -24,7 +24,8 @@ def reference_labels(step: Step) -> Rows:
     corpus = step.corpus
     query_ids = step.read_column("synthetic_queries", "query_id")
     doc_ids = step.read_column("seed_docs", "doc_id")
-    qrels = with_known_pairs(corpus.reference_labels(), query_ids, doc_ids, file="reference_labels")
+    reading, file = corpus.reference_labels(), corpus.file_of("reference_labels")
+    qrels = with_known_pairs(reading, query_ids, doc_ids, file=file)
     people = people_grades(
         corpus.path / FOLDER,
         max_grade=corpus.rubric.max_grade,
@@ -35,6 +36,7 @@ def reference_labels(step: Step) -> Rows:
     grades = joined_grades(people, qrels, kind=corpus.config.reference.stated_kind)
     counts = grades.frame.group_by("assessor").agg(pl.len()).sort("assessor").iter_rows()
     metadata: dict[str, Any] = {f"grades of {assessor}": count for assessor, count in counts}
+    metadata |= read_as(reading.notes)
     for alpha in agreement(grades.frame)[:1]:  # the first is of all assessors
         if alpha.value is not None:
             metadata |= {"alpha": alpha.value, "alpha_pairs": alpha.n_pairs}

@@ -2,7 +2,7 @@
 
 from relabel_assets.corpus.hygiene.document_facts import DocumentFacts
 from relabel_assets.errors import CorpusError, Problem
-from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.step import Rows, Step, read_as
 from relabel_assets.graph.table_asset import table_asset
 
 
@@ -14,10 +14,10 @@ from relabel_assets.graph.table_asset import table_asset
 )
 def seed_docs(step: Step) -> Rows:
     """The usable documents of the corpus folder. Raises CorpusError if there are none."""
-    problems: list[Problem] = []
+    problems, notes = list[Problem](), list[str]()
     facts = DocumentFacts(step.corpus.config.documents, step.progress)
     documents, completed = step.spool(), step.spool()
-    for frame in step.corpus.document_batches(problems, step.progress):
+    for frame in step.corpus.document_batches(problems, step.progress, notes):
         facts.add(frame)
         documents.add(frame)
     if documents.is_empty():
@@ -27,4 +27,5 @@ def seed_docs(step: Step) -> Rows:
         )
     for frame in documents:
         completed.add(facts.completed(frame))
-    return Rows(completed, metadata=facts.metadata(), problems=problems, notices=facts.notes())
+    metadata = read_as(notes) | facts.metadata()
+    return Rows(completed, metadata=metadata, problems=problems, notices=facts.notes())

@@ -11,7 +11,7 @@ from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.errors import CorpusError
 from relabel_assets.graph import written_queries
 from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast
-from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.step import Rows, Step, read_as
 from relabel_assets.graph.table_asset import table_asset
 
 _FILE = "queries.jsonl"
@@ -40,7 +40,7 @@ def _forecast(trial: Trial) -> Forecast:
 
 @table_asset(
     pool="teacher",
-    code_version="4",
+    code_version="5",
     kinds={"polars"},
     settings=_settings,
     files=("queries", "reference_labels"),
@@ -82,4 +82,5 @@ def _provided(step: Step) -> Rows:
         **{name: pl.lit(None, pl.String) for name in only_written},
     )
     n_label = queries.filter(pl.col("split") == "label").height
-    return Rows(rows, {"label_queries": n_label}, problems=reading.problems + leaking)
+    metadata = read_as(reading.notes) | {"label_queries": n_label}
+    return Rows(rows, metadata, problems=reading.problems + leaking)

@@ -15,7 +15,7 @@ from relabel_assets.graph.forecast import (
     computed_forecast,
     cost_note,
 )
-from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.step import Rows, Step, read_as
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.plural import counted
 from relabel_assets.tables.vocabulary import FINISHED_STATUSES
@@ -75,11 +75,13 @@ def teacher_labels(step: Step) -> Rows:
     corpus.require_teacher()
     candidates = of_other_queries(step.read("bm25_candidates").select(_PAIR), queries)
     problems, notices, redacted = list[Problem](), list[str](), dict[str, int]()
+    notes = list[str]()
     if corpus.teacher_kind == "recorded":
-        query_ids, doc_ids = queries["query_id"], documents["doc_id"]
-        reading = with_known_pairs(corpus.recorded_labels(), query_ids, doc_ids, file=corpus.file_of("teacher_labels"))
+        ids = (queries["query_id"], documents["doc_id"])
+        file = corpus.file_of("teacher_labels")
+        reading = with_known_pairs(corpus.recorded_labels(), *ids, file=file)
         labels = grade_recorded(candidates, reading.frame, corpus.rubric)
-        problems = reading.problems
+        problems, notes = reading.problems, reading.notes
     else:
         teacher = step.project.teacher()
         labels = teacher.grade(
@@ -99,6 +101,7 @@ def teacher_labels(step: Step) -> Rows:
         labels,
         metadata={f"pairs_{status}": count for status, count in statuses.items()}
         | carried_counts(labels)
+        | read_as(notes)
         | {f"redacted_{kind}": n for kind, n in redacted.items()}
         | {"cost_usd": labels["cost_usd"].sum(), "notices": "\n".join(notices) or "none"}
         | {"grades": dg.MetadataValue.md(chart)},

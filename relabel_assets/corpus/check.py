@@ -20,6 +20,9 @@ from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import costs_itself
 from relabel_assets.progress import Progress, silent
 
+# Queries. Comparing so many with each other takes seconds, and of 100,000 minutes.
+_MOST_COMPARED = 5_000
+
 
 @dataclass
 class Checked:
@@ -53,7 +56,7 @@ def check_folder(folder: CorpusFolder, progress: Progress = silent) -> Checked:
         problems.append(Problem("documents", None, message, "Correct or add some."))
     ids: tuple[pl.Series, pl.Series] | None = None
     if documents is not None and provided is not None:
-        provided = _divided(folder, provided, documents)
+        provided = _divided(folder, provided, documents, checked.notes)
         ids = (provided.frame["query_id"], documents.frame["doc_id"])
         recorded = _known(folder, "teacher_labels", recorded, ids)
         reference = _known(folder, "reference_labels", reference, ids)
@@ -72,11 +75,23 @@ def check_folder(folder: CorpusFolder, progress: Progress = silent) -> Checked:
     return checked
 
 
-def _divided(folder: CorpusFolder, provided: ReadRows, documents: ReadRows) -> ReadRows:
+def _divided(
+    folder: CorpusFolder, provided: ReadRows, documents: ReadRows, notes: list[str]
+) -> ReadRows:
     """The queries that a run keeps. Those that leak between its splits are problems."""
-    file = folder.file_of("queries")
+    file, n_queries = folder.file_of("queries"), provided.frame.height
+    if n_queries > _MOST_COMPARED:
+        notes.append(
+            f"{file}: {n_queries:,} queries. Near duplicates between the splits are looked for by a run, "
+            "and here equal ones alone"
+        )
     known = queries.with_known_seeds(provided, documents.frame["doc_id"], file=file)
-    divided, leaking = assign_splits(known.frame, config=folder.config.queries, file=file)
+    divided, leaking = assign_splits(
+        known.frame,
+        config=folder.config.queries,
+        file=file,
+        are_compared=n_queries <= _MOST_COMPARED,
+    )
     return ReadRows(divided, known.problems + leaking)
 
 

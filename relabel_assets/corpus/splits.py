@@ -42,7 +42,7 @@ def normalised(text: str) -> str:
 
 
 def assign_splits(
-    queries: pl.DataFrame, *, config: QueriesConfig, file: str
+    queries: pl.DataFrame, *, config: QueriesConfig, file: str, are_compared: bool = True
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """`queries` with `split` set, without those that leak; and a problem for each leak.
 
@@ -53,18 +53,21 @@ def assign_splits(
       lowest hashes become dev. A new query therefore moves few others.
     - Near duplicates, and all queries of their seed documents, get the same split.
     - A train or dev query leaks if it has a benchmark query's seed document, or duplicates it.
+
+    Unless they `are_compared`, only equal texts are duplicates: the time for near ones grows with the square
+    of the number of queries.
     """
     is_label = (pl.col("split") == "label").fill_null(value=False)
     labeled, queries = queries.filter(is_label), queries.filter(~is_label)
     if queries.is_empty():
         return labeled, []
-    groups = _groups(queries)
+    groups = _groups(queries, are_compared)
     if queries["split"].is_null().all() and config.benchmark_share > 0:
         is_chosen = _shares(groups, config.benchmark_share, f"benchmark:{config.seed}")
         queries = queries.with_columns(
             split=pl.Series(["benchmark" if chosen else "train" for chosen in is_chosen])
         )
-    leaking = _leaking_rows(queries)
+    leaking = _leaking_rows(queries, are_compared)
     problems = [
         Problem(
             file,
@@ -205,7 +208,7 @@ def _near_texts(
                 yield row, compared_with[np.flatnonzero(near)]
 
 
-def _leaking_rows(queries: pl.DataFrame) -> dict[int, str]:
+def _leaking_rows(queries: pl.DataFrame, are_compared: bool = True) -> dict[int, str]:
     """The row numbers of train and dev queries that leak, each with the reason."""
     rows = queries.select("query_id", "seed_doc_id", "split", pl.col("text").map_elements(compared))
     rows = rows.with_row_index("row")
@@ -214,7 +217,7 @@ def _leaking_rows(queries: pl.DataFrame) -> dict[int, str]:
     # Of several benchmark queries, the last is named.
     last = dict(benchmark.select("text", "row").iter_rows())
     texts, last_rows = training["text"].unique().to_list(), np.array(list(last.values()))
-    pairs = near_duplicates(texts, list(last))
+    pairs = (near_duplicates if are_compared else _equal_texts)(texts, list(last))
     originals = {texts[index]: last_rows[indices].max() for index, indices in pairs}
     leaks = {
         row: f"is a near duplicate of benchmark query {queries['query_id'][int(originals[text])]!r}"
@@ -228,7 +231,15 @@ def _leaking_rows(queries: pl.DataFrame) -> dict[int, str]:
     return leaks
 
 
-def _groups(queries: pl.DataFrame) -> list[str]:
+def _equal_texts(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[int, NDArray]]:
+    """As near_duplicates, of equal texts alone. No text is twice in `right`."""
+    places = {text: index for index, text in enumerate(right)}
+    for index, text in enumerate(left):
+        if text in places:
+            yield index, np.array([places[text]])
+
+
+def _groups(queries: pl.DataFrame, are_compared: bool) -> list[str]:
     """The name of each row's group. Rows of one seed document, or near duplicates, share a group."""
     names = [
         f"seed:{seed}" if seed is not None else f"query:{query}"
@@ -250,7 +261,7 @@ def _groups(queries: pl.DataFrame) -> list[str]:
     for rows in rows_of.values():
         merge(np.array(rows))
     texts, first_rows = list(rows_of), np.array([rows[0] for rows in rows_of.values()])
-    for index, indices in near_duplicates(texts, texts):
+    for index, indices in near_duplicates(texts, texts) if are_compared else ():
         merge(first_rows[np.append(indices, index)])
     return [ids[group] for group in groups]
 

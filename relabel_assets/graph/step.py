@@ -4,7 +4,7 @@ What belongs here: the tools of a step, and its rows. What does not: running a s
 (table_asset.py), and the inputs of a table (recipe.py).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,15 @@ def row_hashes(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
     key = [name for name in table.key if name != "corpus"]
     columns = [name for name in table.stable_columns if name != "corpus"]
     return rows.select(*key, content=rows.select(columns).hash_rows(seed=7))  # any fixed seed
+
+
+def read_as(notes: Sequence[str]) -> dict[str, str]:
+    """Metadata of a table: how its file was read. Nothing where that was plain.
+
+    >>> read_as(["queries.csv: CSV with semicolons, UTF-8"])
+    {'read_as': 'queries.csv: CSV with semicolons, UTF-8'}
+    """
+    return {"read_as": "\n".join(notes)} if notes else {}
 
 
 @dataclass(frozen=True)

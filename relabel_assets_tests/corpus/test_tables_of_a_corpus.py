@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from relabel_assets.corpus import check
 from relabel_assets.corpus.check import check_folder
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import CorpusError
@@ -139,6 +140,22 @@ def test_files_that_nobody_reads_are_named_with_what_was_perhaps_meant(tmp_path:
     assert unread["Queries.csv"] == "Did you mean queries.csv?"
     assert unread["docs/"] == "Move it into documents/ if it is a document, or take it out."
     assert unread["notes.md"] == unread["docs/"]
+
+
+def test_check_compares_few_queries_with_each_other_and_says_so_of_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = lines(
+        {"query_id": "q1", "text": "parental leave policy", "split": "benchmark"},
+        {"query_id": "q2", "text": "parental leave policies", "split": "train"},
+        {"query_id": "q3", "text": "Policy: parental leave", "split": "train"},
+    )
+    made = folder(tmp_path, {"documents.jsonl": DOCUMENTS, "queries.jsonl": queries})
+    for most, leaking in ((3, ["q2", "q3"]), (2, ["q3"])):
+        monkeypatch.setattr(check, "_MOST_COMPARED", most)
+        checked = check_folder(made)
+        assert [problem.message.split("'")[1] for problem in checked.problems] == leaking
+        assert len(checked.notes) == (most == 2)
 
 
 def test_check_finds_the_queries_that_a_run_drops_and_their_grades(tmp_path: Path) -> None:

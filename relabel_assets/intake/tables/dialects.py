@@ -43,8 +43,9 @@ class Dialect:
             lines = map(_doubled, lines)
         # Python's own limit, 128 KiB, is less than a long document.
         csv.field_size_limit(MAX_LINE_BYTES)
-        quoting = csv.QUOTE_NONE if self.is_plain else csv.QUOTE_MINIMAL
-        return csv.reader(lines, delimiter=self.delimiter, strict=True, quoting=quoting)
+        if self.is_plain:
+            return csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
+        return csv.reader(lines, delimiter=self.delimiter, strict=True)
 
 
 def header_of(start: str, columns: Columns, *, is_tsv: bool) -> Dialect:

@@ -53,10 +53,11 @@ def read_table(file: BinaryIO, suffix: str, columns: Columns) -> Table:
 
 def _sheet(file: BinaryIO, columns: Columns) -> Table:
     parts = sheet_rows.sheet_rows(file, columns)
-    header, name = next(parts)  # type: ignore[misc]
+    header, name = next(parts)
     renamed = columns.taken(header, columns.usable(header))  # type: ignore[arg-type]
     taken = "; ".join(filter(None, (f"sheet {shown(name)}", renamed)))
-    return Table(_unpacked(_own_names(parts, columns, are_typed=False), file), taken)  # type: ignore[arg-type]
+    rows = _own_names(parts, columns, are_typed=False)  # type: ignore[arg-type]
+    return Table(_unpacked(rows, file), taken)
 
 
 def _parquet(file: BinaryIO, columns: Columns) -> Table:

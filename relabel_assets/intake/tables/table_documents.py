@@ -63,7 +63,7 @@ def _documents(table: Table, suffix: str) -> Iterator[FileText | Unread]:
         elif not isinstance(body, str) or not body.strip():
             yield Unread(doc_id, "body is missing or empty", "Give it a body.")
         else:
-            fields = {field: _text(row.pop(field, None)) for field in _FIELDS}
+            fields: dict[str, Any] = {field: _text(row.pop(field, None)) for field in _FIELDS}
             others = {key: value for key, value in row.items() if key and value not in (None, "")}
             yield FileText(body=body, inner_name=doc_id, metadata=others, **fields)
 
