@@ -192,7 +192,8 @@ class TeacherLabels(dy.Schema):
         nullable=True,
         metadata=VOLATILE,
         description="JSON: [start, end, hash] of each passage of seed_docs.body that the teacher saw, in "
-        "characters. NULL: the whole body, a recorded teacher, or an earlier version.",
+        "characters (of the text that was sent, where teacher.redact replaced some). NULL: the whole body, "
+        "a recorded teacher, or an earlier version.",
     )
     document_hash = dy.String(
         nullable=True,
