@@ -7,11 +7,11 @@ The first form: documents of 100 words drawn by Zipf's law from 200,000 words, 2
 words, each size in a process of its own. It prints the growth of time and memory from the first
 size to each: documents stream through the index on disk, and only their ids stay.
 
-The second form: what does it save that BM25's collection statistics move in steps
-(candidates/steps.py)? A corpus of 10,000 documents and 300 queries loses, gains or changes 1, 10 or
-100 documents. Printed is the share of pairs (BM25's top 10 and 2 at random) that are asked of the
-teacher again, with steps and without. A pair is asked again where it is new, or where its document
-changed. FOLDERs are corpus folders (documents.jsonl, queries.jsonl); all documents of the first
+The second form: how many pairs does a changed corpus renew? A corpus of 10,000 documents and 300 queries
+loses, gains or changes 1, 10 or 100 documents. Printed is the share of pairs (BM25's top 10 and 2 at random)
+that are asked of the teacher again: a pair that is new, or whose document changed. Beside it is the share
+whose bm25_score is another: every score depends on the number of documents and on their mean length.
+FOLDERs are corpus folders (documents.jsonl, queries.jsonl); all documents of the first
 ones are taken, and the last one fills up. Without a FOLDER, documents are drawn by Zipf's law.
 `--size N` sets the number of documents, `--draws N` how often documents to change are drawn.
 """
@@ -23,10 +23,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -116,53 +114,30 @@ def stability(folders: Sequence[Path], size: int, n_draws: int) -> None:
     corpus, spare, queries = _from_folders(folders, size) if folders else _from_zipf(size)
     print(f"{corpus.height:,} documents, {queries.height} queries, {n_draws} draws of each change")
     rows = []
-    for is_stepped in (True, False):
-        before = _candidates(corpus, queries, is_stepped=is_stepped)
-        for draw in range(n_draws):
-            for change in _changes(corpus, spare, np.random.default_rng(draw)):
-                after = _candidates(change.documents, queries, is_stepped=is_stepped)
-                new = after.join(before, on=["query_id", "doc_id"], how="anti")
-                is_changed = pl.col("doc_id").is_in(change.changed_ids)
-                n_asked = (
-                    new.height
-                    + after.join(new, on=["query_id", "doc_id"], how="anti")
-                    .filter(is_changed)
-                    .height
-                )
-                scores = after.join(before, on=["query_id", "doc_id"], suffix="_before")
-                n_moved = scores.filter(pl.col("bm25_score") != pl.col("bm25_score_before")).height
-                rows.append(
-                    (
-                        change.kind,
-                        change.n_documents,
-                        is_stepped,
-                        n_asked / after.height,
-                        n_moved / after.height,
-                    )
-                )
-    table = pl.DataFrame(
-        rows, schema=["kind", "documents", "is_stepped", "asked", "moved"], orient="row"
-    )
-    means = table.group_by("kind", "documents", "is_stepped", maintain_order=True).agg(
+    before = _candidates(corpus, queries)
+    for draw in range(n_draws):
+        for change in _changes(corpus, spare, np.random.default_rng(draw)):
+            after = _candidates(change.documents, queries)
+            new = after.join(before, on=["query_id", "doc_id"], how="anti")
+            kept = after.join(new, on=["query_id", "doc_id"], how="anti")
+            n_asked = new.height + kept.filter(pl.col("doc_id").is_in(change.changed_ids)).height
+            scores = after.join(before, on=["query_id", "doc_id"], suffix="_before")
+            n_moved = scores.filter(pl.col("bm25_score") != pl.col("bm25_score_before")).height
+            shares = n_asked / after.height, n_moved / after.height
+            rows.append((change.kind, change.n_documents, *shares))
+    table = pl.DataFrame(rows, schema=["kind", "documents", "asked", "moved"], orient="row")
+    means = table.group_by("kind", "documents", maintain_order=True).agg(
         pl.col("asked", "moved").mean() * 100
     )
-    pairs_of_means = means.filter("is_stepped").join(
-        means.filter(~pl.col("is_stepped")), on=["kind", "documents"]
-    )
-    print("pairs asked again, % of all pairs            | pairs whose bm25_score is another, %")
-    for kind, count, _, stepped, moved_stepped, _, plain, moved in pairs_of_means.iter_rows():
+    for kind, count, asked, moved in means.iter_rows():
         print(
-            f"{count:>4} {kind:<8} with steps {stepped:6.3f}  without {plain:6.3f}  "
-            f"saved {plain - stepped:6.3f}"
-            f" | with steps {moved_stepped:6.2f}  without {moved:6.2f}",
+            f"{count:>4} {kind:<8} asked again {asked:6.3f} % of pairs, another bm25_score {moved:6.2f} %",
             flush=True,
         )
 
 
-def _candidates(corpus: pl.DataFrame, queries: pl.DataFrame, *, is_stepped: bool) -> pl.DataFrame:
-    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        if not is_stepped:
-            stack.enter_context(mock.patch("relabel_assets.candidates.bm25.add_fillers"))
+def _candidates(corpus: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    with tempfile.TemporaryDirectory() as scratch:
         config = CandidatesConfig(include_seed=False)
         return find_candidates([corpus], queries, NONE_JUDGED, config=config, scratch=Path(scratch))
 

@@ -23,7 +23,11 @@ def put(warehouse: Warehouse, n_candidates: int, n_strata: list[int]) -> None:
     warehouse.replace("synthetic_queries", "tiny", table, input_hash=HASH)
     of_both = [(query, f"d{i}") for query in ("q1", "q2") for i in range(n_candidates)]
     candidates = pl.DataFrame(of_both, schema=["query_id", "doc_id"], orient="row").with_columns(
-        rank=pl.lit(None, pl.Int32), bm25_score=1.0, source=pl.lit("bm25")
+        rank=pl.lit(None, pl.Int32),
+        bm25_score=1.0,
+        source=pl.lit("bm25"),
+        dense_rank=pl.lit(None, pl.Int32),
+        dense_score=pl.lit(None, pl.Float64),
     )
     warehouse.replace("bm25_candidates", "tiny", candidates, input_hash=HASH)
     samples = pl.DataFrame(

@@ -74,6 +74,8 @@ def candidate(**changes: object) -> pl.DataFrame:
         "rank": 1,
         "bm25_score": 1.0,
         "source": "bm25",
+        "dense_rank": None,
+        "dense_score": None,
     }
     return pl.DataFrame({name: [value] for name, value in (row | changes).items()})
 
