@@ -29,7 +29,7 @@ def old_student(home: Path) -> Iterator[Path]:
 def materialize(**changes: object) -> bool:
     """Whether a run succeeded whose rows make `old_student` obsolete."""
     columns = TABLES["seed_docs"].schema.columns()
-    row = {name: None for name in columns if name != "corpus"}
+    row: dict[str, object] = {name: None for name in columns if name != "corpus"}
     row |= {"doc_id": "d", "body": "text", "content_hash": "0" * 64, **changes}
 
     def seed_docs(step: Step) -> Rows:
