@@ -4,7 +4,7 @@ What belongs here: that choice, and how large a file of each format may be. What
 file a format), opening files (intake/regular_files.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from relabel_assets.intake.formats.file_text import FileText, Unread
@@ -121,15 +121,23 @@ def read_file(name: str, content: bytes) -> Iterator[FileText | Unread]:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in suffixes():
         raise SetAside(f"{suffix or 'a file without an ending'} is not read", remedy_of(suffix))
+    is_empty = True
+    try:
+        for part in _parts(name, content, suffix):
+            is_empty = False
+            yield part
+    except RecursionError as error:
+        message = "its parts are too deep inside each other"
+        raise SetAside(message, "Save it again, or take it out.") from error
+    if is_empty:
+        raise SetAside("there is no document in it", "Put one in, or take it out.")
+
+
+def _parts(name: str, content: bytes, suffix: str) -> Iterable[FileText | Unread]:
     if suffix in TEXT_READERS:
-        yield from TEXT_READERS[suffix](name, content)
-    elif suffix in PARSED:
-        yield from parse(PARSED[suffix], name, content)
-    else:
-        yield from read_archive(
-            name,
-            content,
-            read_inner=read_file,
-            max_bytes=max_bytes,
-            is_passed_over=is_passed_over,
-        )
+        return TEXT_READERS[suffix](name, content)
+    if suffix in PARSED:
+        return parse(PARSED[suffix], name, content)
+    return read_archive(
+        name, content, read_inner=read_file, max_bytes=max_bytes, is_passed_over=is_passed_over
+    )

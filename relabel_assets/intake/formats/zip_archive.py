@@ -22,13 +22,13 @@ from relabel_assets.intake.input_limits import (
     MAX_UNPACKED_TIMES,
 )
 from relabel_assets.intake.nfc import nfc
-from relabel_assets.intake.one_input import reason_of
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.text import is_storable, printable
+from relabel_assets.intake.text import cut, is_storable, printable
 
 _OF_MEMBER = b"PK\x01\x02"  # begins each entry of the list of members
 _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED, _UTF_8 = 0x1, 0x800
+_LONGEST_REASON = 200
 _REMEDY = "Pack it again, or take it out."
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -56,7 +56,7 @@ def read_archive(
     try:
         archive = zipfile.ZipFile(BytesIO(content))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError) as error:
-        raise SetAside(f"it cannot be read as .zip: {reason_of(error)}", _REMEDY) from error
+        raise SetAside(f"it is no .zip file, or is damaged{_reason(error)}", _REMEDY) from error
     seen = set[str]()
     with archive:
         members = [info for info in archive.infolist() if not info.is_dir()]
@@ -138,4 +138,10 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         with archive.open(info) as file:
             return file.read(info.file_size)
     except Exception as error:  # zlib.error, BadZipFile, EOFError, struct.error, ...
-        raise SetAside(f"it is damaged: {reason_of(error)}", _REMEDY) from error
+        raise SetAside(f"it is damaged{_reason(error)}", _REMEDY) from error
+
+
+def _reason(error: Exception) -> str:
+    """A colon and what the library says of the damage; the empty text where it says nothing."""
+    lines = str(error).splitlines()
+    return f": {cut(lines[0], _LONGEST_REASON)}" if lines else ""

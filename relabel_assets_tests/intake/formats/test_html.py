@@ -209,3 +209,22 @@ def test_entities_name_no_file_and_multiply_nothing() -> None:
 )  # fmt: skip
 def test_blocks_are_written_as_markdown(page: str, text: str) -> None:
     assert read(f"<body><main>{page}</main></body>").body == text
+
+
+def test_a_page_of_many_elements_is_read_without_a_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    from relabel_assets.intake.formats.parsing import html_main
+
+    def found(tree: object) -> None:
+        raise AssertionError("trafilatura would take minutes")
+
+    monkeypatch.setattr(html_main, "_found", found)
+    body = read("<p>leave</p>" * 10_001).body
+    assert body.count("leave") == 10_001
+    with pytest.raises(AssertionError):
+        read("<p>leave</p>" * 9_000)
+
+
+def test_cells_that_span_millions_of_columns_cost_no_time() -> None:
+    assert (
+        read(f"<p>{WORDS}<table><tr>" + "<td colspan=99999999>x" * 9_000).body.count("x |") == 9_000
+    )

@@ -120,3 +120,9 @@ def test_what_is_no_archive_is_set_aside(content: bytes) -> None:
     with pytest.raises(SetAside) as raised:
         read(content)
     assert raised.value.remedy
+
+
+def test_an_archive_without_a_document_is_named() -> None:
+    for members in ({}, {"logo.png": b"x", ".hidden.md": PAGE}):
+        with pytest.raises(SetAside, match="there is no document in it"):
+            read(zip_file(members))

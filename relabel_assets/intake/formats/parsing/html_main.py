@@ -15,6 +15,8 @@ _LEAST_OF_MAIN = 0.2
 # trafilatura guesses. A guess that leaves more than half out may be wrong, and a search can do with a menu
 # too much, but not with a text too little.
 _LEAST_OF_GUESS = 0.5
+# trafilatura may take the square of their number: with more, all of the page is read.
+_MOST_GUESSED_ELEMENTS = 10_000
 _WORDS = re.compile(r"\w+")
 _LEAVES = (
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "td", "th", "dt", "dd", "pre", "div", "blockquote",
@@ -43,6 +45,8 @@ def _found_text(tree: Any, n_words: int) -> str:
 
     Its own text lacks lines that it takes for links to share the page, such as "Google" and "E-Mail".
     """
+    if sum(1 for _ in tree.iter()) > _MOST_GUESSED_ELEMENTS:
+        return ""
     found = _found(tree)
     if found is None:
         return ""
@@ -59,11 +63,13 @@ def _found(tree: Any) -> Any:
     """trafilatura's tree of the main text; None where it finds none."""
     from trafilatura import bare_extraction
 
+    copy = deepcopy(tree)
+    for cell in copy.iter("td", "th"):
+        for name in ("colspan", "rowspan"):  # trafilatura makes as many cells
+            cell.attrib.pop(name, None)
     # An error of its own is that of an odd page, whose whole text is read then.
     try:
-        found = bare_extraction(
-            deepcopy(tree), include_formatting=True, include_tables=True, favor_recall=True
-        )
+        found = bare_extraction(copy, include_tables=True, favor_recall=True)
     except Exception:
         return None
     return getattr(found, "body", None)
