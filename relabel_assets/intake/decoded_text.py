@@ -3,7 +3,7 @@
 What belongs here: choosing an encoding, and saying which one was taken. What does not: what the text means.
 """
 
-import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from relabel_assets.intake.nfc import nfc
@@ -18,9 +18,13 @@ _MARKS = {
     b"\xfe\xff": "utf-16",
 }
 _SAMPLE_BYTES = 256 * 1024  # the detector tries some 90 encodings: 16 MiB would take a minute
-# In western languages few letters have an accent, so few bytes are not ASCII. Cyrillic has nearly all.
-_MOST_WESTERN = 0.3
-_LETTERS = re.compile(rb"[A-Za-z\x80-\xff]")
+# Languages whose letters each has. The detector takes Latin letters of one for those of another.
+_CODE_PAGES = {
+    "cp1252": "af ca da de en es eu fi fo fr ga gl id is it ms nb nl nn no pt sv sw",
+    "cp1250": "bs cs hr hu pl ro sk sl sq",
+    "cp1254": "az tr",
+    "cp1257": "et lt lv",
+}
 _AS_COHERENT = 0.1  # not measured: cp1251 and mac_cyrillic differ in two letters, and by 0.04
 _FEWEST_BROKEN = 2  # characters: one may be quoted, as an example of mojibake
 
@@ -117,12 +121,22 @@ def _likely_encoding(content: bytes, error: UnicodeDecodeError) -> str:
     if not matches:
         message = f"its encoding is not known (byte {error.start:,} is not UTF-8)"
         raise SetAside(message, "Save the file as UTF-8.")
-    letters = _LETTERS.findall(sample)
-    is_western = sum(letter >= b"\x80" for letter in letters) < _MOST_WESTERN * len(letters)
     best = matches[0]
     equals = [match for match in matches if match.chaos == best.chaos]
     equals = [match for match in equals if match.coherence >= best.coherence - _AS_COHERENT]
-    if is_western and any("cp1252" in match.could_be_from_charset for match in equals):
-        return "cp1252"
+    latin = _latin_code_page(sample, [name for m in equals for name in m.could_be_from_charset])
+    if latin:
+        return latin
     # Of equally likely ones, that of Windows: far more files are.
     return next((m.encoding for m in equals if m.encoding.startswith("cp125")), best.encoding)
+
+
+def _latin_code_page(sample: bytes, possible: Collection[str]) -> str | None:
+    """Of the `possible` encodings, the one of Windows whose languages the text is in; else cp1252."""
+    import py3langid
+
+    for name, languages in _CODE_PAGES.items():
+        language = py3langid.classify(sample.decode(name, "replace"))[0] if name in possible else ""
+        if language in languages.split():
+            return name
+    return "cp1252" if "cp1252" in possible else None

@@ -39,6 +39,8 @@ def test_utf_16_without_a_mark_is_known_by_its_nuls(encoding: str) -> None:
         (FRENCH, "cp1252"),
         ("Die Bürger können Anträge stellen, solange die Frist läuft.", "cp1252"),
         ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "cp1250"),
+        ("Çalışanın yıllık ücretli izin hakkı vardır. Başvuruyu iki hafta önce yapın.", "cp1254"),
+        ("העובד זכאי לחופשה שנתית בתשלום. יש להגיש בקשה שבועיים מראש.", "cp1255"),
         ("Сотрудник имеет право на отпуск.\nПривет\n" * 30, "cp1251"),
         ("Сотрудник имеет право на ежегодный оплачиваемый отпуск.", "koi8_r"),
         ("有給休暇の申請は二週間前までに行ってください。", "cp932"),
