@@ -67,7 +67,7 @@ def passages(body: str, max_bytes: int = PASSAGE_BYTES) -> list[Passage]:
             start, has_text = piece.start, False
         end, heading = piece.end, heading if piece.heading is None else piece.heading
         has_text = has_text or not piece.is_heading_alone
-        if piece.closes or (has_text and _size(body, start, end) >= max_bytes // 2):
+        if piece.closes or _size(body, start, end) >= max_bytes // 2:
             close()
     close()
     return found

@@ -116,11 +116,21 @@ def test_a_word_that_more_than_half_of_the_passages_have_counts_nothing() -> Non
 
 
 def test_the_words_of_a_heading_count_for_each_passage_below_it() -> None:
-    part = "Ask your lead, and wait for the answer. " * 11
-    sections = [f"## Topic {name}\n\n{part}\n\n{part}" for name in ("one", "two", "three", "four")]
-    text = shown("\n\n".join(sections), "three", 1500)
-    assert text.count(part.strip()) == 3  # the first passage, and both of the section
-    assert "## Topic three" in text
+    def section(name: str) -> str:
+        parts = [f"Part {name}{n}. " + "Ask your lead, and wait for it. " * 13 for n in range(5)]
+        return "\n\n".join([f"## Topic {name}", *parts])
+
+    text = shown("\n\n".join(map(section, ("one", "two", "three", "four"))), "three", 2800)
+    assert all(f"Part three{n}. " in text for n in range(5))  # neighbours alone would be two
+
+
+def test_the_first_passage_that_does_not_fit_is_the_last_one_that_is_tried() -> None:
+    """A short passage further down would not stay, as soon as a longer one fits."""
+    far = "Turbines. " + "filler " * 30  # it would fit
+    near = ["Turbines and rotors. " + "filler " * 68 for _ in range(5)]
+    others = [f"Nothing of it, part {n}. " + "filler " * 60 for n in range(30)]
+    text = shown("\n\n".join([*others, *near, "# End", far]), "turbine rotor", 1800)
+    assert text.count("rotors") == 2 and text.count("Turbines") == 2
 
 
 def test_plurals_and_case_are_the_same_word() -> None:
@@ -142,6 +152,7 @@ def test_spans_are_the_text_that_is_shown() -> None:
     assert found.spans is not None
     parts = [part for part in found.text.split("\n\n") if part != GAP]
     assert [body[start:end] for start, end in found.spans][:2] == parts[:2]
+    assert paragraphs_of(found.text)[:3] == [0, 1, 2]  # no gap where only blanks are left out
     assert "\n\n".join(body[start:end] for start, end in found.spans) == "\n\n".join(parts)
     listed = json.loads(str(found.passages_json(body)))
     assert [tuple(item[:2]) for item in listed] == list(found.spans)

@@ -47,6 +47,11 @@ def test_a_heading_in_markdown_needs_no_blank_line_before_it() -> None:
     assert texts("Before.\n## Leave\nAfter.") == ["Before.", "## Leave\nAfter."]
 
 
+def test_a_hash_that_is_no_heading_does_not_split_a_paragraph() -> None:
+    body = f"{'a' * 500}\n#channel {'b' * 250}"
+    assert texts(body) == [body]
+
+
 def test_headings_one_after_the_other_share_a_passage_and_the_last_one_counts() -> None:
     (passage,) = passages("# Handbook\n\n## Leave\n\nAll.")
     assert passage.heading == "## Leave"
