@@ -59,23 +59,15 @@ def by_passages(body: str, query: str, max_bytes: int) -> tuple[str, Spans]:
     return found.text, found.spans or ()
 
 
-def by_running_bytes(body: str, query: str, max_bytes: int) -> tuple[str, Spans]:
-    return excerpt_by_running_bytes(body, query, max_bytes), ()
-
-
 def by_start(body: str, query: str, max_bytes: int) -> tuple[str, Spans]:
     return body.encode()[:max_bytes].decode("utf-8", "ignore"), ()
 
 
-def by_whole_body(body: str, query: str, max_bytes: int) -> tuple[str, Spans]:
-    return body, ()
-
-
 RULES: dict[str, Callable[[str, str, int], tuple[str, Spans]]] = {
     "passages": by_passages,
-    "running bytes (0.1)": by_running_bytes,
+    "running bytes (0.1)": lambda *pair: (excerpt_by_running_bytes(*pair), ()),
     "start": by_start,
-    "whole body": by_whole_body,
+    "whole body": lambda body, query, max_bytes: (body, ()),
 }
 
 
