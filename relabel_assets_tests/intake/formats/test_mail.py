@@ -184,7 +184,9 @@ def test_parts_inside_parts_end_at_a_depth() -> None:
     content = b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(300)
     )
-    assert one(b"Subject: x\n" + content + b"Content-Type: text/plain\n\ndeep").title == "x"
+    text = one(b"Subject: x\n" + content + b"Content-Type: text/plain\n\ndeep")
+    assert text.title == "x" and "deep" not in text.body
+    assert len(text.metadata["attachments"]) == 1
 
 
 def test_mail_is_known_by_its_headers() -> None:
