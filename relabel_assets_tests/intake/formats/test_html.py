@@ -86,6 +86,8 @@ def test_a_part_that_is_marked_as_main_is_the_text_unless_it_is_empty() -> None:
     menu = "<div><p>Elsewhere on these pages.</p></div>"
     assert read(f"{menu}<main><p>{WORDS}</p></main>").body == WORDS
     assert WORDS in read(f"<main></main><div><p>{WORDS}</p></div>").body
+    next_to_nothing = f"<main><p>Leave here</p></main><div><p>{WORDS}</p></div>"
+    assert WORDS in read(next_to_nothing).body
 
 
 def test_lines_that_look_like_links_to_share_a_page_are_kept() -> None:
