@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from relabel_assets.corpus.splits import compared, near_duplicates
+from relabel_assets.corpus.near_queries import compared, near_duplicates
 
 LETTERS, BLOCK, MOST_OF_RIVAL = "etaoinshrdlucmfwypvbgkjqxz", 500, 20_000
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from relabel_assets.corpus.near_queries import compared, near_duplicates
 from relabel_assets.corpus.query_log.groups import QueryGroup
-from relabel_assets.corpus.splits import compared, near_duplicates
 
 STRATA = ("head", "torso", "tail")
 

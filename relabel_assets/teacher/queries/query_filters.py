@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 from rapidfuzz import fuzz
 
+from relabel_assets.corpus.near_queries import compared, near_duplicates, normalised
 from relabel_assets.corpus.queries import content_hash
-from relabel_assets.corpus.splits import compared, near_duplicates, normalised
 from relabel_assets.intake.words import count_words, has_unspaced
 from relabel_assets.teacher.queries.query_requests import (
     QueryItem,
