@@ -94,8 +94,8 @@ def near_duplicates(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple
     are the same list, a pair may come in one order alone. Leave out equal texts first: each costs as much as
     any other.
 
-    >>> [(row, rows.tolist()) for row, rows in near_duplicates(["reset vpn token"], ["reset vpn tokens", "x"])]
-    [(0, [0])]
+    >>> list(near_duplicates(["reset vpn token"], ["reset vpn tokens", "x"]))
+    [(0, array([0]))]
     """
     rows_left = _rows_by_numbers(left)
     rows_right = rows_left if left is right else _rows_by_numbers(right)
