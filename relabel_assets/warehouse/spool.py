@@ -96,7 +96,7 @@ class Spool:
         for frame in self:
             numbers = firsts.search_sorted(frame[self._key], side="right") - 1
             for (number,), rows in frame.group_by(numbers, maintain_order=True):
-                buckets[int(number)].add(rows)  # type: ignore[call-overload]
+                buckets[int(number)].add(rows)
         for bucket in buckets:
             rows = pl.concat(bucket).sort(self._key, maintain_order=True)
             for part in _parts(rows):
