@@ -230,3 +230,18 @@ def test_cells_that_span_millions_of_columns_cost_no_time() -> None:
     assert (
         read(f"<p>{WORDS}<table><tr>" + "<td colspan=99999999>x" * 9_000).body.count("x |") == 9_000
     )
+
+
+def test_a_guess_of_less_than_half_of_the_words_is_not_the_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from lxml.html import fragment_fromstring
+
+    from relabel_assets.intake.formats.parsing import html_main
+
+    monkeypatch.setattr(
+        html_main, "_found", lambda tree: fragment_fromstring(f"<div><p>{WORDS}</p></div>")
+    )
+    parts = f"<div><p>{WORDS}</p></div><div><p>Other words. {{}}</p></div>"
+    assert "Other" in read(parts.format(WORDS + " And more words.")).body
+    assert "Other" not in read(parts.format("Few.")).body

@@ -81,7 +81,7 @@ def _container(tree: Any, found: Any) -> Any:
     holds: Counter[Any] = Counter()
     total = 0
     for leaf in tree.iter(*_LEAVES):
-        if _key(leaf) in wanted:
+        if _key(leaf) in wanted and next(leaf.iterdescendants(*_LEAVES), None) is None:
             total += 1
             holds.update(leaf.iterancestors())
     enough = [element for element, n in holds.items() if n >= _MOST_IN_CONTAINER * total]
