@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from relabel_assets_tests.builders import write_corpus, write_runs
+from relabel_assets_tests.dagster_engines import use_one_engine_a_file
 
 ROOT = Path(__file__).parent
 # Folders whose tests start servers, kill processes, drive a browser or need a third party.
@@ -44,7 +45,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if is_slow else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark integration tests as slow, so that `make test-fast` skips them, and run their files first.
 
     A worker takes a whole file. With a slow file left for the end, the other worker would wait for it.
@@ -54,6 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder in SLOW_FOLDERS or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    if slow_files and config.getoption("markexpr") != "not slow":
+        use_one_engine_a_file()
     items.sort(key=lambda item: item.path not in slow_files)
 
 

@@ -16,7 +16,13 @@ from relabel_assets.benchmark.people_calibrated import calibrated_to
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.catalog import set_aside_query
-from relabel_assets.graph.check_results import Results, check_results, end_of_check, evaluation
+from relabel_assets.graph.check_results import (
+    Results,
+    check_results,
+    end_of_check,
+    evaluation,
+    results_of,
+)
 from relabel_assets.graph.failures import log_traceback, message_of
 from relabel_assets.graph.partitions import CORPORA, UP_TO_DATE
 from relabel_assets.graph.project import Project
@@ -73,12 +79,12 @@ def contract_checks(table: Table) -> dg.AssetChecksDefinition:
                     counts.setdefault(check, Counter()).update(rules)
             return {check: dict(rules) for check, rules in counts.items()}
 
-        for name in CONTRACT_CHECKS:
-            find: Callable[[str], list[str]] = partial(_broken_lines, broken, name)
-            yield from check_results(context, table.name, name, find)
+        finds: dict[str, Callable[[str], list[str]]] = {
+            name: partial(_broken_lines, broken, name) for name in CONTRACT_CHECKS
+        }
         if table.references:
-            find = partial(missing_parents, warehouse, table)
-            yield from check_results(context, table.name, "relationships", find)
+            finds["relationships"] = partial(missing_parents, warehouse, table)
+        yield from results_of(context, table.name, finds)
 
     return contract
 
