@@ -1,7 +1,7 @@
 """Settings from environment variables, and the folders of RELABEL_HOME.
 
 What belongs here: RELABEL_HOME, RELABEL_DATA, RELABEL_AUTOMATION, RELABEL_BACKFILL and
-RELABEL_VECTORS_GB. What does not: the settings of a corpus (corpus/config.py). No variable is read when
+RELABEL_VECTORS_GB. What does not: the settings of a corpus (corpus/config/). No variable is read when
 the module is imported.
 """
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger.lines import (

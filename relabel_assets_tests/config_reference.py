@@ -22,8 +22,8 @@ import pydantic
 import yaml
 from pydantic.fields import FieldInfo
 
-from relabel_assets.corpus.config import CorpusConfig
-from relabel_assets.corpus.student_config import PRESETS
+from relabel_assets.corpus.config.config import CorpusConfig
+from relabel_assets.corpus.config.student_config import PRESETS
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "corpus-yaml.md"

@@ -24,8 +24,8 @@ import yaml
 from typer._click.exceptions import NoSuchOption
 
 from relabel_assets.cli.app import app
-from relabel_assets.corpus.config import CorpusConfig
-from relabel_assets.corpus.config_file import parse_corpus_config
+from relabel_assets.corpus.config.config import CorpusConfig
+from relabel_assets.corpus.config.config_file import parse_corpus_config
 from relabel_assets_tests import config_reference
 from relabel_assets_tests.builders import (
     DOCUMENT_SUBJECTS,

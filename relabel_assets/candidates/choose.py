@@ -19,7 +19,7 @@ from relabel_assets.candidates.rankings import (
     fused_depth,
     reciprocal_rank_fusion,
 )
-from relabel_assets.corpus.config import CandidatesConfig
+from relabel_assets.corpus.config.config import CandidatesConfig
 from relabel_assets.progress import Progress, silent
 
 _SCHEMA = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from relabel_assets.candidates.nearest import Ranking
-from relabel_assets.corpus.config import CandidatesConfig
+from relabel_assets.corpus.config.config import CandidatesConfig
 
 RRF_K = 60  # of Cormack, Clarke and Buettcher 2009
 # Documents of each list that are fused. Below rank 100 a document adds less than rank 1 and 2 differ by.

@@ -14,8 +14,8 @@ import polars as pl
 
 from relabel_assets.corpus import documents, grades, queries
 from relabel_assets.corpus.caches.parsed_files import parsed_files
-from relabel_assets.corpus.config import CorpusConfig
-from relabel_assets.corpus.config_file import parse_corpus_config
+from relabel_assets.corpus.config.config import CorpusConfig
+from relabel_assets.corpus.config.config_file import parse_corpus_config
 from relabel_assets.corpus.corpus_files import CorpusFiles, is_beir
 from relabel_assets.corpus.documents import Document
 from relabel_assets.corpus.documents_folder.file_documents import documents_from_files

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.config.config import QueriesConfig
 from relabel_assets.corpus.near_queries import compared, near_duplicates
 from relabel_assets.errors import Problem
 

@@ -15,7 +15,7 @@ from relabel_assets.benchmark.grade_shift import bulk_means, bulk_shift, grade_s
 from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.probes.false_high import MARGIN, fooled
 from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
-from relabel_assets.corpus.config import GateConfig
+from relabel_assets.corpus.config.config import GateConfig
 from relabel_assets.corpus.pairs import of_label_queries
 from relabel_assets.graph.check_results import Results, check_results
 from relabel_assets.graph.checks import WARN, check_specs, ungraded_pairs

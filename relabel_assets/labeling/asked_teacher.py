@@ -11,8 +11,8 @@ from typing import Protocol
 
 import polars as pl
 
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.teacher.estimate import Estimate

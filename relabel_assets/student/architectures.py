@@ -10,7 +10,7 @@ A new architecture needs a name in tables/schemas.py STUDENT_ARCHITECTURES, a cl
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.base import base_path

@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 
 EMBEDDED = "embedded"  # the name in corpus.yaml of the MiniLM that is installed with the project
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path
 from relabel_assets.student.folder import save_merged

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 from numpy.typing import NDArray
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.training.epochs import Epoch

@@ -9,7 +9,7 @@ import json
 
 import polars as pl
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.base import weights_identity

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import RelabelError, StudentError
 from relabel_assets.intake.one_input import INPUT_ERRORS
 from relabel_assets.intake.visible_text import visible_text

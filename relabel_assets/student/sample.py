@@ -8,7 +8,7 @@ import hashlib
 
 import polars as pl
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS

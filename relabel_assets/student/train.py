@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from relabel_assets.benchmark.cut_points import grades_from, refuse_collapsed
 from relabel_assets.benchmark.metrics import kappa, ndcg_at_10, pairwise
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import Rubric

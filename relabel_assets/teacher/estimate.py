@@ -10,8 +10,8 @@ ledger, or is assumed while the ledger has few replies. Retries are not counted.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.corpus.excerpts.excerpt import BYTES_PER_TOKEN
-from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.teacher.prices import Price, Usage
 
 ASSUMED_COMPLETION_TOKENS = 60.0  # a grade and one short sentence

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.intake.input_limits import MAX_TOKENS
 
 # OpenAI and Azure bill a request in a batch at half the price of the same request sent alone.

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.config.config import QueriesConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.corpus.excerpts.excerpt import BYTES_PER_TOKEN
-from relabel_assets.corpus.teacher_config import TeacherConfig
 
 URL = "/v1/chat/completions"
 DECISIONS = "decisions"  # the name in the ledger of the only form of a Decisions request

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError, TeacherError
 from relabel_assets.teacher.batch.pending import PendingBatches
 from relabel_assets.teacher.batch.rounds import BatchRounds

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt

@@ -26,8 +26,8 @@ import polars as pl
 
 from relabel_assets.benchmark.bootstrap import measure, resamples
 from relabel_assets.benchmark.labelers import DIFFERENCE
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.corpus.pairs import training_pairs
-from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler, corpus_sample, train_student

@@ -30,7 +30,7 @@ import numpy as np
 import polars as pl
 
 from relabel_assets.candidates.choose import find_candidates
-from relabel_assets.corpus.config import CandidatesConfig
+from relabel_assets.corpus.config.config import CandidatesConfig
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.tables.vocabulary import DOCUMENT_METADATA
 

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 from datasketch import MinHash, MinHashLSH
 
-from relabel_assets.corpus.documents_config import DocumentsConfig
+from relabel_assets.corpus.config.documents_config import DocumentsConfig
 from relabel_assets.corpus.hygiene import duplicates
 from relabel_assets.corpus.hygiene.document_facts import DocumentFacts
 from relabel_assets.corpus.hygiene.language import language

@@ -31,8 +31,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.corpus.pairs import training_pairs
-from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student import Labeler, corpus_sample, train_student
 

@@ -38,7 +38,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from relabel_assets import Labeler
 from relabel_assets.benchmark.cut_points import grades_from
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.labeling.label_file import ROWS_PER_CHUNK
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.running import runner

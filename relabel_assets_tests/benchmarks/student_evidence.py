@@ -21,8 +21,8 @@ from sklearn.model_selection import GroupKFold
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
 from relabel_assets.benchmark.metrics import kappa, ndcg_at_10, pairwise
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.corpus.pairs import training_pairs
-from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.progress import silent
 from relabel_assets.running import runner
 from relabel_assets.student.base import base_path

@@ -18,8 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import measure
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.corpus.pairs import training_pairs
-from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler, corpus_sample, train_student
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.ledger.ledger import Ledger
 from relabel_assets.teacher.teacher import Teacher

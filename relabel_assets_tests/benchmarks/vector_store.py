@@ -26,9 +26,9 @@ import polars as pl
 import torch
 
 from relabel_assets.benchmark.cut_points import grades_from
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.corpus.pairs import training_pairs, with_texts
-from relabel_assets.corpus.student_config import StudentConfig
 from relabel_assets.graph.project import Project
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.running import runner

@@ -9,7 +9,7 @@ import pytest
 
 from relabel_assets.candidates.bm25 import bm25_index
 from relabel_assets.candidates.choose import find_candidates, retrievable
-from relabel_assets.corpus.config import CandidatesConfig
+from relabel_assets.corpus.config.config import CandidatesConfig
 
 BODIES = {
     "d1": "cat cat dog",

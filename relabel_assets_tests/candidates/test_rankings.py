@@ -14,7 +14,7 @@ from relabel_assets.candidates.rankings import (
     reciprocal_rank_fusion,
     seed_recall,
 )
-from relabel_assets.corpus.config import CandidatesConfig
+from relabel_assets.corpus.config.config import CandidatesConfig
 from relabel_assets.tables.vocabulary import DOCUMENT_METADATA
 
 BODIES = {"d1": "cat cat", "d2": "cat dog", "d3": "kitten", "d4": "tree", "d5": "wall"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from relabel_assets.candidates.choose import find_candidates
-from relabel_assets.corpus.config import CandidatesConfig
+from relabel_assets.corpus.config.config import CandidatesConfig
 
 DOCUMENTS = pl.DataFrame(
     {"doc_id": [f"d{i}" for i in range(12)], "body": [f"word{i} text" for i in range(12)]}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
-from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.config.config import QueriesConfig
 from relabel_assets.corpus.near_queries import compared, near_duplicates
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.splits import assign_splits, leaking_pairs, leaking_queries

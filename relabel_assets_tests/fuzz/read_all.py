@@ -19,7 +19,7 @@ from types import FrameType
 
 import polars as pl
 
-from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.config.config import QueriesConfig
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.corpus.splits import assign_splits

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relabel_assets.corpus.config_file import parse_corpus_config
+from relabel_assets.corpus.config.config_file import parse_corpus_config
 from relabel_assets.corpus.documents import (
     documents_from_rows,
     empty_frame,

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt
 from relabel_assets.teacher.batch.response_files import import_responses

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relabel_assets.corpus.config_file import parse_corpus_config
+from relabel_assets.corpus.config.config_file import parse_corpus_config
 from relabel_assets.corpus.documents import document_from_file
 from relabel_assets.corpus.excerpts.excerpt import excerpt
 from relabel_assets.corpus.near_queries import compared

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.config.config import QueriesConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.teacher_prompts import queries_prompt
 from relabel_assets.teacher.ledger.ledger import Ledger

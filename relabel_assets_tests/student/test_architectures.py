@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from relabel_assets.benchmark.cut_points import cut_points
-from relabel_assets.corpus.config_file import parse_corpus_config
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.config_file import parse_corpus_config
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import ConfigError, StudentError
 from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.architectures import ARCHITECTURES, architecture

@@ -12,7 +12,7 @@ from transformers import (
     BertForSequenceClassification,
 )
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.folder import ADAPTER
 from relabel_assets.student.pair_reader import document_text

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric, default_rubric
 from relabel_assets.student import identity
 from relabel_assets.student.identity import people_id, rubric_read, student_id, training_set_hash

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.identity import student_id
 from relabel_assets.student.kept_students import are_saved, removable

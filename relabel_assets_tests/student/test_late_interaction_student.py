@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.student import Labeler, train_student
 from relabel_assets.student.late_interaction.maxsim import QueryScorer

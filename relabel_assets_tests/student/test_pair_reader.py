@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student import pair_reader

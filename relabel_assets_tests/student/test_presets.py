@@ -23,7 +23,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
-from relabel_assets.corpus.student_config import PRESETS, StudentConfig
+from relabel_assets.corpus.config.student_config import PRESETS, StudentConfig
 from relabel_assets.student import Labeler, train, train_student
 from relabel_assets.student.cross_encoder import CrossEncoder
 from relabel_assets.student.labeler import calibrate

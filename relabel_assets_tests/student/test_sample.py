@@ -5,7 +5,7 @@ import hashlib
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.student import corpus_sample, sample, training_set_hash
 from relabel_assets.student.windows import windows
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.training_limits import training_limits
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student import Labeler, student_id, train_student, training_set_hash

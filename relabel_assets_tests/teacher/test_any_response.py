@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.intake.json_text import parse_json
 from relabel_assets.intake.text import printable
 from relabel_assets.tables.tables import TABLES

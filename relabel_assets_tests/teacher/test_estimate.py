@@ -2,7 +2,7 @@
 
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.teacher.estimate import MIN_REPLIES, ObservedUsage, Workload, estimate
 from relabel_assets.teacher.prices import Price
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.teacher.prices import Price, Usage, price_of, read_usage
 
 OWN_PRICE = TeacherConfig.model_validate(

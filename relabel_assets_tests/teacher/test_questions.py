@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.config import QueriesConfig
+from relabel_assets.corpus.config.config import QueriesConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt

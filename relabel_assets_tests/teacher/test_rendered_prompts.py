@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
 from relabel_assets.teacher.grading.grading import (

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import torch
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.student import Labeler, train_student
 from relabel_assets_tests.student.tiny_models import RUBRIC, SUBJECTS, pairs, save_encoder
 

@@ -1,7 +1,7 @@
 """Paragraphs that most documents of a corpus repeat: navigation, footers, notices.
 
 What belongs here: which paragraphs these are, and a text without them. What does not: the setting
-(corpus/documents_config.py), and text that a format marks as navigation (intake/formats/).
+(corpus/config/documents_config.py), and text that a format marks as navigation (intake/formats/).
 """
 
 import re

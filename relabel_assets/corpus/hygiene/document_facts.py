@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from relabel_assets.corpus.config.documents_config import DocumentsConfig
 from relabel_assets.corpus.documents import content_hash
-from relabel_assets.corpus.documents_config import DocumentsConfig
 from relabel_assets.corpus.hygiene.boilerplate import Paragraphs, without_paragraphs
 from relabel_assets.corpus.hygiene.duplicates import Duplicates
 from relabel_assets.corpus.hygiene.language import language

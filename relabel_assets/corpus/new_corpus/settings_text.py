@@ -1,6 +1,6 @@
 """The corpus.yaml of a new corpus: every common setting as a comment, and no teacher.
 
-What belongs here: that text. What does not: what settings mean (corpus/config.py).
+What belongs here: that text. What does not: what settings mean (corpus/config/config.py).
 """
 
 import json

@@ -13,7 +13,7 @@ from collections.abc import Collection
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, Settings
+from relabel_assets.corpus.config.settings import MAX_NAME_CHARACTERS, Settings
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.text import one_line

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from relabel_assets.corpus.config.documents_config import DocumentsConfig
 from relabel_assets.corpus.documents import Document
-from relabel_assets.corpus.documents_config import DocumentsConfig
 from relabel_assets.corpus.sources.sql_source import SqlSource
 from relabel_assets.corpus.sources.url_source import UrlSource
 from relabel_assets.errors import Problem

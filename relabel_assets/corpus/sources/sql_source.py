@@ -20,8 +20,8 @@ from pathlib import Path
 
 from relabel_assets.corpus.caches.cache_file import CacheFile
 from relabel_assets.corpus.caches.content_hashes import is_racy
+from relabel_assets.corpus.config.documents_config import DocumentsConfig
 from relabel_assets.corpus.documents import Document, documents_from_rows
-from relabel_assets.corpus.documents_config import DocumentsConfig
 from relabel_assets.corpus.rows import usable_rows
 from relabel_assets.errors import CorpusError, Problem, WarehouseError
 from relabel_assets.files import make_private

@@ -15,7 +15,7 @@ from relabel_assets.benchmark.systems.comparison import Gain
 from relabel_assets.benchmark.systems.kinship import declared_kin
 from relabel_assets.benchmark.systems.rankings import DEFAULT_MEASURE, Rankings, rank_systems
 from relabel_assets.benchmark.systems.system_values import UnknownMeasureError
-from relabel_assets.corpus.config import CorpusConfig
+from relabel_assets.corpus.config.config import CorpusConfig
 from relabel_assets.corpus.runs.kin_file import SystemOrigin
 from relabel_assets.corpus.runs.run_files import with_known_queries
 from relabel_assets.corpus.runs.system_files import Systems

@@ -36,7 +36,7 @@ def cascade_labels(
 
     A student without a second stage has no cascade, and neither has a teacher that was never asked:
 
-    >>> from relabel_assets.corpus.student_config import StudentConfig
+    >>> from relabel_assets.corpus.config.student_config import StudentConfig
     >>> from relabel_assets.prompts.rubric import default_rubric
     >>> pairs = pl.DataFrame({"query": "parental leave", "title": ["Leave", "Printers"], "grade": [3, 0]})
     >>> base = Labeler.untrained(pairs, config=StudentConfig(), rubric=default_rubric())

@@ -13,7 +13,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.base import base_path
 from relabel_assets.student.decoder.checkpointing import checkpoint_activations

@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 from transformers import AutoModel
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path

@@ -61,7 +61,7 @@ def train(task: TrainingTask) -> TrainedGrader:
     Both are fitted twice. The first fit, to the train pairs, gives the dev metrics. The second, to
     all pairs, is the student's own.
 
-    >>> from relabel_assets.corpus.student_config import StudentConfig
+    >>> from relabel_assets.corpus.config.student_config import StudentConfig
     >>> from relabel_assets.progress import silent
     >>> from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
     >>> from relabel_assets.prompts.rubric import default_rubric

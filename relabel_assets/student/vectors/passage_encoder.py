@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path, passage_model
 from relabel_assets.student.late_interaction.cache import iter_encoded_documents

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import tenacity
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.files import whole
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of

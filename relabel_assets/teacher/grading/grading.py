@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.tables import TABLES

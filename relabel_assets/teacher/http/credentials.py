@@ -12,7 +12,7 @@ from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib.request import getproxies
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.http.redactor import SHORTEST_SECRET, Redactor
 

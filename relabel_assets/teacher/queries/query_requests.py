@@ -16,8 +16,8 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.config import QueriesConfig
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.config import QueriesConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.intake.words import count_words, has_unspaced
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.tables.vocabulary import INTENTS

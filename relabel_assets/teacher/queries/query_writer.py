@@ -40,8 +40,8 @@ def write_queries(
     does. Answers received before are in the ledger.
 
     >>> import tempfile, pathlib
-    >>> from relabel_assets.corpus.config import QueriesConfig
-    >>> from relabel_assets.corpus.teacher_config import TeacherConfig
+    >>> from relabel_assets.corpus.config.config import QueriesConfig
+    >>> from relabel_assets.corpus.config.teacher_config import TeacherConfig
     >>> from relabel_assets.prompts.teacher_prompts import queries_prompt
     >>> row = {"doc_id": "d", "title": None, "body": "word " * 20, "path": None, "doc_type": None}
     >>> config = TeacherConfig(mode="offline")  # answers from the ledger alone, which is empty here

@@ -1,7 +1,7 @@
 """Texts and frames as a teacher gets them: without what a corpus' settings replace.
 
 What belongs here: replacing, and counting what was replaced. What does not: where the values are
-(personal_values.py, secret_values.py), and the settings (corpus/redaction_config.py).
+(personal_values.py, secret_values.py), and the settings (corpus/config/redaction_config.py).
 
 A whole text is searched before it is cut to an excerpt: half an address is no address to a pattern, and
 is one to a reader.
@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.redaction_config import RedactionConfig
+from relabel_assets.corpus.config.redaction_config import RedactionConfig
 from relabel_assets.plural import counted
 from relabel_assets.teacher.redaction import personal_values
 from relabel_assets.teacher.redaction.secret_values import secrets

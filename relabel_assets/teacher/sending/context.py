@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.teacher.cut_prompts import RAISE_THE_CONTEXT, why_cut
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus, Read

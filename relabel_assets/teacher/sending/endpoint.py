@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.intake.input_limits import MAX_ERROR_CHARACTERS
 from relabel_assets.intake.json_text import TooDeep

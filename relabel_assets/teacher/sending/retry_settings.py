@@ -1,7 +1,7 @@
 """Settings of retries, polling and batch size that only tests change.
 
 What belongs here: waits and limits that hold for all corpora. What does not: the settings of a
-corpus (corpus/teacher_config.py).
+corpus (corpus/config/teacher_config.py).
 """
 
 from dataclasses import dataclass

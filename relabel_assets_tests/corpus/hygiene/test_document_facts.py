@@ -2,8 +2,8 @@
 
 import polars as pl
 
+from relabel_assets.corpus.config.documents_config import DocumentsConfig
 from relabel_assets.corpus.documents import document_from_row
-from relabel_assets.corpus.documents_config import DocumentsConfig
 from relabel_assets.corpus.hygiene.document_facts import DocumentFacts
 
 FOOTER = "This page is for employees of the company only."

@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.config_file import parse_corpus_config
+from relabel_assets.corpus.config.config_file import parse_corpus_config
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import ConfigError, CorpusError

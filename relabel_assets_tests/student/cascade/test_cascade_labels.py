@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.labelers import CASCADES
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student import Labeler, cascade_labels, train_student
 from relabel_assets_tests.student.cascade.test_known_grades import graded_pairs

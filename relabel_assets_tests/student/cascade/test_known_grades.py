@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student import Labeler, train_student

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.decoder.learner import DigitLearner
 from relabel_assets_tests.student.tiny_models import pairs, save_decoder

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import ConfigError, StudentError
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student import Labeler, train_student

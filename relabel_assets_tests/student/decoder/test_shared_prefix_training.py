@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.student.decoder.checkpointing import checkpoint_activations
 from relabel_assets.student.decoder.decoder import Decoder
 from relabel_assets.student.decoder.learner import DigitLearner

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student import Labeler, calibrate_to_people, people_id, train_student
 from relabel_assets_tests.student.tiny_models import pairs, save_encoder

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from relabel_assets.corpus.student_config import StudentConfig
+from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.student.cross_encoder import CrossEncoder
 from relabel_assets.student.decoder import learner as decoder_learner

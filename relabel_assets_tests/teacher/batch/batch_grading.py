@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.sending.retry_settings import FileLimits, RetrySettings

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import decisions_prompt
 from relabel_assets.teacher.decisions.bundles import Asked, Bundler

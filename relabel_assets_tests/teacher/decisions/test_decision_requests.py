@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.prompts.rubric import Grade, Rubric, default_rubric
 from relabel_assets.prompts.teacher_prompts import decisions_prompt

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt
 from relabel_assets.teacher.exchange import Exchange, ExchangeStatus

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.teacher.batch.endpoint import BatchEndpoint
 from relabel_assets.teacher.http.credentials import redactor_of

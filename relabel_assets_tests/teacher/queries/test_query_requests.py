@@ -6,8 +6,8 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.config import QueriesConfig
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.config import QueriesConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.teacher_prompts import queries_prompt
 from relabel_assets.teacher.queries.query_requests import (
     UnreadableQuery,

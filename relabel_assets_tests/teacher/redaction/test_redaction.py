@@ -7,9 +7,9 @@ import polars as pl
 import pydantic
 import pytest
 
-from relabel_assets.corpus.config import QueriesConfig
-from relabel_assets.corpus.redaction_config import RedactionConfig
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.config import QueriesConfig
+from relabel_assets.corpus.config.redaction_config import RedactionConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
 from relabel_assets.teacher.questions import GradingQuestions, QueryQuestions

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import TeacherError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.teacher.teacher import Teacher

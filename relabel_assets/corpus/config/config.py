@@ -10,11 +10,11 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.documents_config import DocumentsConfig
-from relabel_assets.corpus.labels_config import CostsConfig, LabelsConfig
-from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
-from relabel_assets.corpus.student_config import StudentConfig
-from relabel_assets.corpus.teacher_config import TeacherConfig
+from relabel_assets.corpus.config.documents_config import DocumentsConfig
+from relabel_assets.corpus.config.labels_config import CostsConfig, LabelsConfig
+from relabel_assets.corpus.config.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
+from relabel_assets.corpus.config.student_config import StudentConfig
+from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.tables.vocabulary import INTENTS
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pydantic
 
-from relabel_assets.corpus.config import CorpusConfig
+from relabel_assets.corpus.config.config import CorpusConfig
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.input_limits import MAX_SETTINGS_BYTES
 from relabel_assets.intake.text import one_line

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.settings import MAX_SEED, Settings
+from relabel_assets.corpus.config.settings import MAX_SEED, Settings
 from relabel_assets.tables.vocabulary import CALIBRATED_TO, STUDENT_ARCHITECTURES
 
 

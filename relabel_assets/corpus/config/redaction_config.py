@@ -11,7 +11,7 @@ import polars as pl
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.settings import Settings
+from relabel_assets.corpus.config.settings import Settings
 
 KINDS = ("secrets", "emails", "phone_numbers", "cards", "ibans", "ips")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")

@@ -9,8 +9,8 @@ from typing import Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.redaction_config import RedactionConfig
-from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
+from relabel_assets.corpus.config.redaction_config import RedactionConfig
+from relabel_assets.corpus.config.settings import MAX_NAME_CHARACTERS, MAX_SEED, Settings
 from relabel_assets.intake.input_limits import MAX_REPLY_BYTES, MIB
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from relabel_assets.corpus.settings import MAX_NAME_CHARACTERS, Settings
+from relabel_assets.corpus.config.settings import MAX_NAME_CHARACTERS, Settings
 
 MAX_SQL_CHARACTERS = 20_000  # some 400 lines
 

@@ -7,9 +7,9 @@ from typing import Any, get_args
 import pydantic
 import pytest
 
-from relabel_assets.corpus.config import CorpusConfig
-from relabel_assets.corpus.config_file import parse_corpus_config
-from relabel_assets.corpus.student_config import PRESETS
+from relabel_assets.corpus.config.config import CorpusConfig
+from relabel_assets.corpus.config.config_file import parse_corpus_config
+from relabel_assets.corpus.config.student_config import PRESETS
 from relabel_assets.errors import ConfigError
 from relabel_assets.prompts.rubric import default_rubric, parse_rubric
 

@@ -6,7 +6,7 @@ What belongs here: these settings, their defaults and bounds. What does not: how
 
 from pydantic import Field
 
-from relabel_assets.corpus.settings import Settings
+from relabel_assets.corpus.config.settings import Settings
 
 
 class LabelsConfig(Settings):
