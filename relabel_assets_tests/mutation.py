@@ -40,7 +40,7 @@ PURE = (
     "candidates/bm25.py",
     "candidates/choose.py",
     "corpus/documents.py",
-    "corpus/grades.py",
+    "corpus/grades/grades.py",
     "corpus/pairs.py",
     "corpus/queries.py",
     "corpus/rows.py",

@@ -15,7 +15,7 @@ from relabel_assets.benchmark.labelers import CASCADES, POOL_SLICES
 from relabel_assets.benchmark.page.page import render_html
 from relabel_assets.benchmark.pool.pool_estimates import pool_rows
 from relabel_assets.benchmark.report import render_markdown
-from relabel_assets.corpus.grades import joint_kind
+from relabel_assets.corpus.grades.grades import joint_kind
 from relabel_assets.corpus.pairs import training_pairs, with_texts
 from relabel_assets.graph.forecast import Changes, Forecast, Trial, cost_note
 from relabel_assets.graph.step import Rows, Step

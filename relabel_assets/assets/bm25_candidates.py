@@ -4,7 +4,7 @@ import polars as pl
 
 from relabel_assets.candidates.choose import find_candidates
 from relabel_assets.candidates.rankings import OtherRankings, seed_recall
-from relabel_assets.corpus.grades import with_known_pairs
+from relabel_assets.corpus.grades.grades import with_known_pairs
 from relabel_assets.graph.candidates.rankings import (
     dense_rankings,
     finding_nothing,

@@ -1,7 +1,7 @@
 """The grades of labelers from elsewhere, which `relabel import` wrote into the corpus folder."""
 
-from relabel_assets.corpus.grades import with_known_pairs
-from relabel_assets.corpus.imported_grades import LABELERS_FOLDER
+from relabel_assets.corpus.grades.grades import with_known_pairs
+from relabel_assets.corpus.grades.imported_grades import LABELERS_FOLDER
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.benchmark.agreement import agreement
-from relabel_assets.corpus.grades import with_known_pairs
+from relabel_assets.corpus.grades.grades import with_known_pairs
 from relabel_assets.graph.step import Rows, Step, read_as
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.review.people_grades import joined_grades, people_grades

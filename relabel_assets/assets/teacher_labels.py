@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.plots import grade_distribution
-from relabel_assets.corpus.grades import with_known_pairs
+from relabel_assets.corpus.grades.grades import with_known_pairs
 from relabel_assets.corpus.pairs import of_other_queries, with_texts
 from relabel_assets.errors import Problem
 from relabel_assets.graph.forecast import (

@@ -1,7 +1,7 @@
 """Imported labelers in the benchmark: each is measured on the pairs that it graded.
 
 What belongs here: which pairs count for them. What does not: the metrics (bootstrap.py), and the files
-they come from (corpus/imported_grades.py).
+they come from (corpus/grades/imported_grades.py).
 
 An imported labeler may have graded few pairs. It is measured on those of the benchmark's pairs that it
 graded, and takes no pair from the others. `n_pairs` tells whether they are the same.

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from relabel_assets.corpus import grades, queries
+from relabel_assets.corpus import queries
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.corpus.grades import grades
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.corpus.runs.run_files import FOLDER, with_known_queries
 from relabel_assets.corpus.runs.system_files import systems_of_corpus

@@ -13,7 +13,11 @@ from typing import Any, BinaryIO
 
 from relabel_assets.corpus.caches.fingerprint import fingerprint
 from relabel_assets.corpus.documents_folder import folder_files
-from relabel_assets.corpus.imported_grades import LABELERS_FOLDER, REFERENCE_FOLDER, is_imported
+from relabel_assets.corpus.grades.imported_grades import (
+    LABELERS_FOLDER,
+    REFERENCE_FOLDER,
+    is_imported,
+)
 from relabel_assets.corpus.parts import FILES, SETTINGS, the_file
 from relabel_assets.corpus.rows import usable_rows
 from relabel_assets.corpus.runs.run_files import is_run

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from relabel_assets.corpus import documents, grades, queries
+from relabel_assets.corpus import documents, queries
 from relabel_assets.corpus.caches.parsed_files import parsed_files
 from relabel_assets.corpus.config.config import CorpusConfig
 from relabel_assets.corpus.config.config_file import parse_corpus_config
@@ -20,8 +20,9 @@ from relabel_assets.corpus.corpus_files import CorpusFiles, is_beir
 from relabel_assets.corpus.documents import Document
 from relabel_assets.corpus.documents_folder.file_documents import documents_from_files
 from relabel_assets.corpus.documents_folder.git_dates import LastChange, last_changes
+from relabel_assets.corpus.grades import grades
+from relabel_assets.corpus.grades.imported_files import imported_labels, imported_reference
 from relabel_assets.corpus.hygiene.shown_metadata import with_shown_metadata
-from relabel_assets.corpus.imported_files import imported_labels, imported_reference
 from relabel_assets.corpus.parts import FILES, PLAIN_QRELS, SETTINGS, name_for_messages
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.corpus.sources.source import Source, source_of

@@ -9,7 +9,7 @@ import os
 from pathlib import PurePosixPath
 
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.imported_grades import LABELERS_FOLDER, REFERENCE_FOLDER
+from relabel_assets.corpus.grades.imported_grades import LABELERS_FOLDER, REFERENCE_FOLDER
 from relabel_assets.corpus.parts import FILES, SETTINGS
 from relabel_assets.corpus.runs.run_files import FOLDER as RUNS
 from relabel_assets.errors import Problem

@@ -15,7 +15,11 @@ import polars as pl
 
 from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.labelers import is_labeler_name
-from relabel_assets.corpus.imported_grades import LABELERS_FOLDER, NAME_RULE, REFERENCE_FOLDER
+from relabel_assets.corpus.grades.imported_grades import (
+    LABELERS_FOLDER,
+    NAME_RULE,
+    REFERENCE_FOLDER,
+)
 from relabel_assets.corpus.rows import DuplicateCheck
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.exchange.export_file import provenance_file

@@ -1,7 +1,7 @@
 """People's grades as reference grades: which reviews count, and the chance of each pair.
 
 What belongs here: from current reviews to reference grades. What does not: the files (store.py), and the
-grades of qrels files (corpus/grades.py).
+grades of qrels files (corpus/grades/grades.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.grades import with_known_pairs
+from relabel_assets.corpus.grades.grades import with_known_pairs
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import costs_itself

@@ -18,7 +18,7 @@ from relabel_assets.corpus.documents import (
     frames_of,
 )
 from relabel_assets.corpus.documents_folder.file_documents import document_from_file
-from relabel_assets.corpus.grades import recorded_from_rows, reference_from_qrels
+from relabel_assets.corpus.grades.grades import recorded_from_rows, reference_from_qrels
 from relabel_assets.corpus.queries import queries_from_rows
 from relabel_assets.corpus.rows import json_objects
 from relabel_assets.errors import ConfigError, Problem

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.grades import joint_kind
+from relabel_assets.corpus.grades.grades import joint_kind
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.review.draws.draw import draw_sample
 from relabel_assets.review.people_grades import joined_grades, people_grades

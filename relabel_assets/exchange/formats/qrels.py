@@ -1,6 +1,6 @@
 """TREC qrels: `query_id 0 doc_id grade`, a line a judgment, as trec_eval and ir_measures read it.
 
-What belongs here: its lines. What does not: the corpus' own qrels file (corpus/grades.py). Four fields,
+What belongs here: its lines. What does not: the corpus' own qrels file (corpus/grades/). Four fields,
 separated by white space; the second is not used: https://trec.nist.gov/data/qrels_eng/
 """
 

@@ -1,7 +1,7 @@
 """The recorded teacher: grades from a file, joined to the pairs.
 
 What belongs here: the join, and which recorded grades count. What does not: parsing
-teacher_labels.jsonl (corpus/grades.py), and asking a language model (teacher/teacher.py).
+teacher_labels.jsonl (corpus/grades/grades.py), and asking a language model (teacher/teacher.py).
 """
 
 import polars as pl

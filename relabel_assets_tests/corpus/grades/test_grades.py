@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.grades import (
+from relabel_assets.corpus.grades.grades import (
     RECORDED,
     recorded_from_rows,
     reference_from_qrels,

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import polars as pl
 
 from relabel_assets.corpus.corpus_files import CorpusFiles
-from relabel_assets.corpus.grades import REFERENCE
-from relabel_assets.corpus.imported_grades import (
+from relabel_assets.corpus.grades.grades import REFERENCE
+from relabel_assets.corpus.grades.imported_grades import (
     IMPORTED,
     LABELERS_FOLDER,
     REFERENCE_FOLDER,
