@@ -2,7 +2,7 @@
 
     python -m relabel_assets_tests.mutation               # 60 mutants of all pure modules, seed 1
     python -m relabel_assets_tests.mutation --n 24 --seed 20
-    python -m relabel_assets_tests.mutation --module corpus/splits.py --n 0    # all of one module
+    python -m relabel_assets_tests.mutation --module corpus/queries/splits.py --n 0    # all of one module
 
 A mutant is one small change of one expression: `<` becomes `<=`, `and` becomes `or`, a number grows
 by one. A mutant is killed when the unit tests of its room fail or hang, and survives when they
@@ -42,9 +42,9 @@ PURE = (
     "corpus/documents.py",
     "corpus/grades/grades.py",
     "corpus/pairs.py",
-    "corpus/queries.py",
+    "corpus/queries/queries.py",
     "corpus/rows.py",
-    "corpus/splits.py",
+    "corpus/queries/splits.py",
     "graph/inputs.py",
     "prompts/prompt.py",
     "prompts/rubric.py",
@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument(
         "--module",
         action="append",
-        help="a pure module, such as corpus/splits.py; repeat for several",
+        help="a pure module, such as corpus/queries/splits.py; repeat for several",
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()

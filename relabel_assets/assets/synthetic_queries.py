@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.queries import content_hash, with_known_seeds
-from relabel_assets.corpus.splits import assign_splits
+from relabel_assets.corpus.queries.queries import content_hash, with_known_seeds
+from relabel_assets.corpus.queries.splits import assign_splits
 from relabel_assets.errors import CorpusError
 from relabel_assets.graph import written_queries
 from relabel_assets.graph.forecast import Forecast, Trial, computed_forecast

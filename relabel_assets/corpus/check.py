@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from relabel_assets.corpus import queries
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.grades import grades
+from relabel_assets.corpus.queries import queries
+from relabel_assets.corpus.queries.splits import assign_splits
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.corpus.runs.run_files import FOLDER, with_known_queries
 from relabel_assets.corpus.runs.system_files import systems_of_corpus
-from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.corpus.unread import unread_files
 from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import costs_itself

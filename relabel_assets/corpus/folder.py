@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from relabel_assets.corpus import documents, queries
+from relabel_assets.corpus import documents
 from relabel_assets.corpus.caches.parsed_files import parsed_files
 from relabel_assets.corpus.config.config import CorpusConfig
 from relabel_assets.corpus.config.config_file import parse_corpus_config
@@ -24,6 +24,7 @@ from relabel_assets.corpus.grades import grades
 from relabel_assets.corpus.grades.imported_files import imported_labels, imported_reference
 from relabel_assets.corpus.hygiene.shown_metadata import with_shown_metadata
 from relabel_assets.corpus.parts import FILES, PLAIN_QRELS, SETTINGS, name_for_messages
+from relabel_assets.corpus.queries import queries
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.corpus.sources.source import Source, source_of
 from relabel_assets.errors import ConfigError, CorpusError, Problem

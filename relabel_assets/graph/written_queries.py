@@ -11,7 +11,7 @@ import polars as pl
 
 from relabel_assets.candidates.choose import retrievable
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.corpus.splits import assign_splits
+from relabel_assets.corpus.queries.splits import assign_splits
 from relabel_assets.errors import TeacherError
 from relabel_assets.graph.candidates.rankings import language_of
 from relabel_assets.graph.forecast import Changes, Forecast, Trial, computed_forecast, cost_note

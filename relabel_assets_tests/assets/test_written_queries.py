@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.splits import leaking_queries
+from relabel_assets.corpus.queries.splits import leaking_queries
 from relabel_assets.running import runner
 from relabel_assets_tests.builders import (
     DOCUMENT_SUBJECTS,

@@ -25,7 +25,7 @@ from relabel_assets.benchmark.labelers import PEOPLE, PEOPLE_DIFFERENCE
 from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.pairs import training_pairs
-from relabel_assets.corpus.splits import assign_splits
+from relabel_assets.corpus.queries.splits import assign_splits
 from relabel_assets.student import Labeler, corpus_sample, people_pairs, train_student
 from relabel_assets.student.calibration import Calibration
 from relabel_assets.student.labeler import calibrate, graded

@@ -1,4 +1,4 @@
-"""The time of finding near duplicates among queries (corpus/splits.py), beside comparing all pairs.
+"""The time of finding near duplicates among queries (corpus/queries/splits.py), beside comparing all pairs.
 
     python relabel_assets_tests/benchmarks/near_queries.py [QUERIES]...
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from relabel_assets.corpus.near_queries import compared, near_duplicates
+from relabel_assets.corpus.queries.near_queries import compared, near_duplicates
 
 LETTERS, BLOCK, MOST_OF_RIVAL = "etaoinshrdlucmfwypvbgkjqxz", 500, 20_000
 

@@ -21,8 +21,8 @@ import polars as pl
 
 from relabel_assets.corpus.config.config import QueriesConfig
 from relabel_assets.corpus.folders import Corpora
+from relabel_assets.corpus.queries.splits import assign_splits
 from relabel_assets.corpus.rows import ReadRows
-from relabel_assets.corpus.splits import assign_splits
 from relabel_assets.errors import ConfigError, Problem, RelabelError
 from relabel_assets.intake.text import printable
 from relabel_assets.labeling import pairs_file

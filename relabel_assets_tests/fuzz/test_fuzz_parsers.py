@@ -19,7 +19,7 @@ from relabel_assets.corpus.documents import (
 )
 from relabel_assets.corpus.documents_folder.file_documents import document_from_file
 from relabel_assets.corpus.grades.grades import recorded_from_rows, reference_from_qrels
-from relabel_assets.corpus.queries import queries_from_rows
+from relabel_assets.corpus.queries.queries import queries_from_rows
 from relabel_assets.corpus.rows import json_objects
 from relabel_assets.errors import ConfigError, Problem
 from relabel_assets.intake.json_text import BadJson, parse_json

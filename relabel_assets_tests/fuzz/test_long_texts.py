@@ -9,7 +9,7 @@ import pytest
 from relabel_assets.corpus.config.config_file import parse_corpus_config
 from relabel_assets.corpus.documents import document_from_file
 from relabel_assets.corpus.excerpts.excerpt import excerpt
-from relabel_assets.corpus.near_queries import compared
+from relabel_assets.corpus.queries.near_queries import compared
 from relabel_assets.errors import RelabelError
 from relabel_assets.intake.json_text import BadJson, parse_json
 from relabel_assets.intake.markdown import inert

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relabel_assets.corpus.near_queries import compared, near_duplicates
+from relabel_assets.corpus.queries.near_queries import compared, near_duplicates
 from relabel_assets.corpus.query_log.groups import QueryGroup
 
 STRATA = ("head", "torso", "tail")

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from relabel_assets.corpus.near_queries import compared
+from relabel_assets.corpus.queries.near_queries import compared
 from relabel_assets.progress import Progress, silent
 
 # A longer one is a pasted text. Not measured: half of the queries of web logs have three words or fewer.

@@ -1,7 +1,7 @@
 """Filters on written queries: the reasons to reject one, and the rows of those that are kept.
 
 What belongs here: rejecting what no employee would type, and near duplicates. What does not: asking
-for queries (query_requests.py) and their splits (corpus/splits.py).
+for queries (query_requests.py) and their splits (corpus/queries/splits.py).
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 from rapidfuzz import fuzz
 
-from relabel_assets.corpus.near_queries import compared, near_duplicates, normalised
-from relabel_assets.corpus.queries import content_hash
+from relabel_assets.corpus.queries.near_queries import compared, near_duplicates, normalised
+from relabel_assets.corpus.queries.queries import content_hash
 from relabel_assets.intake.words import count_words, has_unspaced
 from relabel_assets.teacher.queries.query_requests import (
     QueryItem,

@@ -140,7 +140,7 @@ class TestDraw:
 
 
 def test_a_sample_is_read_as_queries_with_weights(tmp_path):
-    from relabel_assets.corpus.queries import queries_from_rows
+    from relabel_assets.corpus.queries.queries import queries_from_rows
 
     write_sample(draw(groups(9, 1), 2, seed=13), tmp_path / "queries.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "queries.jsonl").read_text().splitlines()]
@@ -155,7 +155,7 @@ def test_a_sample_is_read_as_queries_with_weights(tmp_path):
 
 @pytest.mark.parametrize("weight", [0, -1, True, "heavy", float("inf"), float("nan")])
 def test_a_weight_that_is_none_costs_its_query(weight):
-    from relabel_assets.corpus.queries import queries_from_rows
+    from relabel_assets.corpus.queries.queries import queries_from_rows
 
     problems, rows = [], [(1, {"query_id": "q", "text": "vpn", "weight": weight})]
     assert queries_from_rows(rows, file="queries.jsonl", problems=problems).frame.is_empty()

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
-from relabel_assets.corpus.near_queries import compared
+from relabel_assets.corpus.queries.near_queries import compared
 from relabel_assets.teacher.queries.query_filters import COLUMNS, kept_queries, reason_to_reject
 from relabel_assets.teacher.queries.query_requests import (
     QueryItem,

@@ -5,7 +5,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.queries import COLUMNS, content_hash, queries_from_rows, with_known_seeds
+from relabel_assets.corpus.queries.queries import (
+    COLUMNS,
+    content_hash,
+    queries_from_rows,
+    with_known_seeds,
+)
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import Problem
 

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from relabel_assets.corpus.config.config import QueriesConfig
-from relabel_assets.corpus.near_queries import compared, near_duplicates
+from relabel_assets.corpus.queries.near_queries import compared, near_duplicates
 from relabel_assets.errors import Problem
 
 # From this many groups on, a share above 0 chooses at least one. Not measured: with fewer, one group

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from relabel_assets.corpus.config.config import QueriesConfig
-from relabel_assets.corpus.near_queries import compared, near_duplicates
 from relabel_assets.corpus.pairs import training_pairs
-from relabel_assets.corpus.splits import assign_splits, leaking_pairs, leaking_queries
+from relabel_assets.corpus.queries.near_queries import compared, near_duplicates
+from relabel_assets.corpus.queries.splits import assign_splits, leaking_pairs, leaking_queries
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 CONFIG = QueriesConfig()
