@@ -106,6 +106,8 @@ class QueriesConfig(Settings):
 class CandidatesConfig(Settings):
     """Which documents are graded for each query. Its judged documents are always among them."""
 
+    LATER = ("language", "dense_top_k", "fused_top_k", "runs")
+
     # Not measured. Ten, because the benchmark's NDCG looks at ten documents.
     bm25_top_k: int = Field(
         10, ge=0, le=1000, description="BM25's best documents for each query. 0: none."
