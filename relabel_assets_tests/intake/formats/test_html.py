@@ -151,6 +151,33 @@ def test_the_title_is_without_the_name_of_the_site(head: str, title: str) -> Non
     assert read(page + "<footer>© Example</footer></body></html>").title == title
 
 
+CONFLUENCE = """<html><head><title>People : Paid &amp; unpaid leave</title></head><body>
+<ol id=breadcrumbs><li><a href=index.html>People</a></ol>
+<h1 id=title-heading><span>People : Paid &amp; unpaid leave</span></h1>
+<div class=page-metadata>Created by <span class='author'> Ana Ek</span>, last modified by
+ <span class='editor'> Bo Li</span> on 03 May, 2024</div>
+<div id=main-content class=wiki-content>{}</div></body></html>"""
+
+
+@pytest.mark.parametrize(
+    "text", [f"<p>{WORDS}", "<h2>Who</h2><ul><li>All</ul>", f"<p>People: {WORDS}"]
+)
+def test_a_page_of_confluence_has_its_own_title_without_the_space_and_its_author_and_date(
+    text: str,
+) -> None:
+    page = read(CONFLUENCE.format(text))
+    assert page.title == "Paid & unpaid leave"
+    assert (page.author, page.updated_at) == ("Ana Ek", "2024-05-03")
+
+
+@pytest.mark.parametrize("title", ["Leave : all rules", "Leave: all rules", "Leave | all rules"])
+def test_a_heading_that_repeats_the_title_makes_no_part_of_it_the_name_of_the_site(
+    title: str,
+) -> None:
+    page = f"<title>{title}</title><div class=top><h1>{title}</h1></div><main><p>{WORDS}</main>"
+    assert read(page).title == title
+
+
 def test_the_last_change_counts_before_publication_and_addresses_are_no_authors() -> None:
     published = "<meta property=article:published_time content=2023-01-09>"
     changed = "<meta property=article:modified_time content=2024-03-01>"

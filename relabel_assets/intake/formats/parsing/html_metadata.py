@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from relabel_assets.intake.formats.parsing.blocks import one_space
 from relabel_assets.intake.formats.parsing.properties import (
     author_of,
     date_of,
@@ -29,6 +30,7 @@ _PUBLISHED = (
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.M)
 # Between the title of a page and the name of its site.
 _SEPARATOR = re.compile(r"\s+[|·•–—:-]\s+|\s*[|»«]\s*|:\s+")
+_SITE_FIRST = re.compile(r"(.+?)\s+[:|»]\s+(?=\S)")
 
 
 def stated(tree: Any) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def stated(tree: Any) -> dict[str, Any]:
     tags = _meta_tags(tree)
     changed = _first(tags, _CHANGED, date_of) or _time(tree, "dateModified")
     published = _first(tags, _PUBLISHED, date_of) or _time(tree, "datePublished")
+    wiki_author, wiki_date = _byline(tree)
     links = [link for link in tree.iter("link") if link.get("rel") == "canonical"]
     metadata = {
         "description": _first(tags, ("description", "og:description"), str),
@@ -50,8 +53,8 @@ def stated(tree: Any) -> dict[str, Any]:
     }
     authors = (_authors(tags[name]) for name in _AUTHORS)
     return {
-        "author": ", ".join(next(filter(None, authors), [])) or None,
-        "updated_at": changed or published,
+        "author": ", ".join(next(filter(None, authors), [])) or wiki_author,
+        "updated_at": changed or published or wiki_date,
         "metadata": metadata_of(metadata),
     }
 
@@ -69,22 +72,34 @@ def page_title(titles: list[str], body: str, everything: str) -> str | None:
     """The title that a page states, without the name of its site; None where it states none.
 
     `everything` is the text of the page, `body` its main text. The beginning of a title counts alone where it
-    heads the body. What ends a title is the site's name where the text around the body has it too.
+    heads the body. What ends a title is the site's name where the text around the body has it too, apart
+    from the whole title. So is what stands before " : ", as in pages that Confluence exports.
 
     >>> page_title(["Leave | Example Ltd"], "# Leave\\nAsk HR.", "")
     'Leave'
     >>> page_title(["Paid leave: Example Ltd"], "Ask HR.", "Ask HR. © Example Ltd")
     'Paid leave'
+    >>> page_title(["People : Paid leave"], "Ask HR.", "People > People : Paid leave Ask HR.")
+    'Paid leave'
     """
     if not titles:
         return None
-    first, *parts = _SEPARATOR.split(titles[0])
+    title = titles[0]
+    first, *parts = _SEPARATOR.split(title)
     if not parts or first in _HEADING.findall(body):
         return first
-    last = parts[-1].lower()
-    if everything.lower().count(last) > body.lower().count(last):
-        return titles[0][: titles[0].rindex(parts[-1])].rstrip(" |·•–—:-»«")
-    return titles[0]
+    around, inside = (text.replace(title, " ").lower() for text in (everything, body))
+    if _stands_around(parts[-1], around, inside):
+        return title[: title.rindex(parts[-1])].rstrip(" |·•–—:-»«")
+    site = _SITE_FIRST.match(title)
+    if site and _stands_around(site[1], around, inside):
+        return title[site.end() :]
+    return title
+
+
+def _stands_around(part: str, around: str, inside: str) -> bool:
+    """Whether a part of a title is on the page outside its main text."""
+    return around.count(part.lower()) > inside.count(part.lower())
 
 
 def _meta_tags(tree: Any) -> defaultdict[str, list[str]]:
@@ -117,3 +132,15 @@ def _time(tree: Any, name: str) -> str | None:
         if element.get("itemprop") == name:
             return date_of(element.get("datetime") or element.get("content"))
     return None
+
+
+def _byline(tree: Any) -> tuple[str | None, str | None]:
+    """Author and date of a page that Confluence exported: its head states neither.
+
+    The line is "Created by A, last modified by B on May 3, 2024", with A in an element of the class author.
+    """
+    for line in tree.xpath("//*[contains(concat(' ', @class, ' '), ' page-metadata ')]"):
+        authors = line.xpath(".//*[@class='author']")
+        _, _, date = one_space("".join(line.itertext())).rpartition(" on ")
+        return author_of("".join(authors[0].itertext())) if authors else None, date_of(date)
+    return None, None
