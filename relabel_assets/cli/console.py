@@ -7,6 +7,7 @@ neighbours), log lines (logs.py), and the streams themselves (standard_streams.p
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from typing import IO, Any
 
@@ -49,6 +50,21 @@ class Console(rich.console.Console):
             if not self.stderr:
                 raise
             self.quiet = True
+
+    def print_folded(self, first: str, text: str, *, indent: int, style: str = "") -> None:
+        """Print `first` and `text`. What does not fit the width is below it, indented; words stay whole.
+
+        A path or a command is never cut, so it can be copied.
+        """
+        lines = textwrap.fill(
+            text,
+            self.width,
+            initial_indent=first,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self.print(Text(lines, style), highlight=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         raise  # noqa: PLE0704 (the BrokenPipeError that rich caught: print, Typer or main ends it)

@@ -37,7 +37,7 @@ _DESCRIPTION_CHARACTERS = 200  # of a corpus, in a table of all corpora
 
 def print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        ERR.print(f"  [yellow]{escape(one_line(str(problem)))}[/]", highlight=False)
+        ERR.print_folded("  ", one_line(str(problem)), indent=4, style="yellow")
 
 
 def print_check(corpus: str, checked: Checked) -> None:
@@ -53,7 +53,7 @@ def print_check(corpus: str, checked: Checked) -> None:
 def print_notes(notes: Sequence[str]) -> None:
     """Print how files were read."""
     for note in notes:
-        ERR.print(f"  read {escape(one_line(note))}", highlight=False, soft_wrap=True)
+        ERR.print_folded("  read ", one_line(note), indent=4)
 
 
 def print_plan(corpus: str, planned: Sequence[Planned]) -> None:

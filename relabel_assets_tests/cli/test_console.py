@@ -74,6 +74,21 @@ def test_no_text_acts_on_the_terminal(text: str) -> None:
     assert not ACTING.search(output)
 
 
+def test_a_long_line_is_folded_below_its_text_and_a_path_stays_whole() -> None:
+    file, path = io.StringIO(), "/data/" + "a-long-folder/" * 4
+    Console(file=file, width=40).print_folded(
+        "  folder    ", f"all of [b]{path} is read", indent=12
+    )
+    assert file.getvalue().splitlines() == [
+        "  folder    all of",
+        f"            [b]{path}",
+        "            is read",
+    ]
+    file = io.StringIO()
+    Console(file=file, width=300).print_folded("", HOSTILE, indent=2)
+    assert file.getvalue() == f"{SHOWN}\n"
+
+
 def test_the_width_of_a_cell_is_that_of_what_is_shown() -> None:
     table = rich.table.Table("a", "b")
     table.add_row("\x1b" * 5, "x")

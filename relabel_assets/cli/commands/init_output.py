@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.markup import escape
-
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_notes, print_problems
 from relabel_assets.corpus.folder import CorpusFolder
@@ -104,7 +102,7 @@ def print_cost(cost: Cost, model: str) -> None:
     if any(usd is None for _, usd in parts):
         known = [f"the price of {model} is unknown"]
     _line("cost", f"with {model} as the teacher: {' and '.join(known) or 'nothing'}, estimated")
-    _line("", f"({cost.assumption})")
+    _line("", cost.assumption)
 
 
 def print_next(name: str, overview: Overview, *, is_made: bool, kind: str) -> None:
@@ -116,7 +114,7 @@ def print_next(name: str, overview: Overview, *, is_made: bool, kind: str) -> No
     else:
         _line(
             "next",
-            f"relabel run -c {name} -s seed_docs: the documents as a table. Nothing is sent.",
+            f"relabel run -c {name} -s seed_docs: the documents as a table.",
         )
         _line("", f"Then name a teacher in {name}/corpus.yaml; relabel estimate -c {name}")
 
@@ -132,4 +130,4 @@ def _grades(n_recorded: int, n_reference: int) -> str:
 
 
 def _line(label: str, text: str) -> None:
-    OUT.print(f"  {label:<9} {escape(text)}", highlight=False, soft_wrap=True)
+    OUT.print_folded(f"  {label:<9} ", text, indent=12)

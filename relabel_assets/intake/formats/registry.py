@@ -55,6 +55,9 @@ _SAVE_AS = {
     ".msg": ".eml", ".mht": ".html", ".mhtml": ".html", ".xps": ".pdf", ".epub": ".html",
 }  # fmt: skip
 _UNPACK = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
+_FORMATS = (
+    "Markdown, text, HTML, PDF, Word, PowerPoint, mail, tables and zip; see docs/documents.md"
+)
 # Pictures, styles, scripts and fonts of web pages: they are passed over without a problem.
 _QUIET = """
     .png .jpg .jpeg .gif .svg .webp .ico .bmp .tif .tiff .avif .heic .css .scss .sass .less .js .mjs .map
@@ -107,7 +110,7 @@ def remedy_of(suffix: str) -> str:
     """
     if suffix in _SAVE_AS:
         return f"Save it as {_SAVE_AS[suffix]}."
-    return "Unpack it." if suffix in _UNPACK else f"Formats: {', '.join(suffixes())}."
+    return "Unpack it." if suffix in _UNPACK else f"Formats: {_FORMATS}."
 
 
 def read_file(name: str, content: bytes) -> Iterator[FileText | Unread]:

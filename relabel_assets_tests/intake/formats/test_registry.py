@@ -17,12 +17,12 @@ def test_a_file_that_no_reader_reads_is_named_with_what_to_do() -> None:
     for name, remedy in (
         ("a.doc", "Save it as .docx."),
         ("a.tar", "Unpack it."),
-        ("a", "Formats: .md,"),
+        ("a", "Formats: Markdown,"),
     ):
         with pytest.raises(SetAside, match="is not read") as raised:
             list(read_file(name, b"x"))
         assert raised.value.remedy.startswith(remedy)
-    assert ".pdf" in remedy_of(".exe")
+    assert "PDF" in remedy_of(".exe")
 
 
 def test_capitals_in_an_ending_make_no_difference() -> None:
