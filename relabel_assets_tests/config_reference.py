@@ -177,6 +177,8 @@ def _type_in_words(annotation: Any) -> str:
         return " or ".join(
             "null" if member is types.NoneType else _type_in_words(member) for member in members
         )
+    if origin is typing.Annotated:
+        return _type_in_words(members[0])
     if origin is typing.Literal:
         return ", ".join(f"`{member}`" for member in members)
     if origin is list:
