@@ -1,7 +1,7 @@
 """Parsing a corpus.yaml, and the message for one that is wrong.
 
 What belongs here: turning the file's text into settings. What does not: the settings themselves
-(config.py) and finding the file (folder.py).
+(config.py) and finding the file (corpus/folder_settings.py).
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """Grades in a corpus folder: recorded teacher labels in JSON, reference labels in TREC or BEIR files.
 
 What belongs here: the grade of a line, and which grades have no query or document. What does
-not: opening files (folder.py), and what a grade means (prompts/rubric.py).
+not: opening files (grade_files.py), and what a grade means (prompts/rubric.py).
 """
 
 import re

@@ -124,7 +124,8 @@ def _clusters(doc_ids: list[str], signatures: "np.ndarray") -> list[list[str]]:
     """The doc_ids whose `signatures` (documents x hashes) agree, in clusters of two and more.
 
     Two documents that share a band are compared; in a band each one is compared with the first.
-    datasketch's MinHashLSH would hold the bands in Python sets: 2.6 kB for each document, and take 20 times as long.
+    datasketch's MinHashLSH would hold the bands in Python sets: 2.6 kB for each document, and take 20
+    times as long.
     """
     import numpy as np
 

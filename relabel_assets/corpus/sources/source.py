@@ -1,7 +1,7 @@
 """Where the documents of a corpus live, if `documents` of corpus.yaml says so.
 
 What belongs here: the choice between the sources, and what each of them gives. What does not: the sources
-(sql_source.py, url_source.py), and the documents in the corpus folder (corpus/folder.py).
+(sql_source.py, url_source.py), and the documents in the folder (corpus/folder_documents.py).
 """
 
 from collections.abc import Iterator
