@@ -5,15 +5,18 @@ a corpus without candidates. What does not: sending (sender.py), and the rows th
 (grading/, queries/).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 
 import polars as pl
 
 from relabel_assets.corpus.config.config import QueriesConfig
 from relabel_assets.corpus.config.teacher_config import TeacherConfig
+from relabel_assets.corpus.documents import empty_frame
 from relabel_assets.corpus.folder import CorpusFolder
+from relabel_assets.progress import Progress, silent
 from relabel_assets.prompts.prompt import Prompt
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
@@ -169,15 +172,16 @@ class AssumedPairs:
     assumption: str  # how n_pairs and the sample were chosen, for people
 
     @classmethod
-    def for_corpus(cls, folder: CorpusFolder) -> "AssumedPairs":
-        """The assumed pairs of a corpus. Raises CorpusError for one without usable documents."""
-        documents, candidates = folder.documents().frame, folder.config.candidates
+    def for_corpus(cls, folder: CorpusFolder, progress: Progress = silent) -> "AssumedPairs":
+        """The assumed pairs of a corpus. Raises CorpusError as CorpusFolder.document_batches."""
+        candidates = folder.config.candidates
+        batches = folder.document_batches([], progress)
+        sample, n_documents = _sample(batches, candidates.seed)
         provided = folder.queries().frame
         n_label = provided.filter(pl.col("split") == "label").height
-        n_queries, source = _n_queries(folder, provided.height - n_label, documents.height)
+        n_queries, source = _n_queries(folder, provided.height - n_label, n_documents)
         per_query = candidates.bm25_top_k + candidates.include_seed + candidates.random
-        per_query = min(documents.height, per_query)
-        sample = documents.sample(min(_SAMPLE_SIZE, documents.height), seed=candidates.seed)
+        per_query = min(n_documents, per_query)
         return cls(
             sample.select(
                 "doc_id", *DOCUMENT_COLUMNS, query_id=pl.lit("q"), text=pl.lit(_ASSUMED_QUERY)
@@ -187,6 +191,20 @@ class AssumedPairs:
             f"{source} x {per_query} candidates; the length of {sample.height} documents"
             + ("; each pair asked alone" if folder.config.teacher.api == "decisions" else ""),
         )
+
+
+def _sample(batches: Iterable[pl.DataFrame], seed: int) -> tuple[pl.DataFrame, int]:
+    """At most 200 of the documents, by doc_id, and the number of all. One batch is in memory at a time.
+
+    They have the lowest hashes of seed and id, so the sample does not depend on the batches.
+    """
+    kept, n_documents = empty_frame().with_columns(hash=pl.lit(None, pl.String)), 0
+    for batch in batches:
+        hashes = [sha256(f"{seed}:{doc_id}".encode()).hexdigest() for doc_id in batch["doc_id"]]
+        hashed = batch.with_columns(hash=pl.Series(hashes, dtype=pl.String))
+        kept = pl.concat([kept, hashed]).bottom_k(_SAMPLE_SIZE, by="hash")
+        n_documents += batch.height
+    return kept.sort("doc_id"), n_documents
 
 
 def _n_queries(folder: CorpusFolder, n_provided: int, n_documents: int) -> tuple[int, str]:

@@ -8,11 +8,17 @@ import pytest
 
 from relabel_assets.corpus.config.config import QueriesConfig
 from relabel_assets.corpus.config.teacher_config import TeacherConfig
+from relabel_assets.corpus.documents import empty_frame
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import ConfigError
 from relabel_assets.prompts.rubric import default_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt, queries_prompt
-from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
+from relabel_assets.teacher.questions import (
+    AssumedPairs,
+    GradingQuestions,
+    QueryQuestions,
+    _sample,
+)
 from relabel_assets_tests.builders import make_pairs
 from relabel_assets_tests.faults.teacher_server import chat_body
 
@@ -117,3 +123,32 @@ def test_a_large_corpus_is_estimated_from_200_documents(tmp_path: Path) -> None:
     assert assumed.sample.height == assumed.sample["doc_id"].n_unique() == 200
     assert assumed.assumption.endswith("the length of 200 documents")
     assert assumed.sample.select(pl.col("text").n_unique()).item() == 1
+
+
+def test_the_sample_does_not_depend_on_the_batches() -> None:
+    ids = [f"d{n:03}" for n in range(500)]
+    texts = [f"text {n}" for n in range(500)]
+    whole = documents_frame(ids, texts)
+    sample, n_documents = _sample([whole], seed=7)
+    assert n_documents == 500
+    assert _sample(whole.reverse().iter_slices(60), seed=7)[0].equals(sample)
+    assert sample.join(whole, on=["doc_id", "body"]).height == 200
+    # Each part of the corpus is in it: a fifth of 200 is 40, give or take 5 standard deviations.
+    fifths = sample["doc_id"].str.slice(1).cast(int) // 100
+    assert all(15 <= n <= 65 for n in fifths.value_counts()["count"])
+    assert not _sample([whole], seed=8)[0].equals(sample)
+
+
+def test_a_corpus_without_documents_has_an_empty_sample() -> None:
+    sample, n_documents = _sample([], seed=7)
+    assert (sample.height, n_documents) == (0, 0)
+
+
+def documents_frame(ids: list[str], bodies: list[str]) -> pl.DataFrame:
+    rows = pl.DataFrame({"doc_id": ids, "body": bodies})
+    missing = [
+        pl.lit(None, dtype).alias(name)
+        for name, dtype in empty_frame().schema.items()
+        if name not in rows.columns
+    ]
+    return rows.with_columns(missing).select(empty_frame().columns)

@@ -54,8 +54,8 @@ def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> N
             estimated = teacher.estimate(writing, corpus=name, progress=progress)
         output_teacher.print_queries_estimate(name, estimated)
     if pairs.is_empty():
-        with working_on(f"{name} / sample"):
-            assumed = AssumedPairs.for_corpus(folder)
+        with working_on(f"{name} / sample") as progress:
+            assumed = AssumedPairs.for_corpus(folder, progress)
         n_pairs, assumption = assumed.n_pairs, assumed.assumption
         questions = GradingQuestions.for_corpus(folder, assumed.sample)
         grading = teacher.estimate(questions, corpus=name, n_pairs=n_pairs)
