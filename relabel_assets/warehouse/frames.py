@@ -4,15 +4,15 @@ What belongs here: cutting a partition into frames. What does not: keeping frame
 and writing them (partition.py).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.partition import partition_rows
-from relabel_assets.warehouse.receipt import RowsDigest, content_hash
+from relabel_assets.warehouse.partition import all_receipts, partition_rows
+from relabel_assets.warehouse.receipt import Receipt, RowsDigest, content_hash
 from relabel_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
@@ -93,3 +93,12 @@ def partition_frames(
         return
     for first, last in ranges:
         yield range_rows(con, table, corpus, first, last)
+
+
+def stored_partitions(
+    con: "duckdb.DuckDBPyConnection", keys: Collection[tuple[str, str]] | None
+) -> Iterator[tuple[Receipt, Iterator[pl.DataFrame]]]:
+    """The receipt and the frames of each partition in `keys`, (corpus, table) each; None means all."""
+    for receipt in all_receipts(con):
+        if keys is None or (receipt.corpus, receipt.table_name) in keys:
+            yield receipt, partition_frames(con, receipt.table_name, receipt.corpus)

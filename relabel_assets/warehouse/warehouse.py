@@ -1,12 +1,12 @@
 """The warehouse: one DuckDB file, a table per asset, a partition per corpus.
 
 What belongs here: every access to the warehouse, short and under its lock. What does not: opening
-files (connection.py), the SQL of a partition (partition.py), tables and views (schema.py), copies for
-readers (replica.py), and the meaning of rows (tables/).
+files (connection.py, upgraded.py), SQL (partition.py, lookups.py), tables and views (schema.py), copies
+for readers (replica.py), and the meaning of rows (tables/).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,31 +15,27 @@ import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import Problem, WarehouseError
-from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES
-from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
-from relabel_assets.warehouse.connection import READ_ONLY, REMEDY, locked, open_file, run_query
+from relabel_assets.tables.tables import TABLES
+from relabel_assets.warehouse.connection import READ_ONLY, locked, open_file, run_query
 from relabel_assets.warehouse.frames import (
     BATCH_ROWS,
     key_of,
     key_ranges,
-    partition_frames,
     range_rows,
+    stored_partitions,
     validated,
 )
+from relabel_assets.warehouse.lookups import past_benchmarks, read_every_row, texts_query
 from relabel_assets.warehouse.partition import all_receipts, partition_rows, replace_partition
-from relabel_assets.warehouse.query import read_only
 from relabel_assets.warehouse.reading import read_labels
 from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.removal import corpus_rows, remove_corpus_rows
 from relabel_assets.warehouse.replica import ReaderCopies, copy_file
-from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
 from relabel_assets.warehouse.spool import Spool
+from relabel_assets.warehouse.upgraded import upgraded
 
 if TYPE_CHECKING:
     import duckdb
-
-# The version of each file that this process closed with all tables and views of this version.
-_CURRENT_SCHEMAS: dict[Path, FileVersion] = {}
 
 
 class Warehouse(DuckDBResource):
@@ -80,11 +76,8 @@ class Warehouse(DuckDBResource):
             raise WarehouseError(f"there is no warehouse at {path} yet. `relabel run` creates it.")
         with locked(path):
             config = {**self.connection_config, **(READ_ONLY if is_read_only else {})}
-            con = open_file(path, config)
-            try:
+            with closing(open_file(path, config)) as con:
                 yield con
-            finally:
-                con.close()
 
     def read(
         self, table: str, corpus: str, *, columns: Sequence[str] | None = None
@@ -110,37 +103,22 @@ class Warehouse(DuckDBResource):
 
     def frames(self, table: str, corpus: str) -> Iterator[pl.DataFrame]:
         """The rows of `read` in at least one frame; a table with one key column comes in batches."""
-        if key_of(table) is None:
-            yield self.read(table, corpus)
-            return
-        is_empty = True
-        for batch in self.read_batches(table, corpus):
-            is_empty = False
-            yield batch
-        if is_empty:
-            yield self.read(table, corpus)
+        batches = self.read_batches(table, corpus) if key_of(table) else iter(())
+        first = next(batches, None)
+        yield self.read(table, corpus) if first is None else first
+        yield from batches
 
     def past_benchmarks(self, corpus: str) -> pl.DataFrame:
         """The rows of benchmark_history of `corpus`, without the corpus column, the oldest first."""
         with self._upgraded() as con:
-            of_corpus = "from benchmark_history where corpus = $corpus"
-            query = f"select * exclude (corpus) {of_corpus} order by noted_at, labeler, metric"
-            return con.sql(query, params={"corpus": corpus}).pl()
+            return past_benchmarks(con, corpus)
 
     def texts(self, corpus: str, column: str, ids: pl.Series) -> pl.DataFrame:
         """The texts of queries or documents with these ids; `column` is query_id or doc_id.
 
         An unknown id has no row.
         """
-        table, columns = {
-            "query_id": ("synthetic_queries", "text"),
-            "doc_id": ("seed_docs", ", ".join(DOCUMENT_COLUMNS)),
-        }[column]
-        query = (
-            f"select {column}, {columns} from {table} "
-            f"where corpus = $corpus and {column} in (select unnest($ids))"
-        )
-        return self.query(query, {"corpus": corpus, "ids": ids.drop_nulls().unique().to_list()})
+        return self.query(*texts_query(corpus, column, ids))
 
     def query(self, sql: str, params: dict[str, Any] | None = None) -> pl.DataFrame:
         """The result of `sql`, a query of this project, run read-only.
@@ -155,15 +133,7 @@ class Warehouse(DuckDBResource):
 
         Raises WarehouseError where a row cannot be read.
         """
-        path = Path(self.database)
-        with locked(path):
-            query = "select table_name from duckdb_tables() where schema_name = 'main'"
-            names = read_only(path, query, remedy=REMEDY)["table_name"]
-            known = {*TABLES, *(table.name for table in KEPT_BY_WAREHOUSE)} & {*names}
-            # One process for all tables: starting one takes longer than reading a small table.
-            queries = [f"select bit_xor(hash(rows)) from {name} as rows" for name in sorted(known)]
-            if queries:
-                read_only(path, " union all ".join(queries), remedy=REMEDY)
+        read_every_row(Path(self.database))
 
     def receipt(self, table: str, corpus: str) -> Receipt | None:
         """The receipt of a partition; None before its first materialization."""
@@ -256,10 +226,7 @@ class Warehouse(DuckDBResource):
         self._publish(None)
 
     def republish_stale(self, receipts: Iterable[Receipt]) -> None:
-        """Write the missing copies for readers of these partitions.
-
-        They are missing where a process was killed after its commit.
-        """
+        """Write the copies of these partitions that are missing: a process was killed after its commit."""
         stale = {
             (receipt.corpus, receipt.table_name)
             for receipt in receipts
@@ -271,40 +238,12 @@ class Warehouse(DuckDBResource):
     def _publish(self, keys: set[tuple[str, str]] | None) -> None:
         """Write the copies of the partitions `keys`, (corpus, table) each; None means all."""
         with self._upgraded() as con:
-            self._copies.publish(
-                con,
-                (
-                    (receipt, partition_frames(con, receipt.table_name, receipt.corpus))
-                    for receipt in all_receipts(con)
-                    if keys is None or (receipt.corpus, receipt.table_name) in keys
-                ),
-            )
+            self._copies.publish(con, stored_partitions(con, keys))
 
     @property
     def _copies(self) -> ReaderCopies:
         return ReaderCopies(Path(self.database))
 
-    @contextmanager
-    def _upgraded(self) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A connection to a file that has every table and view of this version.
-
-        Checking the catalog takes longer than a small read. So a process checks a file once, and
-        again after another process or a restore wrote it.
-        """
-        path = Path(self.database)
-        with locked(path):
-            version = FileVersion.of(path)
-            is_current = version is not None and _CURRENT_SCHEMAS.pop(path, None) == version
-            con = open_file(path, self.connection_config)
-            try:
-                is_upgraded = not is_current and upgrade_schema(con, self.database)
-                if is_upgraded and self.replica.is_file():
-                    # Readers get the new views, and every checkpoint a copy: rule 2 of replica.py.
-                    self._copies.publish(con)
-                yield con
-            finally:
-                con.close()
-            # After closing, which may write. After an error the next access checks again.
-            closed = FileVersion.of(path)
-            if closed is not None:
-                _CURRENT_SCHEMAS[path] = closed
+    def _upgraded(self) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
+        """A connection to a file that has every table and view of this version."""
+        return upgraded(Path(self.database), self.connection_config)

@@ -80,7 +80,7 @@ def upgrades(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         files.append(database)
         return upgrade_schema(con, database)
 
-    monkeypatch.setattr("relabel_assets.warehouse.warehouse.upgrade_schema", counted)
+    monkeypatch.setattr("relabel_assets.warehouse.upgraded.upgrade_schema", counted)
     return files
 
 
