@@ -173,12 +173,12 @@ def _allowed(field: FieldInfo) -> str:
 
 def _type_in_words(annotation: Any) -> str:
     origin, members = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        annotation = members[0]
     if origin in (typing.Union, types.UnionType):
         return " or ".join(
             "null" if member is types.NoneType else _type_in_words(member) for member in members
         )
-    if origin is typing.Annotated:
-        return _type_in_words(members[0])
     if origin is typing.Literal:
         return ", ".join(f"`{member}`" for member in members)
     if origin is list:

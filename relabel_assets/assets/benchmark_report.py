@@ -10,7 +10,7 @@ from relabel_assets import files
 from relabel_assets.benchmark.baselines import bm25_labels, labels_in_one
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.facts import facts_of
-from relabel_assets.benchmark.imported import imported_rows
+from relabel_assets.benchmark.imported_labelers import imported_rows
 from relabel_assets.benchmark.labelers import CASCADES, POOL_SLICES
 from relabel_assets.benchmark.page.page import render_html
 from relabel_assets.benchmark.pool.pool_estimates import pool_rows

@@ -3,9 +3,9 @@
 import polars as pl
 
 from relabel_assets.candidates.choose import find_candidates
-from relabel_assets.candidates.rankings import OtherRankings, seed_recall
+from relabel_assets.candidates.other_rankings import OtherRankings, seed_recall
 from relabel_assets.corpus.grades.grades import with_known_pairs
-from relabel_assets.graph.candidates.rankings import (
+from relabel_assets.graph.candidates.candidate_inputs import (
     dense_rankings,
     finding_nothing,
     first_documents,

@@ -1,7 +1,7 @@
 """The queries of a corpus: provided in its folder, or written by the live teacher."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -52,19 +52,27 @@ def synthetic_queries(step: Step) -> Rows:
         written, of_label = written_queries.write(step), _provided(step)
         return replace(
             written,
-            frame=pl.concat([written.frame, of_label.frame], how="diagonal_relaxed"),
+            frame=pl.concat(map(_frame, (written, of_label)), how="diagonal_relaxed"),
             metadata={**written.metadata, **of_label.metadata},
             problems=written.problems + of_label.problems,
         )
     if step.corpus.has_queries:
         return _provided(step)
-    kind = {"none": "there is no teacher to write any", "recorded": "a recorded teacher writes none"}
+    kind = {
+        "none": "there is no teacher to write any",
+        "recorded": "a recorded teacher writes none",
+    }
     raise CorpusError(
         f"corpus {step.corpus.name!r} has no {_FILE} with queries to learn from, and "
         f"{kind[step.corpus.teacher_kind]}. Add {_FILE} (or .csv, .xlsx, ...), or name a teacher in "
         f"{step.corpus.name}/corpus.yaml, such as "
         "teacher: {kind: openai, model: gpt-4o-mini, budget_usd: 5}. Nothing was sent."
     )
+
+
+def _frame(rows: Rows) -> pl.DataFrame:
+    """Rows of queries, which are in memory."""
+    return cast(pl.DataFrame, rows.frame)
 
 
 def _provided(step: Step) -> Rows:

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from relabel_assets.benchmark.bootstrap import kappas, resamples
+from relabel_assets.benchmark.bootstrap import kappas
 from relabel_assets.benchmark.metrics import kappa
+from relabel_assets.benchmark.resampling import resamples
 
 _PAIR = ["query_id", "doc_id"]
 _INTERVAL = (2.5, 97.5)  # percentiles of the resamples: a 95 % interval

@@ -1,10 +1,9 @@
 """The benchmark: metrics of every labeler against reference grades, with intervals.
 
-What belongs here: which pairs count, slices and the bootstrap. What does not: the formula of one
-metric (metrics.py), the gate (gate.py) and the report (report.py).
+What belongs here: which pairs count, and slices. What does not: drawing the resamples (resampling.py), the
+formula of one metric (metrics.py), the gate (gates/gate.py) and the report (report.py).
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 
 from relabel_assets.benchmark.labelers import CASCADES, DIFFERENCES, PEOPLE, PEOPLE_DIFFERENCE
 from relabel_assets.benchmark.metrics import PAIRWISE, ndcg_by_query, pairwise_counts
+from relabel_assets.benchmark.resampling import interval, query_weights, resamples
 from relabel_assets.progress import Progress, silent
 
 METRICS = ("ndcg@10", *PAIRWISE, "kappa", "kappa_quadratic", "mean_grade")
 _PAIR = ["query_id", "doc_id"]
-_INTERVAL = (2.5, 97.5)  # percentiles of the resamples: a 95 % interval
 ROW_SCHEMA = {
     "labeler": pl.String,
     "metric": pl.String,
@@ -122,32 +121,6 @@ def median_grades(reference: pl.DataFrame) -> pl.DataFrame:
     return reference.group_by(_PAIR).agg(pl.col("grade").median().floor().cast(pl.Int64))
 
 
-def resamples(n_queries: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
-    """How often each query counts in each resample, (1 + R, Q). The first row is all ones: the data.
-
-    >>> resamples(n_queries=3, n_resamples=2, seed=13).sum(axis=1).tolist()
-    [3, 3, 3]
-    """
-    draw = np.random.default_rng(seed)
-    counts = draw.multinomial(n_queries, np.full(n_queries, 1 / n_queries), size=n_resamples)
-    return np.vstack([np.ones(n_queries, dtype=np.int64), counts])
-
-
-def query_weights(queries: pl.DataFrame) -> defaultdict[str, float]:
-    """The weight of each query in a mean over queries; 1 for one without a weight.
-
-    >>> queries = pl.DataFrame({"query_id": ["q1", "q2"], "weight": [40.0, None]})
-    >>> weights = query_weights(queries)
-    >>> weights["q1"], weights["q2"], weights["another"]
-    (40.0, 1.0, 1.0)
-    """
-    weights = defaultdict[str, float](lambda: 1.0)
-    if "weight" in queries.columns:
-        weighted = queries.select("query_id", "weight").drop_nulls()
-        weights.update(dict(weighted.iter_rows()))
-    return weights
-
-
 def _slices(judged: pl.DataFrame, queries: pl.DataFrame) -> dict[str, list[str]]:
     """The query ids of each slice: of all queries, of each intent, and of each stratum of a log."""
     query_ids = judged["query_id"].unique(maintain_order=True).to_list()
@@ -202,19 +175,9 @@ def _slice_rows(
     sizes = _sizes(query_ids, next(iter(counts.values())))
     for labeler, by_metric in values.items():
         for metric in METRICS:
-            value, low, high = _interval(by_metric[metric])
+            value, low, high = interval(by_metric[metric])
             n_queries, n_pairs = sizes[metric]
             yield labeler, metric, name, value, low, high, n_queries, n_pairs
-
-
-def _interval(values: NDArray) -> tuple[float | None, float | None, float | None]:
-    """The first of the (1 + R,) values and the interval of the other R; None if undefined."""
-    value, resampled = values[0], values[1:]
-    resampled = resampled[~np.isnan(resampled)]
-    if np.isnan(value) or not len(resampled):
-        return None, None, None
-    low, high = np.percentile(resampled, _INTERVAL)
-    return value, low, high
 
 
 def _sizes(

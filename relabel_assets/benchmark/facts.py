@@ -13,7 +13,8 @@ import polars as pl
 from relabel_assets.benchmark.baselines import confusions
 from relabel_assets.benchmark.costs import labeling_costs
 from relabel_assets.benchmark.frontier import smallest_share
-from relabel_assets.benchmark.grade_shift import grade_shift
+from relabel_assets.benchmark.gates.grade_shift import grade_shift
+from relabel_assets.benchmark.gates.training_limits import training_limits
 from relabel_assets.benchmark.labelers import CASCADES
 from relabel_assets.benchmark.page.examples import telling_disagreements, worst_queries
 from relabel_assets.benchmark.page.history import history_rows
@@ -21,7 +22,6 @@ from relabel_assets.benchmark.people_calibrated import people_calibrated
 from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.probes.false_high import fooled
 from relabel_assets.benchmark.report import ReportFacts
-from relabel_assets.benchmark.training_limits import training_limits
 
 # The columns of student_model that the report shows.
 SHOWN_OF_MODEL = ("model_id", "base_model", "method", "n_train_pairs", "n_dev_pairs", "best_epoch")

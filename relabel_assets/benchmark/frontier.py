@@ -6,7 +6,7 @@ What belongs here: the smallest share that is not inferior. What does not: the g
 
 import polars as pl
 
-from relabel_assets.benchmark.gate import gate, worst
+from relabel_assets.benchmark.gates.gate import gate, worst
 from relabel_assets.benchmark.labelers import CASCADES
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from relabel_assets.benchmark.bootstrap import METRICS
 from relabel_assets.benchmark.costs import LabelingCost, cost_sentences
-from relabel_assets.benchmark.gate import VERDICTS, GateResult, worst
+from relabel_assets.benchmark.gates.gate import VERDICTS, GateResult, worst
 from relabel_assets.benchmark.labelers import (
     COMPARISONS,
     POOL_METRICS,

@@ -13,12 +13,12 @@ import polars as pl
 
 from relabel_assets.candidates.analyzer import ENGLISH
 from relabel_assets.candidates.bm25 import Bm25, bm25_index
-from relabel_assets.candidates.random_draw import RandomDraw
-from relabel_assets.candidates.rankings import (
+from relabel_assets.candidates.other_rankings import (
     OtherRankings,
     fused_depth,
     reciprocal_rank_fusion,
 )
+from relabel_assets.candidates.random_draw import RandomDraw
 from relabel_assets.corpus.config.config import CandidatesConfig
 from relabel_assets.progress import Progress, silent
 

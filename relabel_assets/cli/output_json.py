@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.benchmark.gate import worst
+from relabel_assets.benchmark.gates.gate import worst
 from relabel_assets.cli.output_report import report_page, spend_of
 from relabel_assets.cli.output_verdict import verdict_facts
 from relabel_assets.corpus.check import Checked

@@ -8,7 +8,7 @@ import polars as pl
 from rich.markup import escape
 
 from relabel_assets.benchmark.facts import verdict_of
-from relabel_assets.benchmark.gate import worst
+from relabel_assets.benchmark.gates.gate import worst
 from relabel_assets.benchmark.report import ReportFacts, statements
 from relabel_assets.cli.console import OUT
 from relabel_assets.graph.project import Project

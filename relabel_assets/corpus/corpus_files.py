@@ -18,7 +18,7 @@ from relabel_assets.corpus.grades.imported_grades import (
     REFERENCE_FOLDER,
     is_imported,
 )
-from relabel_assets.corpus.parts import FILES, SETTINGS, the_file
+from relabel_assets.corpus.part_files import FILES, SETTINGS, the_file
 from relabel_assets.corpus.rows import usable_rows
 from relabel_assets.corpus.runs.run_files import is_run
 from relabel_assets.errors import ConfigError, CorpusError, Problem
@@ -33,9 +33,9 @@ from relabel_assets.intake.regular_files import (
     read_regular,
     walk,
 )
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
+from relabel_assets.intake.tables.numbered_rows import NumberedRow
 from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, read_table
-from relabel_assets.intake.tables.table import NumberedRow
 from relabel_assets.progress import Progress, silent
 
 DOCUMENT_FILES = FILES["documents"]

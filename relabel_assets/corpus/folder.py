@@ -17,7 +17,7 @@ from relabel_assets.corpus.corpus_files import CorpusFiles
 from relabel_assets.corpus.folder_documents import FolderDocuments
 from relabel_assets.corpus.grades import grade_files
 from relabel_assets.corpus.grades.imported_files import imported_labels
-from relabel_assets.corpus.parts import FILES, name_for_messages
+from relabel_assets.corpus.part_files import FILES, name_for_messages
 from relabel_assets.corpus.queries import query_file
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.corpus.sources.source import Source

@@ -8,7 +8,7 @@ from relabel_assets.corpus.config.config import CorpusConfig
 from relabel_assets.corpus.config.config_file import parse_corpus_config
 from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.corpus.corpus_files import CorpusFiles
-from relabel_assets.corpus.parts import SETTINGS
+from relabel_assets.corpus.part_files import SETTINGS
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.text import shown
 

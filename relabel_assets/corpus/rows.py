@@ -15,7 +15,7 @@ from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS, MAX_ID_CHAR
 from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.one_input import SetAside, costs_itself
 from relabel_assets.intake.tables.json_lines import json_rows
-from relabel_assets.intake.tables.table import NumberedRow
+from relabel_assets.intake.tables.numbered_rows import NumberedRow
 from relabel_assets.intake.text import is_storable, printable, shown
 
 

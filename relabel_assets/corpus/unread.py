@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.grades.imported_grades import LABELERS_FOLDER, REFERENCE_FOLDER
-from relabel_assets.corpus.parts import FILES, SETTINGS
+from relabel_assets.corpus.part_files import FILES, SETTINGS
 from relabel_assets.corpus.runs.run_files import FOLDER as RUNS
 from relabel_assets.errors import Problem
 from relabel_assets.intake.formats.registry import suffixes

@@ -14,7 +14,7 @@ import polars as pl
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.exchange.formats.format import Format
-from relabel_assets.exchange.formats.tables import flat
+from relabel_assets.exchange.formats.plain_tables import flat
 from relabel_assets.exchange.judgments import Judgments, Unwritable, named
 from relabel_assets.files import whole
 from relabel_assets.intake.one_input import reason_of

@@ -24,7 +24,7 @@ from relabel_assets.corpus.rows import DuplicateCheck
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.exchange.export_file import provenance_file
 from relabel_assets.exchange.formats.format import Format
-from relabel_assets.exchange.formats.tables import read_csv
+from relabel_assets.exchange.formats.plain_tables import read_csv
 from relabel_assets.exchange.judgments import Judgment
 from relabel_assets.exchange.known_ids import KnownIds
 from relabel_assets.files import whole

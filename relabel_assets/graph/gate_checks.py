@@ -10,11 +10,11 @@ from functools import cache, partial
 import dagster as dg
 import polars as pl
 
-from relabel_assets.benchmark.gate import GateResult, gate
-from relabel_assets.benchmark.grade_shift import bulk_means, bulk_shift, grade_shift
+from relabel_assets.benchmark.gates.gate import GateResult, gate
+from relabel_assets.benchmark.gates.grade_shift import bulk_means, bulk_shift, grade_shift
+from relabel_assets.benchmark.gates.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.probes.false_high import MARGIN, fooled
-from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
 from relabel_assets.corpus.config.config import GateConfig
 from relabel_assets.corpus.pairs import of_label_queries
 from relabel_assets.graph.check_results import Results, check_results

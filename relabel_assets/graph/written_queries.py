@@ -13,7 +13,7 @@ from relabel_assets.candidates.choose import retrievable
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.queries.splits import assign_splits
 from relabel_assets.errors import TeacherError
-from relabel_assets.graph.candidates.rankings import language_of
+from relabel_assets.graph.candidates.candidate_inputs import language_of
 from relabel_assets.graph.forecast import Changes, Forecast, Trial, computed_forecast, cost_note
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.plural import counted

@@ -1,7 +1,7 @@
 """The robustness card of a corpus: its probes, graded by the student and, where it is paid for, the teacher.
 
 What belongs here: who is asked about which probes, and what that costs. What does not: making probes
-(student/probes.py) and the rates (benchmark/probes/false_high.py).
+(student/hardening/probes.py) and the rates (benchmark/probes/false_high.py).
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import TeacherError
 from relabel_assets.labeling.asked_teacher import LiveTeacher
 from relabel_assets.progress import Progress, renamed, silent
-from relabel_assets.student.probes import probe_pairs
+from relabel_assets.student.hardening.probes import probe_pairs
 from relabel_assets.tables.vocabulary import FINISHED_STATUSES
 from relabel_assets.teacher.estimate import Estimate
 from relabel_assets.teacher.teacher import Teacher

@@ -35,12 +35,12 @@ from relabel_assets.student.cascade.cascade import Cascade, fit_cascade
 from relabel_assets.student.cascade.known_grades import query_pairs, rows_by_query
 from relabel_assets.student.folder import SETTINGS, Settings, model_card, read_settings
 from relabel_assets.student.grader import Grader, TrainedGrader, TrainingTask
+from relabel_assets.student.hardening.stuffed_documents import stuffed_pairs
 from relabel_assets.student.identity import people_id, student_id, training_set_hash
 from relabel_assets.student.labeler import Labeler, calibrate
 from relabel_assets.student.long_documents import with_nearest_passages
 from relabel_assets.student.people.people_calibration import PeopleGrades, fit_to_people
 from relabel_assets.student.sample import corpus_sample
-from relabel_assets.student.stuffed_documents import stuffed_pairs
 from relabel_assets.student.training.epochs import Epoch, best_epoch
 from relabel_assets.student.vectors.store import VectorStore
 

@@ -7,7 +7,7 @@ import pytest
 
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.frontier import smallest_share
-from relabel_assets.benchmark.gate import gate
+from relabel_assets.benchmark.gates.gate import gate
 from relabel_assets.benchmark.labelers import CASCADES, DIFFERENCES, LABELERS
 
 LIMITS: dict[str, Any] = {

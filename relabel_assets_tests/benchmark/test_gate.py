@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.bootstrap import measure
-from relabel_assets.benchmark.gate import VERDICTS, GateResult, gate, worst
+from relabel_assets.benchmark.gates.gate import VERDICTS, GateResult, gate, worst
 from relabel_assets.benchmark.labelers import DIFFERENCE
 
 SETTINGS: dict[str, Any] = {

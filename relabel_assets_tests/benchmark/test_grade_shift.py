@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.bootstrap import measure
-from relabel_assets.benchmark.grade_shift import bulk_means, bulk_shift, grade_shift
+from relabel_assets.benchmark.gates.grade_shift import bulk_means, bulk_shift, grade_shift
 from relabel_assets.benchmark.labelers import DIFFERENCE
 
 

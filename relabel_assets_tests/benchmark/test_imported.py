@@ -3,7 +3,7 @@
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import measure
-from relabel_assets.benchmark.imported import imported_rows
+from relabel_assets.benchmark.imported_labelers import imported_rows
 
 QUERIES = pl.DataFrame({"query_id": ["q1", "q2"], "intent": ["keyword", "question"]})
 REFERENCE = pl.DataFrame(

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, ndcg_score
 
-from relabel_assets.benchmark.bootstrap import METRICS, measure, median_grades, resamples
+from relabel_assets.benchmark.bootstrap import METRICS, measure, median_grades
 from relabel_assets.benchmark.metrics import kappa, ndcg_at_10, pairwise
+from relabel_assets.benchmark.resampling import resamples
 
 
 def pairs(grades: list[int], scores: list[float], query: str = "q") -> pl.DataFrame:

@@ -3,9 +3,9 @@
 import polars as pl
 
 from relabel_assets.benchmark.bootstrap import measure
+from relabel_assets.benchmark.gates.training_limits import training_limits
 from relabel_assets.benchmark.labelers import PEOPLE, PEOPLE_DIFFERENCE
 from relabel_assets.benchmark.people_calibrated import calibrated_to, people_calibrated
-from relabel_assets.benchmark.training_limits import training_limits
 
 ASKED = {"calibrated_to": "people", "n_people_queries": 2, "n_people_pairs": 7}
 TOO_FEW = {"calibrated_to": "teacher", "n_people_queries": 0, "n_people_pairs": 0}

@@ -12,7 +12,7 @@ import pytest
 from relabel_assets.benchmark.baselines import confusions
 from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.frontier import smallest_share
-from relabel_assets.benchmark.gate import VERDICTS, GateResult, gate
+from relabel_assets.benchmark.gates.gate import VERDICTS, GateResult, gate
 from relabel_assets.benchmark.labelers import CASCADES, LABELERS, PEOPLE_LABELERS, POOL_PEOPLE
 from relabel_assets.benchmark.page.page import render_html
 from relabel_assets.benchmark.report import (

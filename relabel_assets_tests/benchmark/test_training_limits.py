@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relabel_assets.benchmark.training_limits import MIN_TRAIN_PAIRS, training_limits
+from relabel_assets.benchmark.gates.training_limits import MIN_TRAIN_PAIRS, training_limits
 
 SOUND: dict[str, Any] = {
     "n_train_pairs": MIN_TRAIN_PAIRS,

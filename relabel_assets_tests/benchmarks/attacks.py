@@ -24,15 +24,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import measure, resamples
+from relabel_assets.benchmark.bootstrap import measure
 from relabel_assets.benchmark.labelers import DIFFERENCE
+from relabel_assets.benchmark.resampling import resamples
 from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.intake.visible_text import visible_text
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler, corpus_sample, train_student
-from relabel_assets.student.probes import in_path, scattered
-from relabel_assets.student.stuffed_documents import KINDS, Document
+from relabel_assets.student.hardening.probes import in_path, scattered
+from relabel_assets.student.hardening.stuffed_documents import KINDS, Document
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 from relabel_assets_tests.benchmarks.student_training import split_by_query
 

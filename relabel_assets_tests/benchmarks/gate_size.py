@@ -15,8 +15,9 @@ import argparse
 import numpy as np
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import median_grades, resamples
+from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.metrics import ndcg_by_query, pairwise_counts
+from relabel_assets.benchmark.resampling import resamples
 from relabel_assets.running import runner
 from relabel_assets.warehouse.warehouse import Warehouse
 

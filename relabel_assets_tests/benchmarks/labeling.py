@@ -230,7 +230,7 @@ def measure(
     distinct = case == "distinct"
     labeler = Labeler.load(folder)
     rival_pairs = corpus.pairs(0, n_rival, distinct=distinct)
-    words = [(row["text"], document_text(row)) for row in rival_pairs.to_dicts()]
+    words = [(row["text"], document_text(row, 192)) for row in rival_pairs.to_dicts()]
     rival.predict(words[:32])
     rival_s, rival_scores = timed(lambda: rival.predict(words, activation_fn=torch.nn.Identity()))
     rival_rate = n_rival / rival_s

@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from relabel_assets.benchmark.bootstrap import kappas, resamples
+from relabel_assets.benchmark.bootstrap import kappas
 from relabel_assets.benchmark.cut_points import cut_points, grades_from
+from relabel_assets.benchmark.resampling import resamples
 from relabel_assets.student.calibration import Calibration, expected_grades, fit_calibration
 from relabel_assets.student.late_interaction.features import FEATURE_NAMES, PRIOR_WEIGHTS
 from relabel_assets.student.late_interaction.head import (

@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import median_grades, resamples
+from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.labelers import CASCADES
+from relabel_assets.benchmark.resampling import resamples
 from relabel_assets.benchmark.systems.kinship import excess_leads
 from relabel_assets.benchmark.systems.order_agreement import tau, tau_ap
 from relabel_assets.benchmark.systems.system_values import (

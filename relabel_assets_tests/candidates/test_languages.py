@@ -7,7 +7,10 @@ import polars as pl
 from relabel_assets.candidates.analyzer import Analyzer
 from relabel_assets.candidates.bm25 import bm25_index
 from relabel_assets.candidates.choose import retrievable
-from relabel_assets.graph.candidates.rankings import finding_nothing, queries_without_results
+from relabel_assets.graph.candidates.candidate_inputs import (
+    finding_nothing,
+    queries_without_results,
+)
 from relabel_assets_tests.candidates.unspaced_corpus import documents, queries
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from relabel_assets.candidates.choose import find_candidates
 from relabel_assets.candidates.nearest import nearest_documents
-from relabel_assets.candidates.rankings import (
+from relabel_assets.candidates.other_rankings import (
     OtherRankings,
     best_of_runs,
     reciprocal_rank_fusion,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from relabel_assets.benchmark.grade_shift import grade_shift
+from relabel_assets.benchmark.gates.grade_shift import grade_shift
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.benchmark.report import render_markdown, statements
 from relabel_assets.cli.output_verdict import verdict_facts

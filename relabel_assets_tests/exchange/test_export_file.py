@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from relabel_assets.exchange.formats.all_formats import FORMATS
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.exchange.export_file import export_file
-from relabel_assets.exchange.formats import beir, ltr, opensearch, qrels, tables
+from relabel_assets.exchange.formats import beir, ltr, opensearch, plain_tables, qrels
 from relabel_assets.exchange.formats.format import Format
-from relabel_assets.exchange.formats.registry import FORMATS
 from relabel_assets_tests.exchange.frames import ROWS, judgments, row
 
 SPACED = [*ROWS, row("q3", "desks", "leave policy", 2)]
@@ -81,7 +81,7 @@ def test_who_graded_is_beside_every_format_without_room_for_it(tmp_path: Path) -
     lines = [json.loads(line) for line in files[1].read_text().splitlines()]
     assert [line["labeler"] for line in lines] == ["people", "student", "student", "teacher"]
     assert lines[3]["prob_2"] == 0.7 and lines[3]["prompt_hash"] == "ab" * 32
-    assert export_file(judgments(), tables.CSV, tmp_path / "out.csv").files == (
+    assert export_file(judgments(), plain_tables.CSV, tmp_path / "out.csv").files == (
         tmp_path / "out.csv",
     )
 

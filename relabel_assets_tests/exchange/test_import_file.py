@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from relabel_assets.exchange.formats.all_formats import FORMATS
 
 from relabel_assets.errors import ConfigError, CorpusError
-from relabel_assets.exchange.formats import beir, qrels, quepid, rank_eval, tables
+from relabel_assets.exchange.formats import beir, plain_tables, qrels, quepid, rank_eval
 from relabel_assets.exchange.formats.format import Format
-from relabel_assets.exchange.formats.registry import FORMATS
 from relabel_assets.exchange.import_file import Import, import_file
 from relabel_assets.exchange.known_ids import KnownIds
 
@@ -173,7 +173,7 @@ def test_a_hostile_file_ends_in_a_message(name: str, content: bytes, tmp_path: P
 
 def test_a_spreadsheet_of_another_delimiter_is_read(tmp_path: Path) -> None:
     text = "Query ID;Doc ID;Grade\nq1;policies/leave;2\n"
-    assert done(tmp_path, text, tables.CSV).n_grades == 1
+    assert done(tmp_path, text, plain_tables.CSV).n_grades == 1
 
 
 def test_one_of_beirs_qrels_files_is_enough(tmp_path: Path) -> None:

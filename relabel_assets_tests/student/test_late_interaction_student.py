@@ -11,8 +11,8 @@ import torch
 from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.student import Labeler, train_student
+from relabel_assets.student.hardening.stuffed_documents import stuffed_pairs
 from relabel_assets.student.late_interaction.maxsim import QueryScorer
-from relabel_assets.student.stuffed_documents import stuffed_pairs
 from relabel_assets_tests.student.tiny_models import RUBRIC, SUBJECTS, pairs, save_encoder
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.probes.false_high import CONTROLS
-from relabel_assets.student.probes import PROBES, probe_pairs
-from relabel_assets.student.stuffed_documents import KINDS
+from relabel_assets.student.hardening.probes import PROBES, probe_pairs
+from relabel_assets.student.hardening.stuffed_documents import KINDS
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 BODY = "Ask the porter for a badge. " * 100

@@ -5,8 +5,8 @@ import random
 import polars as pl
 import pytest
 
-from relabel_assets.student import stuffed_documents
-from relabel_assets.student.stuffed_documents import KINDS, stuffed_pairs
+from relabel_assets.student.hardening import stuffed_documents
+from relabel_assets.student.hardening.stuffed_documents import KINDS, stuffed_pairs
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 QUERY = "parental leave"

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.training_limits import training_limits
+from relabel_assets.benchmark.gates.training_limits import training_limits
 from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.errors import StudentError
 from relabel_assets.prompts.rubric import default_rubric

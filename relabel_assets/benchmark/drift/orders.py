@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import resamples
 from relabel_assets.benchmark.drift.flips import Measured
 from relabel_assets.benchmark.metrics import ndcg_at_10
+from relabel_assets.benchmark.resampling import resamples
 
 # Below it a bootstrap over queries gives intervals that are too narrow.
 MIN_QUERIES = 20

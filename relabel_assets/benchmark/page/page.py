@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from relabel_assets.benchmark.bootstrap import METRICS
 from relabel_assets.benchmark.costs import seconds_text, usd_text
-from relabel_assets.benchmark.gate import worst
+from relabel_assets.benchmark.gates.gate import worst
 from relabel_assets.benchmark.labelers import COMPARISONS, in_order
 from relabel_assets.benchmark.page import history
 from relabel_assets.benchmark.page.frontier_plot import Interval, frontier_plot, frontier_text

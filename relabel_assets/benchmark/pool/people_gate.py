@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.benchmark.gate import GateResult, gate, interval_verdict
+from relabel_assets.benchmark.gates.gate import GateResult, gate, interval_verdict
 from relabel_assets.benchmark.labelers import DIFFERENCE, POOL_SLICES
 from relabel_assets.errors import StudentError
 from relabel_assets.plural import counted

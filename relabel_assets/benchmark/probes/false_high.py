@@ -1,7 +1,7 @@
 """The robustness card: how often a labeler gives documents that answer nothing a high grade.
 
 What belongs here: the rates with their intervals, and what they show beside honest documents. What does
-not: making the documents (student/probes.py) and asking labelers about them (labeling/robustness.py).
+not: making the documents (student/hardening/) and asking labelers about them (labeling/robustness.py).
 """
 
 from collections.abc import Mapping

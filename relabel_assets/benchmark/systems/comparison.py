@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from relabel_assets.benchmark.bootstrap import resamples
+from relabel_assets.benchmark.resampling import resamples
 from relabel_assets.benchmark.systems.kinship import ExcessLead
 from relabel_assets.benchmark.systems.order_agreement import order_agreement
 from relabel_assets.benchmark.systems.system_values import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from relabel_assets.benchmark.bootstrap import resamples
+from relabel_assets.benchmark.resampling import resamples
 
 _LEVEL = 0.05
 # Below, how far honest systems scatter is not known: two systems always favour one of them.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relabel_assets.benchmark.bootstrap import resamples
+from relabel_assets.benchmark.resampling import resamples
 
 _INTERVAL = (2.5, 97.5)
 

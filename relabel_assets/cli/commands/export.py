@@ -90,7 +90,7 @@ def export(
     from relabel_assets.errors import ConfigError
     from relabel_assets.exchange.chosen_labels import chosen_labels, table_reader
     from relabel_assets.exchange.export_file import default_out, export_file
-    from relabel_assets.exchange.formats.registry import format_named
+    from relabel_assets.exchange.formats.all_formats import format_named
     from relabel_assets.exchange.judgments import Judgments
     from relabel_assets.running import runner
     from relabel_assets.tables.vocabulary import SPLITS
@@ -164,7 +164,7 @@ def import_judgments(
     from relabel_assets.cli.commands.exchange_output import print_imported
     from relabel_assets.cli.options import chosen_corpora
     from relabel_assets.errors import CorpusError
-    from relabel_assets.exchange.formats.registry import format_named, format_of
+    from relabel_assets.exchange.formats.all_formats import format_named, format_of
     from relabel_assets.exchange.import_file import import_file
     from relabel_assets.exchange.known_ids import known_ids
     from relabel_assets.running import runner

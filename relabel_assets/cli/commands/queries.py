@@ -67,7 +67,7 @@ def sample(
     from relabel_assets.cli.commands import queries_output
     from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.corpus.queries.queries import PROVIDED_SPLITS
-    from relabel_assets.corpus.query_log.draw import draw, strata_of
+    from relabel_assets.corpus.query_log.draw_queries import draw, strata_of
     from relabel_assets.corpus.query_log.groups import groups_of
     from relabel_assets.corpus.query_log.log_file import read_log
     from relabel_assets.corpus.query_log.sample_file import write_sample

@@ -245,7 +245,7 @@ class GateConfig(Settings):
 
     @property
     def by_reference(self) -> dict[str, Any]:
-        """The margins and minima of the gate by reference labels (benchmark/gate.py)."""
+        """The margins and minima of the gate by reference labels (benchmark/gates/gate.py)."""
         return self.model_dump(
             include={"ndcg_margin", "pairwise_margin", "min_queries", "min_pairs"}
         )

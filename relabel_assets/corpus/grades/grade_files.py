@@ -17,7 +17,7 @@ from relabel_assets.corpus.grades.grades import (
     reference_from_rows,
 )
 from relabel_assets.corpus.grades.imported_files import imported_reference
-from relabel_assets.corpus.parts import PLAIN_QRELS
+from relabel_assets.corpus.part_files import PLAIN_QRELS
 from relabel_assets.corpus.rows import ReadRows
 from relabel_assets.errors import Problem
 from relabel_assets.intake.input_limits import MAX_FIELD_CHARACTERS

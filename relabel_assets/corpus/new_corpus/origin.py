@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from relabel_assets.corpus.parts import FILES, SETTINGS
+from relabel_assets.corpus.part_files import FILES, SETTINGS
 from relabel_assets.errors import ConfigError, Problem
 from relabel_assets.intake.formats.registry import is_passed_over, remedy_of, suffixes
 from relabel_assets.intake.one_input import reason_of

@@ -20,7 +20,7 @@ from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.one_input import costs_itself, problem_of
 from relabel_assets.intake.regular_files import open_regular, open_text
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
 from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, SUFFIXES, read_table
 from relabel_assets.intake.text import is_storable, shown
 from relabel_assets.progress import Progress, silent

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relabel_assets import files
-from relabel_assets.corpus.query_log.draw import DrawnQuery
+from relabel_assets.corpus.query_log.draw_queries import DrawnQuery
 from relabel_assets.errors import ConfigError
 from relabel_assets.intake.one_input import reason_of
 

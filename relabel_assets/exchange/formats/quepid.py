@@ -14,7 +14,7 @@ from relabel_assets.corpus.rows import required_id
 from relabel_assets.exchange.formats.format import Format, Read, opened, query_text, whole_grade
 from relabel_assets.exchange.judgments import Judgment, Judgments, Unwritable, of_repeated_texts
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
 from relabel_assets.intake.tables.delimited import delimited_table
 
 _PAIR = {"query": ("Query Text",), "docid": ("Doc ID",)}

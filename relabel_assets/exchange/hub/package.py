@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.errors import ConfigError, StudentError
-from relabel_assets.exchange.formats.tables import flat
+from relabel_assets.exchange.formats.plain_tables import flat
 from relabel_assets.exchange.hub.cards import Facts, dataset_card, model_card
 from relabel_assets.intake.one_input import reason_of
 

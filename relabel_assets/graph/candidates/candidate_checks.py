@@ -6,7 +6,7 @@ of every table's rows (graph/checks.py).
 
 import dagster as dg
 
-from relabel_assets.graph.candidates.rankings import finding_nothing
+from relabel_assets.graph.candidates.candidate_inputs import finding_nothing
 from relabel_assets.graph.check_results import Results, check_results
 from relabel_assets.graph.checks import WARN, check_specs
 from relabel_assets.warehouse.warehouse import Warehouse

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 from relabel_assets.intake.input_limits import MIB
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.tables.columns import Columns
-from relabel_assets.intake.tables.dialects import (
+from relabel_assets.intake.tables.column_names import Columns
+from relabel_assets.intake.tables.csv_dialects import (
     DELIMITERS,
     Dialect,
     header_of,
@@ -22,7 +22,7 @@ from relabel_assets.intake.tables.dialects import (
 )
 from relabel_assets.intake.tables.encodings import Encoding, encoding_of
 from relabel_assets.intake.tables.ids import id_of_text, number_of_text
-from relabel_assets.intake.tables.table import NumberedRow, Row, Table
+from relabel_assets.intake.tables.numbered_rows import NumberedRow, Row, Table
 from relabel_assets.intake.text import is_storable, shown
 
 

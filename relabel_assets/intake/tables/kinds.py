@@ -4,7 +4,7 @@ What belongs here: which names are read. What does not: reading (reader.py), and
 a query or a grade (corpus/).
 """
 
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
 
 _QUERY_ID = ("qid", "query id", "topic id")
 _DOC_ID = ("doc id", "document_id", "docno", "corpus-id")

@@ -12,12 +12,12 @@ from relabel_assets.intake.input_limits import MAX_UNPACKED_IN_ANY_CASE, MAX_UNP
 from relabel_assets.intake.regular_files import numbered_lines
 from relabel_assets.intake.set_aside import SetAside
 from relabel_assets.intake.tables import sheet_rows
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
 from relabel_assets.intake.tables.delimited import delimited_table
 from relabel_assets.intake.tables.ids import id_of, number_of_text
 from relabel_assets.intake.tables.json_lines import array_rows, is_array, json_rows
+from relabel_assets.intake.tables.numbered_rows import NumberedRow, Row, Table
 from relabel_assets.intake.tables.parquet_rows import parquet_rows
-from relabel_assets.intake.tables.table import NumberedRow, Row, Table
 from relabel_assets.intake.text import shown
 
 # In the order in which messages name them.

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 from relabel_assets.intake.input_limits import MAX_BODY_CHARACTERS, MAX_SHEET_FILE_BYTES, MIB
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.tables.columns import Columns, MissingColumn
+from relabel_assets.intake.tables.column_names import Columns, MissingColumn
 from relabel_assets.intake.tables.limited_rows import Parser, parsed_by
-from relabel_assets.intake.tables.table import NumberedRow
+from relabel_assets.intake.tables.numbered_rows import NumberedRow
 from relabel_assets.intake.text import shown
 
 _CHILD = Path(__file__).with_name("sheet_child.py")

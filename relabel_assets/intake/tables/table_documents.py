@@ -12,12 +12,12 @@ from typing import Any
 
 from relabel_assets.intake.formats.file_text import FileText, Unread
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.tables.columns import Columns, MissingColumn
+from relabel_assets.intake.tables.column_names import Columns, MissingColumn
 from relabel_assets.intake.tables.kinds import DOCUMENTS
+from relabel_assets.intake.tables.numbered_rows import Table
 from relabel_assets.intake.tables.reader import read_table
 from relabel_assets.intake.tables.sheet_rows import SUFFIXES as SHEETS
 from relabel_assets.intake.tables.sheet_rows import sheet_cells
-from relabel_assets.intake.tables.table import Table
 
 _ANY = Columns({}, ())
 _FIELDS = ("title", "author", "path", "updated_at", "doc_type")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from relabel_assets.benchmark.bootstrap import median_grades, query_weights
+from relabel_assets.benchmark.bootstrap import median_grades
 from relabel_assets.benchmark.pool.pool_estimates import Pool, drawn_grades, pool_with_sample
+from relabel_assets.benchmark.resampling import query_weights
 from relabel_assets.benchmark.systems.comparison import Gain
 from relabel_assets.benchmark.systems.kinship import declared_kin
 from relabel_assets.benchmark.systems.rankings import DEFAULT_MEASURE, Rankings, rank_systems

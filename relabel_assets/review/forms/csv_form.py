@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from relabel_assets.corpus.rows import optional_id, optional_text
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
 from relabel_assets.intake.tables.delimited import delimited_table
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.review.forms.form import Answer, Question, choices, grade_in, time_in

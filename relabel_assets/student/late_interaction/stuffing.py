@@ -1,8 +1,7 @@
 """The stuffing guard: it lowers the score of documents that carry a query's words and do not answer.
 
 What belongs here: fitting and applying the guard. What does not: making stuffed documents
-(student/stuffed_documents.py) and the features (features.py). Imported only where a model is needed:
-it loads torch.
+(student/hardening/) and the features (features.py). Imported only where a model is needed: it loads torch.
 
 The guard is a second head over the same features. It tells stuffed documents (stuffed_documents.py)
 from documents with a grade above 0. With g its score, a pair's score becomes

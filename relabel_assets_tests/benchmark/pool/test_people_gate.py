@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relabel_assets.benchmark.gate import GateResult
+from relabel_assets.benchmark.gates.gate import GateResult
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.benchmark.pool.people_gate import (
     refuse_failed,

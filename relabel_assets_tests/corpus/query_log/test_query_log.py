@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from relabel_assets.corpus.query_log.draw import DrawnQuery, draw, effective_size, strata_of
+from relabel_assets.corpus.query_log.draw_queries import DrawnQuery, draw, effective_size, strata_of
 from relabel_assets.corpus.query_log.groups import TOO_LONG, QueryGroup, groups_of
 from relabel_assets.corpus.query_log.log_file import read_log
 from relabel_assets.corpus.query_log.sample_file import write_sample

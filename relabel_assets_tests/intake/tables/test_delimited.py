@@ -5,7 +5,7 @@ import io
 import pytest
 
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
 from relabel_assets.intake.tables.delimited import delimited_table
 
 FREE = Columns({}, ())

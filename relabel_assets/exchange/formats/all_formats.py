@@ -13,11 +13,11 @@ from relabel_assets.exchange.formats import (
     beir,
     ltr,
     opensearch,
+    plain_tables,
     qrels,
     quepid,
     rank_eval,
     rre,
-    tables,
     vespa,
 )
 from relabel_assets.exchange.formats.format import Format, json_object, opened
@@ -31,8 +31,8 @@ FORMATS: dict[str, Format] = {
     for one in (
         qrels.FORMAT,
         beir.FORMAT,
-        tables.PARQUET,
-        tables.CSV,
+        plain_tables.PARQUET,
+        plain_tables.CSV,
         quepid.CASE,
         quepid.BOOK,
         rre.FORMAT,
@@ -108,7 +108,7 @@ def _format_name(path: Path) -> str | None:
 def _csv_name(file: BinaryIO) -> str | None:
     """The first form whose columns are there."""
     for columns, name in (
-        (tables.COLUMNS, "csv"),
+        (plain_tables.COLUMNS, "csv"),
         (quepid.CASE_COLUMNS, "quepid-case"),
         (quepid.BOOK_COLUMNS, "quepid-book"),
     ):

@@ -18,7 +18,7 @@ from relabel_assets.exchange.judgments import JUDGMENTS, Judgment, Judgments, Un
 from relabel_assets.intake.input_limits import MAX_QUERY_CHARACTERS, MAX_ROWS_FILE_BYTES
 from relabel_assets.intake.one_input import SetAside
 from relabel_assets.intake.regular_files import open_regular, open_text
-from relabel_assets.intake.tables.columns import Columns
+from relabel_assets.intake.tables.column_names import Columns
 from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, SUFFIXES, read_table
 from relabel_assets.intake.text import shown
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from relabel_assets.intake.input_limits import MAX_LINE_BYTES, MIB
 from relabel_assets.intake.set_aside import SetAside
-from relabel_assets.intake.tables.columns import Columns, simple
+from relabel_assets.intake.tables.column_names import Columns, simple
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _HEADER_CHARACTERS = MIB

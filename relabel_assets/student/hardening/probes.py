@@ -15,7 +15,7 @@ from collections.abc import Callable
 import polars as pl
 
 from relabel_assets.intake.visible_text import visible_text
-from relabel_assets.student.stuffed_documents import KINDS, Document
+from relabel_assets.student.hardening.stuffed_documents import KINDS, Document
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 # One document a query and probe, so that the answers are independent of each other. 60 of them tell a rate

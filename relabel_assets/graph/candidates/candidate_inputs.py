@@ -11,7 +11,7 @@ import polars as pl
 
 from relabel_assets.candidates.analyzer import stemmer_language
 from relabel_assets.candidates.nearest import Ranking, nearest_documents
-from relabel_assets.candidates.rankings import best_of_runs, dense_depth
+from relabel_assets.candidates.other_rankings import best_of_runs, dense_depth
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.runs.run_files import with_known_queries
 from relabel_assets.corpus.runs.system_files import systems_of_corpus
