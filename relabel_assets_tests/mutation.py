@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 PURE = (
     "benchmark/metrics.py",
     "benchmark/bootstrap.py",
+    "benchmark/resampling.py",
     "benchmark/cut_points.py",
     "benchmark/baselines.py",
     "candidates/bm25.py",
