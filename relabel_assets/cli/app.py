@@ -24,11 +24,11 @@ from relabel_assets.cli.commands import (
     push,
     queries,
     requests,
-    review,
     run,
     sql,
     upkeep,
 )
+from relabel_assets.cli.commands.reviews import review
 from relabel_assets.cli.options import VersionOption
 from relabel_assets.cli.standard_streams import let_go_of_streams, open_streams
 from relabel_assets.cli.supervisor import STOPPED

@@ -15,7 +15,7 @@ import polars as pl
 from rich.markup import escape
 
 from relabel_assets.cli.console import ERR, OUT, is_debugging
-from relabel_assets.cli.output_tables import print_table
+from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.corpus.check import Checked
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError

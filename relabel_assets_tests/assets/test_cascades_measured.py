@@ -7,7 +7,7 @@ import pytest
 
 from relabel_assets.benchmark.costs import usd_text
 from relabel_assets.benchmark.labelers import CASCADES, LABELERS, PEOPLE_LABELERS, POOL_PEOPLE
-from relabel_assets.cli.output_verdict import verdict_facts
+from relabel_assets.cli.printing.output_verdict import verdict_facts
 from relabel_assets.running import runner
 from relabel_assets.student.hardening.probes import PROBES
 from relabel_assets.tables.tables import TABLES

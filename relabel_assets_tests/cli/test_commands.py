@@ -112,7 +112,7 @@ def test_a_link_and_a_folder_are_never_replaced(tmp_path: Path, is_forced: bool)
 
 
 def test_a_query_starts_before_large_libraries_are_loaded() -> None:
-    modules = "relabel_assets.cli.app, relabel_assets.cli.output_frames"
+    modules = "relabel_assets.cli.app, relabel_assets.cli.printing.output_frames"
     modules += ", relabel_assets.warehouse.reading"
     large = "{'dagster', 'polars', 'pyarrow', 'duckdb', 'numpy', 'pydantic', 'torch'}"
     code = f"import sys, {modules}; print({large} & set(sys.modules))"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relabel_assets.benchmark.labelers import LABELERS, PEOPLE_LABELERS, POOL_PEOPLE
-from relabel_assets.cli import output_json
+from relabel_assets.cli.printing import output_json
 from relabel_assets.running.runner import Outcome
 from relabel_assets_tests.builders import relabel, write_corpus
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relabel_assets.cli import output_tables
 from relabel_assets.cli.console import Console
-from relabel_assets.cli.output_tables import Wide, fitting, print_table
+from relabel_assets.cli.printing import output_tables
+from relabel_assets.cli.printing.output_tables import Wide, fitting, print_table
 
 METRICS = ["labeler", "ndcg@10", "pairwise_strict", "pairwise_half", "kappa_quadratic"]
 SCORES = [

@@ -8,7 +8,7 @@ import pytest
 from relabel_assets.benchmark.gates.grade_shift import grade_shift
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.benchmark.report import render_markdown, statements
-from relabel_assets.cli.output_verdict import verdict_facts
+from relabel_assets.cli.printing.output_verdict import verdict_facts
 from relabel_assets.graph.gate_checks import limits_of_student, unproven_margins
 from relabel_assets.running import runner
 from relabel_assets_tests.builders import relabel

@@ -68,6 +68,17 @@ def test_bytes_that_are_no_text_are_set_aside(content: bytes) -> None:
         decoded_text(content)
 
 
+@pytest.mark.parametrize("content", [bytes(100), b"ab\x01" * 50])
+def test_utf_8_that_is_no_text_is_set_aside(content: bytes) -> None:
+    with pytest.raises(SetAside, match="is no text"):
+        decoded_text(content)
+
+
+def test_some_control_characters_make_no_text_a_program() -> None:
+    text = "\x1b[31mred\x1b[0m\x07 log of a run, with a page end\x0c and a NUL\x00."
+    assert decoded_text(text.encode()).text == text
+
+
 def test_a_torn_mark_costs_no_text() -> None:
     assert decoded_text(b"\xef\xbb\xbfcaf\xe9").text == "café"
 

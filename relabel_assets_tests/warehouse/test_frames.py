@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
 from relabel_assets.errors import ContractError
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse import frames
+from relabel_assets.warehouse import frames, partition
 from relabel_assets.warehouse.spool import Spool
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import HASH
@@ -80,3 +81,41 @@ def test_an_empty_spool_is_an_empty_partition(warehouse: Warehouse, tmp_path: Pa
     receipt = warehouse.replace("seed_docs", "c", Spool(tmp_path, "doc_id"), input_hash=HASH)
     assert receipt.n_rows == 0
     assert [frame.height for frame in warehouse.frames("seed_docs", "c")] == [0]
+
+
+def test_a_write_has_a_limit_of_memory_and_reports_its_rows(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relabel_assets.warehouse.spool._FRAME_ROWS", 2)
+    settings, write = list[tuple[str, int]](), partition._insert
+
+    def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+        query = "select current_setting('memory_limit'), current_setting('threads')"
+        settings.extend(con.execute(query).fetchall())
+        write(con, table, rows)
+
+    monkeypatch.setattr(partition, "_insert", insert)
+    reports = list[tuple[str, int, int]]()
+    warehouse.replace(
+        "seed_docs",
+        "c",
+        spool_of(tmp_path, documents("a", "b", "c")),
+        input_hash=HASH,
+        progress=lambda step, done, total, note="": reports.append((step, done, total)),
+    )
+    assert set(settings) == {("244.1 MiB", 2)}
+    steps = ("checking, rows", "writing, rows")
+    assert reports == [(step, done, 3) for step in steps for done in (2, 3)]
+
+
+def test_a_write_that_is_stopped_keeps_the_old_rows(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.replace("seed_docs", "c", documents("old"), input_hash=HASH)
+
+    def stop(step: str, done: int, total: int, note: str = "") -> None:
+        if step == "writing, rows":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spool = spool_of(tmp_path, documents("new"))
+        warehouse.replace("seed_docs", "c", spool, input_hash=HASH, progress=stop)
+    assert warehouse.read("seed_docs", "c")["doc_id"].to_list() == ["old"]

@@ -12,7 +12,7 @@ import polars as pl
 import psutil
 import pytest
 
-from relabel_assets.cli.output_frames import print_frame, write_frame
+from relabel_assets.cli.printing.output_frames import print_frame, write_frame
 from relabel_assets.errors import WarehouseError
 from relabel_assets.warehouse import query as query_module
 from relabel_assets.warehouse.query import read_only

@@ -31,8 +31,9 @@ def corpora_list(
 
     - `relabel corpora list --format json | jq -r .corpus`: their names
     """
-    from relabel_assets.cli import output, output_json
+    from relabel_assets.cli import output
     from relabel_assets.cli.each_corpus import EachCorpus
+    from relabel_assets.cli.printing import output_json
     from relabel_assets.running import runner
 
     project, _ = runner.from_environment()
@@ -65,7 +66,8 @@ def corpora_check(
 
     - `relabel corpora check --format json | jq '.problems[].message'`
     """
-    from relabel_assets.cli import output, output_json
+    from relabel_assets.cli import output
+    from relabel_assets.cli.printing import output_json
     from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.corpus.check import Checked, check_folder
     from relabel_assets.intake.one_input import for_each_corpus

@@ -35,7 +35,7 @@ def _print_estimates(project: "Project", warehouse: "Warehouse", name: str) -> N
 
     Those of queries that only get labels come last.
     """
-    from relabel_assets.cli import output_teacher
+    from relabel_assets.cli.printing import output_teacher
     from relabel_assets.labeling.final.label_teacher import LabelTeacher
     from relabel_assets.labeling.final.precedence import people_grades
     from relabel_assets.progress import working_on

@@ -108,8 +108,9 @@ def evaluate(
     Nothing is written to the warehouse. `relabel run` ranks the runs in runs/ of the corpus folder, in the
     table system_rankings. More: docs/evaluate.md.
     """
-    from relabel_assets.cli import output, output_frames, output_json
+    from relabel_assets.cli import output
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import output_frames, output_json
     from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.corpus.runs.system_files import systems_in, systems_of_corpus
     from relabel_assets.labeling.systems.evaluation import evaluate_systems, stated_teachers
@@ -168,7 +169,7 @@ def _print(corpus: str, rankings: "Rankings", labeler: str, n_systems: int) -> N
 
     from relabel_assets.benchmark.systems import ranking_words as words
     from relabel_assets.cli.console import OUT
-    from relabel_assets.cli.output_tables import Wide, print_table
+    from relabel_assets.cli.printing.output_tables import Wide, print_table
 
     if reason := words.nothing_ranked(rankings, n_systems):
         OUT.print(f"[bold]{corpus}[/]: {escape(reason)}", highlight=False)

@@ -85,8 +85,8 @@ def export(
 
     More: docs/exchange.md.
     """
-    from relabel_assets.cli.commands.exchange_output import print_exported
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing.exchange_output import print_exported
     from relabel_assets.errors import ConfigError
     from relabel_assets.exchange.chosen_labels import chosen_labels, table_reader
     from relabel_assets.exchange.export_file import default_out, export_file
@@ -161,8 +161,8 @@ def import_judgments(
 
         relabel import judgments.json -c support_desk --from opensearch --as reference --dry-run
     """
-    from relabel_assets.cli.commands.exchange_output import print_imported
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing.exchange_output import print_imported
     from relabel_assets.errors import CorpusError
     from relabel_assets.exchange.formats.all_formats import format_named, format_of
     from relabel_assets.exchange.import_file import import_file

@@ -43,7 +43,7 @@ def init(
 
         relabel init handbook --from ../handbook/docs --description "The handbook of all staff"
     """
-    from relabel_assets.cli.commands import init_output
+    from relabel_assets.cli.printing import init_output
     from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.corpus.check import check_folder
     from relabel_assets.corpus.folder import CorpusFolder

@@ -117,8 +117,9 @@ def label(
 
         relabel label pairs.csv -c support_desk -o labels.jsonl --engine ray --actors 8
     """
-    from relabel_assets.cli import output, output_teacher
+    from relabel_assets.cli import output
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import output_teacher
     from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.errors import ConfigError
     from relabel_assets.labeling import pairs_file

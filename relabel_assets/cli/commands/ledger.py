@@ -23,7 +23,7 @@ def ledger(
 
     - `relabel ledger --verify`: read every line
     """
-    from relabel_assets.cli import output_teacher
+    from relabel_assets.cli.printing import output_teacher
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner
     from relabel_assets.teacher.ledger import report as ledger_report

@@ -69,8 +69,8 @@ def push(
     """
     import tempfile
 
-    from relabel_assets.cli.commands.exchange_output import print_pushed
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing.exchange_output import print_pushed
     from relabel_assets.errors import ConfigError
     from relabel_assets.exchange.export_file import whole_folder
     from relabel_assets.exchange.hub.sending import PREFIX, repository, send

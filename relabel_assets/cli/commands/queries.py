@@ -64,7 +64,7 @@ def sample(
 
         relabel queries sample month.parquet --split label --least-searches 3 --out queries.jsonl
     """
-    from relabel_assets.cli.commands import queries_output
+    from relabel_assets.cli.printing import queries_output
     from relabel_assets.cli.progress_display import show_progress
     from relabel_assets.corpus.queries.queries import PROVIDED_SPLITS
     from relabel_assets.corpus.query_log.draw_queries import draw, strata_of

@@ -25,8 +25,8 @@ def requests_export(
     """
     import polars as pl
 
-    from relabel_assets.cli import output_teacher
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import output_teacher
     from relabel_assets.errors import CorpusError
     from relabel_assets.running import runner
     from relabel_assets.running.candidate_pairs import candidate_pairs, pairs_without_answer
@@ -67,8 +67,8 @@ def requests_import(
     Torn lines, foreign lines and responses to unknown requests are skipped and counted. If there are
     any, the exit code is 7.
     """
-    from relabel_assets.cli import output_teacher
     from relabel_assets.cli.each_corpus import EachCorpus
+    from relabel_assets.cli.printing import output_teacher
     from relabel_assets.errors import TeacherError
     from relabel_assets.running import runner
     from relabel_assets.teacher.batch.response_files import import_responses

@@ -47,8 +47,9 @@ def run(
 
     - `relabel run --format json 2> progress.log | jq .status`
     """
-    from relabel_assets.cli import output, output_json, output_report
+    from relabel_assets.cli import output
     from relabel_assets.cli.each_corpus import EachCorpus
+    from relabel_assets.cli.printing import output_json, output_report
     from relabel_assets.running import runner
 
     is_json = output_format is OutputFormat.JSON
@@ -118,8 +119,9 @@ def plan(
 
     - `relabel plan --format json | jq '.tables[].table'`
     """
-    from relabel_assets.cli import output, output_json
+    from relabel_assets.cli import output
     from relabel_assets.cli.each_corpus import EachCorpus
+    from relabel_assets.cli.printing import output_json
     from relabel_assets.running import plan as planning
     from relabel_assets.running import runner
 
@@ -150,7 +152,7 @@ def _preview(
     project: "Project", warehouse: "Warehouse", corpus: str, n: int, is_json: bool
 ) -> dict[str, Any]:
     """Ask about `n` pairs of `corpus`, print what moves unless `is_json`, and return it for JSON."""
-    from relabel_assets.cli.commands import preview_output
+    from relabel_assets.cli.printing import preview_output
     from relabel_assets.running.preview_grades import preview_grades
 
     show_progress()
@@ -177,8 +179,8 @@ def report(
 
     - `relabel report --format json | jq '.metrics[] | select(.metric == "ndcg@10")'`
     """
-    from relabel_assets.cli import output_json, output_report
     from relabel_assets.cli.each_corpus import EachCorpus
+    from relabel_assets.cli.printing import output_json, output_report
     from relabel_assets.running import runner
 
     project, warehouse = runner.from_environment()

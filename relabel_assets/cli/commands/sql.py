@@ -63,7 +63,7 @@ def sql(
     The SQL dialect is DuckDB's. `docs/sql.md` has twenty worked queries.
     """
     # Neither Dagster nor Polars is imported here: the query starts first.
-    from relabel_assets.cli import output_frames
+    from relabel_assets.cli.printing import output_frames
     from relabel_assets.errors import ConfigError
     from relabel_assets.home import Home
     from relabel_assets.out_file import require_free

@@ -1,5 +1,7 @@
 """Files of Markdown and text."""
 
+import pytest
+
 from relabel_assets.intake.formats.file_text import FileText
 from relabel_assets.intake.formats.markdown_file import read_markdown
 
@@ -49,3 +51,12 @@ def test_a_text_file_that_is_a_mailbox_has_a_document_for_each_mail() -> None:
 
 def test_a_text_about_mail_is_no_mailbox() -> None:
     assert read("From Ana\n\nDear all, ...", name="a.txt").body.startswith("From Ana")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_as_on_any_system(end: str) -> None:
+    lines = ["---", "author: Ana", "---", "# Leave", "Ask HR.", "Then go."]
+    [page] = read_markdown("leave.md", end.join(lines).encode())
+    assert isinstance(page, FileText)
+    assert (page.title, page.author) == ("Leave", "Ana")
+    assert page.body.splitlines() == lines[3:]

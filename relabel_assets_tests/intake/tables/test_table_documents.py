@@ -24,6 +24,22 @@ def test_rows_with_the_columns_of_documents_are_documents_with_metadata() -> Non
     ]
 
 
+@pytest.mark.parametrize("others", [[], ["Old answer"], ["Title"]])
+def test_a_row_of_questions_and_answers_is_a_document_with_the_question_as_its_title(
+    tmp_path: Path, others: list[str]
+) -> None:
+    rows = [
+        ["Id", "Question", "Answer", *others],
+        ["7", "How do I get a badge?", "Ask Ana.", *others],
+    ]
+    content = write_xlsx(tmp_path / "t.xlsx", {"FAQ": rows}).read_bytes()
+    (text,) = table_documents("faq.xlsx", content)
+    assert isinstance(text, FileText)
+    # A title under our own name goes first.
+    title = others[0] if others == ["Title"] else "How do I get a badge?"
+    assert (text.inner_name, text.title, text.body) == ("7", title.strip(), "Ask Ana.")
+
+
 def test_any_other_table_is_one_document_of_all_its_sheets(tmp_path: Path) -> None:
     sheets = {"Prices": [["item", "price"], ["badge", 5]], "Notes": [["two\nlines"]]}
     content = write_xlsx(tmp_path / "t.xlsx", sheets).read_bytes()

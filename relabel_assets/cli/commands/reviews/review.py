@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from relabel_assets.cli.commands.review_forms import export_forms, import_forms
-from relabel_assets.cli.commands.review_sample import sample
+from relabel_assets.cli.commands.reviews.review_forms import export_forms, import_forms
+from relabel_assets.cli.commands.reviews.review_sample import sample
 from relabel_assets.cli.options import CorpusOption, OneCorpusOption
 
 app = typer.Typer(
@@ -64,8 +64,8 @@ def serve(
 
         relabel review serve -c support_desk --host 0.0.0.0     (colleagues open the address with its token)
     """
-    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import review_output
     from relabel_assets.errors import ConfigError
     from relabel_assets.intake.one_input import SetAside
     from relabel_assets.review.page.desk import progress_of_all
@@ -117,9 +117,9 @@ def status(corpus: CorpusOption = None) -> None:
         relabel review status -c support_desk
     """
     from relabel_assets.benchmark.agreement import agreement
-    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.each_corpus import EachCorpus
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import review_output
     from relabel_assets.review.page.desk import progress_of_all
     from relabel_assets.review.pairs_to_review import pairs_to_review
     from relabel_assets.review.samples import last_draw

@@ -13,7 +13,7 @@ from rich.markup import escape
 from relabel_assets.benchmark.drift.flips import Measured
 from relabel_assets.benchmark.drift.orders import MIN_QUERIES
 from relabel_assets.cli.console import ERR, OUT, is_plain
-from relabel_assets.cli.output_tables import print_table
+from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.plural import counted
 from relabel_assets.running.preview_grades import GradePreview, unanswered
 from relabel_assets.teacher.estimate import Estimate

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_problems
-from relabel_assets.cli.output_tables import print_table
+from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.corpus.config.labels_config import LabelsConfig
 from relabel_assets.corpus.config.teacher_config import TeacherConfig
 from relabel_assets.errors import Problem

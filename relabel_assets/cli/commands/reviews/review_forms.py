@@ -39,8 +39,8 @@ def export_forms(
 
         relabel review export -c support_desk --to label_studio -o tasks.json
     """
-    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import review_output
     from relabel_assets.errors import ConfigError
     from relabel_assets.files import whole
     from relabel_assets.out_file import require_free
@@ -94,8 +94,8 @@ def import_forms(
 
         relabel review import export.json --from label_studio -c support_desk
     """
-    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import review_output
     from relabel_assets.review.forms.import_answers import import_answers
     from relabel_assets.review.store import FOLDER
     from relabel_assets.running import runner

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from relabel_assets.cli.console import ERR, OUT, is_plain
-from relabel_assets.cli.output_tables import print_table
+from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.errors import ConfigError
 from relabel_assets.files import whole
 from relabel_assets.intake.text import printable

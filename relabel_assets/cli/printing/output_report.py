@@ -15,8 +15,8 @@ from rich.markup import escape
 from relabel_assets.benchmark.report import summary
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.each_corpus import EachCorpus
-from relabel_assets.cli.output_tables import Wide, print_table
-from relabel_assets.cli.output_verdict import print_verdict, verdict_facts
+from relabel_assets.cli.printing.output_tables import Wide, print_table
+from relabel_assets.cli.printing.output_verdict import print_verdict, verdict_facts
 from relabel_assets.graph.project import Project
 from relabel_assets.plural import counted
 from relabel_assets.warehouse.warehouse import Warehouse

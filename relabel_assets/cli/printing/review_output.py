@@ -13,7 +13,7 @@ from rich.markup import escape
 from relabel_assets.benchmark.agreement import Agreement
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_problems
-from relabel_assets.cli.output_tables import print_table
+from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.errors import Problem
 from relabel_assets.plural import counted
 from relabel_assets.review.draws.draw import Draw

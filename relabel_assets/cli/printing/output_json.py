@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.benchmark.gates.gate import worst
-from relabel_assets.cli.output_report import report_page, spend_of
-from relabel_assets.cli.output_verdict import verdict_facts
+from relabel_assets.cli.printing.output_report import report_page, spend_of
+from relabel_assets.cli.printing.output_verdict import verdict_facts
 from relabel_assets.corpus.check import Checked
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import Problem, RelabelError

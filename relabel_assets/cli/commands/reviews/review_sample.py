@@ -51,8 +51,8 @@ def sample(
 
         relabel review sample -c support_desk -n 240 --by query
     """
-    from relabel_assets.cli.commands import review_output
     from relabel_assets.cli.options import chosen_corpora
+    from relabel_assets.cli.printing import review_output
     from relabel_assets.errors import ConfigError
     from relabel_assets.review.draws.draw import draw_sample
     from relabel_assets.review.samples import BY, read_frame

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_notes, print_problems
-from relabel_assets.cli.output_tables import print_table
+from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.corpus.query_log.draw_queries import DrawnQuery, Stratum, effective_size
 from relabel_assets.corpus.query_log.groups import Groups
 from relabel_assets.corpus.query_log.log_file import SearchLog
