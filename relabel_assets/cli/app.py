@@ -28,7 +28,7 @@ from relabel_assets.cli.commands import (
     sql,
     upkeep,
 )
-from relabel_assets.cli.commands.reviews import review
+from relabel_assets.cli.commands.reviews import review_app
 from relabel_assets.cli.options import VersionOption
 from relabel_assets.cli.standard_streams import let_go_of_streams, open_streams
 from relabel_assets.cli.supervisor import STOPPED
@@ -76,7 +76,7 @@ app.add_typer(queries.app, name="queries")
 app.command()(estimate.estimate)
 app.command()(ledger.ledger)
 app.add_typer(requests.app, name="requests")
-app.add_typer(review.app, name="review")
+app.add_typer(review_app.app, name="review")
 app.command()(upkeep.doctor)
 app.command()(upkeep.backup)
 app.command()(upkeep.restore)
