@@ -1,40 +1,35 @@
 """Checks of RELABEL_HOME, and safe repairs.
 
-What belongs here: findings, each with its remedy. What does not: a repair that could lose a row or a
-label, and the checks of a corpus folder (corpus/folders.py).
+What belongs here: findings, each with its remedy. What does not: the findings on the warehouse
+(warehouse_findings.py), a repair that could lose a row or a label, and the checks of a corpus folder
+(corpus/folders.py).
 """
 
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
-import polars as pl
-
-from relabel_assets.errors import RelabelError
 from relabel_assets.graph.project import Project
 from relabel_assets.home import Home
-from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
+from relabel_assets.intake.one_input import reason_of
 from relabel_assets.plural import counted
 from relabel_assets.running.dagster_state import close_dead_run, dead_runs, usable_instance
 from relabel_assets.student.vectors.segment import DamagedSegmentError, Segment
 from relabel_assets.student.vectors.store import stored_files
-from relabel_assets.tables.tables import TABLES
 from relabel_assets.teacher.ledger import report as ledger_report
 from relabel_assets.upkeep.backup import SCRATCH
-from relabel_assets.upkeep.findings import Finding
+from relabel_assets.upkeep.findings import Finding, guarded
 from relabel_assets.upkeep.remove_corpus import n_bytes
 from relabel_assets.upkeep.space import space_to_free
-from relabel_assets.warehouse.receipt import Receipt, RowsDigest
+from relabel_assets.upkeep.warehouse_findings import warehouse_findings
 from relabel_assets.warehouse.warehouse import Warehouse
 
 # A demo's home takes about 0.6 GB: below 1 GB the next run of a small corpus may fail.
 _LEAST_FREE_BYTES = 1_000_000_000
 _OTHERS = 0o007  # the permissions of users that are neither owner nor group
-_REMEDY = "Correct it, or move it away."
 # A run writes its scratch files all the time, so a file untouched for an hour belongs to no run.
 _LEFTOVER_AGE_S = 3600
 
@@ -49,26 +44,16 @@ def examine(
     home = project.home
     write_error = _write_error(home.path)
     yield Finding("RELABEL_HOME", write_error)
-    yield from _guarded("RELABEL_HOME", lambda: _privacy(home, is_fixing))
-    yield from _guarded("disk", lambda: iter([_disk(home)]))
-    yield from _guarded("warehouse", lambda: _warehouse(home, warehouse, is_fixing))
-    yield from _guarded("leftovers", lambda: _leftovers(home, is_fixing))
+    yield from guarded("RELABEL_HOME", lambda: _privacy(home, is_fixing))
+    yield from guarded("disk", lambda: iter([_disk(home)]))
+    yield from guarded("warehouse", lambda: warehouse_findings(home, warehouse, is_fixing))
+    yield from guarded("leftovers", lambda: _leftovers(home, is_fixing))
     if not write_error:
-        yield from _guarded("Dagster's state", lambda: _dead_runs(home, is_fixing))
-    yield from _guarded("ledger", lambda: _ledger(project))
-    yield from _guarded("vectors", lambda: _vectors(project, is_fixing))
-    yield from _guarded("cache", lambda: iter([_caches(home)]))
-    yield from _guarded("corpora", lambda: space_to_free(project, warehouse))
-
-
-def _guarded(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """The findings of `check`; one more for an error that ends it."""
-    try:
-        yield from check()
-    except RelabelError as error:
-        yield Finding(subject, str(error))
-    except INPUT_ERRORS as error:
-        yield Finding(subject, f"it cannot be read: {reason_of(error).rstrip('.')}. {_REMEDY}")
+        yield from guarded("Dagster's state", lambda: _dead_runs(home, is_fixing))
+    yield from guarded("ledger", lambda: _ledger(project))
+    yield from guarded("vectors", lambda: _vectors(project, is_fixing))
+    yield from guarded("cache", lambda: iter([_caches(home)]))
+    yield from guarded("corpora", lambda: space_to_free(project, warehouse))
 
 
 def _privacy(home: Home, is_fixing: bool) -> Iterator[Finding]:
@@ -78,18 +63,6 @@ def _privacy(home: Home, is_fixing: bool) -> Iterator[Finding]:
             home.path.chmod(0o700)
         problem = "other users of this machine can read it. `relabel doctor --fix` closes it."
         yield Finding("RELABEL_HOME", problem, is_fixing)
-
-
-def _warehouse(home: Home, warehouse: Warehouse, is_fixing: bool) -> Iterator[Finding]:
-    """The findings on the warehouse, on each partition, and on the copies for readers."""
-    receipts = warehouse.receipts()
-    yield Finding("warehouse")
-    for (corpus, table), receipt in receipts.items():
-        subject = f"{corpus} / {table}"
-        check = partial(_partition, home, warehouse, subject, receipt)
-        yield from _guarded(subject, check)
-    if receipts:
-        yield _copies(warehouse, receipts, is_fixing)
 
 
 def _write_error(path: Path) -> str | None:
@@ -108,73 +81,6 @@ def _disk(home: Home) -> Finding:
     if n_free >= _LEAST_FREE_BYTES:
         return Finding("disk")
     return Finding("disk", f"{n_free / 1e9:.1f} GB are free. Make room before the next run.")
-
-
-def _partition(
-    home: Home, warehouse: Warehouse, subject: str, receipt: Receipt
-) -> Iterator[Finding]:
-    """A finding for a partition with changed rows or missing files."""
-    corpus, table = receipt.corpus, receipt.table_name
-    command = f"Compute it again: relabel run -c {corpus} -s {table}"
-    if _content(warehouse, receipt) != receipt.content_hash:
-        yield Finding(subject, f"its rows were changed after a run wrote them. {command} --force")
-    missing = [file for file in receipt.files if not (home.path / file).exists()]
-    if table == "student_model" and not missing:
-        current = warehouse.read(table, corpus).filter("is_current")
-        students = [f"{path}/student.json" for path in current["path"]]
-        missing = [file for file in students if not (home.path / file).is_file()]
-    if missing:
-        # Without --force a run would keep a student whose folder exists.
-        has_folder = table == "student_model" and (home.path / receipt.files[0]).exists()
-        force = " --force" if has_folder else ""
-        yield Finding(subject, f"missing: {', '.join(missing)}. {command}+{force}")
-
-
-def _content(warehouse: Warehouse, receipt: Receipt) -> str | None:
-    """The content hash of stored rows; None where they break their table's declaration."""
-    table = TABLES[receipt.table_name]
-    digest, corpus = RowsDigest(table), pl.lit(receipt.corpus).alias("corpus")
-    for rows in warehouse.frames(table.name, receipt.corpus):
-        try:
-            digest.add(table.validate(rows.select(corpus, pl.all())).sort(table.key))
-        except INPUT_ERRORS:  # Polars panics at dates that Python lacks
-            return None
-    return digest.hexdigest()
-
-
-def _copies(
-    warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt], is_fixing: bool
-) -> Finding:
-    """The finding on the copies for readers: the replica and the Parquet files."""
-    if _are_copies_current(warehouse, receipts):
-        return Finding("copies for readers")
-    problem = "labels.duckdb or parquet/ is out of date. `relabel doctor --fix` copies them again."
-    if not is_fixing:
-        return Finding("copies for readers", problem)
-    warehouse.publish_all()
-    if _are_copies_current(warehouse, receipts):
-        return Finding("copies for readers", problem, is_fixed=True)
-    return Finding(
-        "copies for readers",
-        "labels.duckdb or parquet/ cannot be written. Move both away, and run `relabel doctor --fix`.",
-    )
-
-
-def _are_copies_current(warehouse: Warehouse, receipts: Mapping[tuple[str, str], Receipt]) -> bool:
-    """Whether the replica has the warehouse's partitions and views, and each partition its Parquet file."""
-    partitions = "select corpus, table_name, content_hash from materializations order by all"
-    views = "select view_name, comment from duckdb_views() where not internal order by all"
-    try:
-        return (
-            warehouse.replica.exists()
-            and all(
-                warehouse.read_replica(query).equals(warehouse.query(query))
-                for query in (partitions, views)
-            )
-            and all(warehouse.is_published(receipt) for receipt in receipts.values())
-        )
-    except INPUT_ERRORS:
-        return False
 
 
 def _leftovers(home: Home, is_fixing: bool) -> Iterator[Finding]:
