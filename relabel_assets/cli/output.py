@@ -19,9 +19,9 @@ from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.corpus.check import Checked
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
-from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.checks.checks import CHECKS
+from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
 from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
-from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import cut, one_line
 from relabel_assets.labeling import PAID_BEFORE

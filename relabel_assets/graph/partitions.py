@@ -18,7 +18,7 @@ import dagster as dg
 
 from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.errors import RelabelError, WarehouseError
-from relabel_assets.graph.check_results import evaluation
+from relabel_assets.graph.checks.check_results import evaluation
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, out_of_date_tables
 from relabel_assets.intake.one_input import for_each_corpus

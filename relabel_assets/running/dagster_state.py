@@ -22,9 +22,9 @@ from dagster._core.storage.runs import SqliteRunStorage
 
 from relabel_assets import stopping
 from relabel_assets.errors import WarehouseError
-from relabel_assets.graph.checks import CHECKS
+from relabel_assets.graph.checks.checks import CHECKS
+from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
 from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
-from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.home import Home
 from relabel_assets.intake.text import one_line
 

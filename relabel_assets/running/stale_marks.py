@@ -1,6 +1,6 @@
 """The mark "Unsynced" of a table in the UI's graph, from the last result of its check is_up_to_date.
 
-What belongs here: that mark, in the web server's process. What does not: the check (graph/checks.py), and
+What belongs here: that mark, in the web server's process. What does not: the check (graph/checks/), and
 the server (web_server.py).
 
 Dagster has such a mark, and computes it for one partition at a time: for a table with partitions as a

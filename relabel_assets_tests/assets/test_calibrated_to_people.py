@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from relabel_assets.benchmark.labelers import PEOPLE, PEOPLE_DIFFERENCE
-from relabel_assets.graph.checks import calibration_note
+from relabel_assets.graph.checks.checks import calibration_note
 from relabel_assets.running import runner
 from relabel_assets.student import Labeler
 from relabel_assets.warehouse.warehouse import Warehouse

@@ -9,7 +9,7 @@ from relabel_assets.benchmark.gates.grade_shift import grade_shift
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.benchmark.report import render_markdown, statements
 from relabel_assets.cli.printing.output_verdict import verdict_facts
-from relabel_assets.graph.gate_checks import limits_of_student, unproven_margins
+from relabel_assets.graph.checks.gate_checks import limits_of_student, unproven_margins
 from relabel_assets.running import runner
 from relabel_assets_tests.builders import relabel
 from relabel_assets_tests.running.homes import use_copy

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from relabel_assets.graph.gate_checks import who_graded
+from relabel_assets.graph.checks.gate_checks import who_graded
 from relabel_assets.running import runner
 from relabel_assets.running.plan import plan
 from relabel_assets.tables.tables import TABLES

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from relabel_assets.graph.gate_checks import pool_changes
+from relabel_assets.graph.checks.gate_checks import pool_changes
 from relabel_assets.warehouse.warehouse import Warehouse
 
 HASH = "0" * 64

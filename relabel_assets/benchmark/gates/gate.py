@@ -1,7 +1,7 @@
 """The gate: is the student shown to be as good as its teacher, within margins?
 
 What belongs here: the verdict on each metric with a margin, and on both together. What does not: the
-intervals that it reads (bootstrap.py), and where it is shown (report.py, graph/gate_checks.py).
+intervals that it reads (bootstrap.py), and where it is shown (report.py, graph/checks/gate_checks.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """What a student cannot be trusted with, because of what it was trained on.
 
 What belongs here: those sentences, from a row of student_model. What does not: what the student is
-worth beside its teacher (gate.py), and where the sentences are shown (report.py, graph/gate_checks.py).
+worth beside its teacher (gate.py), and where the sentences are shown (report.py, graph/checks/).
 """
 
 from collections.abc import Mapping

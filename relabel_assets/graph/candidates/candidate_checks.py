@@ -1,14 +1,14 @@
 """Asset checks of the candidates: whether queries find documents.
 
 What belongs here: these checks. What does not: what candidates are chosen by (rankings.py), and the checks
-of every table's rows (graph/checks.py).
+of every table's rows (graph/checks/checks.py).
 """
 
 import dagster as dg
 
 from relabel_assets.graph.candidates.candidate_inputs import finding_nothing
-from relabel_assets.graph.check_results import Results, check_results
-from relabel_assets.graph.checks import WARN, check_specs
+from relabel_assets.graph.checks.check_results import Results, check_results
+from relabel_assets.graph.checks.checks import WARN, check_specs
 from relabel_assets.warehouse.warehouse import Warehouse
 
 

@@ -13,8 +13,8 @@ import dagster as dg
 import polars as pl
 
 from relabel_assets.benchmark.drift.flips import wilson
-from relabel_assets.graph.check_results import Results, check_results
-from relabel_assets.graph.checks import WARN, check_specs
+from relabel_assets.graph.checks.check_results import Results, check_results
+from relabel_assets.graph.checks.checks import WARN, check_specs
 from relabel_assets.plural import counted
 from relabel_assets.warehouse.warehouse import Warehouse
 

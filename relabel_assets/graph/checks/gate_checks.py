@@ -17,8 +17,8 @@ from relabel_assets.benchmark.pool.people_gate import replacement_gate
 from relabel_assets.benchmark.probes.false_high import MARGIN, fooled
 from relabel_assets.corpus.config.config import GateConfig
 from relabel_assets.corpus.pairs import of_label_queries
-from relabel_assets.graph.check_results import Results, check_results
-from relabel_assets.graph.checks import WARN, check_specs, ungraded_pairs
+from relabel_assets.graph.checks.check_results import Results, check_results
+from relabel_assets.graph.checks.checks import WARN, check_specs, ungraded_pairs
 from relabel_assets.graph.project import Project
 from relabel_assets.plural import counted
 from relabel_assets.warehouse.warehouse import Warehouse

@@ -8,7 +8,7 @@ import pytest
 
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.corpus.config.config import GateConfig
-from relabel_assets.graph import gate_checks
+from relabel_assets.graph.checks import gate_checks
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
 

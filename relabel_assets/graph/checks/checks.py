@@ -16,7 +16,7 @@ from relabel_assets.benchmark.people_calibrated import calibrated_to
 from relabel_assets.corpus.pairs import training_pairs
 from relabel_assets.corpus.queries.splits import leaking_pairs, leaking_queries
 from relabel_assets.graph.catalog import set_aside_query
-from relabel_assets.graph.check_results import (
+from relabel_assets.graph.checks.check_results import (
     Results,
     check_results,
     end_of_check,

@@ -10,10 +10,10 @@ import pytest
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.definitions import build_definitions
 from relabel_assets.errors import Problem
-from relabel_assets.graph import checks
-from relabel_assets.graph.check_results import evaluation
+from relabel_assets.graph.checks import checks
+from relabel_assets.graph.checks.check_results import evaluation
+from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
 from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
-from relabel_assets.graph.gate_checks import GATE_CHECKS
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.markdown import as_written
 from relabel_assets.tables.tables import TABLES

@@ -1,0 +1,1 @@
+"""Asset checks: of stored rows, and of what student and labels are worth."""
