@@ -43,7 +43,10 @@ _RUN = re.compile(f"[{_EAST}{_SOUTH_EAST}]+")
 _IS_HAN = re.compile(f"[{_HAN}]")
 _HALFWIDTH_RUN = re.compile(f"[{_HALFWIDTH}]+")
 # One character as a reader sees it: what follows it, on it or under it is a part of it.
-_CHARACTER = re.compile(f".(?:[{_MARKS}]|(?<=[{_STACKS}]).)*", re.DOTALL)
+_FOLLOWING = f"(?:[{_MARKS}]|(?<=[{_STACKS}]).)*"
+_CHARACTER = re.compile(f".{_FOLLOWING}", re.DOTALL)
+_HANGUL = "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3\uffa1-\uffdc"
+_UNSPACED_CHARACTER = re.compile(f"(?![{_HANGUL}])[{_EAST}{_SOUTH_EAST}]{_FOLLOWING}", re.DOTALL)
 # Not measured. A Chinese word has 1.5 characters on average, a Japanese one 2, and a Thai one 2 to 3 letters
 # with their marks.
 _CHARACTERS_A_WORD = 2
@@ -131,6 +134,21 @@ def characters_of(text: str) -> list[str]:
     """
     text = _HALFWIDTH_RUN.sub(lambda run: unicodedata.normalize("NFKC", run[0]), text)
     return _CHARACTER.findall(nfc(text))
+
+
+def cut_unspaced(text: str, most: int) -> list[str]:
+    """`text` in parts of at most `most` characters of scripts without spaces, as a reader sees them.
+
+    No word of another script is cut. Hangul does not count: Korean has spaces between words.
+
+    >>> cut_unspaced("VPN接続の手順 for Linux", 3), cut_unspaced("육아 휴직", 3)
+    (['VPN接続の', '手順 for Linux'], ['육아 휴직'])
+    """
+    if not has_unspaced(text):
+        return [text]
+    starts = [match.start() for match in _UNSPACED_CHARACTER.finditer(text)][::most]
+    bounds = [0, *starts[1:], len(text)]
+    return [text[start:end].strip() for start, end in pairwise(bounds)]
 
 
 def count_words(text: str) -> int:

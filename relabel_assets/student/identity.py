@@ -13,6 +13,7 @@ from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.prompts.rubric import Rubric
 from relabel_assets.student.architectures import architecture
 from relabel_assets.student.base import weights_identity
+from relabel_assets.student.windows import unspaced_windows
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 RECIPE_VERSION = 10  # counts up when the same pairs and settings would train another student
@@ -36,6 +37,10 @@ def training_set_hash(pairs: pl.DataFrame, corpus: pl.DataFrame | None = None) -
     )
     if corpus is not None:
         digest.update(corpus.sort("doc_id").write_ndjson().encode())
+        # The empty corpus is of a student without windows. Other texts keep the hash of earlier versions.
+        bodies = pl.concat([pairs["body"], corpus["body"]]) if corpus.height else corpus["body"]
+        if any(unspaced_windows(body) for body in bodies.unique()):
+            digest.update(b"windows of scripts without spaces")
     return digest.hexdigest()
 
 

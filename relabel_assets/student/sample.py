@@ -10,7 +10,7 @@ import polars as pl
 
 from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.student.architectures import architecture
-from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS
+from relabel_assets.student.windows import BODY_CHARACTERS, WINDOW_WORDS, unspaced_windows
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 # A student saves a vector of 384 numbers of 2 bytes for each window: 25 MB, encoded in a few minutes.
@@ -36,10 +36,12 @@ def corpus_sample(documents: pl.DataFrame, config: StudentConfig) -> pl.DataFram
         return texts.clear()
     n_words = pl.col("body").fill_null("").str.slice(0, BODY_CHARACTERS).str.count_matches(r"\S+")
     hashes = [hashlib.sha256(doc_id.encode()).digest() for doc_id in documents["doc_id"]]
+    n_windows = ((n_words + WINDOW_WORDS - 1) // WINDOW_WORDS).clip(lower_bound=1)
+    unspaced = pl.Series([*map(unspaced_windows, documents["body"])], dtype=pl.UInt32)
     by_hash = documents.select(
         "doc_id",
         hash=pl.Series(hashes, dtype=pl.Binary),
-        windows=((n_words + WINDOW_WORDS - 1) // WINDOW_WORDS).clip(lower_bound=1),
+        windows=pl.coalesce(unspaced, n_windows),
     ).sort("hash")
     is_first = pl.int_range(pl.len()) == 0  # taken even where it alone has more windows
     taken = by_hash.filter((pl.col("windows").cum_sum() <= MAX_WINDOWS) | is_first)

@@ -1,4 +1,5 @@
-"""The windows of a document: 80 words of its body each, below a line of its title and metadata.
+"""The windows of a document: 80 words of its body each, or 120 characters of a script without spaces, below a
+line of its title and metadata.
 
 What belongs here: cutting text. What does not: tokens and vectors (runtime/encoder.py).
 """
@@ -6,9 +7,13 @@ What belongs here: cutting text. What does not: tokens and vectors (runtime/enco
 from collections.abc import Mapping
 from typing import Any
 
+from relabel_assets.intake.words import cut_unspaced, has_unspaced
+
 # About 110 tokens: with the header they fit the 192 tokens (max_length) that a student encodes.
 # Measured: windows of 120 words cost kappa (docs/experiments.md).
 WINDOW_WORDS = 80
+# In scripts without spaces, most tokens are one character. 80 Chinese words have about as many. Not measured.
+_UNSPACED_CHARACTERS = 120
 _HEADER_FIELDS = ("title", "author", "path", "doc_type", "updated_at")
 # About 80 pages, whose token vectors take 70 MB. Without a limit, one huge file could fill the memory.
 # Of a longer body, the passages nearest the query are read (long_documents.py).
@@ -43,8 +48,26 @@ def windows(document: Mapping[str, Any]) -> list[str]:
     ['Leave\\nSixteen weeks.']
     >>> len(windows({"title": "Leave", "body": "week " * 81}))
     2
+    >>> [len(window) for window in windows({"title": "休暇", "body": "育児休業" * 40})]
+    [123, 43]
     """
     words = body(document).split()
     line = header(document)
     starts = range(0, max(1, len(words)), WINDOW_WORDS)
-    return [f"{line}\n{' '.join(words[start : start + WINDOW_WORDS])}" for start in starts]
+    texts = (" ".join(words[start : start + WINDOW_WORDS]) for start in starts)
+    return [
+        f"{line}\n{part}" for text in texts for part in cut_unspaced(text, _UNSPACED_CHARACTERS)
+    ]
+
+
+def unspaced_windows(text: str | None) -> int | None:
+    """The number of windows of a body where no space is at one of the cuts; None for any other body.
+
+    >>> unspaced_windows("育児休業" * 40), unspaced_windows("week " * 81), unspaced_windows(None)
+    (2, None, None)
+    """
+    if not text or not has_unspaced(text):
+        return None
+    n_windows = len(windows({"body": text}))
+    n_words = len(body({"body": text}).split())
+    return n_windows if n_windows > max(1, -(-n_words // WINDOW_WORDS)) else None

@@ -1,5 +1,6 @@
 """The hash of the training set and the id of a student: their inputs."""
 
+import hashlib
 from typing import Any
 
 import polars as pl
@@ -33,6 +34,21 @@ def test_the_order_of_pairs_and_of_the_corpus_does_not_matter() -> None:
     assert one == training_set_hash(pairs().reverse(), corpus.reverse())
     assert one != training_set_hash(pairs(), corpus.head(2))
     assert one != training_set_hash(pairs())
+
+
+def _hash_as_before(frame: pl.DataFrame, corpus: pl.DataFrame) -> str:
+    """The hash of the versions that cut windows at spaces alone."""
+    texts = frame.select(identity._COLUMNS).sort("query_id", "doc_id").write_ndjson()
+    return hashlib.sha256((texts + corpus.sort("doc_id").write_ndjson()).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(("body", "is_same"), [("week " * 500, True), ("育児休業" * 40, False)])
+def test_only_windows_of_scripts_without_spaces_change_the_hash(body: str, is_same: bool) -> None:
+    changed = pairs().with_columns(body=pl.lit(body))
+    corpus = changed.unique("doc_id", keep="first", maintain_order=True)
+    assert (training_set_hash(changed, corpus) == _hash_as_before(changed, corpus)) is is_same
+    nothing = corpus.clear()  # of an architecture without windows
+    assert training_set_hash(changed, nothing) == _hash_as_before(changed, nothing)
 
 
 @pytest.mark.parametrize("column", ["text", "title", "body", "grade", "split"])
@@ -83,7 +99,7 @@ def test_every_setting_of_a_training_changes_the_id() -> None:
         "hardening": False,
         "seed": 1,
     }
-    assert set(changed) == set(StudentConfig.model_fields) - {"calibrate"}
+    assert set(changed) == set(StudentConfig.model_fields) - {"calibrate", "keep"}
     decoder = {"architecture": "decoder"}  # which reads the prompt too
     configs = [StudentConfig(**decoder | {name: changed[name]}) for name in changed]
     configs.append(StudentConfig(**decoder))

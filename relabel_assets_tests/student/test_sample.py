@@ -68,6 +68,16 @@ def test_windows_are_counted_as_they_are_cut(
     assert len(taken(documents(2, words=n_words))) == n_taken
 
 
+def test_windows_of_a_script_without_spaces_are_counted_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sample, "MAX_WINDOWS", 3)
+    frame = documents(2).with_columns(body=pl.lit("育児休業" * 31))  # 124 characters: two windows
+    assert len(windows(frame.row(0, named=True))) == 2
+    assert len(taken(frame)) == 1
+    assert len(taken(documents(2).with_columns(body=pl.lit("育児休業" * 30)))) == 2
+
+
 def test_a_sample_has_25_megabytes_of_vectors_at_most() -> None:
     assert pytest.approx(25, rel=0.01) == sample.MAX_WINDOWS * 384 * 2 / 1e6
 
