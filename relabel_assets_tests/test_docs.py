@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -210,6 +211,7 @@ def folder(finished_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         )
     write_pairs(folder / "pairs.parquet")
     write_runs(folder / "runs")
+    write_exports(folder)
     server = TeacherServer()
     server.behave = writes_queries
     with pytest.MonkeyPatch.context() as patch, server.running():
@@ -245,6 +247,16 @@ def write_pairs(file: Path) -> None:
     ).write_parquet(file)
 
 
+def write_exports(folder: Path) -> None:
+    """An archive of documents, and a search log."""
+    (folder / "exports").mkdir()
+    with zipfile.ZipFile(folder / "exports" / "wiki.zip", "w") as archive:
+        for subject in DOCUMENT_SUBJECTS:
+            archive.writestr(f"{subject}.md", f"# {subject}\n" + f"Rules on {subject}. " * 9)
+    searches = [subject for subject in DOCUMENT_SUBJECTS for _ in range(3)]
+    (folder / "log.csv").write_text("\n".join(["query", *searches]) + "\n")
+
+
 def with_stand_ins(text: str) -> str:
     for name, stand_in in STANDS_IN.items():
         text = text.replace(name, stand_in)
@@ -257,11 +269,28 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     if command[:3] == ["relabel", "requests", "import"]:
         for name in command[3:]:
             (folder / name).touch()
+    if command[:3] == ["relabel", "corpora", "remove"]:
+        leave_rows_behind(folder, command[3])
     with pytest.MonkeyPatch.context() as patch:
         if command[:2] == ["relabel", "restore"]:
             patch.setenv("RELABEL_HOME", str(folder / "restored"))
             patch.setenv("DAGSTER_HOME", str(folder / "restored" / "dagster"))
-        return relabel(*map(with_stand_ins, command[1:]))
+        done = relabel(*map(with_stand_ins, command[1:]))
+    if command[:2] == [
+        "relabel",
+        "init",
+    ]:  # it has no teacher, and other commands are for all corpora
+        shutil.rmtree(folder / "data" / command[2])
+    return done
+
+
+def leave_rows_behind(folder: Path, corpus: str) -> None:
+    """Rows of a corpus whose folder is gone."""
+    from relabel_assets.warehouse.warehouse import Warehouse
+
+    warehouse = Warehouse.at(folder / ".relabel" / "warehouse.duckdb")
+    rows = warehouse.read("reference_labels", "tiny").head(1)
+    warehouse.replace("reference_labels", corpus, rows, input_hash="a" * 64)
 
 
 @pytest.mark.parametrize(
