@@ -35,6 +35,9 @@ CLOSED = {
     "lock_configuration": "true",
 }
 READ_ONLY = {"access_mode": "READ_ONLY"}
+# Of a write. Else DuckDB keeps all rows of a transaction in memory, up to 80 % of the machine's. More than
+# this go to a scratch folder beside the file. Its manual asks for 125 MB a thread.
+WRITING = {"memory_limit": "256MB", "threads": "2"}
 _MAGIC, _MAGIC_OFFSET = b"DUCK", 8  # after the checksum of the file's first header
 REMEDY = (
     "If the file is damaged, restore a backup, or move it away and run `relabel run`: the ledger "

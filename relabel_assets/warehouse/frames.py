@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.partition import all_receipts, partition_rows
@@ -24,7 +25,7 @@ BATCH_ROWS, _BATCH_CHARACTERS = 20_000, 32_000_000
 
 
 def validated(
-    table: Table, corpus: str, rows: pl.DataFrame | Spool
+    table: Table, corpus: str, rows: pl.DataFrame | Spool, progress: Progress = silent
 ) -> tuple[Iterable[pl.DataFrame], str, int]:
     """`rows` with the column corpus, validated, in frames in key order; their hash and their number.
 
@@ -42,6 +43,7 @@ def validated(
         frame = table.validate(part.select(*with_corpus))
         digest.add(frame)
         checked.add(frame)
+        progress("checking, rows", checked.height, rows.height)
     return checked, digest.hexdigest(), checked.height
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from relabel_assets.errors import Problem, WarehouseError
 from relabel_assets.intake.one_input import INPUT_ERRORS, reason_of
 from relabel_assets.intake.text import printable
+from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import MATERIALIZATIONS, SET_ASIDE, TABLES
 from relabel_assets.warehouse.connection import REMEDY, first_line
@@ -36,6 +37,7 @@ def replace_partition(
     frames: Iterable[pl.DataFrame],
     receipt: Receipt,
     problems: Sequence[Problem] = (),
+    progress: Progress = silent,
 ) -> None:
     """Write rows, receipt, changed grades and inputs that were set aside in one transaction.
 
@@ -55,8 +57,11 @@ def replace_partition(
             if table.name == "benchmark_report":
                 _record_benchmark(con, rows, receipt)
         con.execute(f"delete from {table.name} where corpus = ?", [receipt.corpus])
+        n_written = 0
         for rows in frames:
             _insert(con, table.name, rows)
+            n_written += rows.height
+            progress("writing, rows", n_written, receipt.n_rows)
         con.execute(
             "delete from materializations where corpus = ? and table_name = ?",
             [receipt.corpus, table.name],

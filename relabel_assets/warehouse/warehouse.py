@@ -15,8 +15,9 @@ import polars as pl
 from dagster_duckdb import DuckDBResource
 
 from relabel_assets.errors import Problem, WarehouseError
+from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.connection import READ_ONLY, locked, open_file, run_query
+from relabel_assets.warehouse.connection import READ_ONLY, WRITING, locked, open_file, run_query
 from relabel_assets.warehouse.frames import (
     BATCH_ROWS,
     key_of,
@@ -159,15 +160,15 @@ class Warehouse(DuckDBResource):
         problems: Sequence[Problem] = (),
         files: tuple[str, ...] = (),
         run_id: str | None = None,
+        progress: Progress = silent,
     ) -> Receipt:
         """Replace the partition by `frame` (the table's columns without corpus) in one transaction.
 
         A Spool holds rows that do not fit in memory. The partition's rows of set_aside become `problems`,
-        the inputs that could not be used.
-        Raises ContractError where the frame breaks the table's declaration. After that, and after
-        any other failure, the old rows stay.
+        the inputs that could not be used. Raises ContractError where the frame breaks the table's
+        declaration. After that, and after any other failure, the old rows stay.
         """
-        frames, digest, n_rows = validated(TABLES[table], corpus, frame)
+        frames, digest, n_rows = validated(TABLES[table], corpus, frame, progress)
         receipt = Receipt(
             corpus=corpus,
             table_name=table,
@@ -181,8 +182,8 @@ class Warehouse(DuckDBResource):
             written_at=datetime.now(UTC),
             inputs=inputs,
         )
-        with self._upgraded() as con:
-            replace_partition(con, TABLES[table], frames, receipt, problems)
+        with upgraded(Path(self.database), {**self.connection_config, **WRITING}) as con:
+            replace_partition(con, TABLES[table], frames, receipt, problems, progress)
             without_corpus = (rows.drop("corpus") for rows in frames)
             self._copies.publish(con, [(receipt, without_corpus)])
         return receipt
