@@ -1,6 +1,6 @@
 """Log lines for a terminal, and JSON log lines with corpus, asset and run.
 
-What belongs here: the formats. What does not: the messages (graph/table_asset.py), and the handlers
+What belongs here: the formats. What does not: the messages (graph/step_log.py), and the handlers
 that write them (cli/commands/run.py, dagster.yaml).
 """
 

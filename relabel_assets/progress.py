@@ -1,7 +1,7 @@
 """The progress of long work: the type of its callbacks, the time left, and who shows it.
 
 What belongs here: the type, the estimate, and the one display of this process. What does not: drawing a
-bar (cli/progress_display.py), and Dagster's log (graph/table_asset.py).
+bar (cli/progress_display.py), and Dagster's log (graph/step_log.py).
 """
 
 import time

@@ -1,16 +1,15 @@
 """The decorator that turns a table's function into a Dagster asset and skips fresh partitions.
 
 What belongs here: the decorator, and bringing one partition up to date. What does not: the rule of
-freshness (recipe.py), the metadata in the UI (catalog.py), and the rows of a table (assets/).
+freshness (recipe.py), what is logged (step_log.py), the metadata in the UI (catalog.py), and the rows of a
+table (assets/).
 """
 
 import hashlib
 import json
-import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,7 +17,6 @@ from typing import Any
 import dagster as dg
 
 from relabel_assets.corpus.folder import CorpusFolder
-from relabel_assets.errors import Problem
 from relabel_assets.graph import catalog
 from relabel_assets.graph.automation import WHEN_ITS_INPUTS_CHANGE
 from relabel_assets.graph.failures import as_dagster_error, joint_error, log_traceback
@@ -29,15 +27,11 @@ from relabel_assets.graph.preview import PREVIEWED, preview, texts_from
 from relabel_assets.graph.project import Project
 from relabel_assets.graph.recipe import RECIPES, Recipe, is_fresh
 from relabel_assets.graph.step import Rows, Step
+from relabel_assets.graph.step_log import StepLog
 from relabel_assets.intake.one_input import INPUT_ERRORS
-from relabel_assets.intake.text import one_line
 from relabel_assets.plural import counted
 from relabel_assets.progress import (
     Progress,
-    TimeLeft,
-    duration,
-    has_display,
-    silent,
     working_on,
 )
 from relabel_assets.tables.table import Table
@@ -45,15 +39,12 @@ from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.warehouse import Warehouse
 
-PROGRESS = logging.getLogger("relabel_assets.progress")
 FORCE_TAG = "relabel/force"
 # A nightly run materializes every partition. Two days without one are a warning. Eight are a
 # failure: the weekly run was missed too.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=8), warn_window=timedelta(days=2)
 )
-_PROBLEMS_SHOWN = 20  # one screen
-_SECONDS_BETWEEN_LINES = 5  # not measured: a reader sees progress, and a long run's log stays short
 
 
 def table_asset(
@@ -106,39 +97,6 @@ def table_asset(
     return decorate
 
 
-def logged_progress(
-    subject: str,
-    log: Callable[[str], object],
-    shown: Progress = silent,
-    *,
-    fields: Mapping[str, str] | None = None,
-) -> Progress:
-    """A callback that logs a line at most every five seconds, with `fields` for JSON logs.
-
-    Each report goes to `shown` too. Where a display shows it, Dagster alone gets the line.
-    """
-    last_at = time.monotonic()
-    time_left = TimeLeft()
-
-    def report(step: str, done: int, total: int, note: str = "") -> None:
-        nonlocal last_at
-        shown(step, done, total, note)
-        left, now = time_left(step, done, total), time.monotonic()
-        if now - last_at < _SECONDS_BETWEEN_LINES:
-            return
-        last_at = now
-        share = f"{done:,}/{total:,}" if total else f"{done:,}"
-        remark = ", ".join(filter(None, (note, f"{duration(left)} left" if left else "")))
-        line = one_line(f"{subject}: {step} {share} {remark}")
-        # Dagster writes it to its database. A line that cannot be written costs no work.
-        with suppress(*INPUT_ERRORS):
-            log(line)
-        if not has_display():
-            PROGRESS.info("  %s", line, extra=fields)
-
-    return report
-
-
 def _materialize(run: "_Run") -> dg.MaterializeResult:
     """Bring each partition of the run up to date.
 
@@ -177,6 +135,10 @@ class _Run:
     warehouse: Warehouse
     project: Project
 
+    @property
+    def log(self) -> StepLog:
+        return StepLog(self.context, self.table.name)
+
     def bring_up_to_date(self, name: str) -> tuple[Receipt, dict[str, Any]]:
         """Keep or compute the rows of corpus `name`; return their receipt and metadata."""
         corpus = self.project.corpora().open(name)
@@ -186,12 +148,12 @@ class _Run:
         is_forced = self.context.run.tags.get(FORCE_TAG) == "true"
         if receipt and not is_forced and is_fresh(receipt, inputs.hash, self.project):
             return receipt, self._keep(receipt)
-        with working_on(self._subject(name)) as shown:
+        with working_on(self.log.subject(name)) as shown:
             return self._compute(corpus, inputs, shown)
 
     def _keep(self, receipt: Receipt) -> dict[str, Any]:
         """Keep the rows; return the metadata of their last materialization."""
-        self._log(
+        self.log.line(
             receipt.corpus, f": unchanged, {counted(receipt.n_rows, 'row')}", rows=receipt.n_rows
         )
         self.warehouse.republish_stale([receipt])
@@ -204,8 +166,15 @@ class _Run:
     ) -> tuple[Receipt, dict[str, Any]]:
         """Compute the rows and replace the old ones; return their receipt and metadata."""
         started = time.monotonic()
-        self._log(corpus.name, " ...")
-        rows = self.recipe.function(self._step(corpus, shown))
+        self.log.line(corpus.name, " ...")
+        step = Step(
+            self.table,
+            corpus,
+            self.warehouse,
+            self.project,
+            self.log.progress(corpus.name, shown),
+        )
+        rows = self.recipe.function(step)
         receipt = self.warehouse.replace(
             self.table.name,
             corpus.name,
@@ -216,21 +185,21 @@ class _Run:
             problems=rows.problems,
             files=rows.files,
             run_id=self.context.run_id,
+            progress=step.progress,
         )
         # After the rows: a failed write keeps the files that the old rows name.
         for place in rows.obsolete:
             shutil.rmtree(self.project.home.inside(place), ignore_errors=True)
         seconds = time.monotonic() - started
         set_aside = f", {len(rows.problems)} set aside" if rows.problems else ""
-        self._log(
+        self.log.line(
             corpus.name,
             f": {counted(receipt.n_rows, 'row')} in {seconds:.1f} s{set_aside}",
             rows=receipt.n_rows,
             seconds=round(seconds, 3),
         )
-        self._log_problems(corpus.name, rows.problems)
-        for notice in rows.notices:
-            PROGRESS.warning("  %s", one_line(notice), extra=self._fields(corpus.name))
+        self.log.problems(corpus.name, rows.problems)
+        self.log.notices(corpus.name, rows.notices)
         shown = dict(rows.metadata)
         texts = texts_from(self.warehouse, self.table, corpus.name)
         shown |= {
@@ -243,41 +212,5 @@ class _Run:
             shown["set_aside_all"] = f'relabel sql "{query}"'
         return receipt, self._metadata(receipt, shown | {"seconds": seconds})
 
-    def _step(self, corpus: CorpusFolder, shown: Progress) -> Step:
-        progress = logged_progress(
-            self._subject(corpus.name),
-            self.context.log.info,
-            shown,
-            fields=self._fields(corpus.name),
-        )
-        return Step(self.table, corpus, self.warehouse, self.project, progress)
-
     def _metadata(self, receipt: Receipt, shown: Mapping[str, Any]) -> dict[str, Any]:
         return catalog.metadata(self.table, receipt, self.project.home.path, shown)
-
-    def _subject(self, corpus: str) -> str:
-        return f"{corpus} / {self.table.name}"
-
-    def _fields(self, corpus: str) -> dict[str, str]:
-        """The fields of each JSON log line (logs.py)."""
-        return {"corpus": corpus, "asset": self.table.name, "run": self.context.run_id}
-
-    def _log(self, corpus: str, text: str, **counts: float) -> None:
-        """Log a line for the terminal, with `counts` as fields for JSON logs."""
-        fields = self._fields(corpus) | counts
-        PROGRESS.info("%s / %s%s", corpus, self.table.name, text, extra=fields)
-
-    def _log_problems(self, corpus: str, problems: list[Problem]) -> None:
-        for problem in problems[:_PROBLEMS_SHOWN]:
-            with suppress(*INPUT_ERRORS):
-                self.context.log.warning(f"set aside: {one_line(str(problem))}")
-            PROGRESS.warning("  set aside: %s/%s", corpus, problem, extra=self._fields(corpus))
-        n_more = len(problems) - _PROBLEMS_SHOWN
-        if n_more > 0:
-            query = catalog.set_aside_query(corpus, self.table.name)
-            PROGRESS.warning(
-                '  set aside: %s more. All of them: relabel sql "%s"',
-                f"{n_more:,}",
-                query,
-                extra=self._fields(corpus),
-            )

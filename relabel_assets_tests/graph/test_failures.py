@@ -10,10 +10,10 @@ import pytest
 
 from relabel_assets.errors import CorpusError, RelabelError
 from relabel_assets.graph import failures
-from relabel_assets.graph import table_asset as table_asset_module
 from relabel_assets.graph.recipe import RECIPES
 from relabel_assets.graph.step import Rows, Step
-from relabel_assets.graph.table_asset import logged_progress, table_asset
+from relabel_assets.graph.step_log import logged_progress
+from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.running import runner
 from relabel_assets_tests.builders import write_corpus
 
@@ -66,7 +66,7 @@ def test_a_message_for_people_is_printable() -> None:
 def test_a_progress_line_that_cannot_be_written_costs_no_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(table_asset_module, "_SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr("relabel_assets.graph.step_log._SECONDS_BETWEEN_LINES", 0)
     lines = list[str]()
 
     def full(line: str) -> None:
