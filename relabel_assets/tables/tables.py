@@ -144,7 +144,7 @@ TABLES: dict[str, Table] = {
         Table(
             "imported_labels",
             "query, document and labeler",
-            "The grades of labelers from elsewhere, which `relabel import` brought.",
+            "The grades of labelers from elsewhere, which relabel import brought.",
             ImportedLabels,
             reads=("seed_docs", "synthetic_queries"),
             references=(_DOC, _QUERY),

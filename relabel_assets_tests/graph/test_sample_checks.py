@@ -19,6 +19,8 @@ def put(warehouse: Warehouse, n_candidates: int, n_strata: list[int]) -> None:
         is_round_trip=pl.lit(None, pl.Boolean),
         source=pl.lit("provided"),
         content_hash=pl.lit(HASH),
+        weight=pl.lit(None, pl.Float64),
+        stratum=pl.lit(None, pl.String),
     )
     warehouse.replace("synthetic_queries", "tiny", table, input_hash=HASH)
     of_both = [(query, f"d{i}") for query in ("q1", "q2") for i in range(n_candidates)]
