@@ -21,10 +21,13 @@ def test_the_content_hash_ignores_the_order_of_rows_and_depends_on_grades(
 def test_the_content_hash_ignores_volatile_columns_alone() -> None:
     with duckdb.connect() as con:
         con.execute(EARLIER[-1].read_text())
-        rows = con.sql("select *, 7::integer as n_asked_together from teacher_labels").pl()
+        later = (
+            "7::integer as n_asked_together, '[]' as passages, '0' as document_hash, 'x' as carried"
+        )
+        rows = con.sql(f"select *, {later} from teacher_labels").pl()
     table = TABLES["teacher_labels"]
     original_hash = content_hash(table, rows)
-    names = ("latency_s", "labeled_at", "n_asked_together")
+    names = ("latency_s", "labeled_at", "n_asked_together", "passages", "document_hash", "carried")
     volatile = {name: pl.lit(None, rows.schema[name]) for name in names}
     assert content_hash(table, rows.with_columns(**volatile)) == original_hash
     assert set(table.schema.column_names()) - set(table.stable_columns) == set(volatile)
