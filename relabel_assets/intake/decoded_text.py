@@ -35,6 +35,9 @@ _THAI_MARK_AT = re.compile(
 _THAI_MARK = re.compile("[\u0e31\u0e34-\u0e3a\u0e40-\u0e44\u0e47-\u0e4e]")
 _FEWEST_THAI_MARKS = 6
 _AS_COHERENT = 0.1  # not measured: cp1251 and mac_cyrillic differ in two letters, and by 0.04
+# Bytes of programs may be UTF-8 too. Texts have tabs, line ends, page ends, and colors of terminals.
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x7f]")
+_MOST_CONTROLS = 0.1  # of the characters
 _FEWEST_BROKEN = 2  # characters: one may be quoted, as an example of mojibake
 
 
@@ -71,6 +74,8 @@ def decoded_text(content: bytes) -> DecodedText:
         notes.append(
             f"It is not UTF-8 and was read as {encoding}. Save it as UTF-8 if letters are wrong."
         )
+    if len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text):
+        raise SetAside("it is no text: it holds control characters", "Save the file as text.")
     repaired = without_mojibake(text)
     if repaired != text:
         notes.append("Its letters were decoded twice (Ã© for é) and are repaired. Save it anew.")
