@@ -23,7 +23,7 @@ _MARKDOWN_COMMENT = re.compile(
 )
 # A fence that is not closed runs to the end, as in CommonMark. Possessive quantifiers (`++`), because a
 # text of backticks would cost the square of its length.
-_CODE = re.compile(
+CODE = re.compile(
     r"^ {0,3}(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?:.*?^ {0,3}(?P=fence)|.*)"
     r"|(?<!`)(?P<ticks>`++)[^`\n]++(?P=ticks)(?!`)",
     re.M | re.S,
@@ -88,7 +88,7 @@ def is_hiding_style(style: str) -> bool:
 
 def _hidden_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each hidden part of `text`, in order and apart from each other."""
-    code = [match.span() for match in _CODE.finditer(text)]
+    code = [match.span() for match in CODE.finditer(text)]
     next_code, position = 0, 0
     while start := _START.search(text, position):
         while next_code < len(code) and code[next_code][1] <= start.start():

@@ -12,6 +12,7 @@ from relabel_assets.intake.formats.file_text import FileText, Unread
 from relabel_assets.intake.formats.front_matter import split_front_matter
 from relabel_assets.intake.formats.headings import first_heading
 from relabel_assets.intake.formats.mail import is_mailbox, read_mailbox
+from relabel_assets.intake.formats.mdx_code import without_mdx_code
 from relabel_assets.intake.formats.stated_fields import with_stated
 from relabel_assets.intake.visible_text import visible_text
 
@@ -29,7 +30,12 @@ def read_markdown(name: str, content: bytes) -> Iterator[FileText | Unread]:
         yield from read_mailbox(name, content)
         return
     decoded = decoded_text(content)
-    matter = split_front_matter(decoded.text)
+    page = decoded.text
+    if "\n" not in page:  # a file of an old Mac
+        page = page.replace("\r", "\n")
+    matter = split_front_matter(page)
+    if name.lower().endswith(".mdx"):
+        matter = replace(matter, text=without_mdx_code(matter.text))
     notes = (*decoded.notes, *([matter.note] if matter.note else ()))
     body = visible_text(matter.text).strip()  # before a title is found in it
     text = with_stated(body, matter.values, notes=notes)

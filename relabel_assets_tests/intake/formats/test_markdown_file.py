@@ -60,3 +60,55 @@ def test_lines_may_end_as_on_any_system(end: str) -> None:
     assert isinstance(page, FileText)
     assert (page.title, page.author) == ("Leave", "Ana")
     assert page.body.splitlines() == lines[3:]
+
+
+MDX = """---
+title: Leave
+---
+import Tabs from '@theme/Tabs';
+import '../c.css'
+import React, * as All from "../b"
+import {
+  A,
+} from "../a"
+
+export const Note = ({children}) => (
+  <b>{children}</b>
+
+);
+
+import duty is low.
+{/* hotel
+limit */}Shown <Tabs>words</Tabs> in {braces}.
+
+```js
+import X from 'y';
+```
+
+Use `{/* this */}`.
+"""
+
+
+def test_the_code_of_an_mdx_page_is_no_text_and_what_it_shows_as_code_is() -> None:
+    body = read(MDX, "a.mdx").body
+    for hidden in ("@theme", "../a", "../b", "../c", "children", "hotel", "limit"):
+        assert hidden not in body
+    assert body.startswith("import duty is low.\nShown <Tabs>words</Tabs> in {braces}.")
+    assert body.endswith("```js\nimport X from 'y';\n```\n\nUse `{/* this */}`.")
+    assert "hotel" in read(MDX, "a.md").body
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "import a\n",
+        "import {\n",
+        "export const a = {\n\n",
+        "{/*",
+        "import 'a",
+        "export default (",
+        "{/* */",
+    ],
+)
+def test_a_large_mdx_page_of_broken_code_is_read(part: str) -> None:
+    read(part * (1_000_000 // len(part)), "a.mdx")
