@@ -46,7 +46,7 @@ class Columns:
         }
 
     def renamed(self, header: Sequence[str]) -> list[str]:
-        """`header` with our names. A column that is spelled as ours is the one, whatever others there are.
+        """`header` with our names. A column with our name is the one, whatever others there are.
 
         Raises SetAside where two columns may be meant.
 
@@ -58,11 +58,15 @@ class Columns:
         """
         header = [name.strip() for name in header]
         own = [self.known.get(simple(name), name) for name in header]
-        is_exact = set(header) & set(self.names)
-        own = [
-            name if our in is_exact and name != our else our
-            for name, our in zip(header, own, strict=True)
-        ]
+        for is_ours in (
+            str.__eq__,
+            _is_same_name,
+        ):  # "title" before "Title", and both before "question"
+            ours = {our for name, our in zip(header, own, strict=True) if is_ours(name, our)}
+            own = [
+                name if our in ours and not is_ours(name, our) else our
+                for name, our in zip(header, own, strict=True)
+            ]
         if len(set(own)) < len(own):
             self._check_once(header, own)
         return own
@@ -116,6 +120,10 @@ class Columns:
                 f"its columns {listed} may both be {our}",
                 f"Name the one that is meant {our}.",
             )
+
+
+def _is_same_name(name: str, own: str) -> bool:
+    return simple(name) == simple(own)
 
 
 def simple(name: str) -> str:

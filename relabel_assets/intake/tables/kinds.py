@@ -19,8 +19,9 @@ _OF_DOCUMENTS = {
 DOCUMENTS = Columns(
     {
         "doc_id": ("ID", "_id", *_DOC_ID),
-        "body": ("text", "content", "contents"),
+        "body": ("text", "content", "contents", "answer"),
         **_OF_DOCUMENTS,
+        "title": ("question",),  # of a table of questions and answers
     },
     needed=(("doc_id",), ("body",)),
     ids=frozenset({"doc_id"}),
