@@ -93,6 +93,14 @@ def _of_folder(path: Path, root: Path) -> Origin:
         left_out += _left_out(sorted(set(names) - set(kept)))
         described = "a corpus folder" if is_corpus else "a folder of queries, grades and documents"
         return Origin(root, described, [(n, n) for n in kept], is_corpus, left_out)
+    to_nothing = [
+        name for name in names if not is_passed_over(name) and _is_link_to_nothing(root / name)
+    ]
+    left_out += [
+        Problem(one_line(name), None, "it is a link to nothing", "Correct it, or take it out.")
+        for name in to_nothing
+    ]
+    names = sorted(set(names) - set(to_nothing))
     read = [name for name in names if not is_passed_over(name) and _is_read(name)]
     left_out += _left_out(sorted(set(names) - set(read)))
     if not read:
@@ -102,6 +110,10 @@ def _of_folder(path: Path, root: Path) -> Origin:
     return Origin(
         root, "a folder of documents", [(n, f"documents/{n}") for n in read], False, left_out
     )
+
+
+def _is_link_to_nothing(file: Path) -> bool:
+    return file.is_symlink() and not file.exists()
 
 
 def _is_part(name: str) -> bool:

@@ -98,6 +98,13 @@ class TestOrigin:
         with pytest.raises(ConfigError, match=r"--from .*(cannot be read|is not read|no document)"):
             origin_of(tmp_path / name)
 
+    def test_a_link_to_nothing_is_named_as_one(self, tmp_path):
+        source = write(tmp_path / "docs", a_dot_md="# A\na")
+        (source / "gone").symlink_to("missing")
+        (source / ".#lock").symlink_to("missing")
+        [problem] = origin_of(source).left_out
+        assert (problem.file, problem.message) == ("gone", "it is a link to nothing")
+
     def test_links_out_of_the_folder_are_not_followed(self, tmp_path):
         secret = write(tmp_path / "secret", key_dot_txt="hush")
         source = write(tmp_path / "docs", a_dot_md="text")
