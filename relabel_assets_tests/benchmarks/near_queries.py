@@ -3,9 +3,10 @@
     python relabel_assets_tests/benchmarks/near_queries.py [QUERIES]...
 
 Queries have 2 to 7 words by Zipf's law from 20,000 made words of 2 to 12 letters; a tenth have a number, and
-one in twenty repeats another with one letter changed. The rival compares every pair with rapidfuzz's `cdist`,
-which finds the same pairs: `near_duplicates` leaves out pairs whose lengths or numbers differ too much, and
-no other. Printed: seconds, pairs, and the ratio to the rival, for at most 20,000 queries.
+one in twenty repeats another with one letter changed. The rival compares every pair with rapidfuzz's `cdist`.
+It counts more pairs: each in both orders, and those whose numbers differ, which are no near duplicates.
+Lengths that differ too much leave out no pair. Printed: seconds, pairs, and the ratio to the rival, for at
+most 20,000 queries.
 """
 
 import sys
