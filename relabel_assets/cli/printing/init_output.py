@@ -112,11 +112,8 @@ def print_next(name: str, overview: Overview, *, is_made: bool, kind: str) -> No
     elif kind != "none":
         _line("next", f"relabel plan -c {name}, then relabel run -c {name}")
     else:
-        _line(
-            "next",
-            f"relabel run -c {name} -s seed_docs: the documents as a table.",
-        )
-        _line("", f"Then name a teacher in {name}/corpus.yaml; relabel estimate -c {name}")
+        _line("next", f"relabel run -c {name} -s seed_docs")
+        _line("", f"It makes the table of documents. Then name a teacher in {name}/corpus.yaml.")
 
 
 def _provided(n: int, otherwise: str) -> str:
