@@ -103,7 +103,11 @@ def _is_known(key: str) -> bool:
 def _unreadable(page: str, lines: list[str], error: BadYaml) -> FrontMatter:
     """The page as it is; with a note, if one of `lines` looks like a line of front matter."""
     found = [match for line in lines if (match := _LINE.fullmatch(line.rstrip()))]
-    values = {match["key"]: _unquoted(match["value"]) for match in reversed(found)}
+    values = {
+        match["key"]: _unquoted(match["value"])
+        for match in reversed(found)
+        if not match["value"].startswith("{{")  # a template, to be filled in
+    }
     if not any(_is_known(key) for key in values):
         return FrontMatter(page)
     where = "" if error.line is None else f" in line {error.line + 1}"

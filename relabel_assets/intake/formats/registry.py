@@ -64,7 +64,18 @@ _QUIET = """
     .woff .woff2 .ttf .otf .eot
 """
 _QUIET_SUFFIXES = frozenset(_QUIET.split())
-_QUIET_NAMES = frozenset({"thumbs.db", "desktop.ini"})
+# Of systems and of site generators. JSON of another name is read as a table.
+_QUIET_NAMES = frozenset(
+    {
+        "thumbs.db",
+        "desktop.ini",
+        "package.json",
+        "package-lock.json",
+        "tsconfig.json",
+        "_category_.json",
+    }
+)
+_QUIET_FOLDER = "node_modules"  # the documentation of packages
 _HIDDEN = (".", "~$", "__MACOSX")  # how names begin, the last in archives that macOS made
 
 
@@ -92,13 +103,14 @@ def max_bytes(name: str) -> int:
 
 
 def is_passed_over(name: str) -> bool:
-    """Whether a file is left out without a word: a hidden one, and the pictures and scripts of web pages.
+    """Whether a file is left out without a word: a hidden one, and what sites have beside their pages.
 
     >>> is_passed_over(".git/config"), is_passed_over("logo.png"), is_passed_over("leave.md")
     (True, True, False)
     """
     file = PurePosixPath(name)
     is_hidden = any(part.startswith(_HIDDEN) and part != ".." for part in file.parts)
+    is_hidden = is_hidden or _QUIET_FOLDER in file.parts[:-1]
     return is_hidden or file.suffix.lower() in _QUIET_SUFFIXES or file.name.lower() in _QUIET_NAMES
 
 

@@ -103,3 +103,10 @@ def test_too_long_front_matter_is_text() -> None:
     matter = split_front_matter(page)
     assert matter.text == page
     assert "bytes of YAML" in (matter.note or "")
+
+
+def test_a_template_that_nobody_filled_in_states_nothing() -> None:
+    page = "---\ntitle: {{ .Name }}\ndate: {{ .Date }}\ntype: post\n---\nText."
+    matter = split_front_matter(page)
+    assert matter.text == page
+    assert matter.note and dict(matter.values) == {"type": "post"}

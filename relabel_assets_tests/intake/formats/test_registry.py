@@ -56,3 +56,10 @@ def test_hidden_files_are_passed_over_and_paths_that_lead_out_are_not() -> None:
         and is_passed_over("Thumbs.db")
     )
     assert not is_passed_over("../x.md")
+
+
+def test_files_beside_the_pages_of_a_site_are_passed_over() -> None:
+    for name in ("package.json", "docs/_category_.json", "node_modules/x/README.md", "a.png"):
+        assert is_passed_over(name), name
+    for name in ("pages.json", "node_modules.md", "docs/node/README.md"):
+        assert not is_passed_over(name), name
