@@ -92,12 +92,13 @@ def _document(name: str, content: bytes, *, inner_name: str | None) -> FileText:
     message = message_from_bytes(content)
     text = text_of_message(message, name)
     sender = _header(message, "from")
-    display, address = parseaddr(sender)
+    # Apart before it is decoded: a name may hold a comma.
+    display, address = parseaddr(_written(message, "from"))
     date = _header(message, "date")
     return FileText(
         body=text.body,
         title=_header(message, "subject") or _first_line(text),
-        author=display or address or sender or None,
+        author=_decoded(display) or address or sender or None,
         updated_at=_iso_date(date) or date or None,
         doc_type="mail",
         inner_name=inner_name,
@@ -127,13 +128,22 @@ def _metadata(message: Message, text: MailText) -> dict[str, Any]:
 
 
 def _header(message: Message, name: str) -> str:
-    """The text of the header `name` in one line. Raw bytes are read by their likely encoding."""
+    """The text of the header `name` in one line."""
+    return _decoded(_written(message, name))
+
+
+def _written(message: Message, name: str) -> str:
+    """The header `name` as it was written. Raw bytes are read by their likely encoding."""
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name), "")
     if any("\udc80" <= character <= "\udcff" for character in raw):
         try:
             raw = decoded_text(raw.encode("ascii", "surrogateescape")).text
         except Exception:
             raw = raw.encode("ascii", "replace").decode()
+    return raw
+
+
+def _decoded(raw: str) -> str:
     try:
         value = str(make_header(decode_header(raw))) if "=?" in raw else raw
     except (HeaderParseError, LookupError, ValueError):  # an unknown charset, a broken word
@@ -144,7 +154,9 @@ def _header(message: Message, name: str) -> str:
 def _people(message: Message, name: str) -> list[str]:
     """Who a header names, each by name or address."""
     return [
-        display or address for display, address in getaddresses([_header(message, name)]) if address
+        _decoded(display) or address
+        for display, address in getaddresses([_written(message, name)])
+        if address
     ]
 
 

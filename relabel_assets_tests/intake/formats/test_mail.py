@@ -193,3 +193,11 @@ def test_mail_is_known_by_its_headers() -> None:
     assert is_mailbox(BOX) and not is_mailbox(b"From the desk of Ana\nwith love")
     assert is_message(b"Date: x\nFrom: a\nTo: b\n\ntext")
     assert not is_message(b"Date: x\nPresent: a\nMinutes of the meeting\n\nFrom: a\nTo: b")
+
+
+def test_a_name_with_a_comma_stays_one_name_in_any_letters() -> None:
+    mail = message(From='"Berg, Ana" <a@x.org>', To='"Åsa Ek, HR" <b@x.org>, Bo <c@x.org>')
+    assert one(mail.as_bytes()).author == "Berg, Ana"
+    assert one(mail.as_bytes()).metadata["to"] == ["Åsa Ek, HR", "Bo"]
+    mail = message(From='"Åsa Ek, HR" <b@x.org>')
+    assert one(mail.as_bytes()).author == "Åsa Ek, HR"
