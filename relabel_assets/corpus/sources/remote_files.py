@@ -79,10 +79,12 @@ class RemoteFiles:
         except Exception as error:
             raise ConfigError(f"documents.url is {self.shown}: {self.reason(error)}") from error
         self._root = root.rstrip("/")
+        # A web server answers for a folder as for a file.
+        self._is_folder = base.endswith("/") or not urlsplit(base).path
 
     def listing(self) -> list[RemoteFile]:
         """The files that the address names, sorted. Raises an error of the file system."""
-        if self._pattern is None and self._fs.isfile(self._root):
+        if self._pattern is None and not self._is_folder and self._fs.isfile(self._root):
             self._root, _, name = self._root.rpartition("/")
             return self._described({name: self._fs.info(f"{self._root}/{name}")})
         found = self._found()

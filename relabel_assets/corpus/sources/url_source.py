@@ -105,7 +105,7 @@ class UrlSource:
                 if isinstance(content, bytes) and file.name in fetched:
                     kept.put(file, content)
                 usable: bytes | None = None
-                with costs_itself(problems, f"{remote.shown}/{file.name}"):
+                with costs_itself(problems, f"{remote.shown.rstrip('/')}/{file.name}"):
                     fault = _refusal(file) or content
                     if isinstance(fault, SetAside):
                         raise fault

@@ -98,6 +98,19 @@ def test_a_pattern_names_files(
     assert ids(corpus(tmp_path, f"file://{site}/{pattern}")) == expected
 
 
+def test_a_web_server_may_be_named_without_a_folder(tmp_path: Path, site: Path) -> None:
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(site / "wiki"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            for n, url in enumerate((address, f"{address}/", f"{address}/hr/")):
+                found = ids(corpus(tmp_path / str(n), url))
+                assert found == (["pay"] if n == 2 else ["hr/pay", "leave", "notes"])
+        finally:
+            server.shutdown()
+
+
 def test_a_version_is_fetched_once(
     tmp_path: Path, server: tuple[str, list[str]], site: Path
 ) -> None:
