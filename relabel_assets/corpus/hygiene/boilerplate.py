@@ -35,7 +35,9 @@ class Paragraphs:
         marked = pl.col("body").str.replace_all(_BREAK, "\0").str.split("\0")
         parts = documents.select("doc_id", paragraph=marked).explode("paragraph")
         shown = pl.col("paragraph").str.replace_all(r"\s+", " ").str.strip_chars()
-        different = parts.with_columns(shown).filter(pl.col("paragraph") != "").unique()
+        different = (
+            parts.with_columns(shown).filter(pl.col("paragraph").str.contains(r"\w")).unique()
+        )
         counts = different.group_by("paragraph").agg(n=pl.len())
         counts = counts.with_columns(hash=pl.col("paragraph").hash())
         # What over half of all documents have, over half of some frame's documents have.

@@ -44,3 +44,10 @@ def test_a_text_without_paragraphs_keeps_the_others_and_is_never_empty() -> None
     assert without_paragraphs(f"{FOOTER}\n\nLeave.\r\n\r\nAsk HR.", {FOOTER}) == "Leave.\n\nAsk HR."
     assert without_paragraphs(f"{FOOTER}\n\n \n", {FOOTER}) == f"{FOOTER}\n\n \n"
     assert without_paragraphs("Leave.\n\n\n\n  Ask.", {FOOTER}) == "Leave.\n\n\n\n  Ask."
+
+
+def test_a_rule_is_no_paragraph() -> None:
+    paragraphs = Paragraphs()
+    bodies = [f"---\n\nPage {n}." for n in range(20)]
+    paragraphs.add(pl.DataFrame({"doc_id": [str(n) for n in range(20)], "body": bodies}))
+    assert paragraphs.repeated() == {}
