@@ -17,6 +17,10 @@ def removable(students: pl.DataFrame, home: Path, keep: int) -> list[str]:
     `students`: model_id, path, is_current, calibrated_to and training_set_hash. The newest by the time of
     their files are kept. A student that is calibrated to people needs the one that it was made from, which
     has its training set.
+
+    >>> rows = {"model_id": ["a"], "path": ["models/a"], "is_current": [False], "calibrated_to": ["teacher"]}
+    >>> removable(pl.DataFrame(rows | {"training_set_hash": ["0"]}), Path("/nowhere"), keep=0)
+    []
     """
     saved = [
         (student, (home / student["path"] / _SETTINGS).stat().st_mtime_ns)
@@ -38,7 +42,11 @@ def removable(students: pl.DataFrame, home: Path, keep: int) -> list[str]:
 
 
 def are_saved(students: pl.DataFrame, home: Path, removed: list[str]) -> pl.Series:
-    """For each of `students` whether its files are on the disk, once `removed` are gone."""
+    """For each of `students` whether its files are on the disk, once `removed` are gone.
+
+    >>> are_saved(pl.DataFrame({"path": ["models/a"]}), Path("/nowhere"), []).to_list()
+    [False]
+    """
     saved = [
         path not in removed and (home / path / _SETTINGS).is_file() for path in students["path"]
     ]

@@ -35,7 +35,7 @@ def test_the_version_is_one_line() -> None:
 
 def test_help_in_a_pipe_has_no_boxes_and_cuts_the_line_of_no_command() -> None:
     stdout = relabel("--help").stdout
-    assert "corpora   List the corpora, and check their folders." in stdout
+    assert "corpora   List the corpora, check their folders, and remove one that is gone." in stdout
     assert not re.search(r"[╭│]|\w\.\.\.$", stdout, re.MULTILINE)
 
 

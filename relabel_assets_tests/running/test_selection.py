@@ -29,7 +29,10 @@ FROM_STUDENT = ["student_model", "asked_labels", "student_labels", *AFTER_LABELS
             "1+(student_model or student_labels) and kind:pytorch",
             ["student_model", "student_labels"],
         ),
-        ("not +student_labels", ["review_samples", "asked_labels", *AFTER_LABELS]),
+        (
+            "not +student_labels",
+            ["review_samples", "asked_labels", "imported_labels", *AFTER_LABELS],
+        ),
         ("kind:pytorch and not student_model", ["student_labels", "final_labels"]),
         ("sinks(student_model+)", ["system_rankings"]),
         ("key:student_*", ["student_model", "student_labels"]),

@@ -160,7 +160,7 @@ def label_of(parsed: ParsedReply, line: Line) -> dict[str, Any]:
     exchange = Exchange(
         0, REQUEST, KEY, parsed.status, parsed.reason, 1, line.metadata.cost_usd, line, parsed
     )
-    pair = {"query_id": "q", "doc_id": "d"}
+    pair = {"query_id": "q", "doc_id": "d", "text": "leave", "body": "Ask HR."}
     row = teacher_label(pair, [exchange], CONFIG, prompt_hash="h", n_grades=4)
     frame = label_frame([row]).with_columns(corpus=pl.lit("demo"))
     stored = TABLES["teacher_labels"].validate(frame).row(0, named=True)

@@ -1,7 +1,8 @@
 """Statistics of the ledger: size, spend, faulty lines, and the usage of recent replies.
 
 What belongs here: counting the lines of whole files, or of their last part. What does not: the
-index for sending (ledger.py), finding requests (request_lines.py), printing (cli/output_teacher.py).
+index for sending (ledger.py), finding requests (request_lines.py), printing
+(cli/printing/output_teacher.py).
 """
 
 from collections import Counter, defaultdict

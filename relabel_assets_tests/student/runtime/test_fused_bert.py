@@ -81,6 +81,9 @@ def test_the_inference_copy_follows_training_and_leaves_the_model_unchanged() ->
     assert torch.allclose(changed, adapted.eval()(**batch).last_hidden_state, atol=1e-4)
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="the processor has no bf16 kernels"
+)
 def test_a_classifier_in_bf16_has_fused_layers_and_a_head_in_fp32() -> None:
     torch.manual_seed(7)
     model, batch = (

@@ -23,6 +23,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+# Without AVX-512 torch has no bf16 kernels of oneDNN, and fused layers step aside.
+NEEDS_BF16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="the processor has no bf16 kernels"
+)
+
+
 @pytest.fixture(autouse=True)
 def nothing_checked_yet() -> Iterator[None]:
     fused_bert._is_exact.cache_clear()
@@ -34,7 +40,7 @@ def n_fused(model: Any) -> int:
     return sum(isinstance(module, FusedLayer) for module in model.modules())
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=NEEDS_BF16)])
 @pytest.mark.parametrize("kind", [(BertConfig, BertModel), (RobertaConfig, RobertaModel)])
 def test_right_layers_are_used_without_a_word(
     kind: tuple[Any, Any], precision: str, caplog: pytest.LogCaptureFixture
