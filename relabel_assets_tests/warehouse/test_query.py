@@ -169,7 +169,7 @@ def test_a_crash_of_duckdb_is_a_message(
 ) -> None:
     crashing = tmp_path / "child.py"
     crashing.write_text("import os\nos.abort()\n")
-    monkeypatch.setattr(query_module, "_CHILD", crashing)
+    monkeypatch.setattr(query_module, "CHILD", crashing)
     with pytest.raises(WarehouseError, match=r"SIGABRT.*Copy it again"):
         read(file, "select 1")
 
