@@ -15,6 +15,7 @@ from relabel_assets.student.windows import BODY_CHARACTERS
 
 # What the teacher reads of a long document by default: 3,000 tokens.
 _EXCERPT_BYTES = 3000 * BYTES_PER_TOKEN
+_PLACE = "place of the pair"  # no caller's column has this name
 
 
 def with_nearest_passages(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -29,16 +30,16 @@ def with_nearest_passages(pairs: pl.DataFrame) -> pl.DataFrame:
     is_long = pairs["body"].cast(pl.String).str.len_chars().fill_null(0) > BODY_CHARACTERS
     if not is_long.any():
         return pairs
-    rows = pairs.with_row_index("row").filter(is_long)
+    rows = pairs.with_row_index(_PLACE).filter(is_long)
     excerpts = pl.DataFrame([_excerpt_row(row) for row in rows.iter_rows(named=True)])
     return (
-        pairs.with_row_index("row")
-        .update(excerpts.cast({"row": pl.UInt32, "doc_id": pairs.schema["doc_id"]}), on="row")
-        .drop("row")
+        pairs.with_row_index(_PLACE)
+        .update(excerpts.cast({_PLACE: pl.UInt32, "doc_id": pairs.schema["doc_id"]}), on=_PLACE)
+        .drop(_PLACE)
     )
 
 
 def _excerpt_row(pair: dict[str, Any]) -> dict[str, Any]:
     query = hashlib.sha256(pair["text"].encode("utf-8", "replace")).hexdigest()[:16]
     body = excerpt(pair["body"], pair["text"], _EXCERPT_BYTES).text
-    return {"row": pair["row"], "doc_id": f"{pair['doc_id']} {query}", "body": body}
+    return {_PLACE: pair[_PLACE], "doc_id": f"{pair['doc_id']} {query}", "body": body}

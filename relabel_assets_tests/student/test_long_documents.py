@@ -36,3 +36,18 @@ def test_a_longer_body_is_the_passages_nearest_each_query_under_an_id_of_its_own
     assert "subject3000," in second and len(second.encode()) <= 12_000
     assert short == "Ask HR."
     assert read["doc_id"].n_unique() == 3 and read["doc_id"][2] == "d2"
+
+
+def test_columns_of_the_caller_stay_whatever_their_names_are() -> None:
+    pairs = pl.DataFrame(
+        {
+            "row": [7],
+            "text": ["leave"],
+            "doc_id": ["d"],
+            "body": ["Ask HR. " * 30_000],
+            "place": ["x"],
+        }
+    )
+    replaced = with_nearest_passages(pairs)
+    assert replaced.columns == pairs.columns
+    assert replaced.select("row", "place").rows() == [(7, "x")]
