@@ -120,7 +120,7 @@ def take_fewer_candidates_and_change_a_grade(folder: Path) -> None:
         (
             take_fewer_candidates_and_change_a_grade,
             "bm25_candidates",
-            "settings bm25_top_k, settings random",
+            "settings candidates.bm25_top_k, settings candidates.random",
         ),
     ],
 )
