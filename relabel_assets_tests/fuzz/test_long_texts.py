@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relabel_assets.corpus.config.config_file import parse_corpus_config
-from relabel_assets.corpus.documents import document_from_file
+from relabel_assets.corpus.documents_folder.file_documents import document_from_file
 from relabel_assets.corpus.excerpts.excerpt import excerpt
 from relabel_assets.corpus.queries.near_queries import compared
 from relabel_assets.errors import RelabelError

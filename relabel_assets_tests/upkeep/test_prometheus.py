@@ -133,5 +133,6 @@ def test_progress_as_json_lines(home: Path) -> None:
     assert {(line["corpus"], line["asset"], line["level"]) for line in lines} == {
         ("tiny", "seed_docs", "info")
     }
-    assert len({line["run"] for line in lines}) == 1
+    # On a slow machine there are lines of the time before the run, which say what is looked at.
+    assert len({line["run"] for line in lines if "run" in line}) == 1
     assert lines[-1]["rows"] == 8 and lines[-1]["seconds"] >= 0

@@ -10,6 +10,7 @@ import pytest
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.definitions import build_definitions
 from relabel_assets.errors import Problem
+from relabel_assets.graph.candidates.candidate_checks import CANDIDATE_CHECKS
 from relabel_assets.graph.checks import checks
 from relabel_assets.graph.checks.check_results import evaluation
 from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
@@ -227,6 +228,7 @@ def store_broken_rows(warehouse: Warehouse) -> None:
         con.execute("update teacher_labels set status = 'fine' where query_id = 'q02'")
         con.execute("update teacher_labels set grade = 12 where query_id = 'q03'")
         con.execute("delete from bm25_candidates where query_id = 'q04'")
+        con.execute("update bm25_candidates set bm25_score = 0")
         # d7 is the seed document of a benchmark query.
         con.execute("update synthetic_queries set seed_doc_id = 'd7' where query_id = 'q05'")
         con.execute(
@@ -275,7 +277,7 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
 
 def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: Path) -> None:
     damaged = tmp_path / "warehouse.duckdb"
-    every_check = [*checks.CHECKS, *GATE_CHECKS, *DRIFT_CHECKS]
+    every_check = [*checks.CHECKS, *CANDIDATE_CHECKS, *GATE_CHECKS, *DRIFT_CHECKS]
     damaged.write_bytes(b"no database" * 1_000)
     project = Project(home_path=str(tmp_path), data_path=str(tmp_path / "data"))
     definitions = dg.Definitions(
