@@ -5,7 +5,7 @@ not: opening files (grade_files.py), and what a grade means (prompts/rubric.py).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -71,21 +71,8 @@ def reference_from_qrels(
     TREC: query_id, iteration, doc_id, grade; the iteration is the assessor. BEIR: a header line,
     then query_id, doc_id and grade, separated by tabs. Only there an id may hold spaces.
     """
-    labels, pairs = [], DuplicateCheck()
-    for number, raw in lines:
-        with costs_itself(problems, file, number):
-            row = _qrels_fields(raw.removeprefix(b"\xef\xbb\xbf"), is_beir=is_beir)
-            if row is None or (is_beir and number == 1 and not _is_whole(row[3])):
-                continue
-            query_id, assessor, doc_id, digits = row
-            grade = required_grade(int(digits) if _is_whole(digits) else digits, max_grade)
-            pairs.add(
-                (query_id, doc_id, assessor),
-                f"the pair ({query_id}, {doc_id}) of assessor {assessor}",
-                f"line {number}",
-            )
-            labels.append((query_id, doc_id, assessor, grade))
-    return ReadRows(pl.DataFrame(labels, schema=REFERENCE, orient="row"), problems)
+    rows = _qrels_rows(lines, file=file, problems=problems, is_beir=is_beir)
+    return reference_from_rows(rows, file=file, max_grade=max_grade, problems=problems)
 
 
 def reference_from_rows(
@@ -94,13 +81,19 @@ def reference_from_rows(
     file: str,
     max_grade: int,
     problems: list[Problem],
+    default_assessor: str | None = "0",
 ) -> ReadRows:
-    """Every reference grade of a table. A row without an assessor is of assessor 0, as in BEIR's files."""
+    """Every reference grade of a table. A row without an assessor is of `default_assessor`.
+
+    It is assessor 0, as in BEIR's files. With None a row needs an assessor.
+    """
     labels, pairs = [], DuplicateCheck()
     for line, row in rows:
         with costs_itself(problems, file, line):
             query_id, doc_id = required_id(row, "query_id"), required_id(row, "doc_id")
-            assessor = optional_id(row, "assessor") or "0"
+            assessor = optional_id(row, "assessor") or default_assessor
+            if assessor is None:
+                assessor = required_id(row, "assessor")  # which says what is missing
             grade = required_grade(row.get("grade"), max_grade)
             pairs.add(
                 (query_id, doc_id, assessor),
@@ -109,6 +102,24 @@ def reference_from_rows(
             )
             labels.append((query_id, doc_id, assessor, grade))
     return ReadRows(pl.DataFrame(labels, schema=REFERENCE, orient="row"), problems)
+
+
+def _qrels_rows(
+    lines: Iterable[tuple[int, bytes]], *, file: str, problems: list[Problem], is_beir: bool
+) -> Iterator[tuple[int, dict[str, str | int]]]:
+    """The lines of a qrels file as the rows of a table, without BEIR's header."""
+    for number, raw in lines:
+        row = None
+        with costs_itself(problems, file, number):
+            row = _qrels_fields(raw.removeprefix(b"\xef\xbb\xbf"), is_beir=is_beir)
+        if row is None or (is_beir and number == 1 and not _is_whole(row[3])):
+            continue
+        query_id, assessor, doc_id, digits = row
+        grade = int(digits) if _is_whole(digits) else digits
+        yield (
+            number,
+            {"query_id": query_id, "assessor": assessor, "doc_id": doc_id, "grade": grade},
+        )
 
 
 def is_trec(first_line: bytes) -> bool:

@@ -3,21 +3,20 @@
 What belongs here: opening these files in turn. What does not: their rows (imported_grades.py).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import polars as pl
 
 from relabel_assets.corpus.corpus_files import CorpusFiles
-from relabel_assets.corpus.grades.grades import REFERENCE
+from relabel_assets.corpus.grades.grades import REFERENCE, reference_from_rows
 from relabel_assets.corpus.grades.imported_grades import (
     IMPORTED,
     LABELERS_FOLDER,
     REFERENCE_FOLDER,
-    JsonRows,
     files_of,
     imported_from_rows,
-    reference_from_rows,
 )
 from relabel_assets.corpus.rows import ReadRows, json_objects
 from relabel_assets.errors import Problem
@@ -32,13 +31,9 @@ def imported_labels(files: CorpusFiles, *, max_grade: int) -> ReadRows:
     >>> imported_labels(CorpusFiles("demo", Path("/nowhere")), max_grade=3).frame.height
     0
     """
-    problems: list[Problem] = []
-    frames = [pl.DataFrame(schema=IMPORTED)]
-    for file in files_of(files.path, LABELERS_FOLDER):
-        with costs_itself(problems, file), _rows(files, file, problems) as rows:
-            imported = imported_from_rows(rows, file=file, max_grade=max_grade, problems=problems)
-            frames.append(imported.frame)
-    return ReadRows(pl.concat(frames), problems)
+    return _of_all(
+        files, LABELERS_FOLDER, partial(imported_from_rows, max_grade=max_grade), IMPORTED
+    )
 
 
 def imported_reference(files: CorpusFiles, *, max_grade: int) -> ReadRows:
@@ -48,16 +43,18 @@ def imported_reference(files: CorpusFiles, *, max_grade: int) -> ReadRows:
     >>> imported_reference(CorpusFiles("demo", Path("/nowhere")), max_grade=3).frame.height
     0
     """
+    read = partial(reference_from_rows, max_grade=max_grade, default_assessor=None)
+    return _of_all(files, REFERENCE_FOLDER, read, REFERENCE)
+
+
+def _of_all(
+    files: CorpusFiles, folder: str, read: Callable[..., ReadRows], schema: Mapping[str, Any]
+) -> ReadRows:
+    """The rows that `read` makes of the JSON lines of each file in `folder`."""
     problems: list[Problem] = []
-    frames = [pl.DataFrame(schema=REFERENCE)]
-    for file in files_of(files.path, REFERENCE_FOLDER):
-        with costs_itself(problems, file), _rows(files, file, problems) as rows:
-            labels = reference_from_rows(rows, file=file, max_grade=max_grade, problems=problems)
-            frames.append(pl.DataFrame(labels, schema=REFERENCE, orient="row"))
+    frames = [pl.DataFrame(schema=schema)]
+    for file in files_of(files.path, folder):
+        with costs_itself(problems, file), files.opened(file) as opened:
+            rows = json_objects(numbered_lines(opened), file=file, problems=problems)
+            frames.append(read(rows, file=file, problems=problems).frame)
     return ReadRows(pl.concat(frames), problems)
-
-
-@contextmanager
-def _rows(files: CorpusFiles, file: str, problems: list[Problem]) -> Iterator[JsonRows]:
-    with files.opened(file) as opened:
-        yield json_objects(numbered_lines(opened), file=file, problems=problems)

@@ -99,25 +99,6 @@ def imported_from_rows(
     return ReadRows(pl.DataFrame(labels, schema=IMPORTED, orient="row"), problems)
 
 
-def reference_from_rows(
-    rows: JsonRows, *, file: str, max_grade: int, problems: list[Problem]
-) -> list[tuple[str, str, str, int]]:
-    """(query_id, doc_id, assessor, grade) of every imported reference label.
-
-    >>> row = {"query_id": "q1", "doc_id": "d1", "assessor": "ana", "grade": 2}
-    >>> reference_from_rows([(1, row)], file="reference_labels/x.jsonl", max_grade=3, problems=[])
-    [('q1', 'd1', 'ana', 2)]
-    """
-    labels, keys = list[tuple[str, str, str, int]](), DuplicateCheck()
-    for line, row in rows:
-        with costs_itself(problems, file, line):
-            key = tuple(required_id(row, name) for name in ("query_id", "doc_id", "assessor"))
-            grade = required_grade(row.get("grade"), max_grade)
-            keys.add(key, f"the pair ({key[0]}, {key[1]}) of assessor {key[2]}", f"line {line}")
-            labels.append((*key, grade))  # type: ignore[arg-type]
-    return labels
-
-
 def _number(value: Any, name: str, most: float) -> float | None:
     if value is None:
         return None
