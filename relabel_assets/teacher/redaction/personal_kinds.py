@@ -1,16 +1,35 @@
-"""Which kinds of personal data and secrets a short text has.
+"""The kinds of personal data and secrets by name, and which of them a short text has.
 
-What belongs here: their names. What does not: where they are (personal_values.py, secret_values.py).
+What belongs here: one list of all kinds. What does not: where their values are (personal_values.py,
+secret_values.py), and replacing them (redaction.py).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from relabel_assets.teacher.redaction import personal_values
 from relabel_assets.teacher.redaction.secret_values import secrets
 
+Finder = Callable[[str], Iterable[tuple[int, int]]]
 # Every kind has a digit, an @ or a long word. Most queries have none, and detect-secrets takes milliseconds.
 _MAY_HAVE = re.compile(r"[\d@]|\S{16}")
+
+
+def finders(phone_region: str | None) -> dict[str, Finder]:
+    """What finds the places (start, end) of each kind in a text, by the names of `teacher.redact`.
+
+    >>> list(finders(None))
+    ['secrets', 'emails', 'phone_numbers', 'cards', 'ibans', 'ips']
+    """
+    return {
+        "secrets": secrets,
+        "emails": personal_values.emails,
+        "phone_numbers": partial(personal_values.phone_numbers, region=phone_region),
+        "cards": personal_values.cards,
+        "ibans": personal_values.ibans,
+        "ips": personal_values.ips,
+    }
 
 
 def personal_kinds(text: str, phone_region: str | None = None) -> list[str]:
@@ -21,12 +40,4 @@ def personal_kinds(text: str, phone_region: str | None = None) -> list[str]:
     """
     if not _MAY_HAVE.search(text):
         return []
-    finders: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
-        "emails": personal_values.emails,
-        "cards": personal_values.cards,
-        "ibans": personal_values.ibans,
-        "ips": personal_values.ips,
-        "phone_numbers": lambda text: personal_values.phone_numbers(text, phone_region),
-        "secrets": secrets,
-    }
-    return [kind for kind, find in finders.items() if next(iter(find(text)), None)]
+    return [kind for kind, find in finders(phone_region).items() if any(True for _ in find(text))]

@@ -9,18 +9,14 @@ is one to a reader.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import polars as pl
 
 from relabel_assets.corpus.config.redaction_config import RedactionConfig
 from relabel_assets.plural import counted
-from relabel_assets.teacher.redaction import personal_values
-from relabel_assets.teacher.redaction.secret_values import secrets
-
-Span = tuple[int, int]
+from relabel_assets.teacher.redaction.personal_kinds import finders
 
 # Columns that no prompt shows, by which rows are found again.
 _KEPT = {"query_id", "doc_id", "seed_doc_id", "content_hash", "duplicate_of"}
@@ -39,19 +35,11 @@ class Redaction:
         self.counts: Counter[str] = Counter()
         self._is_on = config.is_redacted
         self._patterns = config.redact_patterns
-        finders: dict[str, Callable[[str], Iterable[Span]]] = {
-            "secrets": secrets,
-            "emails": personal_values.emails,
-            "phone_numbers": partial(
-                personal_values.phone_numbers, region=config.redact_phone_region
-            ),
-            "cards": personal_values.cards,
-            "ibans": personal_values.ibans,
-            "ips": personal_values.ips,
-        }
-        # In this order, whatever the order of the settings: it decides the name of what two kinds find.
+        # In the order of `finders`, whatever that of the settings: it names what two kinds find.
         self._finders = {
-            kind.removesuffix("s"): find for kind, find in finders.items() if kind in config.redact
+            kind.removesuffix("s"): find
+            for kind, find in finders(config.redact_phone_region).items()
+            if kind in config.redact
         }
 
     def frame(self, rows: pl.DataFrame) -> pl.DataFrame:
