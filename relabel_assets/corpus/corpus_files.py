@@ -23,19 +23,16 @@ from relabel_assets.corpus.rows import usable_rows
 from relabel_assets.corpus.runs.run_files import is_run
 from relabel_assets.errors import ConfigError, CorpusError, Problem
 from relabel_assets.intake.input_limits import (
-    MAX_ROWS_FILE_BYTES,
     MAX_SETTINGS_BYTES,
 )
 from relabel_assets.intake.one_input import SetAside, problem_of
 from relabel_assets.intake.regular_files import (
-    open_regular,
-    open_text,
     read_regular,
     walk,
 )
 from relabel_assets.intake.tables.column_names import Columns
 from relabel_assets.intake.tables.numbered_rows import NumberedRow
-from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, read_table
+from relabel_assets.intake.tables.reader import open_table, read_table
 from relabel_assets.progress import Progress, silent
 
 DOCUMENT_FILES = FILES["documents"]
@@ -96,9 +93,8 @@ class CorpusFiles:
     @contextmanager
     def opened(self, file: str) -> Iterator[BinaryIO]:
         """A file of rows, opened. Raises CorpusError if all of it cannot be used."""
-        opener = open_regular if _suffix(file) in PACKED_SUFFIXES else open_text
         try:
-            with opener(self.path, file, max_bytes=MAX_ROWS_FILE_BYTES) as opened:
+            with open_table(self.path, file, _suffix(file)) as opened:
                 yield opened
         except (SetAside, OSError) as error:
             problem = problem_of(error, file)

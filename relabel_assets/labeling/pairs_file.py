@@ -18,12 +18,10 @@ from relabel_assets.intake.input_limits import (
     MAX_BODY_CHARACTERS,
     MAX_FIELD_CHARACTERS,
     MAX_QUERY_CHARACTERS,
-    MAX_ROWS_FILE_BYTES,
 )
 from relabel_assets.intake.one_input import SetAside, problem_of
-from relabel_assets.intake.regular_files import open_regular, open_text
 from relabel_assets.intake.tables.kinds import PAIRS
-from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, SUFFIXES, read_table
+from relabel_assets.intake.tables.reader import SUFFIXES, open_table, read_table
 from relabel_assets.tables.vocabulary import DOCUMENT_COLUMNS
 
 QUERY, DOCUMENT = "query", "body"
@@ -103,8 +101,7 @@ def _rows(file: Path) -> Iterator[Row]:
 def _opened(file: Path) -> BinaryIO:
     """The file that a user named, through any links. Raises SetAside if it cannot be read."""
     path = file.resolve()
-    opener = open_regular if file.suffix.lower() in PACKED_SUFFIXES else open_text
-    opened = opener(path.parent, path.name, max_bytes=MAX_ROWS_FILE_BYTES)
+    opened = open_table(path.parent, path.name, file.suffix.lower())
     if not opened.peek(1):  # type: ignore[attr-defined]
         opened.close()
         raise SetAside("it is empty", "Put a row in it for each pair.")

@@ -15,13 +15,11 @@ from typing import Any, BinaryIO
 
 from relabel_assets.errors import ConfigError, Problem
 from relabel_assets.intake.decoded_text import decoded_text
-from relabel_assets.intake.input_limits import MAX_ROWS_FILE_BYTES
 from relabel_assets.intake.nfc import nfc
 from relabel_assets.intake.one_input import costs_itself, problem_of
-from relabel_assets.intake.regular_files import open_regular, open_text
 from relabel_assets.intake.set_aside import SetAside
 from relabel_assets.intake.tables.column_names import Columns
-from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, SUFFIXES, read_table
+from relabel_assets.intake.tables.reader import SUFFIXES, open_table, read_table
 from relabel_assets.intake.text import is_storable, shown
 from relabel_assets.progress import Progress, silent
 
@@ -134,5 +132,4 @@ def _lines(opened: BinaryIO, log: SearchLog) -> Iterator[tuple[int, dict[str, st
 def _opened(file: Path, suffix: str) -> BinaryIO:
     """The file that a user named, through any links."""
     path = file.resolve()
-    opener = open_regular if suffix in PACKED_SUFFIXES else open_text
-    return opener(path.parent, path.name, max_bytes=MAX_ROWS_FILE_BYTES)
+    return open_table(path.parent, path.name, suffix)

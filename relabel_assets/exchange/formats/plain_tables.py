@@ -15,11 +15,10 @@ import polars as pl
 from relabel_assets.corpus.rows import optional_id, optional_text, required_id
 from relabel_assets.exchange.formats.format import Format, Read, whole_grade
 from relabel_assets.exchange.judgments import JUDGMENTS, Judgment, Judgments, Unwritable
-from relabel_assets.intake.input_limits import MAX_QUERY_CHARACTERS, MAX_ROWS_FILE_BYTES
+from relabel_assets.intake.input_limits import MAX_QUERY_CHARACTERS
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.regular_files import open_regular, open_text
 from relabel_assets.intake.tables.column_names import Columns
-from relabel_assets.intake.tables.reader import PACKED_SUFFIXES, SUFFIXES, read_table
+from relabel_assets.intake.tables.reader import SUFFIXES, open_table, read_table
 from relabel_assets.intake.text import shown
 
 _MOST_GRADES = 10  # a grade is one digit
@@ -121,8 +120,7 @@ def read_parquet(path: Path, max_grade: int) -> Read:
 def _read(path: Path, max_grade: int, suffix: str) -> Read:
     """The rows of a table. A spreadsheet or JSON lines are read too, by the file's ending."""
     suffix = path.suffix.lower() if path.suffix.lower() in SUFFIXES else suffix
-    opener = open_regular if suffix in PACKED_SUFFIXES else open_text
-    with opener(path.parent, path.name, max_bytes=MAX_ROWS_FILE_BYTES) as file:
+    with open_table(path.parent, path.name, suffix) as file:
         for number, row in read_table(file, suffix, COLUMNS).rows:
             yield number, row if isinstance(row, SetAside) else _judgment_or_reason(row, max_grade)
 

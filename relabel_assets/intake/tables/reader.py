@@ -6,10 +6,15 @@ What belongs here: which reader a file gets, and our names and ids in its rows. 
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from relabel_assets.intake.input_limits import MAX_UNPACKED_IN_ANY_CASE, MAX_UNPACKED_TIMES
-from relabel_assets.intake.regular_files import numbered_lines
+from relabel_assets.intake.input_limits import (
+    MAX_ROWS_FILE_BYTES,
+    MAX_UNPACKED_IN_ANY_CASE,
+    MAX_UNPACKED_TIMES,
+)
+from relabel_assets.intake.regular_files import numbered_lines, open_regular, open_text
 from relabel_assets.intake.set_aside import SetAside
 from relabel_assets.intake.tables import sheet_rows
 from relabel_assets.intake.tables.column_names import Columns
@@ -25,6 +30,22 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", *sheet_rows.SUFFIXES)
 # These are opened as they are: their packing is their format.
 PACKED_SUFFIXES = (".parquet", *sheet_rows.SUFFIXES)
 _MOST_FORMS = 1000  # of JSON objects whose names are looked up once
+
+
+def open_table(root: Path, name: str, suffix: str) -> BinaryIO:
+    """The file `name` under `root`, opened for `read_table`: unpacked, where packing is not its format.
+
+    Raises SetAside and OSError, as open_regular.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "queries.csv").write_text("query_id,text")
+    ...     with open_table(Path(folder), "queries.csv", ".csv") as file:
+    ...         file.read()
+    b'query_id,text'
+    """
+    opener = open_regular if suffix in PACKED_SUFFIXES else open_text
+    return opener(root, name, max_bytes=MAX_ROWS_FILE_BYTES)
 
 
 def read_table(file: BinaryIO, suffix: str, columns: Columns) -> Table:
