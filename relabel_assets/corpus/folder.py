@@ -202,11 +202,13 @@ class CorpusFolder:
             return self._documents.fingerprint(part)
         return self.files.fingerprint(part)
 
-    def summary(self) -> Counts:
-        """The number of usable rows of each kind."""
+    def summary(self, n_documents: int | None = None) -> Counts:
+        """The number of usable rows of each kind. Give `n_documents` where they were read already."""
         queries = self.queries().frame
+        if n_documents is None:
+            n_documents = self.document_ids().frame.height
         return Counts(
-            n_documents=self.document_ids().frame.height,
+            n_documents=n_documents,
             n_queries=queries.height,
             n_label_queries=queries.filter(pl.col("split") == "label").height,
             n_recorded_labels=self.recorded_labels().frame.height,

@@ -31,7 +31,7 @@ def init(
 ) -> None:
     """Make a corpus folder of your documents, and show what was understood.
 
-    Copies the files into RELABEL_DATA, reads them once, and prints counts, samples, what cannot be used and
+    Copies the files into RELABEL_DATA, reads them, and prints counts, samples, what cannot be used and
     why, and what a teacher would cost. Writes a corpus.yaml in which no teacher is switched on: nothing is
     sent to anybody. An existing corpus is never changed.
 
@@ -60,18 +60,15 @@ def init(
     with working_on(name) as progress, new_folder(data, name, is_kept=not dry_run) as path:
         origin = origin_of(source)
         unread = copy_files(origin, path, progress)
-        settings = path / "corpus.yaml"
-        if not origin.is_kept_as_it_is:
-            text = settings_text(name, description or f"From: {source.name}", model)
-            settings.write_text(text, encoding="utf-8")
         folder = CorpusFolder(name, path, cache=project.home.caches / name)
         checked = check_folder(folder, progress)
         overview = overview_of(folder, progress)
-        if overview.counts.n_reference_labels and not origin.is_kept_as_it_is:
+        if not origin.is_kept_as_it_is:
+            has_reference = overview.counts.n_reference_labels > 0
             text = settings_text(
-                name, description or f"From: {source.name}", model, has_reference=True
+                name, description or f"From: {source.name}", model, has_reference=has_reference
             )
-            settings.write_text(text, encoding="utf-8")
+            (path / "corpus.yaml").write_text(text, encoding="utf-8")
         cost = None
         if folder.teacher_kind == "none":
             cost = init_output.cost_of_teacher(project.teacher(), folder, model)

@@ -5,7 +5,7 @@ printing.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -31,37 +31,44 @@ class Sample:
     start: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Overview:
-    """A corpus in figures. `lengths`: the 50th and 95th percentile and the most characters of a document."""
+    """A corpus in figures. `lengths`: the 50th and 95th percentile and the most characters of a document.
+
+    `languages` counts those of the first 1,000 documents.
+    """
 
     counts: Counts
-    samples: list[Sample] = field(default_factory=list)
-    languages: Counter[str] = field(default_factory=Counter)
-    lengths: tuple[int, int, int] = (0, 0, 0)
-    n_with_title: int = 0
-    n_with_date: int = 0
-    n_with_author: int = 0
+    samples: list[Sample]
+    languages: Counter[str]
+    lengths: tuple[int, int, int]
+    n_with_title: int
+    n_with_date: int
+    n_with_author: int
 
 
 def overview_of(folder: CorpusFolder, progress: Progress = silent) -> Overview:
     """The overview of a corpus whose documents can be read. Raises CorpusError and ConfigError."""
     problems: list[Problem] = []
-    overview = Overview(folder.summary())
-    lengths = list[int]()
+    samples, lengths = list[Sample](), list[int]()
+    languages, stated = Counter[str](), Counter[str]()
     for frame in folder.document_batches(problems, progress):
-        if len(overview.samples) < _SAMPLES:
-            overview.samples += _samples(frame, _SAMPLES - len(overview.samples))
-        for title, body in frame.select("title", "body").head(_LANGUAGES_OF - len(lengths)).rows():
-            overview.languages[language(title, body) or "not known"] += 1
+        samples += _samples(frame, _SAMPLES - len(samples))
+        n_named = max(0, _LANGUAGES_OF - len(lengths))
+        for title, body in frame.select("title", "body").head(n_named).rows():
+            languages[language(title, body) or "not known"] += 1
         lengths += frame["body"].str.len_chars().to_list()
-        overview.n_with_title += frame["title"].count()
-        overview.n_with_date += frame["updated_at"].count()
-        overview.n_with_author += frame["author"].count()
-    if lengths:
-        middle, long = np.percentile(lengths, (50, 95))
-        overview.lengths = (round(middle), round(long), max(lengths))
-    return overview
+        stated.update({name: frame[name].count() for name in ("title", "updated_at", "author")})
+    middle, long = np.percentile(lengths or [0], (50, 95))
+    return Overview(
+        folder.summary(len(lengths)),
+        samples,
+        languages,
+        (round(middle), round(long), max(lengths, default=0)),
+        n_with_title=stated["title"],
+        n_with_date=stated["updated_at"],
+        n_with_author=stated["author"],
+    )
 
 
 def _samples(frame: pl.DataFrame, n: int) -> list[Sample]:

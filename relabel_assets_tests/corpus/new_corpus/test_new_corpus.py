@@ -185,3 +185,15 @@ def test_the_overview_counts_what_a_reader_would_ask(tmp_path):
         ("b", "b"),
     ]
     assert overview.lengths[2] == 56
+
+
+def test_languages_are_those_of_the_first_thousand_documents(tmp_path, monkeypatch):
+    from relabel_assets.corpus.new_corpus import overview
+
+    monkeypatch.setattr(overview, "_LANGUAGES_OF", 1)
+    monkeypatch.setattr("relabel_assets.corpus.documents._BATCH_ROWS", 2)
+    rows = "".join(f"{n},Every employee may take leave number {n} here.\n" for n in range(5))
+    (tmp_path / "docs.csv").write_text("doc_id,body\n" + rows)
+    folder, _ = made(tmp_path, tmp_path / "docs.csv")
+    seen = overview_of(folder)
+    assert (seen.languages.total(), seen.counts.n_documents) == (1, 5)
