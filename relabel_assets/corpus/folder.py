@@ -46,6 +46,7 @@ class CorpusFolder:
     name: str
     path: Path
     is_offline: bool = False  # sets teacher.mode to offline, whatever corpus.yaml says
+    trial_model: str | None = None  # a live teacher in place of any, for an estimate
     cache: Path | None = None  # the folder of what earlier looks at its files found
 
     @property
@@ -66,8 +67,11 @@ class CorpusFolder:
 
     @cached_property
     def _stated_config(self) -> CorpusConfig:
-        """The settings of corpus.yaml, as they are written there."""
-        return folder_settings.stated_config(self.files)
+        """The settings of corpus.yaml, as they are written there, with the teacher of a trial."""
+        stated = folder_settings.stated_config(self.files)
+        return (
+            folder_settings.with_teacher(stated, self.trial_model) if self.trial_model else stated
+        )
 
     @cached_property
     def rubric(self) -> Rubric:

@@ -43,6 +43,15 @@ def offline(config: CorpusConfig) -> CorpusConfig:
     return config.model_copy(update={"teacher": teacher})
 
 
+def with_teacher(config: CorpusConfig, model: str) -> CorpusConfig:
+    """`config` with the live teacher `model` in place of any.
+
+    >>> with_teacher(CorpusConfig(), "gpt-4o-mini").teacher.kind
+    'openai'
+    """
+    return config.model_copy(update={"teacher": TeacherConfig(kind="openai", model=model)})
+
+
 def named_text(files: CorpusFiles, file: str) -> str:
     """The text of a file that corpus.yaml names. Raises ConfigError if it cannot be read.
 

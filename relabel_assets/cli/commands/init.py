@@ -53,6 +53,7 @@ def init(
     from relabel_assets.corpus.new_corpus.settings_text import settings_text
     from relabel_assets.progress import working_on
     from relabel_assets.running import runner
+    from relabel_assets.teacher.trial_estimate import trial_estimate
 
     project, _ = runner.from_environment()
     data = Path(project.data_path)
@@ -71,7 +72,7 @@ def init(
             (path / "corpus.yaml").write_text(text, encoding="utf-8")
         cost = None
         if folder.teacher_kind == "none":
-            cost = init_output.cost_of_teacher(project.teacher(), folder, model)
+            cost = trial_estimate(project.teacher(), folder, model)
     init_output.print_new(name, data / name, origin, overview, is_made=not dry_run)
     init_output.print_set_aside([*origin.left_out, *unread, *checked.problems], checked.notes)
     if cost is not None:

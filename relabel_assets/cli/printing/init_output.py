@@ -5,55 +5,20 @@ does not: what is counted (corpus/new_corpus/).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from relabel_assets.cli.console import ERR, OUT
 from relabel_assets.cli.output import print_notes, print_problems
-from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.new_corpus.origin import Origin
 from relabel_assets.corpus.new_corpus.overview import Overview
-from relabel_assets.corpus.new_corpus.settings_text import with_teacher
 from relabel_assets.errors import Problem
 from relabel_assets.intake.text import cut, one_line
 from relabel_assets.plural import counted
-from relabel_assets.teacher.questions import AssumedPairs, GradingQuestions, QueryQuestions
-from relabel_assets.teacher.teacher import Teacher
+from relabel_assets.teacher.trial_estimate import TrialEstimate
 
 _PROBLEMS_SHOWN = 20  # one screen
 _MOST_LANGUAGES = 4
 _START_SHOWN = 60  # characters
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a teacher would cost, in dollars; None where its price is unknown."""
-
-    queries_usd: float | None  # 0 where the corpus has queries
-    grades_usd: float | None
-    assumption: str
-
-
-def cost_of_teacher(teacher: Teacher, folder: CorpusFolder, model: str) -> Cost:
-    """The estimated cost of `model` as the teacher of the corpus in `folder`. Nothing is sent.
-
-    corpus.yaml names the teacher for the time of the estimate.
-    """
-    settings = folder.path / "corpus.yaml"
-    before = settings.read_text(encoding="utf-8")
-    settings.write_text(before + with_teacher(model), encoding="utf-8")
-    try:
-        named = CorpusFolder(folder.name, folder.path, cache=folder.cache)
-        queries_usd: float | None = 0.0
-        if not named.has_queries:
-            writing = QueryQuestions.for_corpus(named, named.documents().frame)
-            queries_usd = teacher.estimate(writing, corpus=named.name).cost_usd
-        assumed = AssumedPairs.for_corpus(named)
-        questions = GradingQuestions.for_corpus(named, assumed.sample)
-        grading = teacher.estimate(questions, corpus=named.name, n_pairs=assumed.n_pairs)
-        return Cost(queries_usd, grading.cost_usd, assumed.assumption)
-    finally:
-        settings.write_text(before, encoding="utf-8")
 
 
 def print_new(
@@ -95,7 +60,7 @@ def print_set_aside(problems: Sequence[Problem], notes: Sequence[str]) -> None:
         ERR.print(f"  ... and {more:,} more: relabel corpora check", highlight=False)
 
 
-def print_cost(cost: Cost, model: str) -> None:
+def print_cost(cost: TrialEstimate, model: str) -> None:
     """Print what a teacher would cost."""
     parts = [("queries", cost.queries_usd), ("grades", cost.grades_usd)]
     known = [f"${usd:,.2f} for {what}" for what, usd in parts if usd]

@@ -43,8 +43,3 @@ def settings_text(name: str, description: str, model: str, *, has_reference: boo
         name=name, description=json.dumps(description, ensure_ascii=False), model=model
     )
     return text + (_KIND if has_reference else "")
-
-
-def with_teacher(model: str) -> str:
-    """Settings with the teacher `model`, for an estimate of what it would cost. Nothing is sent for one."""
-    return f"teacher: {{kind: openai, model: {json.dumps(model)}}}\n"

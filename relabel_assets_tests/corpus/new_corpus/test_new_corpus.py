@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from relabel_assets.corpus.folder import CorpusFolder
 from relabel_assets.corpus.new_corpus.make import copy_files, new_folder
 from relabel_assets.corpus.new_corpus.origin import origin_of
 from relabel_assets.corpus.new_corpus.overview import overview_of
-from relabel_assets.corpus.new_corpus.settings_text import settings_text, with_teacher
+from relabel_assets.corpus.new_corpus.settings_text import settings_text
 from relabel_assets.errors import ConfigError, CorpusError
 
 
@@ -153,8 +154,8 @@ class TestMake:
 def test_no_teacher_is_switched_on(tmp_path):
     folder, _ = made(tmp_path, write(tmp_path / "docs", a_dot_md="text"))
     assert folder.teacher_kind == "none"
-    switched_on = (folder.path / "corpus.yaml").read_text() + with_teacher("gpt-4o-mini")
-    assert yaml.safe_load(switched_on)["teacher"] == {"kind": "openai", "model": "gpt-4o-mini"}
+    trial = replace(folder, trial_model="gpt-4o-mini")
+    assert (trial.teacher_kind, trial.config.teacher.model) == ("openai", "gpt-4o-mini")
 
 
 def test_the_comments_are_settings_that_are_read(tmp_path):
