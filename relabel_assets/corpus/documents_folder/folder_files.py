@@ -49,8 +49,7 @@ def document_files(
             suffix = PurePosixPath(name).suffix.lower()
             if suffix in suffixes():
                 content = read_regular(corpus, path, max_bytes=max_bytes(name))
-            elif _is_mail_without_ending(corpus, path):
-                content = read_regular(corpus, path, max_bytes=max_bytes("a.eml"))
+            elif (content := _mail_without_ending(corpus, path)) is not None:
                 # A Maildir writes into the name whether a mail was read: that changes no id.
                 read_as = f"{name.partition(':2,')[0]}.eml"
             else:
@@ -60,13 +59,14 @@ def document_files(
     problems += _problems_of(unread)
 
 
-def _is_mail_without_ending(corpus: Path, path: str) -> bool:
-    """Whether a file is a mail of an archive that names its messages by number (`inbox/17.`, a Maildir)."""
+def _mail_without_ending(corpus: Path, path: str) -> bytes | None:
+    """A mail of an archive that names its messages by number (`inbox/17.`, a Maildir); None for no mail."""
     file = PurePosixPath(path)
     is_numbered = file.name[:1].isdigit() and file.suffix in ("", ".")
     if not is_numbered and file.parent.name not in _MAILDIR:
-        return False
-    return is_message(read_regular(corpus, path, max_bytes=max_bytes("a.eml")))
+        return None
+    content = read_regular(corpus, path, max_bytes=max_bytes("a.eml"))
+    return content if is_message(content) else None
 
 
 def _problems_of(unread: dict[str, list[str]]) -> Iterator[Problem]:
