@@ -8,16 +8,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from email import message_from_bytes
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
 from typing import Any
 
 from relabel_assets.intake.decoded_text import decoded_text
 from relabel_assets.intake.formats.file_text import FileText, Unread
-from relabel_assets.intake.formats.mail_text import MailText, text_of_message
-from relabel_assets.intake.text import printable
+from relabel_assets.intake.formats.mail_text import MailText, decoded_words, text_of_message
 
 # A line that begins a message: after an empty line, and with a header below. "From the desk of Ana" has none.
 _BEGINS = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n(?=[!-9;-~]{1,76}:[ \t]?)")
@@ -98,7 +95,7 @@ def _document(name: str, content: bytes, *, inner_name: str | None) -> FileText:
     return FileText(
         body=text.body,
         title=_header(message, "subject") or _first_line(text),
-        author=_decoded(display) or address or sender or None,
+        author=decoded_words(display) or address or sender or None,
         updated_at=_iso_date(date) or date or None,
         doc_type="mail",
         inner_name=inner_name,
@@ -129,7 +126,7 @@ def _metadata(message: Message, text: MailText) -> dict[str, Any]:
 
 def _header(message: Message, name: str) -> str:
     """The text of the header `name` in one line."""
-    return _decoded(_written(message, name))
+    return decoded_words(_written(message, name))
 
 
 def _written(message: Message, name: str) -> str:
@@ -143,18 +140,10 @@ def _written(message: Message, name: str) -> str:
     return raw
 
 
-def _decoded(raw: str) -> str:
-    try:
-        value = str(make_header(decode_header(raw))) if "=?" in raw else raw
-    except (HeaderParseError, LookupError, ValueError):  # an unknown charset, a broken word
-        value = raw
-    return printable(" ".join(value.split()))
-
-
 def _people(message: Message, name: str) -> list[str]:
     """Who a header names, each by name or address."""
     return [
-        _decoded(display) or address
+        decoded_words(display) or address
         for display, address in getaddresses([_written(message, name)])
         if address
     ]

@@ -69,6 +69,17 @@ def without_signature(text: str) -> str:
     return "\n".join([*lines[:start], *lines[end:]])
 
 
+def decoded_words(raw: str) -> str:
+    """One line of text of a header, with its encoded words decoded where they can be.
+
+    >>> decoded_words("=?utf-8?q?Cong=C3=A9?=\\n pay")
+    'Congé pay'
+    """
+    with suppress(Exception):  # an unknown charset, a broken word; email raises many kinds
+        raw = str(make_header(decode_header(raw))) if "=?" in raw else raw
+    return one_line(raw)
+
+
 def _texts(part: Message, name: str, attachments: list[str], depth: int) -> Iterator[str]:
     """The texts of a part, in order. Names of attachments are added to `attachments`."""
     kind, filename = part.get_content_type(), _filename(part)
@@ -96,7 +107,7 @@ def _forwarded(part: Message, name: str, attachments: list[str], depth: int) -> 
     """The text of a forwarded message, or of one of a digest, below a line that names it."""
     for each in part.get_payload() if part.is_multipart() else []:
         if isinstance(each, Message):
-            yield f"Forwarded message: {_words(str(each.get('subject', 'no subject')))}"
+            yield f"Forwarded message: {_short(str(each.get('subject', 'no subject')))}"
             yield from _texts(each, name, attachments, depth + 1)
 
 
@@ -151,15 +162,12 @@ def _filename(part: Message) -> str | None:
         filename = part.get_filename()
     except Exception:  # malformed parameters; email raises many kinds
         return "an attachment without a readable name"
-    return _words(filename) if filename else None
+    return _short(filename) if filename else None
 
 
 def _name_of_unnamed(kind: str) -> str:
     return f"an attachment ({one_line(kind)[:100]})"
 
 
-def _words(raw: str) -> str:
-    """One line of text of a header, with its encoded words decoded where they can be."""
-    with suppress(Exception):  # an unknown charset, a broken word; email raises many kinds
-        raw = str(make_header(decode_header(raw)))
-    return one_line(raw)[:200]
+def _short(raw: str) -> str:
+    return decoded_words(raw)[:200]
