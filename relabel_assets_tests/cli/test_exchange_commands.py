@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from relabel_assets.exchange.formats.all_formats import FORMATS
 
+from relabel_assets.exchange.formats.all_formats import FORMATS
 from relabel_assets_tests.builders import relabel
 from relabel_assets_tests.running.homes import use_copy
 

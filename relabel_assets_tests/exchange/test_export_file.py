@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from relabel_assets.exchange.formats.all_formats import FORMATS
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.exchange.export_file import export_file
 from relabel_assets.exchange.formats import beir, ltr, opensearch, plain_tables, qrels
+from relabel_assets.exchange.formats.all_formats import FORMATS
 from relabel_assets.exchange.formats.format import Format
 from relabel_assets_tests.exchange.frames import ROWS, judgments, row
 

@@ -10,10 +10,10 @@ import ir_measures
 import jsonschema
 import polars as pl
 import pytest
-from relabel_assets.exchange.formats.all_formats import FORMATS
 from sklearn.datasets import load_svmlight_file
 
 from relabel_assets.exchange.export_file import export_file
+from relabel_assets.exchange.formats.all_formats import FORMATS
 from relabel_assets_tests.exchange.documented_forms import SCHEMAS
 from relabel_assets_tests.exchange.frames import DOCUMENTS, MAX_GRADE, ROWS, judgments, row
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from relabel_assets.exchange.formats.all_formats import FORMATS
 
 from relabel_assets.errors import ConfigError, CorpusError
 from relabel_assets.exchange.formats import beir, plain_tables, qrels, quepid, rank_eval
+from relabel_assets.exchange.formats.all_formats import FORMATS
 from relabel_assets.exchange.formats.format import Format
 from relabel_assets.exchange.import_file import Import, import_file
 from relabel_assets.exchange.known_ids import KnownIds

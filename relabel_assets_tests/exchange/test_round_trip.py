@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
-from relabel_assets.exchange.formats.all_formats import FORMATS, format_of
 
 from relabel_assets.errors import ConfigError
 from relabel_assets.exchange.export_file import PROVENANCE, export_file
+from relabel_assets.exchange.formats.all_formats import FORMATS, format_of
 from relabel_assets.exchange.formats.format import Format
 from relabel_assets.exchange.import_file import import_file
 from relabel_assets.exchange.judgments import Judgments
