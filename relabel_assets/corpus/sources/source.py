@@ -36,4 +36,4 @@ def source_of(
     """The source that `config` names; None where the documents are in the folder of the corpus `name`."""
     if config.sql:
         return SqlSource(name, folder, config, cache)
-    return UrlSource(name, folder, config.url, cache) if config.url else None
+    return UrlSource(name, config.url, cache) if config.url else None

@@ -21,7 +21,7 @@ from relabel_assets.corpus.sources.remote_files import RemoteFile, RemoteFiles
 from relabel_assets.errors import CorpusError, Problem, RelabelError
 from relabel_assets.files import make_private, whole
 from relabel_assets.intake.formats.registry import is_passed_over, max_bytes, remedy_of, suffixes
-from relabel_assets.intake.one_input import costs_itself
+from relabel_assets.intake.one_input import problem_of
 from relabel_assets.intake.set_aside import SetAside
 from relabel_assets.progress import Progress, silent, working_on
 
@@ -40,7 +40,6 @@ class UrlSource:
     """The files at `url` of the corpus `name`. `cache`: where their bytes are kept."""
 
     name: str
-    folder: Path
     url: str
     cache: Path | None = None
 
@@ -91,27 +90,22 @@ class UrlSource:
     ) -> Iterator[tuple[str, bytes]]:
         """(name, bytes) of each file that can be read, in the order of documents/."""
         kept = _Kept(self.cache)
-        done = 0
         files = sorted(files, key=lambda file: order_of_file(file.name))
         for start in range(0, len(files), _AT_ONCE):
             batch = files[start : start + _AT_ONCE]
-            found = {file.name: kept.get(file) for file in batch if _refusal(file) is None}
-            missing = [file for file in batch if file.name in found and found[file.name] is None]
+            found = {file.name: _refusal(file) or kept.get(file) for file in batch}
+            missing = [file for file in batch if found[file.name] is None]
             fetched = remote.fetch([file.name for file in missing], max_bytes) if missing else {}
-            for file in batch:
-                done += 1
+            for done, file in enumerate(batch, start=start + 1):
                 progress("fetching, files", done, len(files))
-                content = fetched.get(file.name, found.get(file.name))
-                if isinstance(content, bytes) and file.name in fetched:
-                    kept.put(file, content)
-                usable: bytes | None = None
-                with costs_itself(problems, f"{remote.shown.rstrip('/')}/{file.name}"):
-                    fault = _refusal(file) or content
-                    if isinstance(fault, SetAside):
-                        raise fault
-                    usable = fault
-                if usable is not None:
-                    yield file.name, usable
+                content = fetched.get(file.name, found[file.name])
+                if isinstance(content, bytes):
+                    if file.name in fetched:
+                        kept.put(file, content)
+                    yield file.name, content
+                elif content is not None:
+                    place = f"{remote.shown.rstrip('/')}/{file.name}"
+                    problems.append(problem_of(content, place))
         kept.forget_others(files)
 
 
