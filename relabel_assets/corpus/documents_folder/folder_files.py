@@ -4,7 +4,7 @@ What belongs here: which files are documents, which are passed over, and which a
 documents in them (file_documents.py), and opening files (intake/regular_files.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from relabel_assets.corpus.documents_folder.doc_ids import order_of_file
@@ -35,7 +35,7 @@ def document_files(
     Others are added to `problems`, without hidden files, pictures and the like.
     """
     files = sorted(walk(corpus / FOLDER, inside=corpus), key=lambda file: order_of_file(file[0]))
-    unread: dict[str, list[str]] = {}
+    unread = list[str]()
     for done, (name, fault) in enumerate(files, start=1):
         progress("reading, files", done, len(files))
         if is_passed_over(name):
@@ -53,25 +53,41 @@ def document_files(
                 # A Maildir writes into the name whether a mail was read: that changes no id.
                 read_as = f"{name.partition(':2,')[0]}.eml"
             else:
-                unread.setdefault(suffix, []).append(path)
+                unread.append(path)
         if content is not None:
             yield read_as, content
-    problems += _problems_of(unread)
+    problems += problems_of_unread(unread, folder=FOLDER)
+
+
+def may_be_mail(path: str) -> bool:
+    """Whether a file without an ending that is read is named as mail archives name their messages.
+
+    >>> may_be_mail("inbox/17."), may_be_mail("mail/cur/1700.M1.host:2,S"), may_be_mail("notes.xyz")
+    (True, True, False)
+    """
+    file = PurePosixPath(path)
+    is_numbered = file.name[:1].isdigit() and file.suffix in ("", ".")
+    return is_numbered or file.parent.name in _MAILDIR
 
 
 def _mail_without_ending(corpus: Path, path: str) -> bytes | None:
     """A mail of an archive that names its messages by number (`inbox/17.`, a Maildir); None for no mail."""
-    file = PurePosixPath(path)
-    is_numbered = file.name[:1].isdigit() and file.suffix in ("", ".")
-    if not is_numbered and file.parent.name not in _MAILDIR:
+    if not may_be_mail(path):
         return None
     content = read_regular(corpus, path, max_bytes=max_bytes("a.eml"))
     return content if is_message(content) else None
 
 
-def _problems_of(unread: dict[str, list[str]]) -> Iterator[Problem]:
-    """A problem for each file with an ending that is not read, or one for all of them where they are many."""
-    for suffix, paths in unread.items():
+def problems_of_unread(unread: Iterable[str], *, folder: str) -> Iterator[Problem]:
+    """A problem for each file with an ending that is not read, or one for all of them where they are many.
+
+    >>> [str(problem) for problem in problems_of_unread(["a.doc"], folder="documents")]
+    ['a.doc: .doc is not read. Save it as .docx.']
+    """
+    by_suffix: dict[str, list[str]] = {}
+    for path in unread:
+        by_suffix.setdefault(PurePosixPath(path).suffix.lower(), []).append(path)
+    for suffix, paths in by_suffix.items():
         ending, remedy = suffix or "no ending", remedy_of(suffix)
         if len(paths) <= _MOST_NAMED:
             message = f"a file with {ending} is not read" if not suffix else f"{ending} is not read"
@@ -81,4 +97,4 @@ def _problems_of(unread: dict[str, list[str]]) -> Iterator[Problem]:
             message = (
                 f"{len(paths):,} files with {one_line(ending)} are not read; the first is {first}"
             )
-            yield Problem(FOLDER, None, message, remedy)
+            yield Problem(folder, None, message, remedy)

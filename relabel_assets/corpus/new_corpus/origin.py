@@ -3,10 +3,11 @@
 What belongs here: that decision. What does not: copying (make.py), and reading documents.
 """
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from relabel_assets.corpus.documents_folder.folder_files import may_be_mail, problems_of_unread
 from relabel_assets.corpus.part_files import FILES, SETTINGS
 from relabel_assets.errors import ConfigError, Problem
 from relabel_assets.intake.formats.registry import is_passed_over, remedy_of, suffixes
@@ -21,7 +22,6 @@ from relabel_assets.intake.text import one_line
 # What a corpus folder may hold at its top, beside the files of parts.py.
 _TOP_FOLDERS = ("documents", "qrels", "runs", "reviews", "labelers", "reference_labels")
 _KNOWN = frozenset(name for names in FILES.values() for name in names)
-_MOST_NAMED = 5  # files that are left out; more are counted by ending
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _of_folder(path: Path, root: Path) -> Origin:
     names = [name for name, fault in found if not fault]
     if is_corpus or has_parts:
         kept = [name for name in names if is_corpus or _is_part(name)]
-        left_out += _left_out(sorted(set(names) - set(kept)))
+        left_out += _unread(names, kept, root)
         described = "a corpus folder" if is_corpus else "a folder of queries, grades and documents"
         return Origin(root, described, [(n, n) for n in kept], is_corpus, left_out)
     to_nothing = [
@@ -102,7 +102,7 @@ def _of_folder(path: Path, root: Path) -> Origin:
     ]
     names = sorted(set(names) - set(to_nothing))
     read = [name for name in names if not is_passed_over(name) and _is_read(name)]
-    left_out += _left_out(sorted(set(names) - set(read)))
+    left_out += _unread(names, read, root)
     if not read:
         raise ConfigError(
             f"--from {path}: it has no document. Endings that are read: {', '.join(suffixes())}."
@@ -123,27 +123,14 @@ def _is_part(name: str) -> bool:
 
 
 def _is_read(name: str) -> bool:
-    file = PurePosixPath(name)
-    # Mail archives name their messages by number (`inbox/17.`), and Maildirs by time.
-    is_mail = file.name[:1].isdigit() and file.suffix in ("", ".")
-    return file.suffix.lower() in suffixes() or is_mail or file.parent.name in ("cur", "new")
+    return PurePosixPath(name).suffix.lower() in suffixes() or may_be_mail(name)
 
 
-def _left_out(names: list[str]) -> list[Problem]:
-    """A problem for each file that nobody reads, or one for all of an ending where there are many."""
-    names = [name for name in names if not is_passed_over(name)]
-    counts = Counter(PurePosixPath(name).suffix.lower() for name in names)
-    problems = []
-    for suffix, n in sorted(counts.items()):
-        of_suffix = [name for name in names if PurePosixPath(name).suffix.lower() == suffix]
-        if n <= _MOST_NAMED:
-            problems += [
-                Problem(
-                    one_line(name), None, "it is not copied: nobody reads it", remedy_of(suffix)
-                )
-                for name in of_suffix
-            ]
-        else:
-            message = f"{n:,} files with {suffix or 'no ending'} are not copied: nobody reads them"
-            problems.append(Problem(one_line(of_suffix[0]), None, message, remedy_of(suffix)))
-    return problems
+def _unread(names: Iterable[str], read: Iterable[str], root: Path) -> list[Problem]:
+    """A problem for each of `names` that is neither read nor passed over, or one where they are many."""
+    unread = sorted(set(names) - set(read))
+    return [
+        *problems_of_unread(
+            (name for name in unread if not is_passed_over(name)), folder=one_line(root.name)
+        )
+    ]
