@@ -16,8 +16,9 @@ from relabel_assets.errors import Problem
 from relabel_assets.intake.formats.registry import suffixes
 from relabel_assets.intake.text import one_line
 
-_FOLDERS = ("documents", "qrels", "reviews", RUNS, LABELERS_FOLDER, REFERENCE_FOLDER)
-_READ = frozenset({*SETTINGS, *(name for names in FILES.values() for name in names)})
+# What is read at the top of a corpus folder: folders, and files.
+FOLDERS = ("documents", "qrels", "reviews", RUNS, LABELERS_FOLDER, REFERENCE_FOLDER)
+READ = frozenset({*SETTINGS, *(name for names in FILES.values() for name in names)})
 # Files about the corpus, and what desktops leave behind.
 _QUIET_STARTS = (
     ".",
@@ -53,7 +54,7 @@ def unread_files(folder: CorpusFolder) -> list[Problem]:
     for name, is_folder in found:
         if name.lower().startswith(_QUIET_STARTS) or name in named:
             continue
-        if name in (_FOLDERS if is_folder else _READ):
+        if name in (FOLDERS if is_folder else READ):
             continue
         if PurePosixPath(name).suffix.lower() not in _QUIET_SUFFIXES:
             nearest = _nearest(name, is_folder)
@@ -74,7 +75,7 @@ def _named_in_settings(folder: CorpusFolder) -> set[str]:
 
 def _nearest(name: str, is_folder: bool) -> str | None:
     """The name that is read and was perhaps meant; None without one."""
-    names = _FOLDERS if is_folder else sorted(_READ)
+    names = FOLDERS if is_folder else sorted(READ)
     nearest = difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAR)
     return nearest[0] if nearest else None
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from relabel_assets.corpus.documents_folder.folder_files import may_be_mail, problems_of_unread
-from relabel_assets.corpus.part_files import FILES, SETTINGS
+from relabel_assets.corpus.part_files import SETTINGS
+from relabel_assets.corpus.unread import FOLDERS, READ
 from relabel_assets.errors import ConfigError, Problem
 from relabel_assets.intake.formats.registry import is_passed_over, remedy_of, suffixes
 from relabel_assets.intake.one_input import reason_of
@@ -18,10 +19,6 @@ from relabel_assets.intake.tables.kinds import DOCUMENTS
 from relabel_assets.intake.tables.reader import SUFFIXES as TABLE_SUFFIXES
 from relabel_assets.intake.tables.reader import read_table
 from relabel_assets.intake.text import one_line
-
-# What a corpus folder may hold at its top, beside the files of parts.py.
-_TOP_FOLDERS = ("documents", "qrels", "runs", "reviews", "labelers", "reference_labels")
-_KNOWN = frozenset(name for names in FILES.values() for name in names)
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def _of_folder(path: Path, root: Path) -> Origin:
     found = list(walk(root))
     tops = {PurePosixPath(name).parts[0] for name, _ in found}
     is_corpus = bool(tops & set(SETTINGS))
-    has_parts = bool(tops & _KNOWN) or ("documents" in tops and (root / "documents").is_dir())
+    has_parts = bool(tops & READ) or ("documents" in tops and (root / "documents").is_dir())
     left_out = [
         Problem(one_line(name), None, fault.message, fault.remedy) for name, fault in found if fault
     ]
@@ -119,7 +116,7 @@ def _is_link_to_nothing(file: Path) -> bool:
 def _is_part(name: str) -> bool:
     """Whether a file of a folder is one that a corpus folder has by that name."""
     parts = PurePosixPath(name).parts
-    return parts[0] in (_KNOWN if len(parts) == 1 else _TOP_FOLDERS)
+    return parts[0] in (READ if len(parts) == 1 else FOLDERS)
 
 
 def _is_read(name: str) -> bool:
