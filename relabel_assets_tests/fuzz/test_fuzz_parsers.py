@@ -17,7 +17,6 @@ from relabel_assets.corpus.documents import (
     empty_frame,
     frames_of,
 )
-from relabel_assets.corpus.documents_folder.file_documents import document_from_file
 from relabel_assets.corpus.grades.grades import recorded_from_rows, reference_from_qrels
 from relabel_assets.corpus.queries.queries import queries_from_rows
 from relabel_assets.corpus.rows import json_objects
@@ -31,6 +30,7 @@ from relabel_assets.intake.yaml_text import BadYaml, parse_yaml
 from relabel_assets.prompts.rubric import parse_rubric
 from relabel_assets.prompts.teacher_prompts import grading_prompt
 from relabel_assets.tables.tables import TABLES
+from relabel_assets_tests.corpus.files import document_from_file
 from relabel_assets_tests.fuzz.nasty_values import DATES, ESCAPES, NUMBERS
 from relabel_assets_tests.fuzz.read_all import message_faults
 

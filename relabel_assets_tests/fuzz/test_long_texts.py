@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from relabel_assets.corpus.config.config_file import parse_corpus_config
-from relabel_assets.corpus.documents_folder.file_documents import document_from_file
 from relabel_assets.corpus.excerpts.excerpt import excerpt
 from relabel_assets.corpus.queries.near_queries import compared
 from relabel_assets.errors import RelabelError
@@ -23,6 +22,7 @@ from relabel_assets.teacher.document_text import document_values
 from relabel_assets.teacher.queries.query_filters import reason_to_reject
 from relabel_assets.teacher.replies import read_object
 from relabel_assets.teacher.reply_object import last_object, only_object, without_thoughts
+from relabel_assets_tests.corpus.files import document_from_file
 from relabel_assets_tests.fuzz.nasty_values import UNITS
 from relabel_assets_tests.fuzz.read_all import alarm
 

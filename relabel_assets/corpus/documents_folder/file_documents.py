@@ -97,21 +97,6 @@ def document_of(text: FileText, *, name: str, doc_id: str) -> Document:
     )
 
 
-def document_from_file(name: str, content: bytes) -> Document:
-    """The document in a file of one; `name` is its path under documents/, with forward slashes.
-
-    Raises SetAside for a file that cannot be used.
-
-    >>> document_from_file("hr/leave.md", b"---\\nauthor: Ana\\n---\\n# Leave\\nAsk HR.")["title"]
-    'Leave'
-    """
-    for text in read_file(name, content):
-        if isinstance(text, FileText):
-            return document_of(text, name=name, doc_id=DocIds().of_file(name))
-        raise SetAside(text.message, text.remedy)
-    raise SetAside("it has no text", "Take it out.")
-
-
 def _dated(text: FileText, change: LastChange | None) -> FileText:
     """`text` with the date and author of its last change, where it has none of its own."""
     if change is None:

@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 
 from relabel_assets.corpus.documents_folder import file_documents
-from relabel_assets.corpus.documents_folder.file_documents import (
-    document_from_file,
-    documents_from_files,
-)
+from relabel_assets.corpus.documents_folder.file_documents import documents_from_files
 from relabel_assets.errors import Problem
 from relabel_assets.intake.one_input import SetAside
+from relabel_assets_tests.corpus.files import document_from_file
 
 
 def read(*files: tuple[str, bytes]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
