@@ -1,7 +1,7 @@
 """The frontier: how near the teacher a student comes that knows a share of its grades.
 
 What belongs here: the smallest share that is not inferior. What does not: the grades of a cascade
-(student/cascade/), metrics (bootstrap.py), costs (costs.py), and the verdict on one share (gate.py).
+(student/cascade/), metrics (bootstrap.py), costs (costs.py), and the verdict on one share (gates/gate.py).
 """
 
 import polars as pl

@@ -1,7 +1,7 @@
 """The labelers of a benchmark, in the order of its report.
 
 What belongs here: their names, and those of their differences. What does not: their
-grades (baselines.py, student/) and metrics (bootstrap.py, imported.py).
+grades (baselines.py, student/) and metrics (bootstrap.py, imported_labelers.py).
 """
 
 import re

@@ -1,7 +1,7 @@
 """What a reader must know of a student that is calibrated to people: how many, and what it is worth.
 
 What belongs here: these sentences, from rows of student_model and benchmark_report. What does not: the
-calibration (student/people_calibration.py) and the metrics (bootstrap.py).
+calibration (student/people/people_calibration.py) and the metrics (bootstrap.py).
 """
 
 from collections.abc import Mapping

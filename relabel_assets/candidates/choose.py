@@ -1,7 +1,7 @@
 """Candidates: the documents that are graded for each query, each with the reason.
 
-What belongs here: the choice of pairs. What does not: the index (bm25.py), other rankings (rankings.py),
-and grading (teacher/).
+What belongs here: the choice of pairs. What does not: the index (bm25.py), other rankings
+(other_rankings.py), and grading (teacher/).
 """
 
 from collections import defaultdict

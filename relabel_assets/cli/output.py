@@ -1,8 +1,8 @@
 """Printed output of the commands: problems, corpora, plans, outcomes of runs, next steps.
 
 What belongs here: formatting of frames and outcomes for a terminal. What does not: their
-computation, the benchmark (output_report.py), the teacher's commands (output_teacher.py), and results
-of SQL queries (output_frames.py).
+computation, and what has a file of its own in printing/: the benchmark, the teacher's commands, results of
+SQL queries.
 """
 
 import os

@@ -5,7 +5,7 @@ settings and rows (folder.py), and opening a file safely (intake/regular_files.p
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -75,7 +75,7 @@ class CorpusFiles:
         return os.path.lexists(self.path / file)
 
     def holding(self, part: str) -> str | None:
-        """The file that holds a `part` of parts.py; None without one. Raises CorpusError for two."""
+        """The file that holds a `part` of part_files.py; None without one. Raises CorpusError for two."""
         beir = self.beir_qrels[:1] if part == "reference_labels" else []
         file = the_file(self.name, self.path, part, self.has, ["qrels/"] if beir else [])
         return None if file == "qrels/" else file
@@ -146,27 +146,43 @@ class CorpusFiles:
         Parts: documents, queries, teacher_labels, reference_labels, reviews (with their samples), samples,
         runs, labelers and everything.
         """
-        is_part = {
-            "documents": lambda file: file.startswith("documents/") or file in DOCUMENT_FILES,
-            "queries": lambda file: file in FILES["queries"],
-            "teacher_labels": lambda file: file in FILES["teacher_labels"],
-            "reference_labels": lambda file: (
-                file in FILES["reference_labels"]
-                or is_beir(file)
-                or is_imported(file, REFERENCE_FOLDER)
-            ),
-            "labelers": lambda file: is_imported(file, LABELERS_FOLDER),
-            "reviews": lambda file: file.startswith("reviews/") and file.endswith(".jsonl"),
-            "samples": lambda file: file.startswith("reviews/samples/") and file.endswith(".jsonl"),
-            "runs": lambda file: is_run(file) or file == "runs/systems.yaml",
-            "everything": lambda file: True,
-        }[part]
-        return fingerprint(self.path, is_part, cache=self.cache)
+        folders, is_part = PARTS[part]
+        return fingerprint(self.path, is_part, folders=folders, cache=self.cache)
 
 
 def is_beir(file: str) -> bool:
     """Whether `file` is one of BEIR's files of reference grades."""
     return file.startswith("qrels/") and file.endswith(".tsv") and file.count("/") == 1
+
+
+# Of each part: the folders that may hold files of it, and which files are of it.
+PARTS: dict[str, tuple[tuple[str, ...] | None, Callable[[str], bool]]] = {
+    "documents": (
+        ("documents",),
+        lambda file: file.startswith("documents/") or file in DOCUMENT_FILES,
+    ),
+    "queries": ((), lambda file: file in FILES["queries"]),
+    "teacher_labels": ((), lambda file: file in FILES["teacher_labels"]),
+    "reference_labels": (
+        ("qrels", REFERENCE_FOLDER),
+        lambda file: (
+            file in FILES["reference_labels"]
+            or is_beir(file)
+            or is_imported(file, REFERENCE_FOLDER)
+        ),
+    ),
+    "labelers": ((LABELERS_FOLDER,), lambda file: is_imported(file, LABELERS_FOLDER)),
+    "reviews": (
+        ("reviews",),
+        lambda file: file.startswith("reviews/") and file.endswith(".jsonl"),
+    ),
+    "samples": (
+        ("reviews",),
+        lambda file: file.startswith("reviews/samples/") and file.endswith(".jsonl"),
+    ),
+    "runs": (("runs",), lambda file: is_run(file) or file == "runs/systems.yaml"),
+    "everything": (None, lambda file: True),
+}
 
 
 def _suffix(file: str) -> str:

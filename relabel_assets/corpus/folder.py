@@ -129,7 +129,7 @@ class CorpusFolder:
         return any(map(self.files.has, FILES["teacher_labels"]))
 
     def file_of(self, part: str) -> str:
-        """The file that messages about a part of parts.py name, whether it is there or not."""
+        """The file that messages about a part of part_files.py name, whether it is there or not."""
         return name_for_messages(part, self.files.holding(part))
 
     def read_text(self, file: str) -> str:

@@ -1,7 +1,7 @@
 """The files at the top of a corpus folder that nobody reads, and what was perhaps meant.
 
-What belongs here: which names are passed over. What does not: the names that are read (parts.py), and files
-of documents/ (documents_folder/).
+What belongs here: which names are passed over. What does not: the names that are read (part_files.py), and
+files of documents/ (documents_folder/).
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """The preview of new grades: a sample of the pairs that a run would ask again, paid for on request.
 
 What belongs here: which pairs, the sample, and asking about it. What does not: the statistics
-(benchmark/drift/), sending and budgets (teacher/), and printing (cli/output_preview.py).
+(benchmark/drift/), sending and budgets (teacher/), and printing (cli/printing/preview_output.py).
 
 Answers go to the ledger as those of a run do, so a run does not pay for them again.
 """

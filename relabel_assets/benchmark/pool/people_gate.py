@@ -2,7 +2,7 @@
 
 What belongs here: the verdict on student minus teacher over queries like those of the pool, and how many
 more grades or queries it takes. What does not: the intervals (prediction_powered.py), and the gate by
-reference labels alone (gate.py).
+reference labels alone (gates/gate.py).
 """
 
 from collections.abc import Mapping, Sequence

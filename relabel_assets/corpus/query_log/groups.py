@@ -1,7 +1,7 @@
 """The queries of a log that can be drawn: one for all ways of writing it, without personal data.
 
 What belongs here: what is left out and why, and which queries count as one. What does not: reading the log
-(log_file.py), and the draw (draw.py).
+(log_file.py), and the draw (draw_queries.py).
 """
 
 from collections import Counter, defaultdict

@@ -1,7 +1,7 @@
 """Reading a search log: how often each query was searched.
 
 What belongs here: the log's formats, and counting. What does not: which queries are left out
-(cleaning.py), and which are drawn (draw.py).
+(groups.py), and which are drawn (draw_queries.py).
 
 A log is a table with a row for each search, or with a row for each query and a column of counts; or a text
 file with a query a line. Rows flow: memory holds the different queries alone.

@@ -1,6 +1,6 @@
 """The file of a sample of queries: a queries.jsonl with weights.
 
-What belongs here: its rows. What does not: the draw (draw.py), and reading queries (corpus/queries/).
+What belongs here: its rows. What does not: the draw (draw_queries.py), and reading queries (corpus/queries/).
 """
 
 import json

@@ -1,7 +1,7 @@
 """What every format of judgments has: a name, a line of help, and functions that check, write and read.
 
 What belongs here: that interface, and reading steps that several formats share. What does not: one format
-(its own file beside this one), and their list (registry.py).
+(its own file beside this one), and their list (all_formats.py).
 """
 
 import json
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from relabel_assets.exchange.judgments import Judgment, Judgments, Unwritable
-from relabel_assets.intake.input_limits import GIB, MAX_QUERY_CHARACTERS
+from relabel_assets.intake.input_limits import GIB, MAX_LINE_BYTES, MAX_QUERY_CHARACTERS
 from relabel_assets.intake.json_text import BadJson, parse_json
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.regular_files import open_text
+from relabel_assets.intake.regular_files import numbered_lines, open_text
 from relabel_assets.intake.text import shown
 
 # One JSON document is in memory at once, with about ten times its bytes as Python objects. 100,000
@@ -87,6 +87,39 @@ def opened(path: Path) -> BinaryIO:
     b''
     """
     return open_text(path.parent, path.name, max_bytes=MAX_JSON_BYTES)
+
+
+def read_lines(path: Path, judgment_of: Callable[[int, str], Judgment | None]) -> Read:
+    """What `judgment_of` makes of each line of a file, from its number and text; None for no judgment.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "labels.txt"
+    ...     _ = path.write_text("d1\\n\\n")
+    ...     [(line, judgment)] = read_lines(
+    ...         path, lambda number, text: Judgment(text.strip(), 2) if text.strip() else None
+    ...     )
+    >>> line, judgment.doc_id
+    (1, 'd1')
+    """
+    with opened(path) as file:
+        for number, raw in numbered_lines(file):
+            try:
+                judgment = judgment_of(number, _text_of(raw))
+                if judgment:
+                    yield number, judgment
+            except SetAside as reason:
+                yield number, reason
+
+
+def _text_of(raw: bytes) -> str:
+    """The text of a line, with its end. Raises SetAside for a too long one, and for one not in UTF-8."""
+    if len(raw) > MAX_LINE_BYTES:
+        raise SetAside("the line is too long", f"At most {MAX_LINE_BYTES:,} bytes are read.")
+    try:
+        return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SetAside("not UTF-8 text", "Save the file as UTF-8.") from error
 
 
 def json_object(path: Path) -> dict[str, Any]:

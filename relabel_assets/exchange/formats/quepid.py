@@ -1,7 +1,7 @@
 """Quepid's CSV: the ratings of a case (query, docid, rating), and a book (a column for each rater).
 
 What belongs here: these two files, as Quepid 8 writes and reads them. What does not: CSV with our own
-columns (tables.py). Columns and the space before a formula are those of Quepid's exports:
+columns (plain_tables.py). Columns and the space before a formula are those of Quepid's exports:
 https://github.com/o19s/quepid/blob/main/app/controllers/api/v1/export/ratings_controller.rb and
 https://github.com/o19s/quepid/blob/main/app/controllers/api/v1/books_controller.rb
 """

@@ -1,7 +1,7 @@
 """Asset checks of the candidates: whether queries find documents.
 
-What belongs here: these checks. What does not: what candidates are chosen by (rankings.py), and the checks
-of every table's rows (graph/checks/checks.py).
+What belongs here: these checks. What does not: what candidates are chosen by (candidate_inputs.py),
+and the checks of every table's rows (graph/checks/checks.py).
 """
 
 import dagster as dg

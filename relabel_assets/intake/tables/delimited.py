@@ -1,7 +1,7 @@
 """Rows of a CSV or TSV file: strict, each with its line.
 
 What belongs here: splitting text into rows. What does not: how the file is encoded and split
-(encodings.py, dialects.py), and what its columns mean (columns.py).
+(encodings.py, csv_dialects.py), and what its columns mean (column_names.py).
 """
 
 import csv

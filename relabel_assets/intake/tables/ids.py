@@ -1,6 +1,6 @@
 """Ids and numbers as the tools of people write them into tables.
 
-What belongs here: the id that a cell stands for. What does not: which columns hold ids (columns.py).
+What belongs here: the id that a cell stands for. What does not: which columns hold ids (column_names.py).
 """
 
 import math
