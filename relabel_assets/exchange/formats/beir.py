@@ -6,16 +6,15 @@ is that of BEIR's GenericDataLoader: https://github.com/beir-cellar/beir/wiki/Lo
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from relabel_assets.corpus.rows import required_id
-from relabel_assets.exchange.formats.format import Format, Read, opened, whole_grade
+from relabel_assets.exchange.formats.format import Format, Read, read_lines, whole_grade
 from relabel_assets.exchange.judgments import Judgment, Judgments, Unwritable, unwritable
-from relabel_assets.intake.input_limits import MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.regular_files import numbered_lines
 from relabel_assets.intake.text import shown
 
 _HEADER = ("query-id", "corpus-id", "score")
@@ -86,25 +85,16 @@ def read(path: Path, max_grade: int) -> Read:
     if not files:
         raise SetAside("it has no qrels/*.tsv", "Give a BEIR folder, or one of its qrels files.")
     for name in files:
-        with opened(name) as file:
-            for number, raw in numbered_lines(file):
-                try:
-                    judgment = _judgment(raw, number, max_grade)
-                    if judgment:
-                        yield number, judgment
-                except SetAside as reason:
-                    place = f"{name.name}: " if len(files) > 1 else ""
-                    yield number, SetAside(place + reason.message, reason.remedy)
+        for number, one in read_lines(name, partial(_judgment, max_grade=max_grade)):
+            if isinstance(one, SetAside) and len(files) > 1:
+                yield number, SetAside(f"{name.name}: {one.message}", one.remedy)
+            else:
+                yield number, one
 
 
-def _judgment(raw: bytes, number: int, max_grade: int) -> Judgment | None:
+def _judgment(number: int, line: str, max_grade: int) -> Judgment | None:
     """The judgment of a line; None for the header and for a blank one."""
-    if len(raw) > MAX_LINE_BYTES:
-        raise SetAside("the line is too long", f"At most {MAX_LINE_BYTES:,} bytes are read.")
-    try:
-        line = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8").strip("\r\n")
-    except UnicodeDecodeError as error:
-        raise SetAside("not UTF-8 text", "Save the file as UTF-8.") from error
+    line = line.strip("\r\n")
     fields = [field.strip() for field in line.split("\t")]
     if not line.strip() or (number == 1 and tuple(fields) == _HEADER):
         return None

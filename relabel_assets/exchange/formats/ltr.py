@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from relabel_assets.corpus.rows import required_id
-from relabel_assets.exchange.formats.format import Format, Read, opened, query_text, whole_grade
+from relabel_assets.exchange.formats.format import Format, Read, query_text, read_lines, whole_grade
 from relabel_assets.exchange.judgments import (
     Judgment,
     Judgments,
@@ -22,9 +22,7 @@ from relabel_assets.exchange.judgments import (
     of_repeated_texts,
     unwritable,
 )
-from relabel_assets.intake.input_limits import MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.regular_files import numbered_lines
 from relabel_assets.intake.text import shown
 
 _HEADER = re.compile(r"#\s*qid:([0-9]{1,9}):\s*(.*)")
@@ -85,24 +83,11 @@ def read(path: Path, max_grade: int) -> Read:
     (2, 'rambo', '7555', 3)
     """
     queries: dict[str, str] = {}
-    with opened(path) as file:
-        for number, raw in numbered_lines(file):
-            try:
-                judgment = _judgment(raw, queries, max_grade)
-                if judgment:
-                    yield number, judgment
-            except SetAside as reason:
-                yield number, reason
+    return read_lines(path, lambda _, line: _judgment(line.strip(), queries, max_grade))
 
 
-def _judgment(raw: bytes, queries: dict[str, str], max_grade: int) -> Judgment | None:
+def _judgment(line: str, queries: dict[str, str], max_grade: int) -> Judgment | None:
     """The judgment of a line; None for a comment, whose query is added to `queries`."""
-    if len(raw) > MAX_LINE_BYTES:
-        raise SetAside("the line is too long", f"At most {MAX_LINE_BYTES:,} bytes are read.")
-    try:
-        line = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise SetAside("not UTF-8 text", "Save the file as UTF-8.") from error
     if header := _HEADER.fullmatch(line):
         queries[header[1]] = header[2]
     if not line or line.startswith("#"):

@@ -10,11 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from relabel_assets.corpus.rows import required_id
-from relabel_assets.exchange.formats.format import Format, Read, opened, whole_grade
+from relabel_assets.exchange.formats.format import Format, Read, read_lines, whole_grade
 from relabel_assets.exchange.judgments import Judgment, Judgments, Unwritable, unwritable
-from relabel_assets.intake.input_limits import MAX_LINE_BYTES
 from relabel_assets.intake.one_input import SetAside
-from relabel_assets.intake.regular_files import numbered_lines
 from relabel_assets.intake.text import shown
 
 # Its second field where nobody is named. Files of TREC have a number of the iteration, or Q0.
@@ -67,24 +65,12 @@ def read(path: Path, max_grade: int) -> Read:
     >>> judgment.query_id, judgment.doc_id, judgment.grade, judgment.assessor
     ('q1', 'd1', 2, None)
     """
-    with opened(path) as file:
-        for number, raw in numbered_lines(file):
-            try:
-                judgment = _judgment(raw.removeprefix(b"\xef\xbb\xbf"), max_grade)
-                if judgment:
-                    yield number, judgment
-            except SetAside as reason:
-                yield number, reason
+    return read_lines(path, lambda _, line: _judgment(line, max_grade))
 
 
-def _judgment(raw: bytes, max_grade: int) -> Judgment | None:
+def _judgment(line: str, max_grade: int) -> Judgment | None:
     """The judgment of a line; None for a blank one."""
-    if len(raw) > MAX_LINE_BYTES:
-        raise SetAside("the line is too long", f"At most {MAX_LINE_BYTES:,} bytes are read.")
-    try:
-        fields = raw.decode("utf-8").split()
-    except UnicodeDecodeError as error:
-        raise SetAside("not UTF-8 text", "Save the file as UTF-8.") from error
+    fields = line.split()
     if not fields:
         return None
     if len(fields) != 4:
