@@ -29,15 +29,14 @@ class Step:
     project: Project
     progress: Progress
 
-    def read(self, table: str) -> pl.DataFrame:
-        """The corpus' rows of an upstream table."""
+    def read(self, table: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The corpus' rows of an upstream table; with `columns` these alone, without the texts."""
         self._check(table)
-        return self.warehouse.read(table, self.corpus.name)
+        return self.warehouse.read(table, self.corpus.name, columns=columns)
 
     def read_column(self, table: str, column: str) -> pl.Series:
-        """One column of `read`, for callers that do not need the texts."""
-        self._check(table)
-        return self.warehouse.read(table, self.corpus.name, columns=[column])[column]
+        """One column of `read`."""
+        return self.read(table, columns=[column])[column]
 
     def read_batches(self, table: str) -> Iterator[pl.DataFrame]:
         """The rows of `read`, some thousand at a time."""

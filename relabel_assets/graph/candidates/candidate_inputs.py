@@ -44,9 +44,8 @@ def language_of(step: Step) -> str:
 
 def first_documents(step: Step) -> dict[str, str]:
     """Each document of the corpus, with the first one of its text: itself, if it repeats none."""
-    doc_ids = step.read_column("seed_docs", "doc_id")
-    first = step.read_column("seed_docs", "duplicate_of")
-    return {doc_id: of or doc_id for doc_id, of in zip(doc_ids, first, strict=True)}
+    rows = step.read("seed_docs", columns=["doc_id", "duplicate_of"])
+    return {doc_id: of or doc_id for doc_id, of in rows.iter_rows()}
 
 
 def dense_rankings(step: Step, queries: pl.DataFrame) -> dict[str, Ranking]:
