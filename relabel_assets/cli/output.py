@@ -19,7 +19,7 @@ from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.corpus.check import Checked
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
-from relabel_assets.graph.checks.checks import CHECKS
+from relabel_assets.graph.checks.checks import CHECKS, NOTHING_SET_ASIDE
 from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
 from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
 from relabel_assets.intake.one_input import for_each_corpus
@@ -116,7 +116,11 @@ def print_nothing_to_do(corpora: Sequence[str]) -> None:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print the failed steps and the failed checks of a run; with --debug the tracebacks too."""
+    """Print the failed steps and the failed checks of a run; with --debug the tracebacks too.
+
+    What a table set aside in this run is one line. Its check says the same, and is printed where the run kept
+    the table.
+    """
     for step, message in outcome.failures.items():
         ERR.print(f"[red]{outcome.corpus} / {step} failed:[/] {escape(message)}", highlight=False)
         if is_debugging() and step in outcome.tracebacks:
@@ -126,7 +130,10 @@ def print_outcome(outcome: Outcome) -> None:
         line = f"{outcome.corpus}: set aside {counts}. Why: relabel corpora check {outcome.corpus}"
         ERR.print(f"[yellow]{line}[/]", highlight=False, soft_wrap=True)
     meanings = check_meanings()
+    told = {f"{table}: {NOTHING_SET_ASIDE}" for table in outcome.set_aside}
     for check, finding in outcome.findings.items():
+        if check in told:
+            continue
         lines = [f"[yellow]{outcome.corpus} / check {check} did not pass[/]"]
         lines += [f"  What it checks: {escape(meanings[check])}"] if check in meanings else []
         lines += [f"  {escape(line)}" for line in finding.splitlines() if line.strip()]

@@ -36,6 +36,7 @@ from relabel_assets.warehouse.receipt import Receipt
 from relabel_assets.warehouse.warehouse import Warehouse
 
 WARN = dg.AssetCheckSeverity.WARN
+NOTHING_SET_ASIDE = "nothing_set_aside"
 CONTRACT_CHECKS = {
     "not_null": "Columns declared as not null hold no NULL.",
     "unique_key": "Each key occurs once.",
@@ -127,7 +128,7 @@ def missing_parents(warehouse: Warehouse, table: Table, corpus: str) -> list[str
 @dg.multi_asset_check(
     specs=[
         dg.AssetCheckSpec(
-            "nothing_set_aside",
+            NOTHING_SET_ASIDE,
             asset=name,
             description="Every row of the corpus folder's files was usable: none was set aside.",
             partitions_def=CORPORA,
