@@ -37,7 +37,8 @@ _MARKS = (
 )
 _STACKS = "\u1039\u17d2"  # Myanmar and Khmer: the next letter is written below
 
-_INSIDE_NUMBERS = ".,:/-"
+_INSIDE_NUMBERS = "[.,:/-]"
+_MARK_INSIDE = re.compile(f"({_INSIDE_NUMBERS})")
 _UNSPACED = re.compile(f"[{_EAST}{_SOUTH_EAST}]")
 _RUN = re.compile(f"[{_EAST}{_SOUTH_EAST}]+")
 _IS_HAN = re.compile(f"[{_HAN}]")
@@ -61,16 +62,31 @@ def lower_words(text: str) -> list[str]:
     (['python', '3.11', 'how', 'to'], ['ไม่มี'])
     """
     text = nfc(text).casefold()
-    words, end = list[str](), 0
-    for match in _word_pattern(text.isascii()).finditer(text):
-        between = text[end : match.start()]
-        is_number = words and len(between) == 1 and between in _INSIDE_NUMBERS
-        if is_number and has_digit(words[-1]) and has_digit(match[0]):
-            words[-1] += between + match[0]
+    words = list[str]()
+    for word, others in _word_pattern(text.isascii()).findall(text):
+        if others:
+            words += _with_whole_numbers(word + others)
         else:
-            words.append(match[0])
-        end = match.end()
+            words.append(word)
     return words
+
+
+def _with_whole_numbers(words: str) -> list[str]:
+    """The words between the marks in `words`, where a mark between two words with a digit is part of one.
+
+    >>> _with_whole_numbers("e-mail:2024-01-05")
+    ['e', 'mail', '2024-01-05']
+    """
+    first, *others = _MARK_INSIDE.split(words)
+    parts, before = [[first]], has_digit(first)
+    for mark, word in zip(others[::2], others[1::2], strict=True):
+        is_number = has_digit(word)
+        if before and is_number:
+            parts[-1] += [mark, word]
+        else:
+            parts.append([word])
+        before = is_number
+    return ["".join(its) for its in parts]
 
 
 def has_digit(word: str) -> bool:
@@ -84,12 +100,16 @@ def has_digit(word: str) -> bool:
 
 @cache
 def _word_pattern(is_ascii: bool) -> re.Pattern[str]:
-    r"""Python's \w has no marks, so that it would cut words of Thai and Hindi at each vowel."""
-    if is_ascii:
-        return re.compile(r"\w+")
-    marks = (chr(code) for code in range(0x300, 0x20000))
-    joined = "".join(mark for mark in marks if unicodedata.category(mark).startswith("M"))
-    return re.compile(f"[\\w{joined}]+")
+    r"""A word, and the words that follow it with one of .,:/- between each.
+
+    Python's \w has no marks, so that it would cut words of Thai and Hindi at each vowel.
+    """
+    word = r"\w+"
+    if not is_ascii:
+        marks = (chr(code) for code in range(0x300, 0x20000))
+        joined = "".join(mark for mark in marks if unicodedata.category(mark).startswith("M"))
+        word = f"[\\w{joined}]+"
+    return re.compile(f"({word})((?:{_INSIDE_NUMBERS}{word})*)")
 
 
 def has_unspaced(text: str) -> bool:
