@@ -38,17 +38,26 @@ def new_folder(data: Path, name: str, *, is_kept: bool = True) -> Iterator[Path]
     # A name that no corpus has, so that no run sees it. The folder of the corpus inside has its name.
     scratch = data / f".new-{name}-{os.getpid()}"
     try:
-        (scratch / name).mkdir(parents=True)
+        with _named(target):
+            (scratch / name).mkdir(parents=True)
         yield scratch / name
         if is_kept:
-            (scratch / name).rename(target)
+            with _named(target):
+                (scratch / name).rename(target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """A block whose errors of the system are about making `target`."""
+    try:
+        yield
     except OSError as error:
         raise CorpusError(
             f"the folder {target} cannot be made: {reason_of(error)}. Set RELABEL_DATA to a folder that "
             "you may write."
         ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def copy_files(origin: Origin, folder: Path, progress: Progress = silent) -> list[Problem]:

@@ -198,3 +198,11 @@ def test_languages_are_those_of_the_first_thousand_documents(tmp_path, monkeypat
     folder, _ = made(tmp_path, tmp_path / "docs.csv")
     seen = overview_of(folder)
     assert (seen.languages.total(), seen.counts.n_documents) == (1, 5)
+
+
+def test_an_error_of_the_work_is_not_blamed_on_the_folder(tmp_path):
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path, "wiki"):
+        (tmp_path / "missing").read_text()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CorpusError, match="cannot be made"), new_folder(tmp_path / "file", "wiki"):
+        pass
