@@ -79,9 +79,7 @@ def measure(
     """
     labelers = sorted(scores["labeler"].unique())
     reference_grades = median_grades(reference)
-    n_graders = scores.group_by(_PAIR).len()
-    graded_by_all = n_graders.filter(pl.col("len") == len(labelers)).select(_PAIR)
-    judged = reference_grades.join(graded_by_all, on=_PAIR, how="inner").sort(_PAIR)
+    judged = reference_grades.join(graded_by_all(scores), on=_PAIR, how="inner").sort(_PAIR)
     n_left_out = reference_grades.height - judged.height
     if judged.is_empty():
         return Measurement(pl.DataFrame(schema=ROW_SCHEMA), 0, n_left_out)
@@ -107,6 +105,17 @@ def measure(
         progress("drawing resamples, slices of the queries", done, len(slices))
     table = pl.DataFrame(rows, schema=ROW_SCHEMA, orient="row")
     return Measurement(table, judged.height, n_left_out)
+
+
+def graded_by_all(scores: pl.DataFrame) -> pl.DataFrame:
+    """The pairs (query_id, doc_id) that every labeler of `scores` graded.
+
+    >>> scores = {"labeler": ["bm25", "student", "bm25"], "query_id": ["q"] * 3, "doc_id": ["d1", "d1", "d2"]}
+    >>> graded_by_all(pl.DataFrame(scores)).rows()
+    [('q', 'd1')]
+    """
+    n_labelers = scores["labeler"].n_unique()
+    return scores.group_by(_PAIR).len().filter(pl.col("len") == n_labelers).select(_PAIR)
 
 
 def median_grades(reference: pl.DataFrame) -> pl.DataFrame:

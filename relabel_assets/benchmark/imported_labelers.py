@@ -10,7 +10,7 @@ graded, and takes no pair from the others. `n_pairs` tells whether they are the 
 import polars as pl
 
 from relabel_assets.benchmark.baselines import labels_in_one
-from relabel_assets.benchmark.bootstrap import ROW_SCHEMA, measure
+from relabel_assets.benchmark.bootstrap import ROW_SCHEMA, graded_by_all, measure
 from relabel_assets.progress import Progress, silent
 
 
@@ -39,12 +39,16 @@ def imported_rows(
     >>> rows.select("labeler", "metric", "value", "n_pairs").row(0)
     ('gpt', 'ndcg@10', 1.0, 2)
     """
-    frames = [pl.DataFrame(schema=ROW_SCHEMA)]
+    frames, pairs = [pl.DataFrame(schema=ROW_SCHEMA)], graded_by_all(labels)
     for name in imported["labeler"].unique().sort():
         own = labels_in_one(**{name: imported.filter(labeler=name)})
-        both = pl.concat([labels, own.select(labels.columns).cast(labels.schema)])
         measured = measure(
-            both, reference, queries, n_resamples=n_resamples, seed=seed, progress=progress
+            own.join(pairs, on=["query_id", "doc_id"], how="semi"),
+            reference,
+            queries,
+            n_resamples=n_resamples,
+            seed=seed,
+            progress=progress,
         )
-        frames.append(measured.rows.filter(pl.col("labeler") == name))
+        frames.append(measured.rows)
     return pl.concat(frames)
