@@ -4,7 +4,6 @@ The hub's own client sends to a server on loopback here; it was not tried on the
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +18,7 @@ from relabel_assets.exchange.hub.cards import Facts
 from relabel_assets.exchange.hub.package import Package
 from relabel_assets.exchange.hub.sending import repository, send
 from relabel_assets_tests.exchange.frames import DOCUMENTS, judgments
+from relabel_assets_tests.faults.batch_server import serving_with
 
 REPORT = pl.DataFrame(
     {
@@ -152,12 +152,8 @@ class _Answers(BaseHTTPRequestHandler):
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     server = Hub()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_with(server):
+        yield server
 
 
 def test_a_student_is_a_private_model_and_labels_are_a_data_set(hub: Hub, tmp_path: Path) -> None:

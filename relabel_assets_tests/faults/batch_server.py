@@ -21,7 +21,7 @@ Fate = Callable[[dict[str, Any], str, int], str | None]
 
 
 @contextmanager
-def serving(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[int]:
+def serving(handler: Callable[..., BaseHTTPRequestHandler], port: int = 0) -> Iterator[int]:
     """Serve in a thread until the block ends, on a free port for 0; the port is the value."""
     with serving_with(ThreadingHTTPServer(("127.0.0.1", port), handler)) as its_port:
         yield its_port

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from relabel_assets.corpus.sources import url_source
 from relabel_assets.corpus.sources.remote_files import RemoteFiles, shown_url
 from relabel_assets.errors import ConfigError, CorpusError
 from relabel_assets_tests.corpus.files import write
+from relabel_assets_tests.faults.batch_server import serving
 
 PAGES: dict[str, str | bytes] = {
     "wiki/leave.md": "# Leave\nAsk HR.",
@@ -57,11 +57,8 @@ def server(site: Path) -> Iterator[tuple[str, list[str]]]:
     """The address of a web server of `site`, and the paths that it was asked for."""
     asked: list[str] = []
     handler = partial(type("Logged", (Handler,), {"asked": asked}), directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
-        thread = threading.Thread(target=served.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{served.server_address[1]}", asked
-        served.shutdown()
+    with serving(handler) as port:
+        yield f"http://127.0.0.1:{port}", asked
 
 
 def corpus(root: Path, url: str) -> CorpusFolder:
@@ -100,15 +97,11 @@ def test_a_pattern_names_files(
 
 def test_a_web_server_may_be_named_without_a_folder(tmp_path: Path, site: Path) -> None:
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(site / "wiki"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        try:
-            for n, url in enumerate((address, f"{address}/", f"{address}/hr/")):
-                found = ids(corpus(tmp_path / str(n), url))
-                assert found == (["pay"] if n == 2 else ["hr/pay", "leave", "notes"])
-        finally:
-            server.shutdown()
+    with serving(handler) as port:
+        address = f"http://127.0.0.1:{port}"
+        for n, url in enumerate((address, f"{address}/", f"{address}/hr/")):
+            found = ids(corpus(tmp_path / str(n), url))
+            assert found == (["pay"] if n == 2 else ["hr/pay", "leave", "notes"])
 
 
 def test_a_version_is_fetched_once(
