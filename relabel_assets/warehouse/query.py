@@ -11,10 +11,11 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.intake.input_limits import (
@@ -30,6 +31,7 @@ from relabel_assets.warehouse.connection import CLOSED, READ_ONLY, opening_error
 if TYPE_CHECKING:
     import polars as pl
 
+Answer = TypeVar("Answer")
 CHILD = Path(__file__).with_name("query_child.py")
 LIMITS = {
     "memory_limit": f"{QUERY_MEMORY_BYTES}B",
@@ -38,7 +40,7 @@ LIMITS = {
 }
 _SETTINGS = {**CLOSED, **READ_ONLY, **LIMITS}
 # Beside DuckDB's own memory: its program, its threads' stacks, and the batch that is written.
-CHILD_BYTES = QUERY_MEMORY_BYTES + 4 * GIB
+_CHILD_BYTES = QUERY_MEMORY_BYTES + 4 * GIB
 # How DuckDB's errors about a damaged file begin.
 _OF_THE_FILE = ("IO Error", "Serialization Error", "INTERNAL Error", "FATAL Error", "Corrupt")
 _CAST = "Cast it to varchar."
@@ -60,29 +62,50 @@ def read_only(path: Path, sql: str, *, remedy: str) -> "pl.DataFrame":
     needs more memory than the limits, crashes DuckDB, or has values that no output format can hold.
     """
     require_file(path, remedy)
-    with limited_process(
-        CHILD,
-        (str(path), json.dumps(_SETTINGS)),
-        max_memory=CHILD_BYTES,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as child:
-        frame = _result(child, sql)
-        error = child.stderr.read() if child.stderr else b""
-        code = child.wait()
-    if code:
-        raise error_of(path, code, error, remedy)
+    frame = answer(path, sql, _frame_of, settings=_SETTINGS, remedy=remedy)
     _require_dates(frame)
     return frame
 
 
-def _result(child: "subprocess.Popen[bytes]", sql: str) -> "pl.DataFrame":
+def answer(
+    path: Path,
+    sql: str,
+    take: Callable[["subprocess.Popen[bytes]"], Answer],
+    *,
+    settings: Mapping[str, Any],
+    remedy: str,
+    hint: str = "",
+    folders: Sequence[str] = (),
+    inside: Path | None = None,
+) -> Answer:
+    """What `take` makes of the Arrow stream that the query's process writes.
+
+    The query can read the files in `folders`, and finds a relative path in `inside`. `remedy` and `hint` as
+    in _error_of. Raises WarehouseError where the process ends with an error, whatever `take` made of it.
+    """
+    with limited_process(
+        CHILD,
+        (str(path), json.dumps(settings), *folders),
+        max_memory=_CHILD_BYTES,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=inside,
+    ) as child:
+        assert child.stdin is not None and child.stderr is not None
+        with suppress(OSError):  # the child's own error says more
+            child.stdin.write(sql.encode("utf-8", "replace"))
+            child.stdin.close()
+        answered = take(child)
+        error = child.stderr.read()
+        code = child.wait()
+    if code:
+        raise _error_of(path, code, error, remedy, hint)
+    return answered
+
+
+def _frame_of(child: "subprocess.Popen[bytes]") -> "pl.DataFrame":
     """The frame that `child` writes; an empty one if it ends with an error."""
-    assert child.stdin is not None and child.stdout is not None
-    with suppress(OSError):  # the child's own error says more
-        child.stdin.write(sql.encode("utf-8", "replace"))
-        child.stdin.close()
     import polars as pl
     import pyarrow as pa
 
@@ -105,7 +128,7 @@ def _result(child: "subprocess.Popen[bytes]", sql: str) -> "pl.DataFrame":
     return frame
 
 
-def error_of(path: Path, code: int, stderr: bytes, remedy: str, hint: str = "") -> WarehouseError:
+def _error_of(path: Path, code: int, stderr: bytes, remedy: str, hint: str = "") -> WarehouseError:
     """The error for a child that ended with `code`. `hint` says what a query may do."""
     try:
         written = json.loads(stderr)

@@ -16,10 +16,9 @@ from typing import Any
 
 from relabel_assets.errors import WarehouseError
 from relabel_assets.intake.input_limits import QUERY_IDLE_S
-from relabel_assets.intake.limited_process import limited_process
 from relabel_assets.progress import Progress, silent
 from relabel_assets.warehouse.connection import CLOSED, READ_ONLY, require_file
-from relabel_assets.warehouse.query import CHILD, CHILD_BYTES, LIMITS, error_of
+from relabel_assets.warehouse.query import LIMITS, answer
 
 _HINT = (
     "The query reads `database`, the files of the corpus folder and those of `folders`; it writes nothing, "
@@ -54,34 +53,23 @@ def write_rows(
             **LIMITS,
             "temp_directory": scratch,
         }
-        allowed = [f"{path.resolve()}/" for path in (folder, *folders)]
-        path = str(database or ":memory:")
-        with limited_process(
-            CHILD,
-            (path, json.dumps(settings), *allowed),
-            max_memory=CHILD_BYTES,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-        ) as child:
-            digest = _write(child, sql, out, progress)
-            error = child.stderr.read() if child.stderr else b""
-            code = child.wait()
-        if code:
-            raise error_of(Path(path), code, error, _REMEDY, _HINT)
-    return digest
+        return answer(
+            Path(database or ":memory:"),
+            sql,
+            lambda child: _write(child, out, progress),
+            settings=settings,
+            remedy=_REMEDY,
+            hint=_HINT,
+            folders=[f"{path.resolve()}/" for path in (folder, *folders)],
+            inside=folder,
+        )
 
 
-def _write(child: "subprocess.Popen[bytes]", sql: str, out: Path, progress: Progress) -> str:
+def _write(child: "subprocess.Popen[bytes]", out: Path, progress: Progress) -> str:
     """Write what `child` answers to `out`. Where it ends with an error, that error says why."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    assert child.stdin is not None and child.stdout is not None
-    with suppress(OSError):
-        child.stdin.write(sql.encode("utf-8", "replace"))
-        child.stdin.close()
     total, n_rows = 0, 0
     idle = _Idle(child)
     try:
