@@ -10,7 +10,7 @@ that a plain draw of queries would be tail alone, and a plain draw of searches h
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def draw(groups: Sequence[QueryGroup], n: int, *, seed: int) -> list[DrawnQuery]
             drawn.append(
                 DrawnQuery(query_id, group.text, stratum.name, group.n_searches, chance, weight)
             )
-    return _without_near_duplicates(drawn, [compared(query.text) for query in drawn])
+    return _without_near_duplicates(drawn)
 
 
 def effective_size(queries: Sequence[DrawnQuery]) -> float:
@@ -122,8 +122,9 @@ def _sizes(available: Sequence[int], n: int) -> list[int]:
     return sizes
 
 
-def _without_near_duplicates(drawn: list[DrawnQuery], keys: list[str]) -> list[DrawnQuery]:
+def _without_near_duplicates(drawn: list[DrawnQuery]) -> list[DrawnQuery]:
     """`drawn` without near duplicates of an earlier query, which takes over their weights."""
+    keys = [compared(query.text) for query in drawn]
     first = list(range(len(drawn)))  # the query that stands for each
     for index, others in near_duplicates(keys, keys):
         for other in map(int, others):
@@ -133,13 +134,10 @@ def _without_near_duplicates(drawn: list[DrawnQuery], keys: list[str]) -> list[D
     for index, query in enumerate(drawn):
         weights[first[index]] += query.weight
     return [
-        DrawnQuery(
-            query.query_id, query.text, query.stratum, query.n_searches,
-            query.inclusion_prob, weights[index],
-        )
+        replace(query, weight=weights[index])
         for index, query in enumerate(drawn)
         if first[index] == index
-    ]  # fmt: skip
+    ]
 
 
 def _hash(text: str) -> str:
