@@ -5,7 +5,7 @@ What belongs here: the only way in which files of a corpus are opened. What does
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -95,13 +95,18 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             raw = file.readline(MAX_LINE_BYTES + 1)
 
 
-def walk(root: Path, *, inside: Path | None = None) -> Iterator[tuple[str, SetAside | None]]:
+def walk(
+    root: Path,
+    *,
+    inside: Path | None = None,
+    is_entered: Callable[[str], bool] = lambda name: True,
+) -> Iterator[tuple[str, SetAside | None]]:
     """Every file under `root`, as its path with forward slashes, sorted by its parts.
 
     With it comes None, or the reason why it cannot be read: an unreadable or too deep folder, or a link to a
     folder that is not followed. Links to folders are followed where they stay inside the folder `inside`
     (default: `root`), and not to a folder around the link. Bytes of a name that are not UTF-8 are surrogates,
-    as os.fsdecode gives them.
+    as os.fsdecode gives them. `is_entered` says by its name whether a folder in `root` is walked.
     """
     found: list[tuple[tuple[str, ...], SetAside | None]] = []
     # Each with its real path, so that a link to a folder around it is known.
@@ -129,12 +134,15 @@ def walk(root: Path, *, inside: Path | None = None) -> Iterator[tuple[str, SetAs
             with os.scandir(root.joinpath(*parts)) as entries:
                 for entry in entries:
                     place = (*parts, entry.name)
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append((place, real / entry.name))
-                    elif _is_link_to_folder(entry):
-                        links.append((place, real))
-                    else:
+                    is_own = entry.is_dir(follow_symlinks=False)
+                    if not is_own and not _is_link_to_folder(entry):
                         found.append((place, None))
+                    elif not parts and not is_entered(entry.name):
+                        continue
+                    elif is_own:
+                        folders.append((place, real / entry.name))
+                    else:
+                        links.append((place, real))
         except OSError as error:
             reason = SetAside(f"its folder cannot be read: {reason_of(error)}", "Make it readable.")
             found.append((parts, reason))

@@ -7,7 +7,7 @@ of a corpus has (corpus_files.py), and the hash of one file (content_hashes.py).
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,9 +20,16 @@ from relabel_assets.progress import Progress, working_on
 _SILENT_S = 1.0
 
 
-def fingerprint(root: Path, is_part: Callable[[str], bool], *, cache: Path | None = None) -> str:
+def fingerprint(
+    root: Path,
+    is_part: Callable[[str], bool],
+    *,
+    folders: Collection[str] | None = None,
+    cache: Path | None = None,
+) -> str:
     """SHA-256 of the names and contents of those files under `root` that `is_part`.
 
+    `folders`: the folders of `root` that may hold some; None for any. The others are not walked.
     `cache`: the folder of what earlier looks found. Files that did not change since are not read.
 
     >>> import tempfile
@@ -34,7 +41,12 @@ def fingerprint(root: Path, is_part: Callable[[str], bool], *, cache: Path | Non
     True
     """
     digest = hashlib.sha256()
-    files = list(walk(root))
+
+    def is_entered(folder: str) -> bool:
+        # A folder in place of a file of the part has a fault to tell.
+        return folders is None or folder in folders or is_part(folder)
+
+    files = list(walk(root, is_entered=is_entered))
     with CacheFile(cache) as kept, _Shown(root.name, len(files)) as shown:
         hashes = ContentHashes(root, kept)
         for done, (file, fault) in enumerate(files, start=1):
@@ -43,7 +55,8 @@ def fingerprint(root: Path, is_part: Callable[[str], bool], *, cache: Path | Non
                 digest.update(os.fsencode(f"{file}\0{inner}\n"))
             if hashes.n_read:
                 shown.report(done)
-        hashes.forget_gone(len(files))
+        if folders is None:
+            hashes.forget_gone(len(files))
     return digest.hexdigest()
 
 

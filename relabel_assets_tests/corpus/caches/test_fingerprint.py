@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from relabel_assets.corpus.caches import content_hashes
 from relabel_assets.corpus.caches.cache_file import CacheFile
 from relabel_assets.corpus.caches.content_hashes import ContentHashes
 from relabel_assets.corpus.caches.fingerprint import fingerprint
+from relabel_assets.corpus.corpus_files import PARTS, CorpusFiles
 
 _NOW = time.time_ns
 
@@ -184,3 +185,33 @@ def test_rows_of_files_that_are_gone_do_not_pile_up(
     with sqlite3.connect(cache / "files.sqlite") as con:
         assert con.execute("select count(*) from hashes").fetchone()[0] <= 2
     con.close()
+
+
+def test_folders_that_can_hold_no_file_of_a_part_are_not_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = """
+        documents/a.md documents/runs/a.run queries.jsonl/a.jsonl queries.csv teacher_labels.csv
+        qrels/test.tsv qrels/deep/test.tsv reference_labels/a.jsonl reference_labels.qrels labelers/a.jsonl
+        reviews/a.jsonl reviews/samples/a.jsonl runs/a.run runs/systems.yaml other/a.run
+    """
+    for file in files.split():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(file)
+    outside = tmp_path.parent
+    (tmp_path / "teacher_labels.jsonl").symlink_to(outside, target_is_directory=True)
+    corpus = CorpusFiles("demo", tmp_path)
+    walked, scandir = list[str](), os.scandir
+
+    def see(path: Path) -> "Iterator[os.DirEntry[str]]":
+        walked.append(path.name)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", see)
+    for part, (_, is_part) in PARTS.items():
+        walked.clear()
+        quick = corpus.fingerprint(part)
+        assert ("documents" in walked) == (part in ("documents", "everything"))
+        assert "other" not in walked or part == "everything"
+        assert quick == fingerprint(tmp_path, is_part)
+    assert len({corpus.fingerprint(part) for part in PARTS}) == len(PARTS)
