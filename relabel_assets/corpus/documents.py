@@ -5,7 +5,7 @@ What belongs here: what makes a row a document. What does not: documents in file
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
@@ -128,6 +128,24 @@ def empty_frame() -> pl.DataFrame:
 
 def _frame_of(documents: list[Document]) -> pl.DataFrame:
     return pl.DataFrame(documents, schema=dict.fromkeys(COLUMNS, pl.String))
+
+
+def with_bodies(
+    documents: pl.DataFrame, body_of: Callable[[Mapping[str, Any]], str]
+) -> pl.DataFrame:
+    """`documents` with the body that `body_of` gives each row. Only a changed body has another hash.
+
+    >>> frame = next(frames_of([document_from_row({"doc_id": "d1", "body": "Ask HR."})]))
+    >>> with_bodies(frame, lambda row: row["body"]).equals(frame)
+    True
+    """
+    rows = documents.to_dicts()
+    for row in rows:
+        body = body_of(row)
+        if body != row["body"]:
+            row["body"] = body
+            row["content_hash"] = content_hash(row)
+    return pl.DataFrame(rows, schema=documents.schema, orient="row")
 
 
 def content_hash(fields: Mapping[str, Any]) -> str:

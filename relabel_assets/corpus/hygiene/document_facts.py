@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from relabel_assets.corpus.config.documents_config import DocumentsConfig
-from relabel_assets.corpus.documents import content_hash
+from relabel_assets.corpus.documents import with_bodies
 from relabel_assets.corpus.hygiene.boilerplate import Paragraphs, without_paragraphs
 from relabel_assets.corpus.hygiene.duplicates import Duplicates
 from relabel_assets.corpus.hygiene.language import language
@@ -54,7 +54,9 @@ class DocumentFacts:
         and content_hash is that of what is left.
         """
         if self._config.boilerplate == "drop" and (repeated := {*self._paragraphs.repeated()}):
-            documents = _without(documents, repeated)
+            documents = with_bodies(
+                documents, lambda row: without_paragraphs(row["body"], repeated)
+            )
         languages = list[str | None]()
         for part in documents.select("title", "body").iter_slices(_ROWS_BETWEEN_REPORTS):
             languages += [language(title, body) for title, body in part.iter_rows()]
@@ -107,14 +109,3 @@ class DocumentFacts:
                 "documents: {boilerplate: drop} in corpus.yaml leaves them out."
             )
         return notes
-
-
-def _without(documents: pl.DataFrame, paragraphs: set[str]) -> pl.DataFrame:
-    """`documents` without `paragraphs`. Only a changed body has another hash."""
-    rows = documents.to_dicts()
-    for row in rows:
-        body = without_paragraphs(row["body"], paragraphs)
-        if body != row["body"]:
-            row["body"] = body
-            row["content_hash"] = content_hash(row)
-    return pl.DataFrame(rows, schema=documents.schema, orient="row")

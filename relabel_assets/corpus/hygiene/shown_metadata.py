@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from relabel_assets.corpus.documents import content_hash
+from relabel_assets.corpus.documents import with_bodies
 from relabel_assets.intake.text import cut
 
 _LONGEST_LINE = 300  # characters, as of other metadata in a prompt
@@ -36,17 +36,17 @@ def with_shown_metadata(
         if not keys or frame["metadata"].null_count() == frame.height:
             yield frame
             continue
-        rows = frame.to_dicts()
-        for row in rows:
-            metadata = _mapping(row["metadata"])
-            stated.update(metadata)
-            if lines := metadata_lines(metadata, keys):
-                # No empty line below: a paragraph of its own would count as one that documents repeat.
-                row["body"] = "\n".join([*lines, row["body"]])
-                row["content_hash"] = content_hash(row)
-        yield pl.DataFrame(rows, schema=frame.schema, orient="row")
+        yield with_bodies(frame, lambda row: _with_lines(row, keys, stated))
     if notes is not None:
         notes += [_absent(key, stated) for key in keys if key not in stated]
+
+
+def _with_lines(row: Mapping[str, Any], keys: Sequence[str], stated: set[str]) -> str:
+    """The body of a document below its lines. The keys of its metadata are added to `stated`."""
+    metadata: dict[str, Any] = json.loads(row["metadata"]) if row["metadata"] else {}
+    stated.update(metadata)
+    # No empty line below: a paragraph of its own would count as one that documents repeat.
+    return "\n".join([*metadata_lines(metadata, keys), row["body"]])
 
 
 def metadata_lines(metadata: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
@@ -56,11 +56,6 @@ def metadata_lines(metadata: Mapping[str, Any], keys: Sequence[str]) -> list[str
     ['team: {"name": "HR"}', 'product: x']
     """
     return [f"{key}: {_one_line(metadata[key])}" for key in keys if key in metadata]
-
-
-def _mapping(metadata: str | None) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(metadata) if metadata else {}
-    return values
 
 
 def _absent(key: str, stated: set[str]) -> str:
