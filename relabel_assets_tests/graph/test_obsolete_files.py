@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
 
 from relabel_assets.graph.recipe import RECIPES
 from relabel_assets.graph.step import Rows, Step
 from relabel_assets.graph.table_asset import table_asset
 from relabel_assets.running import runner
-from relabel_assets.tables.tables import TABLES
+from relabel_assets_tests.warehouse.rows import HASH, complete
 
 pytestmark = pytest.mark.slow
 
@@ -28,14 +27,10 @@ def old_student(home: Path) -> Iterator[Path]:
 
 def materialize(**changes: object) -> bool:
     """Whether a run succeeded whose rows make `old_student` obsolete."""
-    columns = TABLES["seed_docs"].schema.columns()
-    row: dict[str, object] = {name: None for name in columns if name != "corpus"}
-    row |= {"doc_id": "d", "body": "text", "content_hash": "0" * 64, **changes}
+    row = {"doc_id": "d", "body": "text", "content_hash": HASH, **changes}
 
     def seed_docs(step: Step) -> Rows:
-        dtypes = {name: columns[name].dtype for name in row}
-        frame = pl.DataFrame([row], schema=dtypes, orient="row")
-        return Rows(frame, obsolete=("models/tiny/old",))
+        return Rows(complete("seed_docs", row), obsolete=("models/tiny/old",))
 
     project, warehouse = runner.from_environment()
     with dg.DagsterInstance.ephemeral() as instance:

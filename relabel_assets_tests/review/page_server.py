@@ -53,15 +53,9 @@ def pairs_in(folder: Path, **changes: str) -> PairsToReview:
 
 def write_rows(warehouse: "Warehouse", table: str, *rows: dict[str, Any]) -> None:
     """Write rows of the corpus `tiny`; what is not given is NULL, or false."""
-    from relabel_assets.tables.tables import TABLES
+    from relabel_assets_tests.warehouse.rows import HASH, complete
 
-    types = {name: column.dtype for name, column in TABLES[table].schema.columns().items()}
-    del types["corpus"]
-    filled = [
-        {name: row.get(name, False if kind == pl.Boolean else None) for name, kind in types.items()}
-        for row in rows
-    ]
-    warehouse.replace(table, "tiny", pl.DataFrame(filled, schema=types), input_hash="0" * 64)
+    warehouse.replace(table, "tiny", complete(table, *rows), input_hash=HASH)
 
 
 def write_texts(warehouse: "Warehouse") -> None:

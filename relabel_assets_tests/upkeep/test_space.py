@@ -4,15 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from relabel_assets.graph.project import Project
-from relabel_assets.tables.tables import TABLES
 from relabel_assets.upkeep.space import space_to_free
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.builders import write_corpus
-from relabel_assets_tests.warehouse.rows import HASH, labels
+from relabel_assets_tests.warehouse.rows import HASH, complete, labels
 
 
 @pytest.fixture
@@ -44,10 +42,7 @@ def put_students(project: Project, *names: str) -> None:
         row |= {"n_dev_pairs": 0, "training_set_hash": HASH, "cut_points": [0.5, 1.5, 2.5]}
         row |= {"best_epoch": 0, "train_s": 1.0, "is_current": name == names[-1]}
         rows.append(row)
-    columns = TABLES["student_model"].schema.columns()
-    dtypes = {name: column.dtype for name, column in columns.items() if name != "corpus"}
-    complete = [dict.fromkeys(dtypes) | row for row in rows]
-    frame = pl.DataFrame(complete, schema=dtypes, orient="row")
+    frame = complete("student_model", *rows)
     Warehouse.at(project.home.warehouse).replace("student_model", "tiny", frame, input_hash=HASH)
 
 

@@ -2,22 +2,16 @@
 
 from typing import Any
 
-import polars as pl
 import pytest
 
-from relabel_assets.tables.tables import TABLES
 from relabel_assets.warehouse.warehouse import Warehouse
-from relabel_assets_tests.warehouse.rows import HASH
+from relabel_assets_tests.warehouse.rows import HASH, complete
 
 VIEW = "select query_id, doc_id, graded_as, grade from final_labels_of_all_documents order by all"
 
 
 def put(warehouse: Warehouse, table: str, corpus: str, *rows: dict[str, Any]) -> None:
-    columns = TABLES[table].schema.columns()
-    dtypes = {name: column.dtype for name, column in columns.items() if name != "corpus"}
-    complete = [dict.fromkeys(dtypes) | row for row in rows]
-    frame = pl.DataFrame(complete, schema=dtypes, orient="row")
-    warehouse.replace(table, corpus, frame, input_hash=HASH)
+    warehouse.replace(table, corpus, complete(table, *rows), input_hash=HASH)
 
 
 def document(doc_id: str, duplicate_of: str | None = None) -> dict[str, Any]:
