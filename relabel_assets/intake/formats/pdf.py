@@ -12,7 +12,7 @@ from typing import Any
 
 from relabel_assets.intake.formats.file_text import FileText
 from relabel_assets.intake.formats.parsing import pdf_lines
-from relabel_assets.intake.formats.parsing.blocks import heading, one_space
+from relabel_assets.intake.formats.parsing.blocks import heading, numbers, one_space
 from relabel_assets.intake.formats.parsing.properties import (
     author_of,
     date_of,
@@ -27,7 +27,6 @@ from relabel_assets.intake.text import storable
 from relabel_assets.intake.visible_text import without_invisible
 
 _MAX_OUTLINE, _MAX_OUTLINE_DEPTH = 500, 6
-_PAGES_NAMED = 10  # in a note
 # U+FFFD and private characters: the fonts do not say which letters they draw.
 _UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff]")
 _MANY_BREAKS = re.compile(r"\n{3,}")
@@ -190,9 +189,9 @@ def _notes(reader: Any, texts: list[str], unread: list[int]) -> Iterator[str]:
         if not text.strip() and number not in unread and _has_picture(reader, number)
     ]
     if unread:
-        yield f"Pages that cannot be read: {_numbers(unread)}. Export it again."
+        yield f"Pages that cannot be read: {numbers(unread)}. Export it again."
     if scans:
-        yield f"Pages that are pictures without text: {_numbers(scans)}. {_OCR}"
+        yield f"Pages that are pictures without text: {numbers(scans)}. {_OCR}"
 
 
 def _has_picture(reader: Any, number: int) -> bool:
@@ -201,8 +200,3 @@ def _has_picture(reader: Any, number: int) -> bool:
         return any(drawn[name]["/Subtype"] == "/Image" for name in drawn)
     except Exception:  # a damaged page, or one that draws nothing
         return False
-
-
-def _numbers(pages: list[int]) -> str:
-    more = f" and {len(pages) - _PAGES_NAMED} others" if len(pages) > _PAGES_NAMED else ""
-    return ", ".join(map(str, pages[:_PAGES_NAMED])) + more

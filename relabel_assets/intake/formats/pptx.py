@@ -26,7 +26,6 @@ _TITLES = ("title", "ctrTitle")
 _REPEATED = ("ftr", "hdr", "dt", "sldNum", "sldImg")
 # Placeholders of lists; text boxes are paragraphs.
 _LISTS = ("body", "obj", "half", "qtr")
-_NUMBERS_NAMED = 10
 
 
 def read(name: str, content: bytes, on_page: Callable[[int], None]) -> Iterator[FileText]:
@@ -61,7 +60,7 @@ def read(name: str, content: bytes, on_page: Callable[[int], None]) -> Iterator[
         raise SetAside("no slide that is shown has text", "Write some, or take it out.")
     stated = office.core_properties(content)
     notes = (
-        [f"Hidden slides are left out: {_numbers(hidden)}. Show those that count."]
+        [f"Hidden slides are left out: {blocks.numbers(hidden)}. Show those that count."]
         if hidden
         else []
     )
@@ -170,8 +169,3 @@ def _is_hidden(shape: Any) -> bool:
         if isinstance(holder.tag, str) and holder.tag.startswith(f"{_P}nv")
         for properties in holder.findall(f"{_P}cNvPr")
     )
-
-
-def _numbers(slides: list[int]) -> str:
-    more = f" and {len(slides) - _NUMBERS_NAMED} others" if len(slides) > _NUMBERS_NAMED else ""
-    return ", ".join(map(str, slides[:_NUMBERS_NAMED])) + more

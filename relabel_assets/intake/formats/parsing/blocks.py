@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 _SPACES = re.compile(r"\s+")
 _MAX_HEADING = 6
+_NUMBERS_NAMED = 10  # in a note
 _TICKS = re.compile(r"`+")
 
 
@@ -73,6 +74,17 @@ def code(text: str) -> str:
     longest = max((len(ticks) for ticks in _TICKS.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}" if text.strip() else ""
+
+
+def numbers(positions: Sequence[int]) -> str:
+    """The numbers of pages or slides for a note: the first ten, and how many others there are.
+
+    >>> numbers([2, 5]), numbers(range(1, 13))
+    ('2, 5', '1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 others')
+    """
+    n_others = len(positions) - _NUMBERS_NAMED
+    more = f" and {n_others} others" if n_others > 0 else ""
+    return ", ".join(map(str, positions[:_NUMBERS_NAMED])) + more
 
 
 def joined(blocks: Iterable[str]) -> str:
