@@ -48,8 +48,16 @@ class EncodedDocument:
     @cached_property
     def window_vectors(self) -> Tensor:
         """The unit mean vector of each window, (W, H)."""
-        parts = self.token_vectors.split(list(self.window_lengths))
-        return nn.functional.normalize(torch.stack([part.mean(dim=0) for part in parts]), dim=-1)
+        return unit_means(self.token_vectors.split(list(self.window_lengths)))
+
+
+def unit_means(texts: Sequence[Tensor]) -> Tensor:
+    """The unit mean vector of each text's token vectors (T, H), together (N, H); not of no text.
+
+    >>> unit_means([torch.tensor([[3.0, 1.0], [3.0, -1.0]])]).tolist()
+    [[1.0, 0.0]]
+    """
+    return nn.functional.normalize(torch.stack([vectors.mean(dim=0) for vectors in texts]), dim=-1)
 
 
 def encode_documents(

@@ -38,11 +38,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from torch import Tensor, nn
+from torch import Tensor
 
 from relabel_assets.student.late_interaction.background import BackgroundScores
 from relabel_assets.student.late_interaction.corpus_statistics import CorpusStatistics
-from relabel_assets.student.late_interaction.documents import EncodedDocument
+from relabel_assets.student.late_interaction.documents import EncodedDocument, unit_means
 from relabel_assets.student.late_interaction.feedback import QueryFeedback
 from relabel_assets.student.late_interaction.maxsim import QueryScorer, truncated
 from relabel_assets.student.late_interaction.word_statistics import WordStatistics, count_matrix
@@ -123,8 +123,7 @@ def encode_queries(
     """
     special = set(scorer.encoder.tokenizer.all_special_ids)
     tokens = scorer.encode_query_tokens(texts)
-    means = torch.stack([vectors.mean(dim=0) for vectors, _ in tokens])
-    mean_vectors = nn.functional.normalize(means, dim=-1)
+    mean_vectors = unit_means([vectors for vectors, _ in tokens])
     feedback = statistics.feedback.feedback(mean_vectors)
     queries = []
     for row, all_ids in enumerate(scorer.encoder.token_ids(texts)):

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from relabel_assets.corpus.config.student_config import StudentConfig
 from relabel_assets.progress import Progress, silent
 from relabel_assets.student.base import base_path, passage_model
 from relabel_assets.student.late_interaction.cache import iter_encoded_documents
+from relabel_assets.student.late_interaction.documents import unit_means
 from relabel_assets.student.runtime.encoder import Encoder, load_encoder
 from relabel_assets.student.vectors.store import VectorStore
 
@@ -62,6 +61,5 @@ class PassageEncoder:
         vectors: NDArray = np.zeros((len(texts), self._encoder.width), dtype=np.float32)
         for start in range(0, len(texts), _QUERIES_A_BLOCK):
             block = self._encoder.encode(texts[start : start + _QUERIES_A_BLOCK])
-            means = torch.stack([of_tokens.mean(dim=0) for of_tokens in block])
-            vectors[start : start + len(block)] = nn.functional.normalize(means, dim=-1).numpy()
+            vectors[start : start + len(block)] = unit_means(block).numpy()
         return vectors
