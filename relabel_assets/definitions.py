@@ -20,10 +20,7 @@ from relabel_assets.assets.synthetic_queries import synthetic_queries
 from relabel_assets.assets.system_rankings import system_rankings
 from relabel_assets.assets.teacher_labels import teacher_labels
 from relabel_assets.graph.automation import BACKFILL_POLICIES, JOBS, schedules, sensors
-from relabel_assets.graph.candidates.candidate_checks import CANDIDATE_CHECKS
-from relabel_assets.graph.checks.checks import CHECKS
-from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
-from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
+from relabel_assets.graph.checks.all_checks import ALL_CHECKS
 from relabel_assets.graph.partitions import corpus_folder, corpus_folders
 from relabel_assets.graph.project import Project
 from relabel_assets.home import Automation, Backfill, settings_from_environment
@@ -75,7 +72,7 @@ def build_definitions(
             corpus_folder,
             *(asset.with_attributes(backfill_policy=policy) for asset in ASSETS),
         ],
-        asset_checks=[*CHECKS, *CANDIDATE_CHECKS, *GATE_CHECKS, *DRIFT_CHECKS],
+        asset_checks=ALL_CHECKS,
         sensors=[corpus_folders, *sensors(automation)],
         schedules=schedules(automation),
         jobs=JOBS,

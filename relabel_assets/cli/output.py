@@ -19,9 +19,8 @@ from relabel_assets.cli.printing.output_tables import print_table
 from relabel_assets.corpus.check import Checked
 from relabel_assets.corpus.folders import Corpora
 from relabel_assets.errors import Problem, RelabelError
-from relabel_assets.graph.checks.checks import CHECKS, NOTHING_SET_ASIDE
-from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
-from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
+from relabel_assets.graph.checks.all_checks import ALL_CHECKS
+from relabel_assets.graph.checks.checks import NOTHING_SET_ASIDE
 from relabel_assets.intake.one_input import for_each_corpus
 from relabel_assets.intake.text import cut, one_line
 from relabel_assets.labeling import PAID_BEFORE
@@ -143,9 +142,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 def check_meanings() -> dict[str, str]:
     """What each check asks for, by its table and name, as in `Outcome.findings`."""
-    specs = (
-        spec for checks in (*CHECKS, *GATE_CHECKS, *DRIFT_CHECKS) for spec in checks.check_specs
-    )
+    specs = (spec for checks in ALL_CHECKS for spec in checks.check_specs)
     return {
         f"{spec.asset_key.to_user_string()}: {spec.name}": spec.description or "" for spec in specs
     }

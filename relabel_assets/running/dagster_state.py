@@ -22,9 +22,7 @@ from dagster._core.storage.runs import SqliteRunStorage
 
 from relabel_assets import stopping
 from relabel_assets.errors import WarehouseError
-from relabel_assets.graph.checks.checks import CHECKS
-from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
-from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
+from relabel_assets.graph.checks.all_checks import ALL_CHECKS
 from relabel_assets.home import Home
 from relabel_assets.intake.text import one_line
 
@@ -161,7 +159,7 @@ def unrecorded_tables(
     A stop or a crash between the commit of the rows and Dagster's record leaves them red in the UI.
     An attempt of a run that is not finished does not count.
     """
-    keys = [key for checks in (*CHECKS, *GATE_CHECKS, *DRIFT_CHECKS) for key in checks.check_keys]
+    keys = [key for checks in ALL_CHECKS for key in checks.check_keys]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key
     planned = {
         key.asset_key.to_user_string(): record.run_id

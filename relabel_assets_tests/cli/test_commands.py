@@ -132,6 +132,8 @@ def test_a_check_that_did_not_pass_says_what_it_checks(
     assert first == f"tiny / check {check} did not pass"
     assert re.fullmatch(r"  What it checks: \w.{20,}", meaning)
     assert finding == "  - 2 pairs failed: HTTP 500"
+    # Of every part of the graph: this one is beside the checks of rows.
+    assert "bm25_candidates: queries_find_documents" in output.check_meanings()
 
 
 @pytest.mark.usefixtures("at_finished_home")

@@ -10,11 +10,9 @@ import pytest
 from relabel_assets.benchmark.labelers import DIFFERENCE
 from relabel_assets.definitions import build_definitions
 from relabel_assets.errors import Problem
-from relabel_assets.graph.candidates.candidate_checks import CANDIDATE_CHECKS
 from relabel_assets.graph.checks import checks
+from relabel_assets.graph.checks.all_checks import ALL_CHECKS
 from relabel_assets.graph.checks.check_results import evaluation
-from relabel_assets.graph.checks.gate_checks import GATE_CHECKS
-from relabel_assets.graph.drift.version_checks import DRIFT_CHECKS
 from relabel_assets.graph.project import Project
 from relabel_assets.intake.markdown import as_written
 from relabel_assets.tables.tables import TABLES
@@ -277,11 +275,10 @@ def run_checks(project: Project, warehouse: Warehouse) -> dict[str, dg.AssetChec
 
 def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: Path) -> None:
     damaged = tmp_path / "warehouse.duckdb"
-    every_check = [*checks.CHECKS, *CANDIDATE_CHECKS, *GATE_CHECKS, *DRIFT_CHECKS]
     damaged.write_bytes(b"no database" * 1_000)
     project = Project(home_path=str(tmp_path), data_path=str(tmp_path / "data"))
     definitions = dg.Definitions(
-        asset_checks=every_check,
+        asset_checks=ALL_CHECKS,
         resources={"project": project, "warehouse": Warehouse.at(damaged)},
     )
     job = definitions.resolve_implicit_global_asset_job_def()
@@ -292,9 +289,7 @@ def test_a_check_that_raises_fails_with_a_message_and_stops_no_other(tmp_path: P
         )
     evaluations = done.get_asset_check_evaluations()
     assert done.success
-    assert len(evaluations) == len(
-        {spec.key for check in every_check for spec in check.check_specs}
-    )
+    assert len(evaluations) == len({spec.key for check in ALL_CHECKS for spec in check.check_specs})
     for check in evaluations:
         assert not check.passed
         assert str(check.description).startswith("this could not be checked: ")
