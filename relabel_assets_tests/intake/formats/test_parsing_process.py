@@ -105,8 +105,18 @@ def test_memory_is_limited(reader: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.slow
 def test_a_process_that_grew_is_not_used_again(reader: Path) -> None:
-    first = pid_of("x = bytearray(1100 * 2**20); x[::4096] = b'1' * len(x[::4096])")
-    assert pid_of() != first
+    fills = "global x; x = bytearray(1100 * 2**20); x[::4096] = b'1' * len(x[::4096])"
+    first = pid_of(fills)
+    second = pid_of(f"{fills}; del x")
+    assert first != second == pid_of()
+
+
+@pytest.mark.slow
+def test_a_process_of_a_large_parent_is_kept(reader: Path) -> None:
+    large = bytearray(1100 * 2**20)
+    large[::4096] = b"1" * len(large[::4096])
+    first = pid_of()
+    assert pid_of() == first
 
 
 def test_a_process_that_waited_long_is_not_used_again(
