@@ -5,9 +5,11 @@ What does not: the file's tables (schema.py), reading and writing rows (warehous
 and the copies for readers (replica.py).
 """
 
+import atexit
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,13 @@ CLOSED = {
     "lock_configuration": "true",
 }
 READ_ONLY = {"access_mode": "READ_ONLY"}
+_NAME = "warehouse"  # of the open file in SQL
+_ENDINGS = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+# DuckDBs that are started and have no file open. A warehouse has two: for reading, and for writing.
+_Key = tuple[Path, tuple[tuple[str, Any], ...]]  # the file that it can open, and its settings
+_IDLE: dict[_Key, "duckdb.DuckDBPyConnection"] = {}
+_MOST_IDLE = 4
+_OF_PARENT: list["duckdb.DuckDBPyConnection"] = []
 # Of a write. Else DuckDB keeps all rows of a transaction in memory, up to 80 % of the machine's. More than
 # this go to a scratch folder beside the file. Its manual asks for 125 MB a thread.
 WRITING = {"memory_limit": "256MB", "threads": "2"}
@@ -73,32 +82,96 @@ def locked(path: Path) -> Iterator[None]:
         raise WarehouseError(f"{path}: {first_line(error)}. {REMEDY}") from error
 
 
-def open_file(
-    path: Path, config: dict[str, Any], *, remedy: str = REMEDY
-) -> "duckdb.DuckDBPyConnection":
-    """Open the DuckDB file at `path`; wait up to 20 s for another program that holds it.
+@contextmanager
+def opened(
+    path: Path, config: Mapping[str, Any], *, read_only: bool = False
+) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """A connection to the DuckDB file at `path`, which is open in this block alone.
 
-    Its SQL can reach no other file. Raises WarehouseError for a file that another program keeps open,
-    that another version of DuckDB wrote, that is damaged, or that is no DuckDB file. `remedy` ends the
-    message for the last two.
+    Its SQL can reach no other file. Another program that holds the file is waited for, up to 20 s. Raises
+    WarehouseError for a file that another program keeps open, that another version of DuckDB wrote, that
+    is damaged, or that is no DuckDB file.
+
+    Starting DuckDB takes six times as long as opening a file, and a run has some hundred blocks. So the
+    DuckDB of a block without an error stays, without the file, for the next block.
     """
+    import duckdb
+
+    require_file(path)
+    file = path.resolve()  # DuckDB follows a link for the write-ahead log
+    key = (file, tuple(config.items()))
+    engine = _IDLE.pop(key, None) or _started(file, config)
+    with ExitStack() as stack:
+        stack.callback(engine.close)  # after an error
+        _attach(engine, path, file, read_only=read_only)
+        with closing(engine.cursor()) as con:  # with a transaction and temporary tables of its own
+            con.execute(f"use {_NAME}")
+            yield con
+        # It writes the log into the file. Where that fails, the log stays, as after a crash.
+        with suppress(duckdb.Error):
+            engine.execute(f"detach {_NAME}")
+            stack.pop_all()
+            _keep(key, engine)
+
+
+def _leave_to_parent() -> None:
+    """A fork has none of DuckDB's threads, so it can neither use nor end what its parent started."""
+    _OF_PARENT.extend(_IDLE.values())
+    _IDLE.clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+@atexit.register
+def _end_idle() -> None:
+    while _IDLE:
+        _IDLE.popitem()[1].close()
+
+
+def _keep(key: _Key, engine: "duckdb.DuckDBPyConnection") -> None:
+    _IDLE[key] = engine
+    while len(_IDLE) > _MOST_IDLE:
+        with suppress(KeyError, StopIteration):  # another thread took it
+            _IDLE.pop(next(iter(_IDLE))).close()
+
+
+def _started(file: Path, config: Mapping[str, Any]) -> "duckdb.DuckDBPyConnection":
+    """A DuckDB that can open `file` and no other."""
+    import duckdb
+
+    last = ("enable_external_access", "lock_configuration")  # the list of files comes before
+    first = {name: value for name, value in CLOSED.items() if name not in last}
+    engine = duckdb.connect(config={"temp_directory": f"{file}.tmp", **config, **first})
+    files = ", ".join(_quoted(f"{file}{ending}") for ending in _ENDINGS)
+    engine.execute(f"set allowed_paths = [{files}]")
+    for name in last:
+        engine.execute(f"set {name} = {CLOSED[name]}")
+    return engine
+
+
+def _attach(
+    engine: "duckdb.DuckDBPyConnection", path: Path, file: Path, *, read_only: bool
+) -> None:
     import duckdb
     import tenacity
 
-    require_file(path, remedy)
-    is_held = tenacity.retry_if_exception(lambda error: "lock on file" in str(error))
     retrying = tenacity.Retrying(
-        retry=is_held,
-        wait=tenacity.wait_random_exponential(
-            0.1, 2
-        ),  # at most 2 s apart, so a short query is no wait
+        retry=tenacity.retry_if_exception(lambda error: "lock on file" in str(error)),
+        # At most 2 s apart, so a short query is no wait.
+        wait=tenacity.wait_random_exponential(0.1, 2),
         stop=tenacity.stop_after_delay(OTHER_PROGRAM_TIMEOUT_S),
         reraise=True,
     )
+    mode = "read_only" if read_only else "read_write"
     try:
-        return retrying(duckdb.connect, str(path), config={**config, **CLOSED})
+        retrying(engine.execute, f"attach {_quoted(str(file))} as {_NAME} ({mode})")
     except duckdb.Error as error:
-        raise opening_error(path, str(error), remedy) from error
+        raise opening_error(path, str(error)) from error
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def opening_error(path: Path, message: str, remedy: str = REMEDY) -> WarehouseError:
@@ -108,6 +181,8 @@ def opening_error(path: Path, message: str, remedy: str = REMEDY) -> WarehouseEr
         return WarehouseError(
             f"{path} is open in another program. Close it there, then run this again. ({first})"
         )
+    if "already attached" in message:
+        return WarehouseError(f"{path} is open in this program too. Close it there. ({first})")
     if "version number" in message:
         return WarehouseError(
             f"{path} was written by another version of DuckDB: {first}. "

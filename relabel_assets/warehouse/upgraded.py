@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relabel_assets.warehouse.connection import locked, open_file
+from relabel_assets.warehouse.connection import locked, opened
 from relabel_assets.warehouse.replica import ReaderCopies
 from relabel_assets.warehouse.schema import FileVersion, upgrade_schema
 
@@ -30,16 +30,13 @@ def upgraded(path: Path, config: Mapping[str, Any]) -> Iterator["duckdb.DuckDBPy
     with locked(path):
         version = FileVersion.of(path)
         is_current = version is not None and _CURRENT_SCHEMAS.pop(path, None) == version
-        con = open_file(path, dict(config))
-        try:
+        with opened(path, config) as con:
             copies = ReaderCopies(path)
             is_upgraded = not is_current and upgrade_schema(con, str(path))
             if is_upgraded and copies.replica.is_file():
                 # Readers get the new views, and every checkpoint a copy: rule 2 of replica.py.
                 copies.publish(con)
             yield con
-        finally:
-            con.close()
         # After closing, which may write. After an error the next access checks again.
         closed = FileVersion.of(path)
         if closed is not None:

@@ -6,7 +6,7 @@ for readers (replica.py), and the meaning of rows (tables/).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from dagster_duckdb import DuckDBResource
 from relabel_assets.errors import Problem, WarehouseError
 from relabel_assets.progress import Progress, silent
 from relabel_assets.tables.tables import TABLES
-from relabel_assets.warehouse.connection import READ_ONLY, WRITING, locked, open_file, run_query
+from relabel_assets.warehouse.connection import WRITING, locked, opened, run_query
 from relabel_assets.warehouse.frames import (
     BATCH_ROWS,
     key_of,
@@ -75,10 +75,8 @@ class Warehouse(DuckDBResource):
         path = Path(self.database)
         if is_read_only and not path.exists():
             raise WarehouseError(f"there is no warehouse at {path} yet. `relabel run` creates it.")
-        with locked(path):
-            config = {**self.connection_config, **(READ_ONLY if is_read_only else {})}
-            with closing(open_file(path, config)) as con:
-                yield con
+        with locked(path), opened(path, self.connection_config, read_only=is_read_only) as con:
+            yield con
 
     def read(
         self, table: str, corpus: str, *, columns: Sequence[str] | None = None

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from relabel_assets.errors import WarehouseError
+from relabel_assets.warehouse import connection
 from relabel_assets.warehouse.warehouse import Warehouse
 from relabel_assets_tests.warehouse.rows import HASH, labels
 
@@ -33,6 +34,59 @@ def test_processes_that_write_at_once_wait_for_each_other(warehouse: Warehouse) 
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     assert {corpus for corpus, _ in warehouse.receipts()} == {"c0", "c1", "c2"}
+
+
+def test_duckdb_is_started_once_and_again_after_an_error(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Path] = []
+    start = connection._started
+    monkeypatch.setattr(
+        connection, "_started", lambda file, config: started.append(file) or start(file, config)
+    )
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    for _ in range(3):
+        warehouse.read("student_labels", "c")
+        warehouse.query("from student_labels")
+        warehouse.replace("student_labels", "c", labels("q2"), input_hash=HASH)
+    assert started == [Path(warehouse.database)] * 2  # for writing, and for reading
+    with pytest.raises(WarehouseError):
+        warehouse.query("nonsense")
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q2"]
+    assert len(started) == 3
+
+
+def test_the_file_is_closed_between_two_accesses(warehouse: Warehouse) -> None:
+    warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    with warehouse.get_connection() as con:
+        con.execute("create temp table mine as select 1")
+        con.execute("begin; delete from student_labels")  # and no commit
+    assert not Path(f"{warehouse.database}.wal").exists()
+    with duckdb.connect(warehouse.database) as other:  # no file is open twice in a process
+        assert other.execute("select count(*) from student_labels").fetchone() == (1,)
+        with pytest.raises(WarehouseError, match="open in this program too"):
+            warehouse.read("student_labels", "c")
+    with warehouse.get_connection() as con, pytest.raises(duckdb.CatalogException):
+        con.execute("from mine")
+
+
+def test_more_files_than_are_kept_ready(tmp_path: Path) -> None:
+    warehouses = [Warehouse.at(tmp_path / f"{number}" / "w.duckdb") for number in range(6)]
+    for _ in range(2):
+        for warehouse in warehouses:
+            warehouse.replace("student_labels", "c", labels("q1"), input_hash=HASH)
+    assert len(connection._IDLE) <= connection._MOST_IDLE
+    assert [warehouse.read("student_labels", "c").height for warehouse in warehouses] == [1] * 6
+
+
+def test_a_file_behind_a_link_and_with_a_quote_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "Ana's home").mkdir()
+    (tmp_path / "link").symlink_to("Ana's home")
+    warehouse = Warehouse.at(tmp_path / "link" / "warehouse.duckdb")
+    for query in ("q1", "q2"):
+        warehouse.replace("student_labels", "c", labels(query), input_hash=HASH)
+    assert warehouse.read("student_labels", "c")["query_id"].to_list() == ["q2"]
+    assert (tmp_path / "Ana's home" / "warehouse.duckdb").is_file()
 
 
 @pytest.mark.parametrize(
