@@ -1,6 +1,6 @@
-"""The time of finding near duplicates among queries (corpus/queries/splits.py), beside comparing all pairs.
+"""The time of finding near duplicates among queries (corpus/queries/near_queries.py), beside comparing all pairs.
 
-    python relabel_assets_tests/benchmarks/near_queries.py [QUERIES]...
+    python -m relabel_assets_tests.benchmarks.near_queries [QUERIES]...
 
 Queries have 2 to 7 words by Zipf's law from 20,000 made words of 2 to 12 letters; a tenth have a number, and
 one in twenty repeats another with one letter changed. The rival compares every pair with rapidfuzz's `cdist`.
@@ -9,7 +9,7 @@ Lengths that differ too much leave out no pair. Printed: seconds, pairs, and the
 most 20,000 queries.
 """
 
-import sys
+import argparse
 import time
 from collections.abc import Iterator
 
@@ -56,7 +56,11 @@ def all_pairs(texts: list[str]) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    for n in [int(argument) for argument in sys.argv[1:]] or [10_000, 50_000]:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("queries", nargs="*", type=int, default=[10_000, 50_000])
+    for n in parser.parse_args().queries:
         queries = made_queries(n)
         started = time.monotonic()
         n_pairs = sum(len(rows) for _, rows in near_duplicates(queries, queries))

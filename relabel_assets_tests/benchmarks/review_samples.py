@@ -1,6 +1,6 @@
 """How much a stratified sample of pairs tells, beside a simple random one of the same size.
 
-Run: python -m relabel_assets_tests.benchmarks.review_samples HOME CORPUS [N]
+    python -m relabel_assets_tests.benchmarks.review_samples HOME CORPUS [N]
 
 HOME is a RELABEL_HOME with a finished run of CORPUS, whose benchmark pairs have reference grades of people.
 Of 2,000 samples of N pairs (200), the root mean squared error of three figures of the whole pool: people's
@@ -10,7 +10,7 @@ ratio within about 0.04 (two standard errors). Last comes the bias of a sample o
 which has no chances.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -80,20 +80,20 @@ def designs(pool: pl.DataFrame, n: int) -> dict[str, tuple[NDArray, list[int]]]:
     }
 
 
-def main(home: str, corpus: str, n: str = "200") -> None:
-    pool = graded_pool(Path(home), corpus)
+def main(home: Path, corpus: str, n: int) -> None:
+    pool = graded_pool(home, corpus)
     values = figures(pool)
     truth = values.sum(axis=0)
     print(f"{corpus}: {len(pool):,} pairs of {pool['query_id'].n_unique()} queries, samples of {n}")
     print(f"{'design':32}" + "".join(f"{name:>24}" for name in FIGURES))
     rival = None
-    for name, (strata, given) in designs(pool, int(n)).items():
+    for name, (strata, given) in designs(pool, n).items():
         estimates = stratified(values, strata, given, seed=13)
         error = np.sqrt(((estimates - truth) ** 2).mean(axis=0))
         rival = error if rival is None else rival
         cells = [f"{e:.4f} ({e / r:.2f})" for e, r in zip(error, rival, strict=True)]
         print(f"{name:32}" + "".join(f"{cell:>24}" for cell in cells))
-    doubtful = pool.sort("need", *PAIR, descending=[True, False, False]).head(int(n))
+    doubtful = pool.sort("need", *PAIR, descending=[True, False, False]).head(n)
     of_top = doubtful.filter("is_top")
     naive = [
         doubtful["people"].mean(),
@@ -105,4 +105,11 @@ def main(home: str, corpus: str, n: str = "200") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("home", type=Path)
+    parser.add_argument("corpus")
+    parser.add_argument("n", nargs="?", type=int, default=200)
+    arguments = parser.parse_args()
+    main(arguments.home, arguments.corpus, arguments.n)
