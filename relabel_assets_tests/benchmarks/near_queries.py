@@ -1,4 +1,4 @@
-"""The time of finding near duplicates among queries (corpus/queries/near_queries.py), beside comparing all pairs.
+"""The time of finding near duplicates among queries (near_queries.py of the corpus), beside all pairs.
 
     python -m relabel_assets_tests.benchmarks.near_queries [QUERIES]...
 
