@@ -12,6 +12,7 @@ these intervals hold the truth (95 % is promised), and their mean width. Beside 
 the same sample (the named rival), and in a simple random sample, which knows no student. NDCG of single
 pairs has no estimate by people alone. `--by query` draws whole queries instead.
 `--new-queries` draws the pool's queries too, with replacement, and asks for the truth of all of them.
+`--weights 0.5` gives queries the weights exp(0.5 z), z normal; the effective number of queries is printed.
 """
 
 import argparse
@@ -52,6 +53,7 @@ class Truth:
     probs: Floats
     labels: Mapping[str, Ints]
     ranks: Mapping[str, Ints]
+    weight: Floats  # (Q,)
 
     @property
     def n_queries(self) -> int:
@@ -65,12 +67,15 @@ class Truth:
     def linear(self, sample: GradedSample) -> dict[Key, list[Ratio]]:
         """The terms of each metric that is linear in people's grades, and of differences."""
         tops = {name: rank <= TOP for name, rank in self.ranks.items()}
-        metrics = linear_metrics(self.probs, self.query, self.labels, tops, sample)
+        metrics = linear_metrics(
+            self.probs, self.query, self.labels, tops, sample, weight=self.weight
+        )
         return with_difference({key: [ratio] for key, ratio in metrics.items()})
 
     def ndcg(self, model: NdcgModel, sample: GradedSample) -> dict[Key, list[Ratio]]:
-        ratios = zip(self.ranks, model.ratios(sample), strict=True)
-        return with_difference({(name, "ndcg@10"): [ratio] for name, ratio in ratios})
+        ratios = [ratio.weighted(self.weight, sample.query) for ratio in model.ratios(sample)]
+        named = zip(self.ranks, ratios, strict=True)
+        return with_difference({(name, "ndcg@10"): [ratio] for name, ratio in named})
 
     def sampled(self, position: Ints, group: Ints, sizes: Floats, by_query: bool) -> GradedSample:
         at = np.sort(position)
@@ -88,7 +93,7 @@ def with_difference(terms: dict[Key, list[Ratio]]) -> dict[Key, list[Ratio]]:
     return terms | differences
 
 
-def truth_of(warehouse: Warehouse, corpus: str) -> Truth:
+def truth_of(warehouse: Warehouse, corpus: str, spread: float) -> Truth:
     queries = warehouse.read("synthetic_queries", corpus).filter(pl.col("split") == "benchmark")
     reference = median_grades(warehouse.read("reference_labels", corpus))
     student, teacher, candidates = (
@@ -112,6 +117,7 @@ def truth_of(warehouse: Warehouse, corpus: str) -> Truth:
         probs=np.array(pairs["grade_probs"].to_list()),
         labels={name: pairs[name].to_numpy().astype(np.int64) for name in ("student", "teacher")},
         ranks={name: ranks(query, pairs[column].to_numpy()) for name, column in scores.items()},
+        weight=np.exp(spread * np.random.default_rng(SEED).normal(size=int(query[-1]) + 1)),
     )
 
 
@@ -209,7 +215,8 @@ def new_queries(truth: Truth, n: int, draws: int, seed: int) -> list[tuple]:
     seen: dict[Key, list[tuple[float, float]]] = defaultdict(list)
     places = np.split(census, np.flatnonzero(np.diff(truth.query)) + 1)
     for number in range(draws):
-        chosen = [places[at] for at in random.integers(0, truth.n_queries, truth.n_queries)]
+        numbers = random.integers(0, truth.n_queries, truth.n_queries)
+        chosen = [places[at] for at in numbers]
         rows, query = np.concatenate(chosen), np.repeat(np.arange(len(chosen)), [*map(len, chosen)])
         ids = pl.Series([f"q{at:05}" for at in query])
         pool = Truth(
@@ -219,6 +226,7 @@ def new_queries(truth: Truth, n: int, draws: int, seed: int) -> list[tuple]:
             truth.probs[rows],
             {name: labels[rows] for name, labels in truth.labels.items()},
             {name: rank[rows] for name, rank in truth.ranks.items()},
+            truth.weight[numbers],
         )
         sample = next(samples(pool, n, "pair", seed + number))
         for key, terms in pool.linear(sample).items():
@@ -234,8 +242,12 @@ def main(arguments: argparse.Namespace) -> None:
     warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
     project, warehouse = runner.from_environment()
     for corpus in arguments.corpora or project.corpora().names():
-        truth = truth_of(warehouse, corpus)
-        print(f"\n{corpus}: {len(truth.grade)} pairs of {truth.n_queries} queries")
+        truth = truth_of(warehouse, corpus, arguments.weights)
+        effective = truth.weight.sum() ** 2 / (truth.weight**2).sum()
+        print(
+            f"\n{corpus}: {len(truth.grade)} pairs of {truth.n_queries} queries, by their weights "
+            f"{effective:.0f}"
+        )
         for n in SIZES:
             if n > 0.9 * len(truth.grade):
                 continue
@@ -270,6 +282,7 @@ if __name__ == "__main__":
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--ndcg-draws", type=int, default=300)
     parser.add_argument("--by", choices=("pair", "query"), default="pair")
+    parser.add_argument("--weights", type=float, default=0.0, help="spread of their logarithms")
     parser.add_argument("--new-queries", action="store_true")
     parser.add_argument("--seed", type=int, default=SEED)
     main(parser.parse_args())

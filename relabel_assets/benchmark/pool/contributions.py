@@ -35,13 +35,23 @@ class Contributions:
     predicted_of_query: Floats  # (Q,) the same over all pairs of each query
     known_of_query: Floats  # (Q,) what is known without any correction
 
+    def weighted(self, weight: Floats, query: Ints) -> "Contributions":
+        """The same where a query counts `weight` times, (Q,). `query` (n,): those of the graded pairs."""
+        of_pair = weight[query]
+        return Contributions(
+            self.table * of_pair[:, None],
+            self.predicted * of_pair,
+            self.predicted_of_query * weight,
+            self.known_of_query * weight,
+        )
+
 
 @dataclass(frozen=True)
 class Ratio:
     """A metric: constant + sign x numerator / denominator, within `limits`.
 
     `prior_pairs`: of GradedSample.floor, for its variance. `inflation`: of that variance, for what the
-    totals leave out.
+    totals leave out. `weight`: how much a query counts, (Q,).
     """
 
     numerator: Contributions
@@ -51,6 +61,12 @@ class Ratio:
     sign: float = 1.0
     prior_pairs: float = 0.0
     inflation: float = 1.0
+    weight: Floats | None = None
+
+    def weighted(self, weight: Floats, query: Ints) -> "Ratio":
+        """The same metric where a query counts `weight` times, (Q,). `query` (n,): of the graded pairs."""
+        top, bottom = (part.weighted(weight, query) for part in (self.numerator, self.denominator))
+        return replace(self, numerator=top, denominator=bottom, weight=weight)
 
     def negated(self) -> "Ratio":
         """Minus this metric, as a term of a difference."""
@@ -64,9 +80,12 @@ def linear_metrics(
     tops: Mapping[str, NDArray[np.bool_]],
     sample: GradedSample,
     *,
+    weight: Floats | None = None,
     relevant: int = 2,
 ) -> dict[tuple[str, str], Ratio]:
     """The metrics of each labeler, by labeler and name; ("people", "mean_grade") is that of the pool.
+
+    `weight` (Q,): how much a query counts; each once by default.
 
     `probs` (N, K): the student's probability of each grade of each pair of the pool. `query` (N,).
     `labels`: each labeler's grades (N,), -1 where it gave none: these pairs do not count. `tops`: which
@@ -82,22 +101,24 @@ def linear_metrics(
     array([0.5])
     """
     n_pairs, n_grades = probs.shape
+    weight = np.ones(sample.n_queries) if weight is None else weight
     grades, ones = np.arange(n_grades), np.ones((n_pairs, n_grades))
 
     def ratio(top: Floats, bottom: Floats, limits: tuple[float, float]) -> Ratio:
         of_top, of_bottom = (linear(part, probs, query, sample) for part in (top, bottom))
-        return Ratio(of_top, of_bottom, limits)
+        return Ratio(of_top, of_bottom, limits).weighted(weight, sample.query)
 
     mean = ratio(ones * grades, ones, (0, n_grades - 1))
     metrics = {(POOL_PEOPLE, "mean_grade"): mean}
     apart = np.abs(grades[:, None] - grades[None, :])
-    weights = {"kappa": (apart > 0).astype(float), "kappa_quadratic": apart.astype(float) ** 2}
+    costs = {"kappa": (apart > 0).astype(float), "kappa_quadratic": apart.astype(float) ** 2}
     for labeler, given in labels.items():
         has_grade = np.where(given[:, None] >= 0, ones, 0.0)
-        shares = np.bincount(given[given >= 0], minlength=n_grades) / max((given >= 0).sum(), 1)
-        for name, weight in weights.items():
-            by_chance = has_grade * (weight @ shares)
-            disagreement = ratio(has_grade * weight[given], by_chance, (-np.inf, 1))
+        counts = np.bincount(given[given >= 0], weight[query[given >= 0]], n_grades)
+        shares = counts / max(counts.sum(), 1e-12)
+        for name, cost in costs.items():
+            by_chance = has_grade * (cost @ shares)
+            disagreement = ratio(has_grade * cost[given], by_chance, (-np.inf, 1))
             prior = _PRIOR_PAIRS if name == "kappa" else 0.0
             metrics[labeler, name] = replace(
                 disagreement, constant=1.0, sign=-1.0, prior_pairs=prior

@@ -80,10 +80,15 @@ class NdcgModel:
         sums = self._with(sample)
         (ndcg, counted), (alone, counted_alone) = _expected(sums), _expected(self._sums)
         tables, table_counted = self._tables(sample)
-        variance = {"prior_pairs": _PRIOR_PAIRS, "inflation": _INFLATION}
         bottom = _contributions(table_counted, counted, counted_alone, sample)
         return [
-            Ratio(_contributions(*parts, sample), bottom, (0, 1), **variance)
+            Ratio(
+                _contributions(*parts, sample),
+                bottom,
+                (0, 1),
+                prior_pairs=_PRIOR_PAIRS,
+                inflation=_INFLATION,
+            )
             for parts in zip(tables, ndcg, alone, strict=True)
         ]
 

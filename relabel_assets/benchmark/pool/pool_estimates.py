@@ -20,6 +20,7 @@ from relabel_assets.benchmark.pool.contributions import Ratio, linear_metrics
 from relabel_assets.benchmark.pool.graded_sample import Floats, GradedSample, Ints, merged
 from relabel_assets.benchmark.pool.ndcg_model import TOP, NdcgModel, discounts, ranks
 from relabel_assets.benchmark.pool.prediction_powered import MIN_GRADES, Estimate, estimate
+from relabel_assets.benchmark.resampling import query_weights
 
 _PAIR = ["query_id", "doc_id"]
 _LABELERS = ("teacher", "student", "bm25")  # those that grade every pair
@@ -33,6 +34,7 @@ class Pool:
     query: Ints  # (N,)
     probs: Floats  # (N, K)
     sample: GradedSample
+    weight: Floats  # (Q,) how much a query counts
 
 
 def drawn_grades(samples: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
@@ -78,7 +80,8 @@ def pool_rows(
     splits = [str(split) for split in sampled["split"].unique()]
     of_pool = queries.filter(pl.col("split").cast(pl.String).is_in(splits)).select("query_id")
     pairs = student.join(of_pool, on="query_id", how="semi").select(*_PAIR, "grade_probs")
-    pool = pool_with_sample(pairs, drawn_grades(samples, reference), n_grades=n_grades)
+    people = drawn_grades(samples, reference)
+    pool = pool_with_sample(pairs, people, query_weights(queries), n_grades=n_grades)
     if isinstance(pool, str):
         return pl.DataFrame(schema=ROW_SCHEMA), pool
     rows = measure_pool(pool, labels.filter(pl.col("labeler").is_in(_LABELERS)))
@@ -87,12 +90,18 @@ def pool_rows(
     return rows, None
 
 
-def pool_with_sample(pairs: pl.DataFrame, people: pl.DataFrame, *, n_grades: int) -> Pool | str:
+def pool_with_sample(
+    pairs: pl.DataFrame,
+    people: pl.DataFrame,
+    weight_of: Mapping[str, float] | None = None,
+    *,
+    n_grades: int,
+) -> Pool | str:
     """The pool and its graded sample, or a sentence on why nothing can be said of it.
 
     `pairs`: query_id, doc_id and grade_probs, the student's probability of each grade; all pairs of the
     pool. `people`: drawn_grades, with query_id, doc_id, stratum, inclusion_prob, query_prob (1 where pairs
-    were drawn and not queries) and grade.
+    were drawn and not queries) and grade. `weight_of`: query_weights, how much each query counts.
 
     >>> pairs = pl.DataFrame({"query_id": "q", "doc_id": ["d1", "d2"], "grade_probs": [[0.5, 0.5]] * 2})
     >>> people = pl.DataFrame({"query_id": ["q"], "doc_id": ["d1"], "stratum": ["all"], "query_prob": [1.0],
@@ -118,7 +127,9 @@ def pool_with_sample(pairs: pl.DataFrame, people: pl.DataFrame, *, n_grades: int
     sample = _sample(sampled, n_queries=int(query.max()) + 1)
     if not sample.is_by_query and round(float(sample.group_sizes.sum())) != pairs.height:
         return "Pairs joined or left the pool after the draw. Draw again: relabel review sample."
-    return Pool(pairs.select(_PAIR), query, probs, sample)
+    query_ids = pairs["query_id"].unique(maintain_order=True)
+    weight = np.array([weight_of[query_id] if weight_of else 1.0 for query_id in query_ids])
+    return Pool(pairs.select(_PAIR), query, probs, sample, weight)
 
 
 def measure_pool(pool: Pool, labels: pl.DataFrame) -> pl.DataFrame:
@@ -156,9 +167,8 @@ def measure_pool(pool: Pool, labels: pl.DataFrame) -> pl.DataFrame:
         for name, rows in by_labeler.items()
     }
     tops = {name: rank <= TOP for name, rank in ranked.items()}
-    metrics = linear_metrics(pool.probs, pool.query, grades, tops, pool.sample)
-    discount = discounts(np.stack([*ranked.values()], axis=1))
-    ndcg = NdcgModel(pool.probs, pool.query, discount).ratios(pool.sample)
+    metrics = linear_metrics(pool.probs, pool.query, grades, tops, pool.sample, weight=pool.weight)
+    ndcg = _ndcg(pool, discounts(np.stack([*ranked.values()], axis=1)))
     metrics |= {(name, "ndcg@10"): ratio for name, ratio in zip(ranked, ndcg, strict=True)}
     rows = [
         row
@@ -191,8 +201,7 @@ def rank_systems(pool: Pool, runs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     for run in runs.values():
         joined = pool.pairs.join(run, on=_PAIR, how="left", maintain_order="left")
         columns.append(joined["rank"].fill_null(0).to_numpy().astype(np.int64))
-    discount = discounts(np.stack(columns, axis=1))
-    ratios = NdcgModel(pool.probs, pool.query, discount).ratios(pool.sample)
+    ratios = _ndcg(pool, discounts(np.stack(columns, axis=1)))
     by_system = dict(zip(runs, ratios, strict=True))
     rows = []
     alone = [(system, None, [ratio]) for system, ratio in by_system.items()]
@@ -207,6 +216,12 @@ def rank_systems(pool: Pool, runs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         name: kind for name, kind in ROW_SCHEMA.items() if name not in ("labeler", "metric")
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _ndcg(pool: Pool, discount: Floats) -> list[Ratio]:
+    """NDCG@10 of each of J rankings, from the discounts (N, J) of the pairs."""
+    ratios = NdcgModel(pool.probs, pool.query, discount).ratios(pool.sample)
+    return [ratio.weighted(pool.weight, pool.sample.query) for ratio in ratios]
 
 
 def _sample(sampled: pl.DataFrame, *, n_queries: int) -> GradedSample:

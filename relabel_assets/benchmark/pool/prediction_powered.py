@@ -151,13 +151,14 @@ def _estimate(
     )
     q = sample.n_queries
     between = q * float(np.var(of_query, ddof=1)) if q > 1 else float("nan")
+    of_both = float(np.maximum(between, variance))  # NaN where either is
     if sample.is_unfinished:
-        variance = max(between, variance)
+        variance = of_both
     limits = _limits(terms)
     return Estimate(
         value=float(np.clip(linear.value, *limits)),
         pool=_interval(linear.value, variance, free, limits),
-        new_queries=_interval(linear.value, max(between, variance), min(free, q - 1), limits),
+        new_queries=_interval(linear.value, of_both, min(free, q - 1), limits),
         tuning=tuning,
     )
 
@@ -174,7 +175,8 @@ def _is_thin(term: Ratio, sample: GradedSample) -> bool:
     """Whether too few of the graded pairs count in a metric, as in precision@10 those of the top 10 do."""
     bottom = term.denominator
     counts = ((term.numerator.table != 0) | (bottom.table != 0)).any(axis=1)
-    weights = sample.weights[counts]
+    weights = sample.weights * (1.0 if term.weight is None else term.weight[sample.query])
+    weights = weights[counts]
     if counts.sum() < MIN_GRADES or weights.sum() ** 2 < _MIN_EFFECTIVE * (weights**2).sum():
         return True
     is_known = bool((bottom.table == bottom.table[:, :1]).all())  # whatever people say

@@ -69,7 +69,8 @@ def pool_of(read: Read, n_grades: int) -> Pool | None:
     of_pool = queries.filter(pl.col("split").is_in(splits.implode()))
     pairs = read("student_labels").join(of_pool, on="query_id", how="semi")
     people = drawn_grades(samples, read("reference_labels"))
-    pool = pool_with_sample(pairs.select(*_PAIR, "grade_probs"), people, n_grades=n_grades)
+    pairs = pairs.select(*_PAIR, "grade_probs")
+    pool = pool_with_sample(pairs, people, query_weights(queries), n_grades=n_grades)
     return None if isinstance(pool, str) else pool
 
 

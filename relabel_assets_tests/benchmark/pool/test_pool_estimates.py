@@ -78,6 +78,45 @@ def test_what_cannot_be_told_has_no_value_either() -> None:
     assert rows.select("value", "ci_low", "ci_high").row(0) == (None, None, None)
 
 
+def rows_of(drawn: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    rows, why_none = pool_rows(drawn, reference(drawn), queries, STUDENT, LABELS, n_grades=4)
+    assert why_none is None
+    return rows
+
+
+def test_a_query_counts_by_its_weight() -> None:
+    """All pairs are graded, so a query of weight 3 counts as three queries with its pairs."""
+    weight = pl.when(pl.col("query_id") == "q00").then(3.0)  # NULL is 1
+    rows = rows_of(samples(10), QUERIES.with_columns(weight=weight))
+    first = pl.col("query_id") == "q00"
+    thrice = [LABELS.filter(first).with_columns(query_id=pl.lit(name)) for name in ("x", "y")]
+    labels = pl.concat([LABELS, *thrice])
+    people = labels.filter(labeler="teacher").select(
+        "query_id", "doc_id", "grade", stratum=pl.lit("all"), inclusion_prob=1.0, query_prob=1.0
+    )
+    student = [STUDENT.filter(first).with_columns(query_id=pl.lit(name)) for name in ("x", "y")]
+    pool = pool_with_sample(pl.concat([STUDENT, *student]), people, n_grades=4)
+    assert isinstance(pool, Pool)
+    key = ["labeler", "metric", "slice"]
+    both = rows.filter(slice="pool").join(measure_pool(pool, labels), on=key, suffix="_thrice")
+    assert both.height == rows.height / 2
+    assert both["value"].to_list() == pytest.approx(both["value_thrice"].to_list())
+    alike = rows_of(samples(10), QUERIES).join(rows, on=key)
+    assert (alike["value"] - alike["value_right"]).abs().max() > 0.01  # type: ignore[operator]
+
+
+def test_equal_weights_change_nothing() -> None:
+    rows = [rows_of(samples(4), QUERIES), rows_of(samples(4), QUERIES.with_columns(weight=40.0))]
+    numbers = [frame.select(pl.col(pl.Float64)).fill_null(-9).to_numpy() for frame in rows]
+    assert numbers[0] == pytest.approx(numbers[1], abs=1e-12)
+
+
+def test_where_one_query_counts_for_nearly_all_nothing_can_be_told() -> None:
+    weight = pl.when(pl.col("query_id") == "q00").then(1000.0)
+    rows = rows_of(samples(4), QUERIES.with_columns(weight=weight))
+    assert rows["value"].null_count() == rows.height
+
+
 def test_queries_that_taught_the_student_say_nothing_of_new_ones() -> None:
     drawn, taught = samples(4), QUERIES.with_columns(split=pl.lit("train"))
     rows, _ = pool_rows(drawn, reference(drawn), taught, STUDENT, LABELS, n_grades=4)
