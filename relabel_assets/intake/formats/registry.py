@@ -11,6 +11,7 @@ from relabel_assets.intake.formats.file_text import FileText, Unread
 from relabel_assets.intake.formats.mail import read_mailbox, read_message
 from relabel_assets.intake.formats.markdown_file import read_markdown
 from relabel_assets.intake.formats.parsing.process import parse
+from relabel_assets.intake.formats.text_markup import MARKUPS, read_markup
 from relabel_assets.intake.formats.zip_archive import read_archive
 from relabel_assets.intake.input_limits import (
     MAX_ARCHIVE_BYTES,
@@ -30,6 +31,7 @@ TEXT_READERS: dict[str, Reader] = {
     ".markdown": read_markdown,
     ".mdx": read_markdown,
     ".txt": read_markdown,
+    **dict.fromkeys(MARKUPS, read_markup),
     ".eml": read_message,
     ".mbox": read_mailbox,
     **dict.fromkeys(TABLE_SUFFIXES, table_documents),
@@ -56,7 +58,7 @@ _SAVE_AS = {
 }  # fmt: skip
 _UNPACK = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 _FORMATS = (
-    "Markdown, text, HTML, PDF, Word, PowerPoint, mail, tables and zip; see docs/documents.md"
+    "Markdown and text, HTML, PDF, Word, PowerPoint, mail, tables and zip; see docs/documents.md"
 )
 # Pictures, styles, scripts and fonts of web pages: they are passed over without a problem.
 _QUIET = """
