@@ -10,7 +10,8 @@
 folder that `base_model` takes. Gemma's terms apply (ai.google.dev/gemma/terms): keep the weights out of the
 repository. `pairs` needs `relabel run -s +teacher_labels` of the corpus; it reads RELABEL_HOME and
 RELABEL_DATA, and writes all that `train` needs. So PAIRS may go to a machine with nothing but torch,
-transformers, polars and pydantic. `train` writes the grades of the held-out pairs into PAIRS.
+transformers, polars, pydantic, cachetools and ir_measures. `train` writes the grades of the held-out pairs
+into PAIRS.
 
 Every third train or dev query is held out, and measured against the teacher's grades; benchmark queries
 are never looked at. `training` is the time of the steps, without reading the model and measuring dev. On a
