@@ -20,6 +20,7 @@ from relabel_assets.intake.tables.sheet_rows import SUFFIXES as SHEETS
 from relabel_assets.intake.tables.sheet_rows import sheet_cells
 
 _ANY = Columns({}, ())
+_MANY_ROWS = 20  # of a table that is one document: more may be meant as documents
 _FIELDS = ("title", "author", "path", "updated_at", "doc_type")
 
 
@@ -44,7 +45,15 @@ def table_documents(name: str, content: bytes) -> Iterator[FileText | Unread]:
         except MissingColumn:
             if suffix == ".parquet":
                 raise  # its cells are numbers for programs, more often than text
-            yield FileText(body="\n".join(_lines(file, suffix)))
+            lines = list(_lines(file, suffix))
+            yield FileText(body="\n".join(lines), notes=_notes(len(lines)))
+
+
+def _notes(n_lines: int) -> tuple[str, ...]:
+    if n_lines <= _MANY_ROWS:
+        return ()
+    remedy = "Name columns doc_id and body if each row is a document."
+    return (f"Its {n_lines:,} lines are one document. {remedy}",)
 
 
 def _documents(table: Table, suffix: str) -> Iterator[FileText | Unread]:

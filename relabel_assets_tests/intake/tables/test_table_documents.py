@@ -47,6 +47,14 @@ def test_any_other_table_is_one_document_of_all_its_sheets(tmp_path: Path) -> No
     assert text == FileText("## Prices\nitem | price\nbadge | 5\n## Notes\ntwo lines")
 
 
+def test_many_rows_that_are_one_document_are_a_note() -> None:
+    (text,) = table_documents("issues.csv", b"key,summary\n" + b"P-1,Login fails\n" * 1_000)
+    assert isinstance(text, FileText)
+    assert text.notes == (
+        "Its 1,001 lines are one document. Name columns doc_id and body if each row is a document.",
+    )
+
+
 def test_a_table_that_cannot_be_read_or_shown_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SetAside, match="line 3: it has 1 fields"):
         list(table_documents("a.csv", b"item,price\nbadge,5\nkey\n"))
