@@ -37,9 +37,11 @@ label_file(pairs, out, engine=engine, texts=lambda column, ids: pl.DataFrame(), 
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
+    # Ray's workers give way to all others: beside other tests they hardly run.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     yield ray_cluster
     ray.shutdown()
