@@ -58,7 +58,7 @@ _SAVE_AS = {
 }  # fmt: skip
 _UNPACK = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 _FORMATS = (
-    "Markdown and text, HTML, PDF, Word, PowerPoint, mail, tables and zip; see docs/documents.md"
+    "Markdown, text, HTML, PDF, Word, PowerPoint, mail, tables and zip; see docs/documents.md"
 )
 # Pictures, styles, scripts and fonts of web pages: they are passed over without a problem.
 _QUIET = """
