@@ -143,7 +143,7 @@ def _started(file: Path, config: Mapping[str, Any]) -> "duckdb.DuckDBPyConnectio
     last = ("enable_external_access", "lock_configuration")  # the list of files comes before
     first = {name: value for name, value in CLOSED.items() if name not in last}
     engine = duckdb.connect(config={"temp_directory": f"{file}.tmp", **config, **first})
-    files = ", ".join(_quoted(f"{file}{ending}") for ending in _ENDINGS)
+    files = ", ".join(quoted(f"{file}{ending}") for ending in _ENDINGS)
     engine.execute(f"set allowed_paths = [{files}]")
     for name in last:
         engine.execute(f"set {name} = {CLOSED[name]}")
@@ -165,12 +165,17 @@ def _attach(
     )
     mode = "read_only" if read_only else "read_write"
     try:
-        retrying(engine.execute, f"attach {_quoted(str(file))} as {_NAME} ({mode})")
+        retrying(engine.execute, f"attach {quoted(str(file))} as {_NAME} ({mode})")
     except duckdb.Error as error:
         raise opening_error(path, str(error)) from error
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """`text` as a literal of SQL.
+
+    >>> quoted("Ana's home")
+    "'Ana''s home'"
+    """
     return "'" + text.replace("'", "''") + "'"
 
 

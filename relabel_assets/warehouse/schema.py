@@ -17,7 +17,7 @@ import polars as pl
 from relabel_assets.errors import WarehouseError
 from relabel_assets.tables.table import Table
 from relabel_assets.tables.tables import KEPT_BY_WAREHOUSE, TABLES
-from relabel_assets.warehouse.connection import REMEDY, first_line
+from relabel_assets.warehouse.connection import REMEDY, first_line, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -102,7 +102,7 @@ def _upgrade_views(con: "duckdb.DuckDBPyConnection") -> bool:
         comment = f"{first_comment.group(1) if first_comment else name} [{digest}]"
         if comments.get(name) != comment:
             con.execute(f"create or replace view {name} as {text}")
-            con.execute(f"comment on view {name} is {_quoted(comment)}")
+            con.execute(f"comment on view {name} is {quoted(comment)}")
             is_changed = True
     return is_changed
 
@@ -211,7 +211,7 @@ def _added_columns(table: Table, present: set[str]) -> Iterator[str]:
     for name, column in table.schema.columns().items():
         if name not in present:
             yield f"alter table {table.name} add column {name} {_duckdb_type(column.dtype)}"
-            yield f"comment on column {table.name}.{name} is {_quoted(column.description or '')}"
+            yield f"comment on column {table.name}.{name} is {quoted(column.description or '')}"
 
 
 def _table_statements(table: Table) -> Iterator[str]:
@@ -222,14 +222,14 @@ def _table_statements(table: Table) -> Iterator[str]:
         if not column.nullable:
             parts.append("not null")
         if isinstance(column.dtype, pl.Enum):
-            allowed = ", ".join(_quoted(value) for value in column.dtype.categories)
+            allowed = ", ".join(quoted(value) for value in column.dtype.categories)
             parts.append(f"check ({name} in ({allowed}))")
         columns.append(" ".join(parts))
     yield f"create table {table.name} ({', '.join(columns)})"
     comment = f"One row per {table.grain}. {table.description}"
-    yield f"comment on table {table.name} is {_quoted(comment)}"
+    yield f"comment on table {table.name} is {quoted(comment)}"
     for name, column in table.schema.columns().items():
-        yield f"comment on column {table.name}.{name} is {_quoted(column.description or '')}"
+        yield f"comment on column {table.name}.{name} is {quoted(column.description or '')}"
 
 
 def _duckdb_type(dtype: pl.DataType) -> str:
@@ -248,7 +248,3 @@ def _duckdb_type(dtype: pl.DataType) -> str:
         pl.Boolean: "boolean",
     }
     return names[type(dtype)]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

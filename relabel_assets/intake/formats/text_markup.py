@@ -20,7 +20,7 @@ _STATED = ("title", "author", "authors", "date", "revdate", "description", "keyw
 # A title's line, and the line above or below it: one mark, again and again.
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*")
 _FIELD = re.compile(r":([\w][\w .-]*):(?:\s+(.*))?")
-_EXPLICIT = re.compile(r"( *)\.\.(?: +(\S.*))?")
+_EXPLICIT = re.compile(r" *\.\.(?: +(\S.*))?")
 # What begins so is seen; so are its indented lines. All else after two full stops is a comment.
 _SEEN = re.compile(r"(?:[\w:.+-]+::(?:\s|$)|\|[^|]+\||_[^:]+:|__|\[[^\]]+\])")
 _CODE = re.compile(r"(?:code|code-block|sourcecode|parsed-literal|prompt)::")
@@ -59,18 +59,19 @@ def _restructured(lines: list[str]) -> Page:
     code: int | None = None
     for line in lines:
         indent = len(line) - len(line.lstrip())
-        is_inside = not line.strip()
-        if hidden is not None and (is_inside or indent > hidden):
+        is_blank = not line.strip()
+        if hidden is not None and (is_blank or indent > hidden):
             continue
-        if code is not None and (is_inside or indent > code):
+        if code is not None and (is_blank or indent > code):
             kept.append(line.rstrip())
             continue
         hidden = code = None
         explicit = _EXPLICIT.fullmatch(line.rstrip())
-        if explicit and _is_unseen(explicit[2]):
-            hidden = len(explicit[1])
+        if explicit and _is_unseen(explicit[1]):
+            hidden = indent
             continue
-        if explicit[2] and _CODE.match(explicit[2]) if explicit else line.rstrip().endswith("::"):
+        begins_code = _CODE.match(explicit[1]) if explicit else line.rstrip().endswith("::")
+        if begins_code:
             code = indent
         above = kept[-1] if kept else ""
         if (
